@@ -1,0 +1,96 @@
+"""What a user installs and imports."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import skreg
+
+ROOT = Path(__file__).parent.parent
+OPTIONAL = ("torch", "skorch", "cvxpy", "matplotlib", "pandas", "dask", "distributed", "tqdm")
+
+
+def run_python(code, **options):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, **options
+    ).stdout.split()
+
+
+@pytest.mark.parametrize(
+    "imported", ["skreg.optim", "skreg.probe", "skreg.datasets", "skreg.bench._cli"]
+)
+def test_import_pulls_no_optional_package_that_scikit_learn_does_not_pull(imported):
+    code = (
+        "import sys, sklearn.base; before = set(sys.modules)\n"
+        f"import {imported}; print(*{{n.partition('.')[0] for n in set(sys.modules) - before}})"
+    )
+    assert not set(run_python(code)) & set(OPTIONAL)
+
+
+def test_bare_import_pulls_nothing():
+    code = "import sys, skreg; print(*sys.modules)"
+    assert not {"numpy", "scipy", "sklearn", "numba", *OPTIONAL} & set(run_python(code))
+
+
+def test_subpackages_load_on_first_use_and_are_listed():
+    code = "import skreg; print(skreg.probe.LinearNaiveBayes.__name__, *dir(skreg))"
+    assert run_python(code) == ["LinearNaiveBayes", *sorted(skreg.__all__)]
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = skreg.nothing
+
+
+def test_deep_names_its_extra_when_torch_is_missing():
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "try:\n    import skreg.deep\nexcept ImportError as e:\n    print(e)"
+    )
+    assert "'skreg[deep]'" in run_python(code)
+
+
+def test_the_wheel_holds_every_module_of_both_folders(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    sources = {f"skreg/{p.relative_to(ROOT / 'skreg')}" for p in (ROOT / "skreg").rglob("*.py")}
+    sources |= {f"skreg/deep/{p.relative_to(ROOT / 'deep')}" for p in (ROOT / "deep").rglob("*.py")}
+    assert "skreg/probe/_naive_bayes.py" in sources and "skreg/deep/__init__.py" in sources
+    assert sources | {"skreg/py.typed"} <= held
+    assert {name for name in held if name.endswith(".py")} == sources
+
+
+def test_pins_satisfy_the_declared_requirements():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    requirements = list(project["dependencies"])
+    for extra in project["optional-dependencies"].values():
+        requirements += extra
+    matches = (re.match(r"([a-z0-9-]+)\S*?>=([\d.]+)", requirement) for requirement in requirements)
+    floors = dict(match.groups() for match in matches if match)
+    pins = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line
+    )
+    assert pins["torch"] == "2.13.0"
+
+    def number(version):
+        return [int(part) for part in version.split(".")]
+
+    for name, pin in pins.items():
+        assert number(pin) >= number(floors[name]), name
+
+
+def test_changelog_has_the_current_version():
+    assert f"## [{skreg.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_citation_file_lists_the_papers():
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"version: {skreg.__version__}" in citation
+    assert "Revisiting Discriminative vs. Generative Classifiers" in citation
