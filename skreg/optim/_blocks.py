@@ -1,0 +1,174 @@
+"""Blocks of features, and passes over many of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg.optim._jit import kernel
+from skreg.optim._penalties import (
+    block_conjugate,
+    block_distance,
+    block_gauge,
+    block_ridge,
+    block_threshold,
+    block_value,
+    face_curvature,
+    face_gradient,
+    face_return,
+)
+
+
+class Blocks(NamedTuple):
+    """Block b holds the positions ``members[starts[b]:starts[b + 1]]``."""
+
+    starts: np.ndarray
+    members: np.ndarray
+
+
+def singletons(n_features):
+    """Every feature its own block."""
+    return Blocks(np.arange(n_features + 1), np.arange(n_features))
+
+
+def blocks_from_labels(labels):
+    """Blocks of equal labels 0, 1, .., each in the order of its features."""
+    sizes = np.bincount(labels)
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return Blocks(starts, np.argsort(labels, kind="stable").astype(np.int64))
+
+
+def members_of(blocks, chosen):
+    """Positions of all members of the chosen blocks, block after block, and their new starts."""
+    sizes = blocks.starts[chosen + 1] - blocks.starts[chosen]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    offsets = np.repeat(blocks.starts[chosen] - starts[:-1], sizes)
+    return blocks.members[np.arange(starts[-1]) + offsets], starts
+
+
+@kernel
+def _gather(values, members, lo, hi, out):
+    """out <- the entries of a block of `values` (n_outputs, n), output after output."""
+    t = 0
+    for k in range(values.shape[0]):
+        for i in range(lo, hi):
+            out[t] = values[k, members[i]]
+            t += 1
+    return out[:t]
+
+
+@kernel
+def _scatter(block, members, lo, hi, values):
+    t = 0
+    for k in range(values.shape[0]):
+        for i in range(lo, hi):
+            values[k, members[i]] = block[t]
+            t += 1
+
+
+@kernel
+def scan(penalty, starts, members, chosen, ids, w, q, distance, gauge):
+    """Distance to optimality and gauge of the chosen blocks; returns (penalty, largest gauge).
+
+    The second gauge is that of q without the gradient of the quadratic part of the penalty, which
+    scales a dual point of the augmented design to feasibility.
+    """
+    size = 1
+    for b in chosen:
+        size = max(size, (starts[b + 1] - starts[b]) * w.shape[0])
+    w_buffer, q_buffer = np.empty(size), np.empty(size)
+    value, largest = 0.0, 0.0
+    for b in chosen:
+        lo, hi = starts[b], starts[b + 1]
+        w_b = _gather(w, members, lo, hi, w_buffer)
+        q_b = _gather(q, members, lo, hi, q_buffer)
+        distance[b] = block_distance(penalty, ids[b], w_b, q_b)
+        gauge[b] = block_gauge(penalty, ids[b], q_b)
+        value += block_value(penalty, ids[b], w_b)
+        ridge = block_ridge(penalty, ids[b])
+        if ridge > 0.0:
+            q_b -= ridge * w_b
+            largest = max(largest, block_gauge(penalty, ids[b], q_b))
+        else:
+            largest = max(largest, gauge[b])
+    return value, largest
+
+
+@kernel
+def conjugate(penalty, starts, members, chosen, ids, q, scale):
+    """Conjugate of the penalty at scale * q, over the chosen blocks."""
+    size = 1
+    for b in chosen:
+        size = max(size, (starts[b + 1] - starts[b]) * q.shape[0])
+    buffer = np.empty(size)
+    total = 0.0
+    for b in chosen:
+        q_b = _gather(q, members, starts[b], starts[b + 1], buffer)
+        q_b *= scale
+        total += block_conjugate(penalty, ids[b], q_b)
+    return total
+
+
+@kernel
+def thresholds(penalty, n_blocks):
+    """Radius of each block's subdifferential at 0."""
+    out = np.empty(n_blocks)
+    for b in range(n_blocks):
+        out[b] = block_threshold(penalty, b)
+    return out
+
+
+@kernel
+def face(penalty, starts, ids, w, gradient, diagonal, rank_one):
+    """Gradient and Hessian diag(a) + c w w^T (c per block) of the penalty on the face of w.
+
+    Returns the penalty. Blocks lie one after the other in `w`, shape (n_outputs, n).
+    """
+    members = np.arange(w.shape[1])
+    size = 1
+    for b in range(len(ids)):
+        size = max(size, (starts[b + 1] - starts[b]) * w.shape[0])
+    w_buffer, g_buffer = np.empty(size), np.empty(size)
+    value = 0.0
+    for b in range(len(ids)):
+        lo, hi = starts[b], starts[b + 1]
+        w_b = _gather(w, members, lo, hi, w_buffer)
+        g_b = g_buffer[: w_b.shape[0]]
+        face_gradient(penalty, ids[b], w_b, g_b)
+        _scatter(g_b, members, lo, hi, gradient)
+        curvature, rank_one[b] = face_curvature(penalty, ids[b], w_b)
+        diagonal[:, lo:hi] = curvature
+        value += block_value(penalty, ids[b], w_b)
+    return value
+
+
+@kernel
+def return_to_face(penalty, starts, ids, old, new):
+    """Put back what a step took across a kink; returns the penalty of the corrected point."""
+    members = np.arange(old.shape[1])
+    size = 1
+    for b in range(len(ids)):
+        size = max(size, (starts[b + 1] - starts[b]) * old.shape[0])
+    old_buffer, new_buffer = np.empty(size), np.empty(size)
+    value = 0.0
+    for b in range(len(ids)):
+        lo, hi = starts[b], starts[b + 1]
+        old_b = _gather(old, members, lo, hi, old_buffer)
+        new_b = _gather(new, members, lo, hi, new_buffer)
+        face_return(penalty, ids[b], old_b, new_b)
+        _scatter(new_b, members, lo, hi, new)
+        value += block_value(penalty, ids[b], new_b)
+    return value
+
+
+@kernel
+def total_value(penalty, starts, ids, w):
+    """Penalty of blocks that lie one after the other in `w`, shape (n_outputs, n)."""
+    members = np.arange(w.shape[1])
+    size = 1
+    for b in range(len(ids)):
+        size = max(size, (starts[b + 1] - starts[b]) * w.shape[0])
+    buffer = np.empty(size)
+    value = 0.0
+    for b in range(len(ids)):
+        value += block_value(penalty, ids[b], _gather(w, members, starts[b], starts[b + 1], buffer))
+    return value

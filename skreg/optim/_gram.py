@@ -1,0 +1,132 @@
+"""Gram matrices of weighted, centred columns: a growing store for quadratic losses."""
+
+import numpy as np
+import scipy.sparse
+
+from skreg.optim._blocks import Blocks, members_of
+from skreg.optim._designs import Dense, columns, correlate
+
+FIRST_CAPACITY = 256
+
+
+def weighted_gram(selected, weight, means):
+    """(X - means)^T diag(weight) (X - means) for some columns of a design; may overwrite
+    `selected`.
+
+    `means` are the columns' weighted means, or 0 for no centring.
+    """
+    if scipy.sparse.issparse(selected):
+        scaled = selected.copy()
+        scaled.data *= np.sqrt(weight)[scaled.indices]
+        gram = (scaled.T @ scaled).toarray()
+        return gram - weight.sum() * np.outer(means, means)
+    selected -= means
+    selected *= np.sqrt(weight)[:, None]
+    return selected.T @ selected
+
+
+def largest_eigenvalues(hessian, starts):
+    """Largest eigenvalue of each diagonal block, rounded up."""
+    diagonal = np.diagonal(hessian)
+    sizes = np.diff(starts)
+    values = diagonal[starts[:-1]].copy()
+    for b in np.flatnonzero(sizes > 1):
+        block = slice(starts[b], starts[b + 1])
+        values[b] = np.linalg.eigvalsh(hessian[block, block])[-1] * (1 + 1e-10)
+    return np.maximum(values, 0.0)
+
+
+class GramStore:
+    """Gram matrix of the blocks seen so far, with the gradient of the quadratic loss at their
+    columns.
+
+    Grows by whole blocks; `hessian`, `gradient`, `coef` and `lipschitz` are buffers of which the
+    first `size` coordinates (`n_blocks` blocks) are in use.
+    """
+
+    def __init__(self, problem, means, budget):
+        self.problem, self.means = problem, means
+        n_outputs, n_samples = problem.target.shape
+        self.limit = budget // 8
+        self.size = self.n_blocks = 0
+        self.slot = np.full(len(problem.blocks.starts) - 1, -1)
+        self.ids = np.empty(0, dtype=np.int64)
+        self.starts = np.zeros(1, dtype=np.int64)
+        self.features = np.empty(0, dtype=np.int64)
+        self.hessian = np.empty((0, 0))
+        self.gradient = np.empty((n_outputs, 0))
+        self.coef = np.empty((n_outputs, 0))
+        self.lipschitz = np.empty(0)
+        self.columns = np.empty((n_samples, 0), order="F")
+
+    def fits(self, blocks):
+        """Whether the memory budget allows these blocks too."""
+        new = blocks[self.slot[blocks] < 0]
+        starts = self.problem.blocks.starts
+        size = self.size + int(np.sum(starts[new + 1] - starts[new]))
+        stored = len(self.columns) if isinstance(self.problem.design, Dense) else 0
+        return size * (size + stored) <= self.limit
+
+    def _reserve(self, size):
+        capacity = len(self.hessian)
+        if size <= capacity:
+            return
+        capacity = max(size, min(max(2 * capacity, FIRST_CAPACITY), self.problem.n_features))
+        used = self.size
+        hessian = np.empty((capacity, capacity))
+        hessian[:used, :used] = self.hessian[:used, :used]
+        self.hessian = hessian
+        for name in ("gradient", "coef"):
+            grown = np.zeros((len(self.problem.target), capacity))
+            grown[:, :used] = getattr(self, name)[:, :used]
+            setattr(self, name, grown)
+        if isinstance(self.problem.design, Dense):
+            grown = np.empty((len(self.columns), capacity), order="F")
+            grown[:, :used] = self.columns[:, :used]
+            self.columns = grown
+
+    def extend(self, blocks):
+        """Add blocks to the Gram matrix; their gradients are left to `refresh`."""
+        new = blocks[self.slot[blocks] < 0]
+        if len(new) == 0:
+            return
+        problem, used = self.problem, self.size
+        features, starts = members_of(problem.blocks, new)
+        size = used + len(features)
+        self._reserve(size)
+        means = self.means[features] if problem.fit_intercept else 0.0
+        if isinstance(problem.design, Dense):
+            added = columns(problem.design, features)
+            added -= means
+            added *= np.sqrt(problem.weight)[:, None]
+            self.columns[:, used:size] = added
+            cross = self.columns[:, :used].T @ added
+            own = added.T @ added
+        else:
+            added = columns(problem.design, features)
+            weighted = added.copy()
+            weighted.data *= problem.weight[weighted.indices]
+            old = self.features[:used]
+            cross = (columns(problem.design, old).T @ weighted).toarray()
+            own = (added.T @ weighted).toarray()
+            if problem.fit_intercept:
+                cross -= np.outer(self.means[old], means)
+                own -= np.outer(means, means)
+        self.hessian[:used, used:size] = cross
+        self.hessian[used:size, :used] = cross.T
+        self.hessian[used:size, used:size] = own
+        self.coef[:, used:size] = 0.0
+        self.slot[new] = self.n_blocks + np.arange(len(new))
+        self.ids = np.concatenate([self.ids, new])
+        self.starts = np.concatenate([self.starts, used + starts[1:]])
+        self.features = np.concatenate([self.features, features])
+        self.lipschitz = np.concatenate([self.lipschitz, largest_eigenvalues(own, starts)])
+        self.n_blocks += len(new)
+        self.size = size
+
+    def refresh(self, blocks, residual_gradient, scratch):
+        """Set the gradients of some blocks from `residual_gradient` = s * l'(z), free of drift."""
+        inside, _ = members_of(Blocks(self.starts, np.arange(self.size)), self.slot[blocks])
+        features = self.features[inside]
+        correlate(self.problem.design, features, residual_gradient, scratch)
+        self.gradient[:, inside] = scratch[:, features]

@@ -1,0 +1,133 @@
+"""Hessians of the smooth part, with the unpenalised intercepts eliminated.
+
+For predictions z = X w + b the Hessian is X^T S M(z) X with the loss's own M. Minimising the
+quadratic model over b as well replaces it by its Schur complement, which for one output centres
+the columns.
+"""
+
+import numpy as np
+import scipy.sparse
+
+from skreg.optim._designs import columns, combine, correlate
+from skreg.optim._losses import Multinomial, loss_gradient, loss_hessian_product
+from skreg.optim._problem import intercept_hessian
+
+
+def scale_rows(selected, factor):
+    """diag(factor) X, dense or sparse, as a new matrix."""
+    if scipy.sparse.issparse(selected):
+        scaled = selected.copy()
+        scaled.data *= factor[scaled.indices]
+        return scaled
+    return selected * factor[:, None]
+
+
+def gram(selected):
+    """X^T X as a dense array."""
+    product = selected.T @ selected
+    return product.toarray() if scipy.sparse.issparse(product) else product
+
+
+def sample_curvature(problem, prediction):
+    """s_i l''(z_i, y_i) for a loss of one output (or of equal curvature for all)."""
+    unit = np.ones_like(prediction)
+    return problem.weight * loss_hessian_product(problem.loss, prediction, problem.target, unit)[0]
+
+
+def coordinate_hessian(problem, prediction, features, outputs):
+    """Hessian of the coordinates (features[c], outputs[c]), a dense square array."""
+    if isinstance(problem.loss, Multinomial):
+        return _multinomial_hessian(problem, prediction, features, outputs)
+    weight = sample_curvature(problem, prediction)
+    hessian = shared_hessian(problem, weight, features)
+    if len(prediction) > 1:
+        hessian[outputs[:, None] != outputs] = 0.0
+    return hessian
+
+
+def shared_hessian(problem, weight, features):
+    """(X - means)^T diag(weight) (X - means) for the columns `features`."""
+    selected = columns(problem.design, features)
+    total = weight.sum()
+    centre = problem.fit_intercept and total > 0.0
+    if scipy.sparse.issparse(selected):
+        hessian = gram(scale_rows(selected, np.sqrt(weight)))
+        if centre:
+            sums = selected.T @ weight
+            hessian -= np.outer(sums, sums / total)
+        return hessian
+    if centre:
+        selected -= (weight @ selected) / total
+    selected *= np.sqrt(weight)[:, None]
+    return gram(selected)
+
+
+def _multinomial_hessian(problem, prediction, features, outputs):
+    """sum_i s_i x_if x_ig p_ik (1[k = l] - p_il), without the intercepts' part."""
+    n_outputs = len(prediction)
+    probability = loss_gradient(problem.loss, prediction, problem.target) + problem.target
+    root = np.sqrt(problem.weight)
+    order = np.argsort(outputs, kind="stable")
+    bounds = np.searchsorted(outputs[order], np.arange(n_outputs + 1))
+    distinct, inverse = np.unique(features, return_inverse=True)
+    selected = columns(problem.design, distinct)
+    hessian = np.zeros((len(features), len(features)))
+    crossed, parts = np.zeros((n_outputs, len(features))), []
+    for k in range(n_outputs):
+        mine = slice(bounds[k], bounds[k + 1])
+        own = selected[:, inverse[order[mine]]]
+        scaled = scale_rows(own, root * np.sqrt(probability[k]))
+        hessian[mine, mine] = gram(scaled)
+        weighted = scale_rows(own, root * probability[k])
+        parts.append(weighted)
+        crossed[:, mine] -= (weighted.T @ (root * probability).T).T
+        crossed[k, mine] += weighted.T @ root
+    stack = scipy.sparse.hstack if scipy.sparse.issparse(selected) else np.hstack
+    hessian -= gram(stack(parts))
+    if problem.fit_intercept:
+        inverse_block = np.linalg.pinv(intercept_hessian(problem, prediction), hermitian=True)
+        hessian -= crossed.T @ (inverse_block @ crossed)
+    if np.all(np.diff(order) == 1):
+        return hessian
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return hessian[np.ix_(back, back)]
+
+
+def intercept_response(problem, prediction, direction):
+    """Change of the intercepts that goes with a change of the predictions, to first order."""
+    n_outputs = len(prediction)
+    if not problem.fit_intercept:
+        return np.zeros(n_outputs)
+    if isinstance(problem.loss, Multinomial):
+        moved = loss_hessian_product(problem.loss, prediction, problem.target, direction)
+        block = intercept_hessian(problem, prediction)
+        return -np.linalg.pinv(block, hermitian=True) @ (moved @ problem.weight)
+    weight = sample_curvature(problem, prediction)
+    if not weight.any():
+        weight = problem.weight
+    return -(direction @ weight) / weight.sum()
+
+
+def hessian_operator(problem, prediction, features, scratch):
+    """Function v -> H v for coefficients v of shape (n_outputs, len(features)), without forming H.
+
+    `scratch`, shape (n_outputs, n_features), is overwritten.
+    """
+    if problem.fit_intercept:
+        block = intercept_hessian(problem, prediction)
+        inverse_block = np.linalg.pinv(block, hermitian=True)
+
+    def product(v):
+        change = np.zeros_like(prediction)
+        scratch[:, features] = v
+        combine(problem.design, features, scratch, change)
+        moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
+        if problem.fit_intercept:
+            shift = inverse_block @ (moved @ problem.weight)
+            change -= shift[:, None]
+            moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
+        correlate(problem.design, features, problem.weight * moved, scratch)
+        return scratch[:, features]
+
+    return product

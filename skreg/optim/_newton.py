@@ -1,0 +1,212 @@
+"""Newton steps on the face of the penalty that holds the current coefficients.
+
+Where the zero pattern (and the signs) are right, the objective restricted to the nonzero
+coefficients is smooth, and a Newton step converges quadratically; for a quadratic loss with an L1
+penalty it is exact. A step that would cross a kink is put back onto the kink (two-metric
+projection on the whole support), so that many coefficients may leave the support at once.
+"""
+
+import numpy as np
+from scipy.linalg.lapack import dposv
+
+from skreg.optim._blocks import face, return_to_face
+from skreg.optim._jit import kernel
+from skreg.optim._penalties import separable
+
+MAX_CHOLESKY = 3000
+HALVINGS = 8
+STEPS = 10
+FLAT = 1e-13  # relative change of an objective that rounding hides
+
+
+@kernel
+def submatrix(matrix, chosen):
+    """matrix[chosen][:, chosen]."""
+    out = np.empty((len(chosen), len(chosen)))
+    for i in range(len(chosen)):
+        row, target = matrix[chosen[i]], out[i]
+        for j in range(len(chosen)):
+            target[j] = row[chosen[j]]
+    return out
+
+
+@kernel
+def add_rows(matrix, chosen, factors, n, out):
+    """out[k, :n] <- out[k, :n] + sum_i factors[k, i] matrix[chosen[i], :n]."""
+    for i in range(len(chosen)):
+        row = matrix[chosen[i]]
+        for k in range(len(out)):
+            factor = factors[k, i]
+            if factor != 0.0:
+                target = out[k]
+                for j in range(n):
+                    target[j] += factor * row[j]
+
+
+def add_face_curvature(hessian, coef, starts, diagonal, rank_one):
+    """hessian += diag(a) + blockwise c w w^T, for one output, in place."""
+    hessian.flat[:: len(hessian) + 1] += diagonal[0]
+    for b in np.flatnonzero(rank_one):
+        block = slice(starts[b], starts[b + 1])
+        hessian[block, block] += rank_one[b] * np.outer(coef[0, block], coef[0, block])
+
+
+def solve_positive(hessian, rhs):
+    """Solve a symmetric system that should be positive definite; None if it is not.
+
+    A hair is added to the diagonal of a singular matrix (more coefficients than samples,
+    duplicated columns). Overwrites the matrix, which is in C order: LAPACK sees its transpose and
+    leaves one triangle as it was.
+    """
+    diagonal = np.diagonal(hessian).copy()
+    _, solution, info = dposv(hessian.T, rhs, lower=1, overwrite_a=1)
+    if info != 0:
+        hessian = np.tril(hessian, -1)
+        hessian += hessian.T
+        np.fill_diagonal(hessian, diagonal + 1e-12 * diagonal.max())
+        _, solution, info = dposv(hessian.T, rhs, lower=1, overwrite_a=1)
+    if info != 0 or not np.all(np.isfinite(solution)):
+        return None
+    return solution
+
+
+def conjugate_gradient(product, rhs, diagonal, max_iter, tol):
+    """Jacobi-preconditioned conjugate gradient; stops early at a direction without curvature."""
+    x = np.zeros_like(rhs)
+    r = rhs.copy()
+    z = r / diagonal
+    p = z.copy()
+    rz = np.vdot(r, z)
+    target = tol**2 * np.vdot(rhs, rhs)
+    for _ in range(max_iter):
+        hp = product(p)
+        curvature = np.vdot(p, hp)
+        if not curvature > 0.0:
+            break
+        step = rz / curvature
+        x += step * p
+        r -= step * hp
+        if np.vdot(r, r) <= target:
+            break
+        z = r / diagonal
+        rz, previous = np.vdot(r, z), rz
+        p = z + (rz / previous) * p
+    return x
+
+
+def block_rank_one_product(coef, starts, rank_one, v):
+    """Blockwise c w (w^T v), all outputs together."""
+    inner = np.add.reduceat(np.sum(coef * v, axis=0), starts[:-1])
+    return coef * np.repeat(rank_one * inner, np.diff(starts))
+
+
+def newton_direction(hessian, gradient, penalty, starts, ids, coef, frozen):
+    """Newton direction of the quadratic loss plus penalty on the face.
+
+    Entries in `frozen` stay. The Hessian is shared by the outputs. Returns the direction, the
+    penalty and whether the step is the exact minimum of the face (Cholesky, penalty without
+    curvature c).
+    """
+    face_grad, diagonal = np.empty_like(coef), np.empty_like(coef)
+    rank_one = np.empty(len(ids))
+    value = face(penalty, starts, ids, coef, face_grad, diagonal, rank_one)
+    rhs = -(gradient + face_grad)
+    if len(coef) == 1 and not frozen.any() and len(hessian) <= MAX_CHOLESKY:
+        matrix = hessian.copy()
+        add_face_curvature(matrix, coef, starts, diagonal, rank_one)
+        solution = solve_positive(matrix, rhs[0])
+        direction = None if solution is None else solution[None]
+        return direction, value, not rank_one.any()
+    rhs[frozen] = 0.0
+
+    def product(v):
+        out = v @ hessian + diagonal * v + block_rank_one_product(coef, starts, rank_one, v)
+        out[frozen] = 0.0
+        return out
+
+    preconditioner = np.diagonal(hessian) + diagonal
+    preconditioner = np.where(preconditioner > 0.0, preconditioner, 1.0)
+    return conjugate_gradient(product, rhs, preconditioner, 100, 1e-6), value, False
+
+
+def first_crossing(coef, direction):
+    """Step that takes the first coefficient to zero, a hair beyond, or 1 if that is shorter.
+
+    On a singular face (as many coefficients as samples) a Newton direction is long and lowers the
+    objective all the way to there.
+    """
+    towards_zero = coef * direction < 0.0
+    ratios = coef[towards_zero] / -direction[towards_zero]
+    return min(1.0, ratios.min(initial=np.inf) * (1.0 + 1e-9))
+
+
+def compress(hessian, coef, gradient, starts, ids, kept):
+    """Keep some blocks of a compact quadratic problem."""
+    sizes = np.diff(starts)
+    coordinates = np.flatnonzero(np.repeat(kept, sizes))
+    new_starts = np.concatenate([[0], np.cumsum(sizes[kept])])
+    hessian = hessian[np.ix_(coordinates, coordinates)]
+    return (
+        hessian,
+        coef[:, coordinates],
+        gradient[:, coordinates],
+        new_starts,
+        ids[kept],
+        coordinates,
+    )
+
+
+def descend_face(hessian, penalty, starts, ids, coef, gradient, magnitude, fixed):
+    """Newton steps on the support of a compact quadratic problem; returns (coef, exact).
+
+    `fixed` flags blocks that never leave (unpenalised ones). `magnitude` is the size of the
+    objective, to which the flatness of a step is compared. `exact` says that the last full step
+    kept every coefficient.
+    """
+    everything = np.arange(coef.shape[1])
+    answer = coef.copy()
+    for _ in range(STEPS):
+        kept = np.logical_or.reduceat((coef != 0.0).any(axis=0), starts[:-1]) | fixed
+        if not kept.any():
+            return answer, False
+        if not kept.all():
+            hessian, coef, gradient, starts, ids, inside = compress(
+                hessian, coef, gradient, starts, ids, kept
+            )
+            everything, fixed = everything[inside], fixed[kept]
+        frozen = np.zeros(coef.shape, dtype=bool)
+        if len(coef) > 1 and separable(penalty):
+            frozen = (coef == 0.0) & ~np.repeat(fixed, np.diff(starts))
+        direction, value, exact = newton_direction(
+            hessian, gradient, penalty, starts, ids, coef, frozen
+        )
+        if direction is None:
+            return answer, False
+        step, accepted, returned = 1.0, False, True
+        for _ in range(HALVINGS):
+            new = coef + step * direction
+            raw = new.copy()
+            new_value = return_to_face(penalty, starts, ids, coef, new)
+            move = new - coef
+            curved = move @ hessian
+            change = np.vdot(gradient, move) + 0.5 * np.vdot(move, curved) + new_value - value
+            returned = not np.array_equal(raw, new)
+            flat = abs(change) <= FLAT * magnitude and not returned
+            if change < 0.0 or flat:
+                accepted = True
+                break
+            step *= 0.5
+        if not accepted:
+            step = first_crossing(coef, direction)
+            new = coef + step * direction
+            new_value = return_to_face(penalty, starts, ids, coef, new)
+            move = new - coef
+            curved = move @ hessian
+            change = np.vdot(gradient, move) + 0.5 * np.vdot(move, curved) + new_value - value
+            if not change < 0.0:
+                return answer, False
+        coef, gradient = new, gradient + curved
+        answer[:, everything] = coef
+        if exact and not returned and step == 1.0:
+            return answer, True
+    return answer, False

@@ -1,0 +1,216 @@
+"""The problem that a solver sees, its current point, and the certificate at that point."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg.optim._blocks import Blocks, blocks_from_labels, singletons
+from skreg.optim._designs import as_design, columns, shape
+from skreg.optim._losses import (
+    Multinomial,
+    Quadratic,
+    dual_metric_product,
+    initial_intercept,
+    loss_conjugate,
+    loss_curvature,
+    loss_gradient,
+    loss_hessian_product,
+    loss_value,
+)
+from skreg.optim._penalties import GroupL2
+
+ROUNDING = 64 * np.finfo(float).eps
+
+
+class Problem(NamedTuple):
+    """min_w,b  sum_i s_i l(x_i^T w + b, y_i) + penalty(w), with sum_i s_i = 1."""
+
+    design: tuple
+    target: np.ndarray
+    loss: tuple
+    weight: np.ndarray
+    fit_intercept: bool
+    blocks: Blocks
+
+    @property
+    def n_features(self):
+        """Number of columns of the design."""
+        return shape(self.design)[1]
+
+
+def make_problem(design, target, loss, penalty, sample_weight, fit_intercept):
+    """Check shapes once and bring the arrays into the solver's layout."""
+    design = as_design(design)
+    n_samples, n_features = shape(design)
+    target = np.asarray(target, dtype=np.float64)
+    rows = np.ascontiguousarray(target.T) if target.ndim == 2 else target[None, :].copy()
+    if rows.shape[1] != n_samples:
+        raise ValueError(f"target has {rows.shape[1]} samples, the design has {n_samples}")
+    if len(rows) > 1 and not isinstance(loss, Quadratic | Multinomial):
+        raise ValueError(f"{type(loss).__name__} takes one output, target has {len(rows)}")
+    if sample_weight is None:
+        weight = np.full(n_samples, 1.0 / n_samples)
+    else:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        if weight.shape != (n_samples,):
+            raise ValueError(f"sample_weight must have shape ({n_samples},), not {weight.shape}")
+        if not weight.sum() > 0.0 or np.any(weight < 0.0):
+            raise ValueError("sample_weight must be nonnegative with a positive sum")
+        weight = weight / weight.sum()
+    labels = penalty.groups if isinstance(penalty, GroupL2) else None
+    if labels is None:
+        blocks = singletons(n_features)
+    else:
+        labels = np.asarray(labels)
+        if labels.shape != (n_features,) or np.any(np.bincount(labels) == 0):
+            raise ValueError(
+                f"groups must hold one label 0, 1, .. for each of the {n_features} features, "
+                "every label used"
+            )
+        blocks = blocks_from_labels(labels)
+    return Problem(design, rows, loss, weight, bool(fit_intercept), blocks)
+
+
+def ready(penalty, problem):
+    """The penalty with explicit weights, one per block, as kernels take it."""
+    n_blocks = len(problem.blocks.starts) - 1
+    if not (0.0 <= penalty.alpha < np.inf):
+        raise ValueError(f"alpha must be nonnegative and finite, not {penalty.alpha!r}")
+    if penalty.weights is None:
+        weights = np.ones(n_blocks)
+    else:
+        weights = np.ascontiguousarray(penalty.weights, dtype=np.float64)
+        if weights.shape != (n_blocks,) or not np.all(weights >= 0.0):
+            raise ValueError(f"weights must be {n_blocks} nonnegative numbers, one per block")
+    penalty = penalty._replace(alpha=float(penalty.alpha), weights=weights)
+    if hasattr(penalty, "l1_ratio"):
+        if not 0.0 <= penalty.l1_ratio <= 1.0:
+            raise ValueError(f"l1_ratio must lie in [0, 1], not {penalty.l1_ratio!r}")
+        penalty = penalty._replace(l1_ratio=float(penalty.l1_ratio))
+    if isinstance(penalty, GroupL2):
+        penalty = penalty._replace(groups=problem.blocks.members)
+    return penalty
+
+
+def smooth_value(problem, prediction):
+    """sum_i s_i l(z_i, y_i)."""
+    return float(problem.weight @ loss_value(problem.loss, prediction, problem.target))
+
+
+def intercept_hessian(problem, prediction):
+    """Second derivative of the smooth part with respect to the intercepts."""
+    n_outputs = len(prediction)
+    if isinstance(problem.loss, Multinomial):
+        unit = np.zeros_like(prediction)
+        hessian = np.empty((n_outputs, n_outputs))
+        for k in range(n_outputs):
+            unit[:] = 0.0
+            unit[k] = 1.0
+            product = loss_hessian_product(problem.loss, prediction, problem.target, unit)
+            hessian[k] = product @ problem.weight
+        return hessian
+    return np.diag(loss_curvature(problem.loss, prediction, problem.target) @ problem.weight)
+
+
+def polish_intercept(problem, prediction, tol=1e-14, max_iter=50):
+    """Change of the intercepts that minimises the loss at fixed coefficients, by Newton's method.
+
+    Returns (change, prediction); a step that does not decrease the loss is halved. The softmax of a
+    multinomial loss is blind to a common shift of the intercepts: their mean stays.
+    """
+    change = np.zeros(len(prediction))
+    value = None
+    for _ in range(max_iter):
+        dual = loss_gradient(problem.loss, prediction, problem.target)
+        gradient = dual @ problem.weight
+        size = np.abs(dual) @ problem.weight
+        if np.all(np.abs(gradient) <= tol * size):
+            break
+        step = -np.linalg.pinv(intercept_hessian(problem, prediction), hermitian=True) @ gradient
+        step = np.clip(step, -5.0, 5.0)
+        if isinstance(problem.loss, Multinomial):
+            step -= step.mean()
+        small = np.all(np.abs(gradient) <= 1e-6 * size)
+        if not small:
+            value = smooth_value(problem, prediction)
+            while (
+                not smooth_value(problem, prediction + step[:, None]) <= value
+                and np.abs(step).max() > 1e-12
+            ):
+                step = step / 2
+        change += step
+        prediction = prediction + step[:, None]
+        if np.abs(step).max() <= 1e-15 * (1.0 + np.abs(prediction).max()):
+            break
+    return change, prediction
+
+
+def null_point(problem):
+    """Intercepts of the model without features, and its predictions."""
+    intercept = np.zeros(len(problem.target))
+    if problem.fit_intercept:
+        intercept = initial_intercept(problem.loss, problem.target, problem.weight)
+    prediction = np.repeat(intercept[:, None], problem.target.shape[1], axis=1)
+    if problem.fit_intercept and not isinstance(problem.loss, Quadratic):
+        change, prediction = polish_intercept(problem, prediction)
+        intercept = intercept + change
+    return intercept, prediction
+
+
+def gap_scale(problem, null_value):
+    """P(0), to which gaps are relative; 1 where it is 0 but for rounding (a constant target)."""
+    square = float(np.sum(problem.weight * problem.target**2))
+    return null_value if null_value > ROUNDING**2 * square else 1.0
+
+
+def project_dual(problem, prediction, dual, free, means):
+    """Move a dual point so that it is orthogonal to the unpenalised columns.
+
+    Feasible dual points satisfy sum_i s_i f_i u_i = 0 for every unpenalised column f, the
+    intercept's included. With the metric M of the loss, u - M F a with F^T S M F a = F^T S u does
+    and stays in the domain of the conjugate when a is small.
+    """
+    weight, n_outputs = problem.weight, len(dual)
+    free_columns = []
+    if problem.fit_intercept:
+        free_columns.append(np.ones((len(weight), 1)))
+    if len(free):
+        selected = columns(problem.design, free)
+        selected = selected if isinstance(selected, np.ndarray) else selected.toarray()
+        free_columns.append(selected - means[free] if problem.fit_intercept else selected)
+    if not free_columns:
+        return dual
+    basis = np.concatenate(free_columns, axis=1)
+    unit = np.zeros((n_outputs, *basis.shape))
+    matrix = np.empty((basis.shape[1], n_outputs, basis.shape[1], n_outputs))
+    for k in range(n_outputs):
+        for f in range(basis.shape[1]):
+            unit = np.zeros_like(dual)
+            unit[k] = basis[:, f]
+            product = dual_metric_product(problem.loss, prediction, problem.target, unit)
+            matrix[f, k] = ((product * weight) @ basis).T
+    size = basis.shape[1] * n_outputs
+    rhs = ((dual * weight) @ basis).T.reshape(size)
+    amount = np.linalg.lstsq(matrix.reshape(size, size).T, rhs, rcond=None)[0]
+    direction = (basis @ amount.reshape(basis.shape[1], n_outputs)).T
+    metric = dual_metric_product(problem.loss, prediction, problem.target, direction)
+    return dual - metric
+
+
+def best_scale(problem, dual, ridge, limit):
+    """Scale t in [0, limit] of a dual point; the best one for a quadratic loss.
+
+    `ridge` is a2 ||w||^2, the dual point's part in the augmented design of an elastic net.
+    """
+    if not isinstance(problem.loss, Quadratic):
+        return min(1.0, limit)
+    slope = -np.sum(problem.weight * dual * problem.target)
+    curvature = np.sum(problem.weight * dual * dual) + ridge
+    return min(max(slope / curvature, 0.0), limit) if curvature > 0.0 else 0.0
+
+
+def dual_loss(problem, dual, scale):
+    """-sum_i s_i l*(t u_i, y_i), minus infinity outside of the domain."""
+    conjugate = loss_conjugate(problem.loss, scale * dual, problem.target)
+    used = problem.weight > 0.0
+    return -float(problem.weight[used] @ conjugate[used])

@@ -1,0 +1,541 @@
+"""The solver: working sets around coordinate descent and face Newton steps, with a certificate.
+
+One iteration evaluates the gradient where it may matter, certifies the current point by its duality
+gap, discards blocks that the gap proves to be zero, chooses a working set and solves the problem
+on it well enough. Between evaluations a block's gradient cannot move by more than the norm of its
+columns times the way that the dual point has gone (Cauchy-Schwarz), so that blocks far inside of
+their threshold need not be looked at again.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg.optim._blocks import conjugate, members_of, scan, thresholds
+from skreg.optim._designs import (
+    Csc,
+    Dense,
+    columns,
+    combine,
+    correlate,
+    stored_per_column,
+    summarise,
+)
+from skreg.optim._gram import GramStore, largest_eigenvalues, weighted_gram
+from skreg.optim._losses import Multinomial, Quadratic, loss_gradient, smoothness
+from skreg.optim._penalties import constrained, ridge_share
+from skreg.optim._problem import (
+    ROUNDING,
+    best_scale,
+    dual_loss,
+    gap_scale,
+    make_problem,
+    null_point,
+    polish_intercept,
+    project_dual,
+    ready,
+    smooth_value,
+)
+from skreg.optim._working_set_gram import solve_on_gram
+from skreg.optim._working_set_samples import solve_on_samples
+
+GRAM_COLUMN_LENGTH = 250  # shorter columns are cheaper to visit than a row of the Gram matrix
+INNER_ACCURACY = 0.2
+STAGE_RATIO = 3.0
+FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
+STAGE_TOL = 1e-2
+
+
+class Solution(NamedTuple):
+    """Answer of `solve`, with its certificate.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients; zeros are exact.
+    intercept : float or ndarray of shape (n_outputs,)
+        Intercept, 0 if none was asked for.
+    objective : float
+        sum_i s_i l(z_i, y_i) + penalty(w), with sample weights s that sum to one.
+    gap : float
+        Relative duality gap (P - D) / P(0); nan where the problem has no finite dual bound (without
+        a penalty).
+    kkt : float
+        Largest distance of minus the gradient to the subdifferential of the penalty, relative to
+        the largest such distance without a penalty at w = 0.
+    n_iter : int
+        Number of working sets.
+    converged : bool
+        Whether the gap (the KKT residual where there is no gap) reached the tolerance.
+    dual : ndarray of shape (n_samples,) or (n_outputs, n_samples)
+        Dual feasible point u that proves the gap.
+    """
+
+    coef: np.ndarray
+    intercept: float | np.ndarray
+    objective: float
+    gap: float
+    kkt: float
+    n_iter: int
+    converged: bool
+    dual: np.ndarray
+
+
+class Workspace:
+    """Current point of a problem with everything that stays warm from one penalty to the next."""
+
+    def __init__(self, problem, coef, intercept, memory_budget):
+        self.problem = problem
+        n_features, n_outputs = problem.n_features, len(problem.target)
+        n_blocks = len(problem.blocks.starts) - 1
+        self.quadratic = isinstance(problem.loss, Quadratic)
+        self.null_intercept, prediction = null_point(problem)
+        self.null_prediction = prediction
+        self.null_value = smooth_value(problem, prediction)
+        self.coef = np.zeros((n_outputs, n_features)) if coef is None else coef
+        self.intercept = self.null_intercept.copy() if intercept is None else intercept
+        self.mean, self.square = np.empty(n_features), np.empty(n_features)
+        self.q = np.zeros((n_outputs, n_features))
+        self.everything = np.arange(n_features)
+        self.block_ids = np.arange(n_blocks)
+        self.distance, self.gauge = np.zeros(n_blocks), np.zeros(n_blocks)
+        self.travelled, self.seen_at = 0.0, np.zeros(n_blocks)
+        self.dual = None
+        self.budget = memory_budget
+        self.kkt_scale = None
+        self.block_eigenvalue = np.full(n_blocks, np.nan)
+        self._start()
+
+    def _start(self):
+        """First pass over the design: column moments, and the gradient at the start."""
+        problem = self.problem
+        self.place_prediction()
+        self.dual = loss_gradient(problem.loss, self.prediction, problem.target)
+        weighted = -problem.weight * self.dual
+        summarise(
+            problem.design,
+            self.everything,
+            problem.weight,
+            weighted,
+            self.mean,
+            self.square,
+            self.q,
+        )
+        raw = self.square + self.mean**2
+        if not problem.fit_intercept:
+            self.square = raw
+        self.square[self.square <= ROUNDING**2 * raw] = 0.0
+        starts, members = problem.blocks
+        self.norm = np.sqrt(np.add.reduceat(self.square[members], starts[:-1]))
+        self.coef[:, self.square == 0.0] = 0.0
+        if not self.coef.any():
+            self.kkt_scale = np.abs(self.q).max(initial=0.0)
+        self.gram = GramStore(problem, self.mean, self.budget)
+
+    def null_gradient_size(self):
+        """Largest entry of the gradient at w = 0, the scale of KKT residuals."""
+        if self.kkt_scale is None:
+            problem = self.problem
+            dual = loss_gradient(problem.loss, self.null_prediction, problem.target)
+            gradient = np.empty_like(self.q)
+            correlate(problem.design, self.everything, problem.weight * dual, gradient)
+            self.kkt_scale = np.abs(gradient[:, self.square > 0.0]).max(initial=0.0)
+        return self.kkt_scale
+
+    def place_prediction(self):
+        """Predictions of the current coefficients, with the intercept at its optimum.
+
+        Multinomial intercepts, which matter up to a common shift, are centred.
+        """
+        problem = self.problem
+        if problem.fit_intercept and isinstance(problem.loss, Multinomial):
+            self.intercept = self.intercept - self.intercept.mean()
+        prediction = np.zeros(problem.target.shape)
+        support = np.flatnonzero(self.coef.any(axis=0))
+        combine(problem.design, support, self.coef, prediction)
+        if problem.fit_intercept and self.quadratic:
+            self.intercept = (problem.target - prediction) @ problem.weight
+        prediction += self.intercept[:, None]
+        if problem.fit_intercept and not self.quadratic:
+            change, prediction = polish_intercept(problem, prediction)
+            self.intercept = self.intercept + change
+        self.prediction = prediction
+
+    def move_dual(self, free):
+        """Dual point of the current prediction; counts the way that it went."""
+        problem = self.problem
+        dual = loss_gradient(problem.loss, self.prediction, problem.target)
+        if free is not None:
+            dual = project_dual(problem, self.prediction, dual, free, self.mean)
+        change = dual - self.dual
+        self.travelled += np.sqrt(np.sum(problem.weight * change * change)) * (1 + 1e-12)
+        self.dual = dual
+
+    def block_lipschitz(self, blocks):
+        """Largest eigenvalues of X_b^T S X_b (centred like `square`), once for each block."""
+        problem = self.problem
+        for b in blocks[np.isnan(self.block_eigenvalue[blocks])]:
+            features, starts = members_of(problem.blocks, np.array([b]))
+            means = self.mean[features] if problem.fit_intercept else np.zeros(len(features))
+            block = weighted_gram(columns(problem.design, features), problem.weight, means)
+            self.block_eigenvalue[b] = largest_eigenvalues(block, starts)[0]
+        return self.block_eigenvalue[blocks]
+
+    def evaluate(self, blocks):
+        """Gradient at the given blocks."""
+        features, _ = members_of(self.problem.blocks, blocks)
+        correlate(self.problem.design, features, -self.problem.weight * self.dual, self.q)
+        self.seen_at[blocks] = self.travelled
+
+
+def _certify(workspace, penalty, penalty_value, limit, blocks):
+    """(objective, dual value, scale of the dual point): the best of the scales that are at hand.
+
+    `limit` is the largest scale at which the dual point is feasible for the augmented design;
+    with a quadratic part in the penalty every scale is feasible at a price.
+    """
+    problem = workspace.problem
+    objective = smooth_value(problem, workspace.prediction) + penalty_value
+    ridge = 0.0
+    if ridge_share(penalty) > 0.0:
+        starts, members = problem.blocks
+        weights = np.empty(problem.n_features)
+        weights[members] = np.repeat(penalty.weights, np.diff(starts))
+        used = np.flatnonzero(workspace.coef.any(axis=0))
+        ridge = (
+            penalty.alpha
+            * ridge_share(penalty)
+            * float(np.sum(weights[used] * workspace.coef[:, used] ** 2))
+        )
+    scale = best_scale(problem, workspace.dual, ridge, limit)
+    candidates = [scale] if ridge_share(penalty) == 0.0 else [scale, 1.0]
+    best, best_dual = scale, -np.inf
+    for t in candidates:
+        value = dual_loss(problem, workspace.dual, t)
+        if ridge_share(penalty) > 0.0:
+            starts, members = problem.blocks
+            value -= conjugate(
+                penalty, starts, members, blocks, workspace.block_ids, workspace.q, t
+            )
+        if value > best_dual:
+            best, best_dual = t, value
+    return objective, best_dual, best
+
+
+def _working_blocks(workspace, live, fixed, distance, size, reach):
+    """Blocks to work on: the support, the unpenalised ones, and the worst violators.
+
+    Violators count by their distance relative to the norm of their columns. There are at least
+    `size` blocks and at most about as many new ones as there were nonzero ones.
+    """
+    starts, members = workspace.problem.blocks
+    nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1]) & live
+    kept = nonzero | fixed
+    others = np.flatnonzero(live & ~kept & ((distance > 0.0) | reach))
+    room = max(size - int(kept.sum()), int(nonzero.sum()), size // 2)
+    if len(others) > room:
+        score = distance[others] / workspace.norm[others]
+        score[reach[others]] += score.max(initial=1.0)
+        others = others[np.argpartition(-score, room)[:room]]
+    return np.union1d(np.flatnonzero(kept), others)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _descend(workspace, penalty, tol, max_iter, size, previous):
+    """Solve for one penalty from the workspace's point; returns a Solution.
+
+    Trial steps whose loss overflows are rejected like any other that does not decrease it.
+    """
+    problem = workspace.problem
+    starts, members = problem.blocks
+    n_blocks = len(starts) - 1
+    threshold = thresholds(penalty, n_blocks)
+    live = np.isfinite(threshold) & (workspace.norm > 0.0)
+    finite_threshold = np.where(live, threshold, 0.0)
+    if penalty.alpha > 0.0:
+        live &= np.isfinite(penalty.weights)
+    dead, _ = members_of(problem.blocks, np.flatnonzero(~live))
+    workspace.coef[:, dead] = 0.0
+    unpenalised = (penalty.weights == 0.0) | (penalty.alpha == 0.0)
+    certified = not (unpenalised & live).all() or not live.any()
+    if constrained(penalty):
+        certified = not (unpenalised & live).any()
+    fixed = unpenalised & live & (not constrained(penalty))
+    free = members_of(problem.blocks, np.flatnonzero(fixed))[0] if certified else None
+    scale = gap_scale(problem, workspace.null_value)
+    lipschitz = smoothness(problem.loss)
+    reach_gauge = np.inf
+    if previous is not None and previous.alpha > penalty.alpha > 0.0:
+        reach_gauge = 2.0 - previous.alpha / penalty.alpha
+    floor = 0.1 * tol * (penalty.alpha if certified else workspace.null_gradient_size())
+    gap, kkt, idle = np.inf, np.inf, 0
+    needs_all = True
+    old_working = None
+    for n_iter in range(max_iter + 1):
+        workspace.place_prediction()
+        workspace.move_dual(free)
+        alive = np.flatnonzero(live)
+        if needs_all:
+            scan(
+                penalty, starts, members, alive, workspace.block_ids,
+                workspace.coef, workspace.q, workspace.distance, workspace.gauge,
+            )  # fmt: skip
+            needs_all = False
+        drift = workspace.norm * (workspace.travelled - workspace.seen_at)
+        nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1])
+        slack = finite_threshold * (1.0 - workspace.gauge)
+        stale = live & (drift > 0.0) & ((slack <= drift) | nonzero | (threshold == 0.0))
+        workspace.evaluate(np.flatnonzero(stale))
+        value, largest = scan(
+            penalty, starts, members, alive, workspace.block_ids,
+            workspace.coef, workspace.q, workspace.distance, workspace.gauge,
+        )  # fmt: skip
+        unseen = live & ~stale & (drift > 0.0)
+        largest = max(
+            largest,
+            np.max(workspace.gauge[unseen] + drift[unseen] / threshold[unseen], initial=0.0),
+        )
+        distance = workspace.distance
+        violation = distance[alive].max(initial=0.0)
+        kkt = violation / max(workspace.null_gradient_size(), np.finfo(float).tiny)
+        objective, dual, t = _certify(
+            workspace, penalty, value, 1.0 / largest if largest > 0.0 else np.inf, alive
+        )
+        if certified:
+            dual_point = t * workspace.dual
+            gap = (objective - dual) / scale
+            converged = gap <= tol
+        else:
+            gap, dual_point, converged = np.nan, workspace.dual, kkt <= tol
+        if converged or n_iter == max_iter or idle > 3:
+            break
+        if certified and np.isfinite(lipschitz) and np.isfinite(dual):
+            radius = np.sqrt(2.0 * lipschitz * max(objective - dual, 0.0))
+            bound = t * (workspace.gauge * finite_threshold + np.where(stale, 0.0, drift))
+            inside = bound + radius * workspace.norm < threshold * (1 - 1e-12)
+            live &= ~inside | nonzero
+        reach = workspace.gauge >= reach_gauge
+        reach_gauge = np.inf
+        working = _working_blocks(workspace, live, fixed, distance, size, reach)
+        accuracy = max(INNER_ACCURACY * violation, floor)
+        if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
+            floor *= 0.1
+            accuracy = min(accuracy, max(floor, 1e-16 * workspace.null_gradient_size()))
+        old_working = working
+        before = workspace.coef.copy()
+        if len(working):
+            _solve_on(workspace, penalty, working, accuracy, objective)
+        idle = idle + 1 if np.array_equal(before, workspace.coef) else 0
+    answer = workspace.coef.copy(), workspace.intercept + 0.0, dual_point
+    if len(problem.target) == 1:
+        answer = answer[0][0], float(answer[1][0]), answer[2][0]
+    return Solution(
+        answer[0], answer[1], objective, float(gap), float(kkt), n_iter, bool(converged), answer[2]
+    )
+
+
+def _solve_on(workspace, penalty, working, accuracy, magnitude):
+    """Solve on the working set, by Gram matrix or by samples, whichever is cheaper."""
+    problem = workspace.problem
+    sparse = isinstance(problem.design, Csc)
+    short_columns = sparse and stored_per_column(problem.design) < GRAM_COLUMN_LENGTH
+    n_columns = np.sum(np.diff(problem.blocks.starts)[working])
+    wide_groups = n_columns > max(len(working), problem.target.shape[1])
+    by_gram = workspace.quadratic and not short_columns and not wide_groups
+    if by_gram and workspace.gram.fits(working):
+        solve_on_gram(workspace, penalty, working, accuracy, magnitude)
+    else:
+        solve_on_samples(workspace, penalty, working, accuracy, magnitude)
+
+
+def solve(
+    design,
+    target,
+    loss,
+    penalty,
+    *,
+    sample_weight=None,
+    fit_intercept=True,
+    coef_init=None,
+    intercept_init=None,
+    tol=1e-6,
+    max_iter=100,
+    working_set_size=100,
+    memory_budget=2**30,
+):
+    """Minimise a weighted mean loss plus a penalty of the coefficients.
+
+    The problem is ``min_w,b sum_i s_i l(x_i^T w + b, y_i) + penalty(w)``, where the weights s are
+    `sample_weight` divided by its sum.
+
+    Parameters
+    ----------
+    design : Dense, Csc, ndarray or scipy sparse matrix of shape (n_samples, n_features)
+        Design matrix, float32 or float64. Fortran-ordered arrays and CSC matrices are not copied.
+    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Responses; -1 and 1 for `Logistic`, one-hot rows for `Multinomial`.
+    loss : Quadratic, Huber, Logistic, Multinomial or Poisson
+        Loss of one prediction.
+    penalty : L1, ElasticNet, NonNegative or GroupL2
+        Penalty with its strength; weights of 0 free a block of features, infinite ones exclude it.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Nonnegative weights, 1 if None.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept, one per output.
+    coef_init, intercept_init : ndarray, default=None
+        Point to start from, in the shapes of the answer.
+    tol : float, default=1e-6
+        Relative duality gap (P - D) / P(0) to reach, where P(0) is the objective at w = 0 with the
+        best intercept; relative KKT residual where no coefficient is penalised.
+    max_iter : int, default=100
+        Largest number of working sets.
+    working_set_size : int, default=100
+        Number of blocks in the first working set.
+    memory_budget : int, default=2**30
+        Bytes that Gram matrices may take; beyond it the solver works on the samples.
+
+    Returns
+    -------
+    Solution
+        Coefficients, intercept and their certificate.
+    """
+    problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
+    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
+    penalty, previous = ready(penalty, problem), None
+    for stage in _stages(workspace, penalty):
+        _descend(workspace, stage, max(STAGE_TOL, tol), max_iter, working_set_size, previous)
+        previous = stage
+    return _descend(workspace, penalty, tol, max_iter, working_set_size, previous)
+
+
+def solve_path(
+    design,
+    target,
+    loss,
+    penalties,
+    *,
+    sample_weight=None,
+    fit_intercept=True,
+    coef_init=None,
+    intercept_init=None,
+    tol=1e-6,
+    max_iter=100,
+    working_set_size=100,
+    memory_budget=2**30,
+):
+    """Solve for several penalties of one kind in turn, each from the last answer.
+
+    The Gram matrix, the gradients and the working set stay from one penalty to the next.
+
+    Parameters
+    ----------
+    design : Dense, Csc, ndarray or scipy sparse matrix of shape (n_samples, n_features)
+        Design matrix.
+    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Responses, as in `solve`.
+    loss : Quadratic, Huber, Logistic, Multinomial or Poisson
+        Loss of one prediction.
+    penalties : sequence of L1, ElasticNet, NonNegative or GroupL2
+        Penalties that differ in their numbers only; decreasing `alpha` is fastest.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Nonnegative weights, 1 if None.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept, one per output.
+    coef_init, intercept_init : ndarray, default=None
+        Point to start from, in the shapes of the answer.
+    tol : float, default=1e-6
+        Relative duality gap to reach at each penalty, as in `solve`.
+    max_iter : int, default=100
+        Largest number of working sets at each penalty.
+    working_set_size : int, default=100
+        Number of blocks in the first working set.
+    memory_budget : int, default=2**30
+        Bytes that Gram matrices may take; beyond it the solver works on the samples.
+
+    Returns
+    -------
+    list of Solution
+        One for each penalty.
+    """
+    problem = make_problem(design, target, loss, penalties[0], sample_weight, fit_intercept)
+    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
+    solutions, previous = [], None
+    for penalty in penalties:
+        penalty = ready(penalty, problem)
+        solutions.append(_descend(workspace, penalty, tol, max_iter, working_set_size, previous))
+        previous = penalty
+    return solutions
+
+
+def _stages(workspace, penalty):
+    """Larger penalties to pass through on the way from w = 0, each solved roughly.
+
+    A cold start at a small alpha would fill the working set with features that only the first
+    gradient makes look good.
+    """
+    dense = isinstance(workspace.problem.design, Dense)
+    if penalty.alpha == 0.0 or workspace.coef.any() or not dense:
+        return []
+    largest = _largest_gauge(workspace, penalty)
+    if largest < FAR_FROM_ZERO:
+        return []
+    count = int(np.ceil(np.log(max(largest, 1.0)) / np.log(STAGE_RATIO))) - 1
+    return [
+        penalty._replace(alpha=penalty.alpha * float(largest) ** (k / (count + 1)))
+        for k in range(count, 0, -1)
+    ]
+
+
+def _largest_gauge(workspace, penalty):
+    """Largest gauge of the penalised blocks at the workspace's gradient and coefficients of 0."""
+    starts, members = workspace.problem.blocks
+    live = np.flatnonzero((workspace.norm > 0.0) & np.isfinite(penalty.weights))
+    scan(
+        penalty, starts, members, live, workspace.block_ids,
+        np.zeros_like(workspace.coef), workspace.q, workspace.distance, workspace.gauge,
+    )  # fmt: skip
+    return workspace.gauge[live].max(initial=0.0)
+
+
+def penalty_max(design, target, loss, penalty, *, sample_weight=None, fit_intercept=True):
+    """Smallest alpha at which every penalised coefficient is zero.
+
+    Parameters
+    ----------
+    design : Dense, Csc, ndarray or scipy sparse matrix of shape (n_samples, n_features)
+        Design matrix.
+    target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Responses, as in `solve`.
+    loss : Quadratic, Huber, Logistic, Multinomial or Poisson
+        Loss of one prediction.
+    penalty : L1, ElasticNet, NonNegative or GroupL2
+        Penalty; its `alpha` is ignored.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Nonnegative weights, 1 if None.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept, one per output.
+
+    Returns
+    -------
+    float
+        The strength; 0 if nothing is penalised.
+    """
+    problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
+    penalty = ready(penalty._replace(alpha=1.0), problem)
+    workspace = _workspace(problem, None, None, 2**30)
+    fixed = penalty.weights == 0.0
+    if fixed.any():
+        alone = penalty._replace(weights=np.where(fixed, 0.0, np.inf))
+        _descend(workspace, alone, 1e-12, 100, 100, None)
+        workspace.move_dual(None)
+        workspace.evaluate(workspace.block_ids)
+    return float(_largest_gauge(workspace, penalty))
+
+
+def _workspace(problem, coef, intercept, memory_budget):
+    shape_of_coef = (len(problem.target), problem.n_features)
+    if coef is not None:
+        coef = np.array(coef, dtype=np.float64).reshape(shape_of_coef)
+    if intercept is not None:
+        intercept = np.array(intercept, dtype=np.float64).reshape(len(problem.target))
+    return Workspace(problem, coef, intercept, memory_budget)

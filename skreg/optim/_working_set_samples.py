@@ -1,0 +1,377 @@
+"""Any loss on a working set, through the samples: proximal Newton steps, then Newton on the face.
+
+A proximal Newton step minimises the quadratic model of the loss plus the penalty by coordinate
+descent, roughly, and searches along the line to the model's minimiser. When the zero pattern has
+settled and nothing outside of it wants in, Newton steps on the face take over.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg.optim._blocks import face, members_of, return_to_face, scan, total_value
+from skreg.optim._coordinate_descent import descend_gram, descend_residual
+from skreg.optim._designs import Dense, combine, correlate, weighted_sums
+from skreg.optim._gram import largest_eigenvalues
+from skreg.optim._hessian import (
+    coordinate_hessian,
+    hessian_operator,
+    intercept_response,
+    shared_hessian,
+)
+from skreg.optim._losses import Multinomial, Quadratic, loss_curvature, loss_gradient
+from skreg.optim._newton import (
+    FLAT,
+    HALVINGS,
+    STEPS,
+    block_rank_one_product,
+    conjugate_gradient,
+    first_crossing,
+    solve_positive,
+)
+from skreg.optim._penalties import separable
+from skreg.optim._problem import polish_intercept, smooth_value
+
+NEWTON_STEPS = 30
+SPARSE_CHOLESKY = 400
+DENSE_CHOLESKY = 3000
+SMALL_GRAM = 150
+LARGE_GRAM = 2000
+CG_STEPS = 50
+ARMIJO = 1e-4
+TINY = np.finfo(float).tiny
+
+
+class Subproblem(NamedTuple):
+    """A working set: its features, block after block, and the penalty's view of them."""
+
+    problem: tuple
+    penalty: tuple
+    features: np.ndarray
+    starts: np.ndarray
+    ids: np.ndarray
+    fixed: np.ndarray
+
+
+class Point(NamedTuple):
+    """Coefficients of the working set, intercepts, predictions, gradient and objective."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    prediction: np.ndarray
+    gradient: np.ndarray
+    penalty_value: float
+    objective: float
+
+
+def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
+    """Decrease the distance to optimality on the working set to `accuracy`."""
+    problem = workspace.problem
+    features, starts = members_of(problem.blocks, working)
+    unpenalised = (penalty.weights[working] == 0.0) | (penalty.alpha == 0.0)
+    sub = Subproblem(problem, penalty, features, starts, working, unpenalised)
+    scratch = np.zeros_like(workspace.coef)
+    point = _point(
+        sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
+    )
+    pattern, stuck = None, False
+    for _ in range(NEWTON_STEPS):
+        distance, violated = _distances(sub, point)
+        if distance.max() <= accuracy:
+            break
+        previous, pattern = pattern, point.coef != 0.0
+        settled = previous is not None and np.array_equal(pattern, previous) and not violated.any()
+        if settled and not stuck:
+            new = _newton_on_face(sub, scratch, point, accuracy)
+        else:
+            new = _prox_newton(sub, scratch, point, workspace, accuracy)
+        stuck = new is None and settled and not stuck
+        if new is None and not stuck:
+            break
+        point = point if new is None else new
+    workspace.coef[:, features] = point.coef
+    workspace.intercept = point.intercept
+
+
+def _point(sub, scratch, coef, intercept, prediction):
+    """The point of given coefficients, with the intercepts at their optimum."""
+    problem = sub.problem
+    if problem.fit_intercept:
+        change, prediction = polish_intercept(problem, prediction)
+        intercept = intercept + change
+    dual = loss_gradient(problem.loss, prediction, problem.target)
+    correlate(problem.design, sub.features, problem.weight * dual, scratch)
+    value = total_value(sub.penalty, sub.starts, sub.ids, coef)
+    objective = smooth_value(problem, prediction) + value
+    gradient = scratch[:, sub.features]
+    return Point(coef, intercept, prediction, gradient, value, objective)
+
+
+def _distances(sub, point):
+    """Distance to optimality of each block, and whether a zero block is to become nonzero."""
+    n_blocks = len(sub.ids)
+    distance, gauge = np.zeros(n_blocks), np.zeros(n_blocks)
+    everything = np.arange(len(sub.features))
+    scan(
+        sub.penalty, sub.starts, everything, np.arange(n_blocks), sub.ids, point.coef,
+        -point.gradient, distance, gauge,
+    )  # fmt: skip
+    zero = ~np.logical_or.reduceat((point.coef != 0.0).any(axis=0), sub.starts[:-1])
+    return distance, zero & (distance > 0.0)
+
+
+def _predictions(sub, scratch, coef):
+    """X w of the working set."""
+    change = np.zeros_like(sub.problem.target)
+    scratch[:, sub.features] = coef
+    combine(sub.problem.design, sub.features, scratch, change)
+    return change
+
+
+def _prox_newton(sub, scratch, point, workspace, accuracy):
+    """One proximal Newton step with a line search; None if it makes no progress."""
+    if _prefers_gram(sub):
+        new = _model_by_gram(sub, point, accuracy)
+    else:
+        new = _model_by_samples(sub, point, workspace, accuracy)
+    move = new - point.coef
+    if not move.any():
+        return None
+    change = _predictions(sub, scratch, move)
+    shift = intercept_response(sub.problem, point.prediction, change)
+    change += shift[:, None]
+    value = total_value(sub.penalty, sub.starts, sub.ids, new)
+    slope = np.vdot(point.gradient, move) + value - point.penalty_value
+    step = 1.0
+    for _ in range(40):
+        prediction = point.prediction + step * change
+        coef = new if step == 1.0 else point.coef + step * move
+        value = total_value(sub.penalty, sub.starts, sub.ids, coef)
+        objective = smooth_value(sub.problem, prediction) + value
+        flat = step == 1.0 and abs(objective - point.objective) <= FLAT * abs(point.objective)
+        if objective <= point.objective + ARMIJO * step * slope or flat:
+            return _point(sub, scratch, coef, point.intercept + step * shift, prediction)
+        step *= 0.5
+    return None
+
+
+def _prefers_gram(sub):
+    """Whether the model's Hessian is cheaper to form than the passes that it saves."""
+    size = len(sub.features) * len(sub.problem.target)
+    if isinstance(sub.problem.loss, Multinomial):
+        return size <= LARGE_GRAM
+    if not isinstance(sub.problem.design, Dense) or isinstance(sub.problem.loss, Quadratic):
+        return False
+    grouped = len(sub.ids) < len(sub.features)
+    return size <= (LARGE_GRAM if grouped else SMALL_GRAM)
+
+
+def _coordinates(sub, chosen_entries):
+    """Coordinates of a working set as one list: features, outputs, block starts and ids.
+
+    Entries of a separable penalty are blocks of their own; otherwise a block has all its entries,
+    output after output.
+    """
+    block_of = np.repeat(np.arange(len(sub.ids)), np.diff(sub.starts))
+    if separable(sub.penalty):
+        outputs, positions = np.nonzero(chosen_entries)
+        starts = np.arange(len(outputs) + 1)
+        return positions, outputs, starts, block_of[positions]
+    chosen = np.logical_or.reduceat(chosen_entries.any(axis=0), sub.starts[:-1])
+    blocks = np.flatnonzero(chosen)
+    n_outputs = len(chosen_entries)
+    sizes = np.diff(sub.starts)[blocks]
+    positions = np.concatenate(
+        [np.tile(np.arange(sub.starts[b], sub.starts[b + 1]), n_outputs) for b in blocks]
+    )
+    outputs = np.concatenate([np.repeat(np.arange(n_outputs), size) for size in sizes])
+    starts = np.concatenate([[0], np.cumsum(sizes * n_outputs)])
+    return positions, outputs, starts, blocks
+
+
+def _active_entries(sub, point):
+    """Entries that are nonzero, unpenalised or about to leave zero."""
+    n_outputs = len(point.coef)
+    wide_starts = np.arange(len(sub.features) + 1)
+    if separable(sub.penalty):
+        ids = np.repeat(sub.ids, np.diff(sub.starts))
+        distance, gauge = np.zeros(len(ids)), np.zeros(len(ids))
+        active = point.coef != 0.0
+        for k in range(n_outputs):
+            scan(
+                sub.penalty, wide_starts, wide_starts[:-1], wide_starts[:-1], ids,
+                point.coef[k : k + 1], -point.gradient[k : k + 1], distance, gauge,
+            )  # fmt: skip
+            active[k] |= distance > 0.0
+        return active
+    distance, _ = _distances(sub, point)
+    nonzero = np.logical_or.reduceat((point.coef != 0.0).any(axis=0), sub.starts[:-1])
+    active = np.repeat(nonzero | (distance > 0.0), np.diff(sub.starts))
+    return np.repeat(active[None], n_outputs, axis=0)
+
+
+def _model_by_gram(sub, point, accuracy):
+    """Minimiser of the quadratic model plus penalty over the active entries, from its Hessian."""
+    active = _active_entries(sub, point)
+    positions, outputs, starts, blocks = _coordinates(sub, active)
+    problem, features = sub.problem, sub.features[positions]
+    if isinstance(problem.loss, Multinomial):
+        hessian = coordinate_hessian(problem, point.prediction, features, outputs)
+    else:
+        bound = loss_curvature(problem.loss, point.prediction, problem.target)[0]
+        hessian = shared_hessian(problem, problem.weight * bound, features)
+    coef = point.coef[outputs, positions][None].copy()
+    gradient = point.gradient[outputs, positions][None].copy()
+    lipschitz = largest_eigenvalues(hessian, starts)
+    descend_gram(
+        sub.penalty, hessian, hessian.shape[0], lipschitz, starts, sub.ids[blocks],
+        np.arange(len(blocks)), 50, 0.1 * accuracy, coef, gradient,
+    )  # fmt: skip
+    new = point.coef.copy()
+    new[outputs, positions] = coef[0]
+    return new
+
+
+def _model_by_samples(sub, point, workspace, accuracy):
+    """Rough minimiser of the model with diagonal curvature, by passes over the columns."""
+    problem = sub.problem
+    n_outputs, n_features = point.coef.shape
+    if isinstance(problem.loss, Quadratic):
+        means = np.repeat(workspace.mean[None, sub.features], n_outputs, axis=0)
+        square = workspace.square[sub.features]
+        total = np.ones(n_outputs)
+        even = np.ptp(problem.weight) == 0.0
+        weight = problem.weight[:1] if even else problem.weight
+        weight = np.repeat(weight[None], 1 if even else n_outputs, axis=0)
+        centred = np.repeat(square[None], n_outputs, axis=0)
+    else:
+        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        means, square = np.empty((2, n_outputs, n_features))
+        weighted_sums(problem.design, sub.features, weight, means, square)
+        total = np.maximum(weight.sum(axis=1), TINY)
+        means /= total[:, None]
+        centred = square - total[:, None] * means**2 if problem.fit_intercept else square
+        centred = np.where(workspace.square[sub.features] > 0.0, np.maximum(centred, 0.0), 0.0)
+    if not problem.fit_intercept:
+        means = np.zeros((n_outputs, n_features))
+    lipschitz = np.add.reduceat(centred, sub.starts[:-1], axis=1).max(axis=0)
+    if len(sub.ids) < n_features:
+        even = weight.size == 1
+        base = problem.weight[:1] if even else problem.weight
+        largest_ratio = np.max(weight / np.maximum(base, TINY))
+        block = workspace.block_lipschitz(sub.ids)
+        lipschitz = np.minimum(lipschitz, largest_ratio * block)
+    coef = point.coef.copy()
+    dual = loss_gradient(problem.loss, point.prediction, problem.target)
+    residual = problem.weight * dual
+    shift = np.zeros(n_outputs)
+    order = np.arange(len(sub.ids))
+
+    def passes(order, count):
+        descend_residual(
+            sub.penalty, problem.design, sub.features, weight, lipschitz, means, total,
+            sub.starts, sub.ids, order, count, 0.3 * accuracy, coef, residual, shift,
+        )  # fmt: skip
+
+    passes(order, 2)
+    nonzero = np.logical_or.reduceat((coef != 0.0).any(axis=0), sub.starts[:-1])
+    passes(np.flatnonzero(nonzero | sub.fixed), 3 if isinstance(problem.loss, Quadratic) else 6)
+    return coef
+
+
+def _restrict(sub, point):
+    """The support of a working set as a subproblem, its point, and where it lies."""
+    nonzero = np.logical_or.reduceat((point.coef != 0.0).any(axis=0), sub.starts[:-1])
+    chosen = np.flatnonzero(nonzero | sub.fixed)
+    sizes = np.diff(sub.starts)
+    inside = np.flatnonzero(np.repeat(nonzero | sub.fixed, sizes))
+    starts = np.concatenate([[0], np.cumsum(sizes[chosen])])
+    small = Subproblem(
+        sub.problem, sub.penalty, sub.features[inside], starts, sub.ids[chosen], sub.fixed[chosen]
+    )
+    coef, gradient = point.coef[:, inside], point.gradient[:, inside]
+    return small, point._replace(coef=coef, gradient=gradient), inside
+
+
+def _newton_on_face(sub, scratch, point, accuracy):
+    """Newton steps on the support; None if the first one makes no progress."""
+    answer = None
+    for _ in range(STEPS):
+        small, here, inside = _restrict(sub, point if answer is None else answer)
+        if len(inside) == 0:
+            return answer
+        new = _face_step(small, scratch, here)
+        if new is None:
+            return answer
+        coef = np.zeros_like(point.coef)
+        coef[:, inside] = new.coef
+        answer = _point(sub, scratch, coef, new.intercept, new.prediction)
+        distance, violated = _distances(sub, answer)
+        if distance.max() <= accuracy or violated.any():
+            return answer
+    return answer
+
+
+def _face_step(sub, scratch, point):
+    """One Newton step on the face, put back where it crosses kinks; None without progress."""
+    problem, coef = sub.problem, point.coef
+    face_grad, diagonal = np.empty_like(coef), np.empty_like(coef)
+    rank_one = np.empty(len(sub.ids))
+    value = face(sub.penalty, sub.starts, sub.ids, coef, face_grad, diagonal, rank_one)
+    free = (coef != 0.0) | np.repeat(sub.fixed, np.diff(sub.starts))
+    if not separable(sub.penalty):
+        free[:] = True
+    rhs = np.where(free, -(point.gradient + face_grad), 0.0)
+    size = int(free.sum())
+    dense = isinstance(problem.design, Dense)
+    limit = DENSE_CHOLESKY if dense and size <= len(problem.weight) else SPARSE_CHOLESKY
+    if size <= limit:
+        positions, outputs, _, _ = _coordinates(sub, free)
+        hessian = coordinate_hessian(problem, point.prediction, sub.features[positions], outputs)
+        hessian.flat[:: size + 1] += diagonal[outputs, positions]
+        if rank_one.any():
+            block = np.repeat(np.arange(len(sub.ids)), np.diff(sub.starts))[positions]
+            entries = coef[outputs, positions]
+            same = block[:, None] == block
+            hessian += same * (rank_one[block][:, None] * np.outer(entries, entries))
+        solution = solve_positive(hessian, rhs[outputs, positions])
+        if solution is None:
+            return None
+        direction = np.zeros_like(coef)
+        direction[outputs, positions] = solution
+    else:
+        operator = hessian_operator(problem, point.prediction, sub.features, scratch)
+
+        def product(v):
+            out = operator(v) + diagonal * v
+            if rank_one.any():
+                out += block_rank_one_product(coef, sub.starts, rank_one, v)
+            return np.where(free, out, 0.0)
+
+        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        first, square = np.empty((2, *coef.shape))
+        weighted_sums(problem.design, sub.features, weight, first, square)
+        preconditioner = square + diagonal
+        preconditioner = np.where(preconditioner > 0.0, preconditioner, 1.0)
+        direction = conjugate_gradient(product, rhs, preconditioner, CG_STEPS, 1e-2)
+    return _search_face(sub, scratch, point, direction, value)
+
+
+def _search_face(sub, scratch, point, direction, value):
+    """Halve a step on the face until the objective falls, projecting each trial."""
+    steps = [0.5**k for k in range(HALVINGS)] + [first_crossing(point.coef, direction)]
+    for step in steps:
+        coef = point.coef + step * direction
+        raw = coef.copy()
+        value = return_to_face(sub.penalty, sub.starts, sub.ids, point.coef, coef)
+        returned = not np.array_equal(raw, coef)
+        change = _predictions(sub, scratch, coef - point.coef)
+        shift = intercept_response(sub.problem, point.prediction, change)
+        prediction = point.prediction + change + shift[:, None]
+        objective = smooth_value(sub.problem, prediction) + value
+        flat = abs(objective - point.objective) <= FLAT * abs(point.objective) and not returned
+        if objective < point.objective or flat:
+            return point._replace(
+                coef=coef, intercept=point.intercept + shift, prediction=prediction
+            )
+    return None

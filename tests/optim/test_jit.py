@@ -1,0 +1,200 @@
+"""Kernels: generic functions, the disk cache and what makes it stale."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import skreg
+from skreg.optim._jit import generic, kernel
+
+
+class Celsius(NamedTuple):
+    degrees: float
+
+
+class Fahrenheit(NamedTuple):
+    degrees: float
+
+
+@generic
+def kelvin(temperature, offset):
+    """Temperature in kelvin, plus an offset."""
+
+
+@kelvin.register(Celsius)
+def _(temperature, offset):
+    return temperature.degrees + 273.15 + offset
+
+
+@kelvin.register(Fahrenheit)
+def _(temperature, offset):
+    return (temperature.degrees - 32) * 5 / 9 + 273.15 + offset
+
+
+@kernel
+def total_kelvin(temperature, offsets):
+    total = 0.0
+    for offset in offsets:
+        total += kelvin(temperature, offset)
+    return total
+
+
+@pytest.mark.parametrize("temperature", [Celsius(20.0), Fahrenheit(68.0)])
+def test_generic_function_is_the_same_in_python_and_in_kernels(temperature):
+    offsets = np.array([0.0, 1.0, 10.0])
+    expected = 3 * 293.15 + 11
+    assert kelvin(temperature, 0.0) == pytest.approx(293.15)
+    assert total_kelvin.py_func(temperature, offsets) == pytest.approx(expected)
+    assert total_kelvin(temperature, offsets) == pytest.approx(expected)
+
+
+def test_unknown_class_and_wrong_argument_names_are_named():
+    class Rankine(NamedTuple):
+        degrees: float
+
+    with pytest.raises(TypeError, match="not defined for Rankine; only for Celsius, Fahrenheit"):
+        kelvin(Rankine(500.0), 0.0)
+    with pytest.raises(TypeError, match="must be"):
+        kelvin.register(Rankine)(lambda temperature, shift: 0.0)
+
+
+def test_kernels_release_the_gil_and_follow_numpy_on_division():
+    @kernel
+    def divide(a, b):
+        return a / b
+
+    assert divide(1.0, 0.0) == np.inf
+    assert divide.targetoptions["nogil"]
+
+
+PROGRAM = """
+import numpy as np
+from skreg.optim._jit import kernel
+from skreg.optim._temperature import Celsius, kelvin_total
+print(kelvin_total(Celsius(20.0), np.zeros(2)), sum(kelvin_total.stats.cache_hits.values()))
+"""
+GENERIC = """
+from typing import NamedTuple
+from skreg.optim._jit import generic, kernel
+class Celsius(NamedTuple):
+    degrees: float
+@generic
+def kelvin(temperature, offset):
+    "Temperature in kelvin."
+@kelvin.register(Celsius)
+def _(temperature, offset):
+    return temperature.degrees + 273.15 + offset
+"""
+KERNEL = """
+from skreg.optim._jit import kernel
+from skreg.optim._scale import Celsius, kelvin
+@kernel
+def kelvin_total(temperature, offsets):
+    total = 0.0
+    for offset in offsets:
+        total += kelvin(temperature, offset)
+    return total
+"""
+
+
+@pytest.fixture
+def package_copy(tmp_path):
+    """A small copy of the package: the jit module, a generic function, a kernel in another file."""
+    optim = tmp_path / "skreg" / "optim"
+    optim.mkdir(parents=True)
+    source = Path(skreg.__file__).parent
+    shutil.copy(source / "optim" / "_jit.py", optim)
+    for folder in (tmp_path / "skreg", optim):
+        (folder / "__init__.py").write_text("")
+    (optim / "_scale.py").write_text(GENERIC)
+    (optim / "_temperature.py").write_text(KERNEL)
+    return tmp_path
+
+
+def run_copy(folder, **variables):
+    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment | {"PYTHONPATH": str(folder)} | variables,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    value, hits = answer.stdout.split()
+    return float(value), int(hits), answer.stderr
+
+
+def test_cache_is_used_by_the_next_process_and_dropped_after_an_edit_of_a_body_elsewhere(
+    package_copy,
+):
+    assert run_copy(package_copy)[:2] == (pytest.approx(586.3), 0)
+    assert run_copy(package_copy)[:2] == (pytest.approx(586.3), 1)
+    body = package_copy / "skreg" / "optim" / "_scale.py"
+    body.write_text(body.read_text().replace("273.15", "300.00"))  # same size, other file
+    assert run_copy(package_copy)[:2] == (pytest.approx(640.0), 0)
+    assert run_copy(package_copy)[:2] == (pytest.approx(640.0), 1)
+
+
+def test_edits_that_are_no_kernel_source_keep_the_cache(package_copy):
+    run_copy(package_copy)
+    (package_copy / "skreg" / "words.py").write_text("GREETING = 'hello'\n")
+    assert run_copy(package_copy)[1] == 1
+
+
+def test_read_only_installation_falls_back_to_the_users_cache(package_copy, tmp_path):
+    optim = package_copy / "skreg" / "optim"
+    (optim / "__pycache__").write_text("not a folder: nothing can be written here")
+    user_cache = {"XDG_CACHE_HOME": str(tmp_path / "user"), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert run_copy(package_copy, **user_cache)[1] == 0
+    assert run_copy(package_copy, **user_cache)[1] == 1
+    assert list((tmp_path / "user").rglob("*.nbi"))
+
+
+def test_no_writable_folder_at_all_warns_and_still_works(package_copy, tmp_path):
+    optim = package_copy / "skreg" / "optim"
+    (optim / "__pycache__").write_text("not a folder")
+    (tmp_path / "user").write_text("not a folder either")
+    value, hits, messages = run_copy(package_copy, XDG_CACHE_HOME=str(tmp_path / "user"))
+    assert (value, hits) == (pytest.approx(586.3), 0)
+    assert "Set NUMBA_CACHE_DIR to a writable folder" in messages
+
+
+def test_an_edited_body_of_a_users_own_class_is_compiled_anew(package_copy):
+    program = package_copy / "mine.py"
+    source = """
+from typing import NamedTuple
+import numpy as np
+from skreg.optim._scale import kelvin
+from skreg.optim._temperature import kelvin_total
+class Mine(NamedTuple):
+    degrees: float
+@kelvin.register(Mine)
+def _(temperature, offset):
+    return temperature.degrees + OFFSET + offset
+if __name__ != "__main__":
+    print(kelvin_total(Mine(1.0), np.zeros(1)), sum(kelvin_total.stats.cache_hits.values()))
+"""
+
+    def run():
+        answer = subprocess.run(
+            [sys.executable, "-c", "import mine"],
+            env=os.environ | {"PYTHONPATH": str(package_copy)},
+            cwd=package_copy,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return answer.stdout.split()
+
+    program.write_text(source.replace("OFFSET", "1.0"))
+    assert run() == ["2.0", "0"]
+    assert run() == ["2.0", "1"]
+    program.write_text(source.replace("OFFSET", "2.0"))
+    assert run() == ["3.0", "0"]
