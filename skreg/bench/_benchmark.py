@@ -1,0 +1,216 @@
+"""What a benchmark declares: settings, methods, metrics, repeats, claims and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+SIZES = ("smallest", "quick", "full")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured column of the results.
+
+    Parameters
+    ----------
+    label : str
+        What is measured, for table titles and axis labels.
+    unit : str, default=""
+        The unit, e.g. ``"s"`` or ``"MB"``; empty for a proportion or a ratio.
+    digits : int, default=3
+        Digits after the decimal point in tables.
+    better : {"lower", "higher"}, default="lower"
+        The direction in which a method improves.
+    """
+
+    label: str
+    unit: str = ""
+    digits: int = 3
+    better: str = "lower"
+
+    @property
+    def title(self) -> str:
+        """The label followed by the unit."""
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The column along which a setting's results are tabulated, e.g. the training size.
+
+    Parameters
+    ----------
+    column : str
+        Name of the column in the results.
+    label : str
+        What the column holds, for table heads and axis labels.
+    """
+
+    column: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One data setting: how its data arise, and how methods are measured on them.
+
+    Parameters
+    ----------
+    description : str
+        One sentence about the data and the split, shown above the table.
+    data : callable
+        ``data(seed, **parameters)`` returns the data of one repeat. Equal arguments give equal
+        data, so that methods compared at one seed see the same rows.
+    measure : callable
+        ``measure(data, methods, seed)`` yields one dict for each row of results, with the key
+        ``"method"``, the axis column if there is one, and the measured metrics. `methods` holds
+        all methods of the cell by name.
+    metrics : sequence of str
+        The metrics that this setting measures, in the order of the report.
+    axis : Axis, optional
+        The column along which the results are tabulated; without it, one column per metric.
+    methods : sequence of str, optional
+        The methods that take part; all of them if left out.
+    parameters : mapping of str to mapping
+        Keyword arguments of `data` for each size; a size that is left out does not run the setting.
+    """
+
+    description: str
+    data: Callable[..., Any]
+    measure: Callable[[Any, Mapping[str, Any], int], Iterable[Mapping[str, Any]]]
+    metrics: Sequence[str]
+    axis: Axis | None = None
+    methods: Sequence[str] | None = None
+    parameters: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {size: {} for size in SIZES}
+    )
+
+
+class Verdict(NamedTuple):
+    """Outcome of one claim.
+
+    Attributes
+    ----------
+    reproduced : bool
+        Whether it held.
+    measured : str
+        The numbers found.
+    required : str
+        What was asked of them.
+    """
+
+    reproduced: bool
+    measured: str
+    required: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something a paper says about the results.
+
+    Parameters
+    ----------
+    statement : str
+        The claim, in words.
+    check : callable
+        ``check(results)`` returns a `Verdict` from the table of all results.
+    settings : sequence of str
+        The settings that the check reads. The claim is not tested while one of them is missing
+        from the size, or one of their cells failed.
+    sizes : sequence of str, default=("quick", "full")
+        The sizes at which there are repeats enough to test it.
+    """
+
+    statement: str
+    check: Callable[[pd.DataFrame], Verdict]
+    settings: Sequence[str]
+    sizes: Sequence[str] = ("quick", "full")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture of the results.
+
+    Parameters
+    ----------
+    caption : str
+        What one sees.
+    draw : callable
+        ``draw(results)`` returns a matplotlib figure.
+    settings : sequence of str
+        The settings that it draws; it is left out while results of one of them are missing.
+    """
+
+    caption: str
+    draw: Callable[[pd.DataFrame], MatplotlibFigure]
+    settings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A statistical benchmark: who competes on what, how often, and what the paper claims.
+
+    Parameters
+    ----------
+    settings : mapping of str to Setting
+        The data settings by name.
+    methods : mapping of str to object
+        The methods by name, ours and rivals: estimators, functions, whatever `measure` of the
+        settings understands.
+    metrics : mapping of str to Metric
+        The metrics by column name.
+    repeats : mapping of str to int
+        Number of seeds at each size ("smallest", "quick", "full").
+    reference : str
+        The method from which paired differences are taken.
+    claims : sequence of Claim, default=()
+        What the paper claims.
+    figures : sequence of Figure, default=()
+        Pictures for the report.
+    together : bool, default=False
+        Measure all methods of a setting and seed in one cell, which builds the data once. Otherwise
+        each method is a cell of its own.
+    serial : bool, default=False
+        Run one cell at a time in the main process, whatever ``--n-jobs`` and ``--dask`` say: for
+        timings. BLAS then has all threads; a cell of any other benchmark has one.
+
+    Raises
+    ------
+    ValueError
+        If the parts do not refer to one another by name.
+    """
+
+    settings: Mapping[str, Setting]
+    methods: Mapping[str, Any]
+    metrics: Mapping[str, Metric]
+    repeats: Mapping[str, int]
+    reference: str
+    claims: Sequence[Claim] = ()
+    figures: Sequence[Figure] = ()
+    together: bool = False
+    serial: bool = False
+
+    def __post_init__(self) -> None:
+        _require_known("reference", [self.reference], self.methods)
+        _require_known("repeats", SIZES, self.repeats)
+        for name, setting in self.settings.items():
+            _require_known(f"settings[{name!r}].metrics", setting.metrics, self.metrics)
+            _require_known(f"settings[{name!r}].methods", setting.methods or (), self.methods)
+            _require_known(f"settings[{name!r}].parameters", setting.parameters, SIZES)
+        for claim in self.claims:
+            _require_known(f"settings of claim {claim.statement!r}", claim.settings, self.settings)
+            _require_known(f"sizes of claim {claim.statement!r}", claim.sizes, SIZES)
+        for figure in self.figures:
+            _require_known(f"settings of figure {figure.caption!r}", figure.settings, self.settings)
+
+
+def _require_known(what, names, known):
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"{what}: {unknown[0]!r} is not one of {', '.join(map(repr, known))}")

@@ -1,0 +1,179 @@
+"""Cells, the units of work of a benchmark, and their outcomes on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+import skreg
+from skreg.bench._benchmark import Benchmark
+from skreg.bench._registry import load_benchmark
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One setting, one seed, and the methods that are measured on it."""
+
+    benchmark: str
+    setting: str
+    methods: tuple[str, ...]
+    seed: int
+    parameters: dict[str, Any]
+
+    def key(self, source_digest: str) -> str:
+        """Digest of all that the outcome depends on: the cell, the benchmark's source, skreg."""
+        content = json.dumps([asdict(self), source_digest, skreg.__version__], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell left behind: rows of results, or the traceback of its failure."""
+
+    setting: str
+    methods: list[str]
+    seed: int
+    rows: list[dict[str, Any]]
+    seconds: float
+    warnings: dict[str, int]
+    traceback: str | None = None
+
+
+def plan_cells(name: str, benchmark: Benchmark, size: str, repeats: int | None) -> list[Cell]:
+    """Split a benchmark into cells.
+
+    Parameters
+    ----------
+    name : str
+        Name of the benchmark.
+    benchmark : Benchmark
+        Its declaration.
+    size : {"smallest", "quick", "full"}
+        Which parameters and how many repeats.
+    repeats : int or None
+        Number of seeds; None takes that of the size.
+
+    Returns
+    -------
+    list of Cell
+        Seed by seed, so that an interrupted run has whole repeats.
+    """
+    return [
+        Cell(name, setting_name, group, seed, dict(setting.parameters[size]))
+        for seed in range(benchmark.repeats[size] if repeats is None else repeats)
+        for setting_name, setting in benchmark.settings.items()
+        if size in setting.parameters
+        for group in _method_groups(benchmark, setting)
+    ]
+
+
+def _method_groups(benchmark, setting):
+    methods = tuple(setting.methods or benchmark.methods)
+    return [methods] if benchmark.together else [(method,) for method in methods]
+
+
+def run_cell(path: Path, cell: Cell) -> Outcome:
+    """Measure one cell; a failure is recorded, so that it does not stop the others.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the benchmark, which the process that runs the cell imports.
+    cell : Cell
+        What to measure.
+
+    Returns
+    -------
+    Outcome
+        Its rows, or its traceback.
+    """
+    rows: list[dict[str, Any]] = []
+    failure = None
+    start = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            benchmark = load_benchmark(path)
+            with threadpool_limits(None if benchmark.serial else 1):  # cells are the parallel part
+                rows = _measure(benchmark, cell)
+        except Exception:
+            failure = traceback.format_exc()
+    return Outcome(
+        setting=cell.setting,
+        methods=list(cell.methods),
+        seed=cell.seed,
+        rows=rows,
+        seconds=time.perf_counter() - start,
+        warnings=dict(Counter(_one_line(warning) for warning in caught)),
+        traceback=failure,
+    )
+
+
+def _measure(benchmark, cell):
+    setting = benchmark.settings[cell.setting]
+    methods = {name: benchmark.methods[name] for name in cell.methods}
+    data = setting.data(cell.seed, **cell.parameters)
+    identity = {"setting": cell.setting, "seed": cell.seed}
+    rows = [identity | dict(row) for row in setting.measure(data, methods, cell.seed)]
+    return json.loads(json.dumps(rows, default=_plain_number))
+
+
+def _plain_number(value):
+    return value.item()
+
+
+def _one_line(warning):
+    first_line = str(warning.message).strip().partition("\n")[0]
+    return f"{warning.category.__name__}: {first_line}"
+
+
+class CellStore:
+    """Outcomes in a folder, one file per cell, written whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie; made at the first write.
+    source_digest : str
+        Digest of the benchmark's source: outcomes of another source are not found.
+    """
+
+    def __init__(self, folder: Path, source_digest: str) -> None:
+        self.folder = folder
+        self.source_digest = source_digest
+
+    def _path(self, cell: Cell) -> Path:
+        return self.folder / f"{cell.key(self.source_digest)}.json"
+
+    def read(self, cell: Cell) -> Outcome | None:
+        """Return the outcome of a cell that has finished, and None for any other."""
+        path = self._path(cell)
+        return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def write(self, cell: Cell, outcome: Outcome) -> None:
+        """Keep an outcome: into a temporary file first, then into place in one step."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(asdict(outcome), file)
+            os.replace(temporary, self._path(cell))
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    def clear(self) -> None:
+        """Forget all outcomes."""
+        for path in (*self.folder.glob("*.json"), *self.folder.glob("*.tmp")):
+            path.unlink()

@@ -1,0 +1,126 @@
+"""The ``skreg`` command: names, exit codes, help, light start."""
+
+import subprocess
+import sys
+
+import pytest
+
+import skreg
+from skreg.bench import _cli
+from skreg.bench._cli import main
+from skreg.bench._registry import find_benchmarks
+
+from .conftest import TOYS
+
+
+def test_list_names_packaged_and_further_benchmarks(capsys):
+    assert main(["bench", "--benchmarks", str(TOYS), "list"]) == 0
+    summaries = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"probe-few-shot", "probe-speed", "toy-means"} <= set(summaries)
+    assert list(summaries) == sorted(summaries)
+    assert "Does the median estimate the centre" in summaries["toy-means"]
+
+
+@pytest.mark.parametrize("words", [["bench", "probe-fewshot"], ["bench", "run", "probe-fewshot"]])
+def test_unknown_name_lists_near_misses(words, capsys):
+    assert main(words) == 2
+    assert "did you mean probe-few-shot" in capsys.readouterr().err
+
+
+def test_misspelt_action_lists_near_misses(capsys):
+    assert main(["bench", "lits"]) == 2
+    assert "did you mean list" in capsys.readouterr().err
+
+
+def test_name_that_resembles_nothing_points_to_the_list(capsys):
+    assert main(["bench", "xyzzy"]) == 2
+    assert "`skreg bench list` names all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["bench"],
+        ["bench", "run"],
+        ["bench", "run", "all", "--repeats", "0"],
+        ["bench", "run", "all", "--n-jobs", "-3"],
+        ["bench", "run", "all", "--size", "huge"],
+        ["bench", "run", "all", "--dask", "tcp://a:1", "--n-jobs", "2"],
+        ["bench", "--benchmarks", "no/such/folder", "list"],
+    ],
+)
+def test_usage_errors_exit_with_two(words, capsys):
+    assert main(words) == 2
+    assert "usage" in capsys.readouterr().err
+
+
+def test_strict_fails_on_a_claim_that_is_not_reproduced(run_toy):
+    code, out, _, _ = run_toy()
+    assert code == 0
+    assert "[reproduced] The mean is better." in out
+    assert "[not reproduced] The median is a hundred times better." in out
+    assert run_toy("--strict")[0] == 3
+
+
+def test_strict_is_silent_about_claims_that_are_not_tested(run_toy):
+    assert run_toy("--strict", size="smallest")[0] == 0
+
+
+def test_failed_cell_outranks_strict(run_toy, monkeypatch):
+    monkeypatch.setenv("TOY_FAILS", "median 1")
+    assert run_toy("--strict")[0] == 1
+
+
+def test_quiet_prints_no_tables(run_toy):
+    assert "Squared error" in run_toy()[1]
+    _, out, _, folder = run_toy("--quiet")
+    assert "Squared error" not in out
+    assert str(folder / "report.html") in out
+
+
+def test_missing_extra_is_named(run_toy, monkeypatch):
+    monkeypatch.setattr(_cli, "_NEEDED", ("pandas", "no_such_package"))
+    code, _, err, folder = run_toy()
+    assert code == 2
+    assert err == "skreg bench: no_such_package is not installed: pip install 'skreg[bench]'\n"
+    assert not folder.exists()
+
+
+def test_quick_runs_every_benchmark_into_one_index(tmp_path, monkeypatch, capsys):
+    toy = find_benchmarks([TOYS])["toy-means"]
+    toys = {"toy-means": toy, "toy-again": toy._replace(name="toy-again")}
+    monkeypatch.setattr(_cli, "find_benchmarks", lambda folders: toys)
+    assert main(["bench", "quick", "--n-jobs", "1", "--output", str(tmp_path)]) == 0
+    index = tmp_path / "index.html"
+    assert f"All reports in one: {index}" in capsys.readouterr().out
+    page = index.read_text()
+    for name in toys:
+        assert f'href="#{name}"' in page
+        assert f'id="{name}"' in page
+    assert "skreg bench run toy-means toy-again --size quick --n-jobs 1 --fresh" in page
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"skreg {skreg.__version__}\n"
+    assert main(["bench", "quick", "--help"]) == 0
+    assert "130  interrupted" in capsys.readouterr().out
+
+
+def test_info_tells_versions_machine_cache_and_extras(capsys):
+    assert main(["info"]) == 0
+    lines = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["skreg"].strip() == skreg.__version__
+    for name in ("numba", "Processor", "Memory", "Kernel cache", "Extra bench", "Extra deep"):
+        assert lines[name].strip()
+
+
+def test_list_and_info_load_no_extra_package():
+    probe = (
+        "import sys; from skreg.bench._cli import main; main(['bench', 'list']); main(['info']);"
+        "extra = {'pandas', 'matplotlib', 'jinja2', 'tqdm', 'torch', 'dask', 'sklearn'};"
+        "sys.exit(' '.join(extra & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
