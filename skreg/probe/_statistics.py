@@ -1,0 +1,236 @@
+"""Sufficient statistics of linear Gaussian naive Bayes, in one pass and mergeable.
+
+For rows x_i with labels y_i and weights w_i, the model needs per class k and feature j only
+
+    c_k    = sum_{y_i = k} w_i                              count
+    mu_kj  = (1 / c_k) sum_{y_i = k} w_i x_ij               mean
+    M2_j   = sum_k sum_{y_i = k} w_i (x_ij - mu_kj)^2       pooled within-class scatter
+
+that is K n + n + K numbers (Zheng et al. 2023, the shared-variance classifier). All are held in
+float64. The update of one row, for Delta = x - mu_k and r = w / (c_k + w),
+
+    mu_k <- mu_k + r Delta,     M2 <- M2 + w (1 - r) Delta^2                        (Welford 1962)
+
+never subtracts large numbers, whatever the offset of the features.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils._array_api import _convert_to_numpy
+
+from skreg.optim._jit import kernel
+from skreg.probe._arrays import working_dtype
+
+CHUNK_BYTES = 16 * 2**20
+
+
+class ClassStatistics(NamedTuple):
+    """Counts (K,), means (K, n_features), pooled within-class scatter (n_features,)."""
+
+    counts: np.ndarray
+    mean: np.ndarray
+    scatter: np.ndarray
+
+    @classmethod
+    def zeros(cls, n_classes, n_features):
+        """Statistics of no rows."""
+        return cls(np.zeros(n_classes), np.zeros((n_classes, n_features)), np.zeros(n_features))
+
+    @property
+    def total(self):
+        """Sum of all weights."""
+        return float(self.counts.sum())
+
+    @property
+    def grand_mean(self):
+        """Mean of all rows; exact where a feature has the same mean in every class."""
+        reference = self.mean[np.argmax(self.counts)]
+        return reference + (self.counts / self.total) @ (
+            np.where(self.counts[:, None] > 0, self.mean, reference) - reference
+        )
+
+    @property
+    def total_scatter(self):
+        """Sum of squares about the grand mean: within classes plus between classes."""
+        return self.scatter + self.counts @ (self.mean - self.grand_mean) ** 2
+
+
+def merge_statistics(a, b):
+    """Statistics of the union of two disjoint sets of rows (Chan et al. 1979).
+
+    r_k = c_bk / c_k,  d_k = mu_bk - mu_ak:  mu_k = mu_ak + r_k d_k,
+    M2 = M2_a + M2_b + sum_k c_ak r_k d_k^2.
+    """
+    count = a.counts + b.counts
+    ratio = np.divide(b.counts, count, out=np.zeros_like(count), where=count > 0)
+    difference = b.mean - a.mean
+    return ClassStatistics(
+        count,
+        a.mean + ratio[:, None] * difference,
+        a.scatter + b.scatter + (a.counts * ratio) @ difference**2,
+    )
+
+
+def expand_classes(statistics, positions, n_classes):
+    """Place class k of `statistics` at `positions[k]` among `n_classes` classes."""
+    count, mean, scatter = statistics
+    wide = ClassStatistics.zeros(n_classes, mean.shape[1])
+    wide.counts[positions] = count
+    wide.mean[positions] = mean
+    return wide._replace(scatter=scatter)
+
+
+def merge_over_classes(a, b):
+    """Union of the classes of two (classes, statistics) pairs, and their merged statistics."""
+    classes = np.union1d(a[0], b[0])
+    wide = (
+        expand_classes(statistics, np.searchsorted(classes, own), len(classes))
+        for own, statistics in (a, b)
+    )
+    return classes, merge_statistics(*wide)
+
+
+def rows_per_chunk(n_columns, itemsize=8, arrays=1):
+    """Number of rows for which `arrays` arrays of `n_columns` columns fit in the chunk memory."""
+    return max(1, CHUNK_BYTES // max(1, n_columns * itemsize * arrays))
+
+
+def chunk_slices(n_rows, chunk_size):
+    """Consecutive slices of at most `chunk_size` rows."""
+    return [slice(i, min(i + chunk_size, n_rows)) for i in range(0, n_rows, chunk_size)]
+
+
+def class_statistics(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
+    """Statistics of the rows of X in one pass over chunks of rows.
+
+    Parameters
+    ----------
+    X : ndarray, CSR matrix or array of the namespace `xp`, of shape (n_samples, n_features)
+        Any real dtype; float16 and bfloat16 chunks are widened before anything is squared.
+    codes : ndarray of shape (n_samples,), intp
+        Class index of every row.
+    weights : ndarray of shape (n_samples,), float64
+        Non-negative weights; rows of weight zero are not read.
+    n_classes : int
+        Number of classes K.
+    xp : module
+        Array namespace of X.
+    chunk_size : int or None
+        Rows per chunk; chosen so that a chunk takes 16 MiB if None.
+
+    Returns
+    -------
+    ClassStatistics
+        Not finite wherever X is not finite in a row of positive weight.
+    """
+    n_rows, n_features = X.shape
+    if sparse.issparse(X):
+        data = X.data.astype(np.float64, copy=False)
+        return _csr_statistics(data, X.indices, X.indptr, codes, weights, n_classes, n_features)
+    slices = chunk_slices(n_rows, chunk_size or rows_per_chunk(n_features))
+    if isinstance(X, np.ndarray):
+        statistics = ClassStatistics.zeros(n_classes, n_features)
+        for rows in slices:
+            chunk = np.ascontiguousarray(X[rows], dtype=working_dtype(X, np))
+            _add_rows(chunk, codes[rows], weights[rows], *statistics)
+        return statistics
+    merged = ClassStatistics.zeros(n_classes, n_features)
+    for rows in slices:
+        merged = merge_statistics(
+            merged, _namespace_statistics(X[rows, ...], codes[rows], weights[rows], n_classes, xp)
+        )
+    return merged
+
+
+@kernel
+def _add_rows(X, codes, weights, count, mean, scatter):
+    n_rows, n_features = X.shape
+    for i in range(n_rows):
+        weight = weights[i]
+        if weight == 0.0:
+            continue
+        k = codes[i]
+        count[k] += weight
+        ratio = weight / count[k]
+        residual_weight = weight * (1.0 - ratio)
+        for j in range(n_features):
+            difference = X[i, j] - mean[k, j]
+            mean[k, j] += ratio * difference
+            scatter[j] += residual_weight * difference * difference
+
+
+@kernel
+def _csr_statistics_kernel(data, indices, indptr, codes, weights, count, mean, scatter, stored):
+    """Two passes over the stored entries; the zeros of class k add (c_k - stored_kj) mu_kj^2."""
+    n_classes, n_features = mean.shape
+    n_rows = codes.size
+    for i in range(n_rows):
+        if weights[i] > 0.0:
+            k = codes[i]
+            count[k] += weights[i]
+            for position in range(indptr[i], indptr[i + 1]):
+                mean[k, indices[position]] += weights[i] * data[position]
+                stored[k, indices[position]] += weights[i]
+    for k in range(n_classes):
+        if count[k] > 0.0:
+            for j in range(n_features):
+                mean[k, j] /= count[k]
+                scatter[j] += (count[k] - stored[k, j]) * mean[k, j] ** 2
+    for i in range(n_rows):
+        if weights[i] > 0.0:
+            k = codes[i]
+            for position in range(indptr[i], indptr[i + 1]):
+                j = indices[position]
+                scatter[j] += weights[i] * (data[position] - mean[k, j]) ** 2
+
+
+def _csr_statistics(data, indices, indptr, codes, weights, n_classes, n_features):
+    statistics = ClassStatistics.zeros(n_classes, n_features)
+    stored = np.zeros((n_classes, n_features))
+    _csr_statistics_kernel(data, indices, indptr, codes, weights, *statistics, stored)
+    return statistics
+
+
+def _namespace_statistics(chunk, codes, weights, n_classes, xp):
+    """Statistics of one chunk by products with the weighted one-hot matrix of its labels.
+
+    Rows are shifted by the chunk's first row of positive weight, so that a constant feature stays
+    exactly constant and float32 products keep their digits; sums leave the device in float64.
+    """
+    used = np.flatnonzero(weights)
+    if used.size == 0:
+        return ClassStatistics.zeros(n_classes, chunk.shape[1])
+    device, dtype = chunk.device, working_dtype(chunk, xp)
+    one_hot = np.zeros((n_classes, codes.size))
+    one_hot[codes, np.arange(codes.size)] = weights
+    count = one_hot.sum(axis=1)
+    share = np.divide(one_hot, count[:, None], out=np.zeros_like(one_hot), where=one_hot > 0)
+
+    shift = xp.astype(chunk[int(used[0]), ...], dtype)
+    rows = xp.astype(chunk, dtype) - shift
+    if used.size < codes.size:
+        keep = xp.asarray((weights > 0)[:, None], device=device)
+        rows = xp.where(keep, rows, xp.zeros_like(rows))
+    mean = _full_precision_product(xp.asarray(share, dtype=dtype, device=device), rows, xp)
+    rows = rows - xp.take(mean, xp.asarray(codes, device=device), axis=0)
+    scatter = xp.sum(xp.asarray(weights[:, None], dtype=dtype, device=device) * rows**2, axis=0)
+    mean = _convert_to_numpy(mean, xp).astype(np.float64)
+    shift = _convert_to_numpy(shift, xp).astype(np.float64)
+    present = (count > 0)[:, None]
+    return ClassStatistics(
+        count, np.where(present, mean + shift, 0.0), _convert_to_numpy(scatter, xp).astype(float)
+    )
+
+
+def _full_precision_product(a, b, xp):
+    """Matrix product that a user's permission of TF32 does not round to ten bits."""
+    if not hasattr(xp, "set_float32_matmul_precision"):
+        return a @ b
+    allowed = xp.get_float32_matmul_precision()
+    xp.set_float32_matmul_precision("highest")
+    try:
+        return a @ b
+    finally:
+        xp.set_float32_matmul_precision(allowed)
