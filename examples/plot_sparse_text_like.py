@@ -1,0 +1,108 @@
+"""
+====================================================
+Which words matter? Sparse text with a certificate
+====================================================
+
+Text becomes a sparse matrix with a column for each word and each pair of adjacent words: thousands
+of columns, nearly all entries zero. This example takes a text that every reader of it has at hand,
+the documentation of scikit-learn's own estimators, and asks which words tell a paragraph about a
+classifier from one about a regressor, a transformer or a clustering method.
+
+A multinomial logistic regression with a penalty of whole features answers: a word is used for all
+four classes or for none. It stands at the end of a `Pipeline` whose strength and penalty a
+`GridSearchCV` chooses. The example takes about half a minute.
+"""
+
+# %%
+# Paragraphs of documentation
+# ---------------------------
+# A document is a paragraph of an estimator's docstring. Paragraphs that several estimators share
+# word for word are kept once. Test and validation folds hold out whole estimators, so that the
+# model cannot recognise an estimator by its name.
+
+import inspect
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline
+from sklearn.utils.discovery import all_estimators
+
+from skreg.linear_model import RegularizationPathDisplay, SparseLogisticRegression
+
+paragraphs = {}
+for kind in ["cluster", "classifier", "regressor", "transformer"]:
+    for name, estimator in all_estimators(type_filter=kind):
+        text = inspect.getdoc(estimator).partition("Examples\n---")[0]
+        for paragraph in re.split(r"\n\s*\n", text):
+            if len(paragraph.split()) >= 15:
+                paragraphs.setdefault(paragraph, (kind, name))
+documents = np.array(list(paragraphs), dtype=object)
+labels, estimators = np.array(list(paragraphs.values())).T
+train, test = next(StratifiedGroupKFold(4).split(documents, labels, estimators))
+print(f"{len(documents)} paragraphs about {len(set(estimators))} estimators")
+
+# %%
+# A pipeline under a grid search
+# ------------------------------
+# The vectoriser gives a sparse matrix in rows; the estimator turns it into columns once and never
+# makes it dense. Its `tol` is a relative duality gap, so that all strengths are solved to the same
+# accuracy and scores differ for statistical reasons only.
+
+pipeline = Pipeline(
+    [
+        ("words", TfidfVectorizer(ngram_range=(1, 2), min_df=3, token_pattern=r"[a-z]{2,}")),
+        ("model", SparseLogisticRegression(tol=1e-4)),
+    ]
+)
+grid = {
+    "model__penalty": ["l1", "row_groups"],
+    "model__alpha": np.geomspace(3e-3, 3e-4, 4),
+}
+search = GridSearchCV(pipeline, grid, cv=StratifiedGroupKFold(3), scoring="neg_log_loss")
+search.fit(documents[train], labels[train], groups=estimators[train])
+model = search.best_estimator_["model"]
+n_features = model.n_features_in_
+
+for parameters, score in zip(
+    search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
+):
+    print(
+        f"{parameters['model__penalty']:>10}, alpha = {parameters['model__alpha']:.4f}: "
+        f"log-loss {-score:.3f}"
+    )
+frequencies = np.unique(labels[test], return_counts=True)[1] / len(test)
+print(f"chosen: {search.best_params_}")
+print(f"{len(model.active_set_)} of {n_features} words and pairs are used")
+print(f"relative duality gap {model.dual_gap_:.1e}")
+accuracy = search.best_estimator_.score(documents[test], labels[test])
+print(f"accuracy on unseen estimators {accuracy:.2f}")
+print(f"share of the largest class    {frequencies.max():.2f}")
+
+# %%
+# The words
+# ---------
+# The largest coefficients of each class are what one would have guessed, and a few that one would
+# not.
+
+vocabulary = search.best_estimator_["words"].get_feature_names_out()
+for kind, coefficients in zip(model.classes_, model.coef_, strict=True):
+    top = np.argsort(-coefficients)[:8]
+    print(f"{kind:>12}: {', '.join(vocabulary[top])}")
+
+# %%
+# The path
+# --------
+# From right to left, the words leave the model one by one. The lines are the norms of a word's
+# coefficients over the four classes.
+
+X_train = search.best_estimator_["words"].transform(documents[train])
+display = RegularizationPathDisplay.from_estimator(
+    model, X_train, labels[train], alphas=12, eps=0.05
+)
+for text in display.axes_[0].get_legend().get_texts():
+    text.set_text(vocabulary[int(text.get_text()[1:])])
+display.axes_[0].set_title("Words that tell kinds of estimators apart")
+plt.show()

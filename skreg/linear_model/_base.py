@@ -1,0 +1,284 @@
+"""What all estimators of the folder share: validate, solve, store, predict.
+
+An estimator says which loss and which penalty it has and how it encodes its target. The
+rest is here and calls the engine on validated arrays.
+"""
+
+import warnings
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skreg.optim import Solution, as_design, solve_path
+from skreg.optim._losses import loss_value
+
+SOLVER_CONSTRAINTS = {
+    "fit_intercept": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+}
+ALPHA_CONSTRAINTS = {
+    "alpha": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+}
+L1_RATIO_CONSTRAINTS = {"l1_ratio": [Interval(Real, 0, 1, closed="both")]}
+SIGN_CONSTRAINTS = {"positive": ["boolean"]}
+WEIGHTS_CONSTRAINTS = {"penalty_weights": ["array-like", None]}
+
+
+class Data(NamedTuple):
+    """Validated input: X by columns, y as given, and the target in the layout of the loss."""
+
+    X: np.ndarray | sparse.csc_matrix
+    y: np.ndarray
+    target: np.ndarray
+    sample_weight: np.ndarray | None
+
+    def rows(self, indices):
+        """The samples with the given indices; dense X stays in column order."""
+        X = self.X[indices] if sparse.issparse(self.X) else np.take(self.X.T, indices, axis=1).T
+        weight = None if self.sample_weight is None else self.sample_weight[indices]
+        return Data(X, self.y[indices], self.target[indices], weight)
+
+
+class SparseLinearModel(BaseEstimator, ABC):
+    """A loss of a linear predictor plus a penalty of its coefficients."""
+
+    @abstractmethod
+    def _loss(self):
+        """Loss of the engine."""
+
+    @abstractmethod
+    def _penalty(self, n_features):
+        """Penalty of the engine at strength one."""
+
+    @abstractmethod
+    def _encode(self, y):
+        """Target in the layout of the loss; may set `classes_`."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients and the intercept at the penalty strength `alpha`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features. Writable Fortran-ordered float arrays and CSC matrices are not copied.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Nonnegative weights. Only their ratios matter: the loss is their weighted mean.
+
+        Returns
+        -------
+        object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a weight is not finite or has the wrong shape, or if a weight is negative.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached within `max_iter` working sets.
+        """
+        data = self._validate(X, y, sample_weight)
+        (solution,) = self._solve(data, [self._strength()], *self._start(data))
+        self._store(solution, data.X.dtype)
+        if not solution.converged:
+            warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
+        return self
+
+    def _strength(self):
+        return self.alpha
+
+    def _held_out_error(self, prediction, target):
+        """Error of each sample by which strengths are compared, the loss unless overridden."""
+        return loss_value(self._loss(), prediction, target)
+
+    def _validate(self, X, y, sample_weight):
+        """Check the input and bring it into the layout of the engine."""
+        tags = self.__sklearn_tags__()
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csc",
+            dtype=[np.float64, np.float32],
+            order="F",
+            force_writeable=True,
+            multi_output=tags.target_tags.multi_output,
+            y_numeric=tags.estimator_type == "regressor",
+        )
+        if isinstance(sample_weight, Real):
+            sample_weight = None
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        return Data(X, y, self._encode(y), sample_weight)
+
+    def _start(self, data):
+        """Coefficients and intercept to start from."""
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None, None
+        n_features = data.X.shape[1]
+        shape = (n_features,) if data.target.ndim == 1 else (data.target.shape[1], n_features)
+        if self.coef_.size != np.prod(shape):
+            raise ValueError(
+                f"warm_start=True starts from coef_ of shape {self.coef_.shape}, but X and y need "
+                f"{shape}; fit a new estimator or set warm_start=False"
+            )
+        return self.coef_.reshape(shape), getattr(self, "intercept_", None)
+
+    def _solve(self, data, alphas, coef=None, intercept=None):
+        """One solution for each strength, started from the last one."""
+        penalty = self._penalty(data.X.shape[1])
+        return solve_path(
+            as_design(data.X),
+            data.target,
+            self._loss(),
+            [penalty._replace(alpha=float(alpha)) for alpha in alphas],
+            sample_weight=data.sample_weight,
+            fit_intercept=self.fit_intercept,
+            coef_init=coef,
+            intercept_init=intercept,
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+
+    def _fields(self, solution, dtype):
+        """(coefficients, intercept, gap, residual, iterations) in the shapes of the attributes."""
+        coef = np.asarray(solution.coef, dtype=dtype)
+        return coef, solution.intercept, solution.gap, solution.kkt, solution.n_iter
+
+    def _store(self, solution, dtype):
+        (
+            self.coef_,
+            self.intercept_,
+            self.dual_gap_,
+            self.kkt_residual_,
+            self.n_iter_,
+        ) = self._fields(solution, dtype)
+        self.active_set_ = np.flatnonzero(np.atleast_2d(self.coef_).any(axis=0))
+
+    def _not_converged(self):
+        certified = not np.isnan(self.dual_gap_).any()
+        name = "relative duality gap" if certified else "relative KKT residual"
+        reached = np.max(self.dual_gap_ if certified else self.kkt_residual_)
+        return (
+            f"{type(self).__name__} did not converge: the {name} is {reached:.3g} after "
+            f"{np.max(self.n_iter_)} working sets, wanted is tol={self.tol:.3g}. "
+            f"Increase max_iter={self.max_iter} or tol, or scale the features."
+        )
+
+    def _linear_predictor(self, X):
+        check_is_fitted(self)
+        X = validate_data(
+            self, X, accept_sparse=["csr", "csc"], dtype=[np.float64, np.float32], reset=False
+        )
+        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class SparseRegressor(RegressorMixin, SparseLinearModel):
+    """Regression whose prediction is the linear predictor."""
+
+    def _encode(self, y):
+        return check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions.
+        """
+        return self._linear_predictor(X)
+
+    @property
+    def sparse_coef_(self):
+        """Sparse copy of `coef_`, a CSR array of shape (n_outputs, n_features)."""
+        return sparse.csr_array(np.atleast_2d(self.coef_))
+
+
+class SeparateOutputs:
+    """Mixin: a target of several columns is fitted column by column."""
+
+    def _encode(self, y):
+        target = super()._encode(y)
+        return target[:, 0] if target.ndim == 2 and target.shape[1] == 1 else target
+
+    def _solve(self, data, alphas, coef=None, intercept=None):
+        if data.target.ndim == 1:
+            return super()._solve(data, alphas, coef, intercept)
+        paths = []
+        for k, column in enumerate(data.target.T):
+            start = (None, None) if coef is None else (coef[k], np.atleast_1d(intercept)[k])
+            paths.append(super()._solve(data._replace(target=column), alphas, *start))
+        return [stack_outputs(solutions) for solutions in zip(*paths, strict=True)]
+
+    def _alpha_max(self, data):
+        one_output = super()._alpha_max
+        columns = np.atleast_2d(data.target.T)
+        return max(one_output(data._replace(target=column)) for column in columns)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+class RowPerOutput:
+    """Mixin: `coef_` has two dimensions and `intercept_` one, also for a single output."""
+
+    def _fields(self, solution, dtype):
+        coef, intercept, *certificate = super()._fields(solution, dtype)
+        return np.atleast_2d(coef), np.atleast_1d(intercept), *certificate
+
+
+def stack_outputs(solutions):
+    """One solution from those of separate outputs."""
+    fields = [np.stack(values) for values in zip(*solutions, strict=True)]
+    stacked = Solution(*fields)
+    return stacked._replace(converged=bool(stacked.converged.all()))
+
+
+def check_penalty_weights(weights, n_features):
+    """Weights of the penalty as an array, None for ones."""
+    return None if weights is None else check_weights(weights, n_features, "penalty_weights")
+
+
+def check_weights(weights, size, name):
+    """Nonnegative weights, infinite ones included."""
+    weights = check_array(
+        weights, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
+    )
+    if weights.shape != (size,):
+        raise ValueError(f"{name} must have shape ({size},), not {weights.shape}")
+    if not np.all(weights >= 0.0):
+        raise ValueError(
+            f"{name} must be nonnegative (0 frees, inf excludes), not {weights.min():.3g}"
+        )
+    return weights

@@ -1,0 +1,271 @@
+"""The picture of a regularization path and of the choice of a strength on it."""
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+# Palette of Okabe and Ito, told apart under the common colour-vision deficiencies.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_N_LABELLED = len(_COLOURS)
+
+
+class RegularizationPathDisplay:
+    """Coefficients along a path of strengths and, for cross-validated models, the errors.
+
+    Use `from_estimator` to compute and draw. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Strengths in decreasing order.
+    coefs : ndarray of shape (n_features, n_alphas) or (n_outputs, n_features, n_alphas)
+        Coefficients. Of several outputs the Euclidean norm over the outputs is drawn.
+    feature_names : list of str, default=None
+        Names for the legend; "x0", "x1", .. if None.
+    errors : ndarray of shape (n_alphas, n_folds), default=None
+        Errors on the folds of a cross-validation; smaller is better.
+    error_name : str, default="error"
+        Label of the errors.
+    alpha_best : float, default=None
+        Strength of the smallest mean error.
+    alpha_one_standard_error : float, default=None
+        Largest strength within one standard error of it.
+
+    Attributes
+    ----------
+    axes_ : ndarray of matplotlib Axes
+        Axes of the coefficients and, below, of the errors if there are any.
+    figure_ : matplotlib Figure
+        Figure of the picture.
+    coef_lines_ : list of matplotlib Line2D
+        Coefficients of the features that are nonzero anywhere on the path.
+    error_line_ : matplotlib Line2D
+        Mean error over the folds, if there are errors.
+    error_band_ : matplotlib PolyCollection
+        Band of one standard error of that mean on both sides.
+    alpha_lines_ : dict of str to list of matplotlib Line2D
+        Vertical lines at the two chosen strengths, on all axes.
+
+    See Also
+    --------
+    RegularizationPath : The numbers behind the picture.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg.linear_model import LassoCV, RegularizationPathDisplay
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = LassoCV().fit(X, y)
+    >>> display = RegularizationPathDisplay.from_estimator(model, X, y)
+    >>> len(display.axes_), len(display.coef_lines_)
+    (2, 10)
+    """
+
+    def __init__(
+        self,
+        *,
+        alphas,
+        coefs,
+        feature_names=None,
+        errors=None,
+        error_name="error",
+        alpha_best=None,
+        alpha_one_standard_error=None,
+    ):
+        self.alphas = alphas
+        self.coefs = coefs
+        self.feature_names = feature_names
+        self.errors = errors
+        self.error_name = error_name
+        self.alpha_best = alpha_best
+        self.alpha_one_standard_error = alpha_one_standard_error
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, y, *, alphas=None, eps=1e-3, sample_weight=None, axes=None
+    ):
+        """Compute the path of an estimator on all samples and draw it.
+
+        Parameters
+        ----------
+        estimator : estimator of skreg.linear_model
+            A fitted cross-validated model, whose strengths and errors are drawn, or a model with
+            or without a fit.
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        alphas : int or array-like of shape (n_alphas,), default=None
+            Strengths or their number; those of a cross-validated model, else 100, if None.
+        eps : float, default=1e-3
+            Ratio of the smallest strength to the largest, if `alphas` is a number.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+        axes : matplotlib Axes or sequence of two, default=None
+            Where to draw the coefficients, and the errors; a new figure if None.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no path, or as its `path`.
+        """
+        if not hasattr(estimator, "path"):
+            raise ValueError(f"{type(estimator).__name__} has no regularization path")
+        validated = hasattr(estimator, "selection_rule")
+        if validated:
+            check_is_fitted(estimator)
+        if alphas is None and not validated:
+            alphas = 100
+        path = estimator.path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
+        names = getattr(X, "columns", None)
+        display = cls(
+            alphas=path.alphas,
+            coefs=path.coefs,
+            feature_names=None if names is None else [str(name) for name in names],
+            **(_errors_of(estimator) if validated else {}),
+        )
+        return display.plot(axes)
+
+    def plot(self, axes=None):
+        """Draw coefficients, errors with a band of one standard error, and chosen strengths.
+
+        The legend names the features whose coefficients grow largest along the path.
+
+        Parameters
+        ----------
+        axes : matplotlib Axes or sequence of two, default=None
+            Where to draw the coefficients, and the errors; a new figure if None.
+
+        Returns
+        -------
+        RegularizationPathDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If the number of axes does not fit.
+        """
+        n_axes = 1 if self.errors is None else 2
+        self.axes_ = _new_axes(n_axes) if axes is None else np.atleast_1d(axes)
+        if len(self.axes_) != n_axes:
+            raise ValueError(f"axes must hold {n_axes} Axes, it holds {len(self.axes_)}")
+        self.figure_ = self.axes_[0].figure
+        self._draw_coefficients(self.axes_[0])
+        if self.errors is not None:
+            self._draw_errors(self.axes_[1])
+        self._draw_strengths()
+        return self
+
+    def _draw_coefficients(self, ax):
+        several = self.coefs.ndim == 3 and len(self.coefs) > 1
+        size = (
+            np.linalg.norm(self.coefs, axis=0)
+            if several
+            else self.coefs.reshape(-1, len(self.alphas))
+        )
+        shown = np.flatnonzero(size.any(axis=1))
+        names = self.feature_names or [f"x{j}" for j in range(len(size))]
+        order = shown[np.argsort(-np.abs(size[shown]).max(axis=1), kind="stable")]
+        self.coef_lines_ = []
+        for rank, j in enumerate(order):
+            labelled = rank < _N_LABELLED
+            style = (
+                {"color": _COLOURS[rank], "label": names[j], "linewidth": 1.6}
+                if labelled
+                else {"color": "0.7", "linewidth": 0.8, "zorder": 1}
+            )
+            self.coef_lines_ += ax.plot(self.alphas, size[j], **style)
+        ax.set_ylabel("norm of the coefficients" if several else "coefficient")
+        if len(order):
+            rest = len(order) - _N_LABELLED
+            ax.legend(
+                handles=self.coef_lines_[:_N_LABELLED],
+                title=f"largest of {len(order)}" if rest > 0 else None,
+                loc="center left", bbox_to_anchor=(1, 0.5), frameon=False,
+                fontsize="small", title_fontsize="small",
+            )  # fmt: skip
+        ax.axhline(0, color="0.5", linewidth=0.8, zorder=0)
+        _style_axis(ax, self.alphas)
+        if self.errors is None:
+            ax.set_xlabel("penalty strength α (log scale)")
+
+    def _draw_errors(self, ax):
+        mean = self.errors.mean(axis=1)
+        (self.error_line_,) = ax.plot(self.alphas, mean, color=_COLOURS[0], linewidth=1.6)
+        n_folds = self.errors.shape[1]
+        error = self.errors.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0 * mean
+        self.error_band_ = ax.fill_between(
+            self.alphas, mean - error, mean + error, color=_COLOURS[0], alpha=0.2, linewidth=0
+        )
+        ax.set_ylabel(f"{self.error_name}\n({n_folds} folds, ± 1 standard error)")
+        ax.set_xlabel("penalty strength α (log scale)")
+        _style_axis(ax, self.alphas)
+
+    def _draw_strengths(self):
+        chosen = {
+            "best": (self.alpha_best, "-"),
+            "one standard error": (self.alpha_one_standard_error, (0, (4, 3))),
+        }
+        self.alpha_lines_ = {}
+        for name, (alpha, dashes) in chosen.items():
+            if alpha is not None:
+                label = f"{name}: α = {alpha:.3g}"
+                self.alpha_lines_[name] = [
+                    ax.axvline(alpha, color="0.25", lw=1.0, ls=dashes, label=label, zorder=0)
+                    for ax in self.axes_
+                ]
+        if self.alpha_lines_:
+            handles = [lines[-1] for lines in self.alpha_lines_.values()]
+            self.axes_[-1].legend(handles=handles, loc="best", frameon=False, fontsize="small")
+
+
+def _errors_of(model):
+    """What the display needs to know of a fitted cross-validation."""
+    scores = model.score_path_
+    if scores.ndim == 3:
+        scores = scores[model._chosen_ratio()]
+    name = model._error_name if model.scoring is None else f"minus {model.scoring}"
+    return {
+        "errors": -scores,
+        "error_name": name,
+        "alpha_best": model.alpha_best_,
+        "alpha_one_standard_error": model.alpha_one_standard_error_,
+    }
+
+
+def _style_axis(ax, alphas):
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    ax.set_xlim(alphas[0] * 1.1, alphas[-1] / 1.1)
+    if alphas[0] < 100 * alphas[-1]:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="0.92", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _new_axes(n_axes):
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "RegularizationPathDisplay draws with matplotlib, which is not installed: "
+            "pip install skreg[plot]"
+        ) from error
+    height = 3.6 if n_axes == 1 else 6.0
+    _, axes = plt.subplots(
+        n_axes, 1, figsize=(7.2, height), sharex=True, squeeze=False, layout="constrained"
+    )
+    return axes[:, 0]

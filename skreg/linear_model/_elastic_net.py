@@ -1,0 +1,244 @@
+"""The estimators `ElasticNet` and `ElasticNetCV`."""
+
+from typing import ClassVar
+
+from skreg.linear_model._base import (
+    ALPHA_CONSTRAINTS,
+    L1_RATIO_CONSTRAINTS,
+    SIGN_CONSTRAINTS,
+    SOLVER_CONSTRAINTS,
+    WEIGHTS_CONSTRAINTS,
+    SeparateOutputs,
+)
+from skreg.linear_model._cross_validation import (
+    CV_CONSTRAINTS,
+    L1_RATIOS_CONSTRAINTS,
+    CrossValidated,
+)
+from skreg.linear_model._least_squares import SeparableLeastSquares, SquaredErrorPath
+from skreg.linear_model._path import Paths
+
+
+class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
+    r"""Least squares with L1 and squared L2 penalties, solved to a certified duality gap.
+
+    Minimises over coefficients w and an unpenalised intercept b
+
+    .. math::
+        P(w, b) = \frac{1}{2 n} \sum_i s_i (y_i - x_i^\top w - b)^2 + \alpha \sum_j \omega_j
+            \Bigl(\rho |w_j| + \frac{1 - \rho}{2} w_j^2\Bigr),
+
+    with sample weights s that are scaled to sum to n and penalty weights :math:`\omega`, both 1 by
+    default; the same objective as that of `sklearn.linear_model.ElasticNet`.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength :math:`\alpha` of the penalty; 0 gives least squares.
+    l1_ratio : float, default=0.5
+        Share :math:`\rho` of the L1 norm, in [0, 1].
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    positive : bool, default=False
+        Restrict the coefficients to be nonnegative.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
+        feature. None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop, as explained for `Lasso`.
+    max_iter : int, default=100
+        Largest number of working sets.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients; zeros are exact.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Intercept, 0 if none was asked for.
+    dual_gap_ : float or ndarray of shape (n_outputs,)
+        Relative duality gap that was reached; nan if nothing is penalised.
+    kkt_residual_ : float or ndarray of shape (n_outputs,)
+        Relative residual of the optimality conditions.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of working sets.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    ElasticNetCV : Chooses `alpha` and `l1_ratio` by cross-validation.
+    Lasso : The case ``l1_ratio=1``; explains `tol`.
+    sklearn.linear_model.ElasticNet : Cyclic coordinate descent.
+
+    References
+    ----------
+    .. [1] H. Zou, T. Hastie, "Regularization and Variable Selection via the Elastic Net", JRSS B
+       67, 2005.
+
+    Examples
+    --------
+    >>> from skreg.linear_model import ElasticNet
+    >>> X, y = [[-1], [0], [1]], [-1, 0, 1]
+    >>> model = ElasticNet(alpha=0.5, l1_ratio=0.5, tol=1e-10).fit(X, y)
+    >>> model.coef_.round(4)
+    array([0.4545])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **ALPHA_CONSTRAINTS,
+        **L1_RATIO_CONSTRAINTS,
+        **SIGN_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        l1_ratio=0.5,
+        fit_intercept=True,
+        positive=False,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        warm_start=False,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+
+class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
+    """Elastic net with its strength, and its mixture, chosen by cross-validation.
+
+    Every fold is fitted along one path of decreasing strengths for each `l1_ratio`, each
+    warm-started from the last.
+
+    Parameters
+    ----------
+    l1_ratio : float or array-like of float, default=0.5
+        Share of the L1 norm, in [0, 1]. Of several values the one with the best mean score is
+        chosen; 0 needs explicit `alphas`.
+    eps : float, default=1e-3
+        Ratio of the smallest strength to the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Strengths, or how many to place in geometric progression below `alpha_max`.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    positive : bool, default=False
+        Restrict the coefficients to be nonnegative.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
+        None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop.
+    max_iter : int, default=100
+        Largest number of working sets of one strength.
+    cv : int, splitter or iterable, default=None
+        Cross-validation as in scikit-learn; five folds if None.
+    scoring : str or callable, default=None
+        Scorer of scikit-learn. None takes the mean squared error.
+    selection_rule : {"min", "one_standard_error"}, default="min"
+        Take the strength of the best mean score, or the largest strength whose mean score is
+        within one standard error of it.
+    n_jobs : int, default=None
+        Number of threads over the folds.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Chosen strength.
+    alpha_best_ : float
+        Strength of the best mean score.
+    alpha_one_standard_error_ : float
+        Largest strength whose mean score is within one standard error of the best.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        Strengths in decreasing order.
+    score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Scores on the folds; greater is better.
+    mse_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Mean squared errors on the folds, if `scoring` is None.
+    l1_ratio_ : float
+        Chosen share of the L1 norm.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients; zeros are exact.
+    intercept_ : float
+        Intercept, 0 if none was asked for.
+    dual_gap_ : float
+        Relative duality gap that was reached; nan if nothing is penalised.
+    kkt_residual_ : float
+        Relative residual of the optimality conditions.
+    n_iter_ : int
+        Number of working sets.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    ElasticNet : The objective.
+    RegularizationPathDisplay : Picture of the path and the scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg.linear_model import ElasticNetCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ElasticNetCV(l1_ratio=[0.1, 0.5, 1.0], alphas=20).fit(X, y)
+    >>> model.l1_ratio_, model.score_path_.shape
+    (1.0, (3, 20, 5))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **CV_CONSTRAINTS,
+        **L1_RATIOS_CONSTRAINTS,
+        **SIGN_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+    _model_class = ElasticNet
+    _error_name = "mean squared error"
+
+    def __init__(
+        self,
+        *,
+        l1_ratio=0.5,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        positive=False,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        cv=None,
+        scoring=None,
+        selection_rule="min",
+        n_jobs=None,
+    ):
+        self.l1_ratio = l1_ratio
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.cv = cv
+        self.scoring = scoring
+        self.selection_rule = selection_rule
+        self.n_jobs = n_jobs

@@ -1,0 +1,247 @@
+"""The estimators `Lasso` and `LassoCV`."""
+
+from typing import ClassVar
+
+from skreg.linear_model._base import (
+    ALPHA_CONSTRAINTS,
+    SIGN_CONSTRAINTS,
+    SOLVER_CONSTRAINTS,
+    WEIGHTS_CONSTRAINTS,
+    SeparateOutputs,
+)
+from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
+from skreg.linear_model._least_squares import SeparableLeastSquares, SquaredErrorPath
+from skreg.linear_model._path import Paths
+
+
+class Lasso(SeparateOutputs, Paths, SeparableLeastSquares):
+    r"""Least squares with an L1 penalty, solved to a certified duality gap.
+
+    Minimises over coefficients w and an unpenalised intercept b
+
+    .. math::
+        P(w, b) = \frac{1}{2 n} \sum_i s_i (y_i - x_i^\top w - b)^2
+            + \alpha \sum_j \omega_j |w_j|,
+
+    with sample weights s that are scaled to sum to n and penalty weights :math:`\omega`, both 1 by
+    default; the same objective as that of `sklearn.linear_model.Lasso`.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength :math:`\alpha` of the penalty; 0 gives least squares.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    positive : bool, default=False
+        Restrict the coefficients to be nonnegative.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
+        feature. None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop, see Notes.
+    max_iter : int, default=100
+        Largest number of working sets.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients; zeros are exact.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Intercept, 0 if none was asked for.
+    dual_gap_ : float or ndarray of shape (n_outputs,)
+        Relative duality gap that was reached: a bound of the relative suboptimality. It is nan if
+        nothing is penalised.
+    kkt_residual_ : float or ndarray of shape (n_outputs,)
+        Relative residual of the optimality conditions.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of working sets.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    LassoCV : Chooses `alpha` by cross-validation.
+    GroupLasso : Selects groups of features.
+    sklearn.linear_model.Lasso : Cyclic coordinate descent.
+
+    Notes
+    -----
+    The relative duality gap is (P - D) / P(0) with the objective P(0) of the best constant, half
+    the variance of y. A feasible dual point has the value D, so that no coefficients have an
+    objective below D. Without a penalised coefficient there is no gap, and the solver stops on
+    `kkt_residual_`, the largest violation of the optimality conditions relative to the largest
+    gradient at w = 0.
+
+    The solver works on a growing set of features chosen by their violation, discards features that
+    the gap proves to be zero, and takes Newton steps on the support [1]_ [2]_.
+
+    References
+    ----------
+    .. [1] J. Nutini, I. Laradji, M. Schmidt, "Let's Make Block Coordinate Descent Converge Faster:
+       Faster Greedy Rules, Message-Passing, Active-Set Complexity, and Superlinear Convergence",
+       JMLR 23, 2022.
+    .. [2] M. Massias, A. Gramfort, J. Salmon, "Celer: a Fast Solver for the Lasso with Dual
+       Extrapolation", ICML 2018.
+
+    Examples
+    --------
+    >>> from skreg.linear_model import Lasso
+    >>> X, y = [[-1, 0.5], [0, -0.5], [1, 0.0]], [-1, 0, 1]
+    >>> model = Lasso(alpha=0.1).fit(X, y)
+    >>> model.coef_
+    array([0.85, 0.  ])
+    >>> bool(model.dual_gap_ <= 1e-6)
+    True
+    >>> round(model.alpha_max(X, y), 4)
+    0.6667
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **ALPHA_CONSTRAINTS,
+        **SIGN_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        positive=False,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        warm_start=False,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+
+class LassoCV(SquaredErrorPath, CrossValidated, Lasso):
+    """Lasso with its strength chosen by cross-validation.
+
+    Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
+
+    Parameters
+    ----------
+    eps : float, default=1e-3
+        Ratio of the smallest strength to the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Strengths, or how many to place in geometric progression below `alpha_max`.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    positive : bool, default=False
+        Restrict the coefficients to be nonnegative.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
+        None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop.
+    max_iter : int, default=100
+        Largest number of working sets of one strength.
+    cv : int, splitter or iterable, default=None
+        Cross-validation as in scikit-learn; five folds if None.
+    scoring : str or callable, default=None
+        Scorer of scikit-learn. None takes the mean squared error.
+    selection_rule : {"min", "one_standard_error"}, default="min"
+        Take the strength of the best mean score, or the largest strength whose mean score is
+        within one standard error of it.
+    n_jobs : int, default=None
+        Number of threads over the folds.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Chosen strength.
+    alpha_best_ : float
+        Strength of the best mean score.
+    alpha_one_standard_error_ : float
+        Largest strength whose mean score is within one standard error of the best.
+    alphas_ : ndarray of shape (n_alphas,)
+        Strengths in decreasing order.
+    score_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores on the folds; greater is better.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean squared errors on the folds, if `scoring` is None.
+    coef_ : ndarray of shape (n_features,)
+        Coefficients at `alpha_`; zeros are exact.
+    intercept_ : float
+        Intercept.
+    dual_gap_ : float
+        Relative duality gap that was reached.
+    kkt_residual_ : float
+        Relative residual of the optimality conditions.
+    n_iter_ : int
+        Number of working sets of the final fit.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    Lasso : The objective and the meaning of `tol`.
+    RegularizationPathDisplay : Picture of the path and the scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skreg.linear_model import LassoCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = LassoCV(cv=10).fit(X, y)
+    >>> len(model.active_set_)
+    7
+    >>> simpler = LassoCV(cv=10, selection_rule="one_standard_error").fit(X, y)
+    >>> len(simpler.active_set_), simpler.alpha_best_ == model.alpha_
+    (4, True)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **CV_CONSTRAINTS,
+        **SIGN_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+    _model_class = Lasso
+    _error_name = "mean squared error"
+
+    def __init__(
+        self,
+        *,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        positive=False,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        cv=None,
+        scoring=None,
+        selection_rule="min",
+        n_jobs=None,
+    ):
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.cv = cv
+        self.scoring = scoring
+        self.selection_rule = selection_rule
+        self.n_jobs = n_jobs

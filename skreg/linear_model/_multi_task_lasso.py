@@ -1,0 +1,244 @@
+"""The estimators `MultiTaskLasso` and `MultiTaskLassoCV`."""
+
+from typing import ClassVar
+
+from skreg.linear_model._base import (
+    ALPHA_CONSTRAINTS,
+    SOLVER_CONSTRAINTS,
+    WEIGHTS_CONSTRAINTS,
+    RowPerOutput,
+    SparseRegressor,
+    check_penalty_weights,
+)
+from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
+from skreg.linear_model._least_squares import SquaredErrorPath, squared_error
+from skreg.linear_model._path import Paths
+from skreg.optim import GroupL2, Quadratic
+
+
+class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
+    r"""Least squares for several outputs that share their features.
+
+    Minimises over a matrix W of coefficients, with one row :math:`W_j` for each feature, and
+    unpenalised intercepts b
+
+    .. math::
+        P(W, b) = \frac{1}{2 n} \sum_i s_i \|y_i - W^\top x_i - b\|_2^2
+            + \alpha \sum_j \omega_j \|W_j\|_2,
+
+    with sample weights s that are scaled to sum to n; the same objective as that of
+    `sklearn.linear_model.MultiTaskLasso`. A feature is used for all outputs or for none.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Strength :math:`\alpha` of the penalty; 0 gives least squares.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
+        feature. None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop, as explained for `Lasso`.
+    max_iter : int, default=100
+        Largest number of working sets.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_outputs, n_features)
+        Coefficients; zeros are exact.
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercept, 0 if none was asked for.
+    dual_gap_ : float
+        Relative duality gap that was reached; nan if nothing is penalised.
+    kkt_residual_ : float
+        Relative residual of the optimality conditions.
+    n_iter_ : int
+        Number of working sets.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    MultiTaskLassoCV : Chooses `alpha` by cross-validation.
+    Lasso : Fits each output on its own; explains `tol`.
+    sklearn.linear_model.MultiTaskLasso : Cyclic coordinate descent.
+
+    References
+    ----------
+    .. [1] G. Obozinski, B. Taskar, M. I. Jordan, "Joint Covariate Selection and Joint Subspace
+       Selection for Multiple Classification Problems", Statistics and Computing 20, 2010.
+
+    Examples
+    --------
+    >>> from skreg.linear_model import MultiTaskLasso
+    >>> X = [[-1, 0.5], [0, -0.5], [1, 0.0]]
+    >>> Y = [[-3, -4], [0, 0], [3, 4]]
+    >>> model = MultiTaskLasso(alpha=1.0, tol=1e-12).fit(X, Y)
+    >>> model.coef_.round(6) + 0.0
+    array([[2.1, 0. ],
+           [2.8, 0. ]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **ALPHA_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+
+    def __init__(
+        self,
+        alpha=1.0,
+        *,
+        fit_intercept=True,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        warm_start=False,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    def _loss(self):
+        return Quadratic()
+
+    def _penalty(self, n_features):
+        return GroupL2(1.0, None, check_penalty_weights(self.penalty_weights, n_features))
+
+    def _encode(self, y):
+        target = super()._encode(y)
+        if target.ndim == 1:
+            raise ValueError(
+                f"y must have shape (n_samples, n_outputs), not {target.shape}; "
+                "for one output use Lasso, or reshape y to a column"
+            )
+        return target
+
+    def _held_out_error(self, prediction, target):
+        return squared_error(prediction, target)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+
+class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
+    """Multi-task lasso with its strength chosen by cross-validation.
+
+    Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
+
+    Parameters
+    ----------
+    eps : float, default=1e-3
+        Ratio of the smallest strength to the largest.
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Strengths, or how many to place in geometric progression below `alpha_max`.
+    fit_intercept : bool, default=True
+        Fit an unpenalised intercept.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
+        None means 1.
+    tol : float, default=1e-6
+        Relative duality gap at which to stop.
+    max_iter : int, default=100
+        Largest number of working sets of one strength.
+    cv : int, splitter or iterable, default=None
+        Cross-validation as in scikit-learn; five folds if None.
+    scoring : str or callable, default=None
+        Scorer of scikit-learn. None takes the mean squared error over the outputs.
+    selection_rule : {"min", "one_standard_error"}, default="min"
+        Take the strength of the best mean score, or the largest strength whose mean score is
+        within one standard error of it.
+    n_jobs : int, default=None
+        Number of threads over the folds.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Chosen strength.
+    alpha_best_ : float
+        Strength of the best mean score.
+    alpha_one_standard_error_ : float
+        Largest strength whose mean score is within one standard error of the best.
+    alphas_ : ndarray of shape (n_alphas,)
+        Strengths in decreasing order.
+    score_path_ : ndarray of shape (n_alphas, n_folds)
+        Scores on the folds; greater is better.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean squared errors on the folds, if `scoring` is None.
+    coef_ : ndarray of shape (n_outputs, n_features)
+        Coefficients; zeros are exact.
+    intercept_ : ndarray of shape (n_outputs,)
+        Intercept, 0 if none was asked for.
+    dual_gap_ : float
+        Relative duality gap that was reached; nan if nothing is penalised.
+    kkt_residual_ : float
+        Relative residual of the optimality conditions.
+    n_iter_ : int
+        Number of working sets.
+    active_set_ : ndarray of int
+        Features with a nonzero coefficient.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    MultiTaskLasso : The objective.
+    RegularizationPathDisplay : Picture of the path and the scores.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_linnerud
+    >>> from skreg.linear_model import MultiTaskLassoCV
+    >>> X, Y = load_linnerud(return_X_y=True)
+    >>> model = MultiTaskLassoCV(alphas=20, cv=4).fit(X, Y)
+    >>> model.coef_.shape, model.mse_path_.shape
+    ((3, 3), (20, 4))
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **CV_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
+        **SOLVER_CONSTRAINTS,
+    }
+    _model_class = MultiTaskLasso
+    _error_name = "mean squared error"
+
+    def __init__(
+        self,
+        *,
+        eps=1e-3,
+        alphas=100,
+        fit_intercept=True,
+        penalty_weights=None,
+        tol=1e-6,
+        max_iter=100,
+        cv=None,
+        scoring=None,
+        selection_rule="min",
+        n_jobs=None,
+    ):
+        self.eps = eps
+        self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.penalty_weights = penalty_weights
+        self.tol = tol
+        self.max_iter = max_iter
+        self.cv = cv
+        self.scoring = scoring
+        self.selection_rule = selection_rule
+        self.n_jobs = n_jobs

@@ -1,0 +1,152 @@
+"""Paths of strengths, and the strength at which they begin."""
+
+import warnings
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+
+from skreg.optim import as_design, penalty_max
+
+
+class RegularizationPath(NamedTuple):
+    """Coefficients along a sequence of penalty strengths, each with its certificate.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        Strengths, in decreasing order.
+    coefs : ndarray of shape (n_features, n_alphas) or (n_outputs, n_features, n_alphas)
+        ``coefs[..., i]`` is the `coef_` of a fit with ``alphas[i]``.
+    intercepts : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
+        ``intercepts[..., i]`` is the `intercept_` of a fit with ``alphas[i]``.
+    dual_gaps : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
+        Relative duality gaps; nan where there is no finite dual bound.
+    kkt_residuals : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
+        Relative residuals of the optimality conditions.
+    n_iter : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
+        Numbers of working sets.
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    dual_gaps: np.ndarray
+    kkt_residuals: np.ndarray
+    n_iter: np.ndarray
+
+
+class Paths:
+    """Mixin of models with a penalty: `path` and `alpha_max`."""
+
+    def path(self, X, y, *, alphas=100, eps=1e-3, sample_weight=None):
+        """Fit a sequence of penalty strengths, each from the last answer.
+
+        The other parameters are those of the estimator, which itself stays as it is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        alphas : int or array-like of shape (n_alphas,), default=100
+            Strengths, or how many to place in geometric progression below `alpha_max`.
+        eps : float, default=1e-3
+            Ratio of the smallest strength of the progression to the largest.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Nonnegative weights.
+
+        Returns
+        -------
+        RegularizationPath
+            Strengths, coefficients, intercepts and certificates.
+
+        Raises
+        ------
+        ValueError
+            As `fit`; or if a strength is negative.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached at every strength.
+        """
+        self._validate_params()
+        check_progression(alphas, eps)
+        model = clone(self)
+        data = model._validate(X, y, sample_weight)
+        alphas = model._alphas(data, alphas, eps)
+        solutions = model._solve(data, alphas)
+        missed = [s for s in solutions if not s.converged]
+        if missed:
+            text = f"{len(missed)} of {len(solutions)} strengths of the path missed tol={self.tol}"
+            warnings.warn(f"{text}. Increase max_iter or tol.", ConvergenceWarning, stacklevel=2)
+        fields = zip(*(model._fields(s, data.X.dtype) for s in solutions), strict=True)
+        return RegularizationPath(alphas, *(np.stack(values, axis=-1) for values in fields))
+
+    def alpha_max(self, X, y, sample_weight=None):
+        """Smallest strength at which every penalised coefficient is zero.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target.
+        sample_weight : float or array-like of shape (n_samples,), default=None
+            Nonnegative weights.
+
+        Returns
+        -------
+        float
+            The strength.
+
+        Raises
+        ------
+        ValueError
+            As `fit`; or if ``l1_ratio=0``, where no finite strength gives zeros.
+        """
+        self._validate_params()
+        model = clone(self)
+        return model._alpha_max(model._validate(X, y, sample_weight))
+
+    def _alpha_max(self, data):
+        penalty = self._penalty(data.X.shape[1])
+        if getattr(penalty, "l1_ratio", 1.0) == 0.0:
+            raise ValueError(
+                "alpha_max is infinite for l1_ratio=0: a purely quadratic penalty gives no zeros. "
+                "Give the strengths as alphas=[...]"
+            )
+        return penalty_max(
+            as_design(data.X),
+            data.target,
+            self._loss(),
+            penalty,
+            sample_weight=data.sample_weight,
+            fit_intercept=self.fit_intercept,
+        )
+
+    def _alphas(self, data, alphas, eps):
+        """Decreasing strengths: those given, or a geometric progression from the largest."""
+        if not isinstance(alphas, Integral):
+            return np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
+        largest, smallest_of_all = self._alpha_max(data), np.finfo(np.float64).resolution
+        if largest <= smallest_of_all:
+            return np.full(alphas, smallest_of_all)
+        return np.geomspace(largest, largest * eps, alphas)
+
+
+def check_progression(alphas, eps):
+    """Check strengths, or the number of them and their range."""
+    if isinstance(alphas, Integral):
+        check_scalar(alphas, "alphas", Integral, min_val=1)
+        check_scalar(eps, "eps", Real, min_val=0.0, include_boundaries="neither")
+        return
+    if len(alphas) == 0:
+        raise ValueError("alphas must hold at least one strength, it is empty")
+    for index, alpha in enumerate(alphas):
+        check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)

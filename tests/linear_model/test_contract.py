@@ -1,0 +1,53 @@
+"""scikit-learn's own checks of the estimator contract."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skreg.linear_model import (
+    ElasticNet,
+    ElasticNetCV,
+    GroupLasso,
+    GroupLassoCV,
+    HuberLasso,
+    HuberLassoCV,
+    Lasso,
+    LassoCV,
+    MultiTaskLasso,
+    MultiTaskLassoCV,
+    NonNegativeLeastSquares,
+    SparseLogisticRegression,
+    SparseLogisticRegressionCV,
+    SparsePoissonRegressor,
+    SparsePoissonRegressorCV,
+)
+
+MODELS = [
+    Lasso(),
+    Lasso(positive=True, fit_intercept=False),
+    ElasticNet(),
+    GroupLasso(),
+    MultiTaskLasso(),
+    NonNegativeLeastSquares(),
+    HuberLasso(),
+    SparsePoissonRegressor(),
+    SparseLogisticRegression(),
+    SparseLogisticRegression(penalty="row_groups"),
+    SparseLogisticRegression(penalty="elasticnet"),
+]
+# few strengths keep the checks fast, their number is not what is checked
+CROSS_VALIDATED = [
+    LassoCV(alphas=5, cv=3),
+    ElasticNetCV(alphas=5, cv=3, selection_rule="one_standard_error"),
+    GroupLassoCV(alphas=5, cv=3),
+    MultiTaskLassoCV(alphas=5, cv=3),
+    HuberLassoCV(alphas=5, cv=3),
+    SparsePoissonRegressorCV(alphas=5, cv=3),
+    # the checks of weights compare scores to seven digits
+    SparseLogisticRegressionCV(alphas=5, cv=3, tol=1e-10),
+]
+
+
+@parametrize_with_checks(MODELS + CROSS_VALIDATED)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimator_checks(estimator, check):
+    check(estimator)
