@@ -1,0 +1,26 @@
+"""Probabilities of rare ordered events: PRESTO and proportional odds.
+
+G. Faletto, J. Bien, "Predicting Rare Events by Shrinking Towards Proportional Odds", ICML 2023.
+"""
+
+from skreg.ordinal._calibration import calibration_error
+from skreg.ordinal._path_display import PrestoPathDisplay
+from skreg.ordinal._presto import PrestoClassifier
+from skreg.ordinal._presto_cv import PrestoClassifierCV
+from skreg.ordinal._presto_path import PrestoPath, presto_alpha_max, presto_path
+from skreg.ordinal._probability_display import OrdinalProbabilityDisplay
+from skreg.ordinal._proportional_odds import ProportionalOddsClassifier
+from skreg.ordinal._reliability_display import RareReliabilityDisplay
+
+__all__ = [
+    "OrdinalProbabilityDisplay",
+    "PrestoClassifier",
+    "PrestoClassifierCV",
+    "PrestoPath",
+    "PrestoPathDisplay",
+    "ProportionalOddsClassifier",
+    "RareReliabilityDisplay",
+    "calibration_error",
+    "presto_alpha_max",
+    "presto_path",
+]

@@ -1,0 +1,161 @@
+"""What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skreg.ordinal._labels import categorical_order, check_class_weights, order_labels
+from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities, repair_crossing
+
+LARGEST_PREDICTOR = 1e300
+PENALTY_CONSTRAINTS = {
+    "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    "penalty_factor": ["array-like", None],
+    "standardize": ["boolean"],
+    "class_order": ["array-like", None],
+    "tol": [Interval(Real, 0, None, closed="neither")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+}
+
+
+class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
+    """P(Y <= k | x) = sigma(alpha_k + x^T beta_k) for the ordered classes k.
+
+    Subclasses fit `coef_` and `intercept_`.
+    """
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _validate(self, X, y, sample_weight):
+        """Checked features, ordered labels and weights; sets `classes_` and `class_order_`."""
+        order = categorical_order(y) if self.class_order is None else self.class_order
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        labels = order_labels(y, order)
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        check_class_weights(labels, sample_weight)
+        self.classes_, self.class_order_ = labels.classes, labels.order
+        return X, labels, sample_weight
+
+    def _predictors(self, X):
+        """Linear predictor of every boundary, unrepaired."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return linear_predictors(X, self.coef_, self.intercept_)
+
+    def _ordered_log_proba(self, X):
+        return log_class_probabilities(repair_crossing(self._predictors(X)))
+
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities, accurate for tiny probabilities too.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`; -inf where the repair of a crossing left no probability.
+        """
+        ordered = self._ordered_log_proba(X)
+        result = np.empty_like(ordered)
+        result[:, np.searchsorted(self.classes_, self.class_order_)] = ordered
+        return result
+
+    def predict_proba(self, X):
+        """Class probabilities.
+
+        Where boundaries cross, the linear predictor of a boundary is lowered to the smallest of
+        those above it, which leaves the probability of the last class of `class_order_` as it is.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`, rows sum to one.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_cumulative_proba(self, X):
+        """Probabilities P(Y <= k) of lying at or below each boundary.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes - 1)
+            Column k belongs to ``class_order_[k]``; rows do not decrease.
+        """
+        return np.exp(-np.logaddexp(0.0, -repair_crossing(self._predictors(X))))
+
+    def predict(self, X):
+        """Most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        best = np.argmax(self._ordered_log_proba(X), axis=1)
+        return self.class_order_[best]
+
+
+def linear_predictors(X, coef, intercept):
+    """intercept_k + x^T coef_k for all boundaries, finite for any finite X.
+
+    Rows so large that a product overflows are divided by their largest entry first.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        eta = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
+        overflowed = np.flatnonzero(~np.isfinite(eta).all(axis=1))
+        if len(overflowed):
+            rows = X[overflowed].astype(np.float64)
+            rows = rows.toarray() if sparse.issparse(rows) else rows
+            size = np.abs(rows).max(axis=1, keepdims=True)
+            eta = eta.astype(np.float64)
+            eta[overflowed] = ((rows / size) @ coef.T) * size + intercept
+    return np.clip(eta.astype(np.float64), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
+
+
+def crossing_rate(X, coef, intercept, sample_weight):
+    """Weighted share of rows whose boundaries cross."""
+    crossed = boundaries_cross(linear_predictors(X, coef, intercept))
+    return float(np.average(crossed, weights=sample_weight))
+
+
+def check_penalty_factor(penalty_factor, n_features):
+    """Array of nonnegative factors, one per feature; inf excludes a feature."""
+    factor = np.ones(n_features) if penalty_factor is None else np.asarray(penalty_factor, float)
+    if factor.shape != (n_features,):
+        raise ValueError(
+            f"penalty_factor has shape {factor.shape}; it must have one entry for each of the "
+            f"{n_features} features"
+        )
+    if not np.all(factor >= 0.0):
+        raise ValueError(
+            f"penalty_factor must be nonnegative; its smallest entry is {np.min(factor)}"
+        )
+    return factor

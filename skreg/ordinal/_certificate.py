@@ -1,0 +1,158 @@
+"""How far a point is from the optimum: violation of the optimality conditions, and duality gap."""
+
+import numpy as np
+
+from skreg.optim._jit import kernel
+from skreg.optim._penalties import (
+    block_conjugate,
+    block_distance,
+    block_gauge,
+    block_threshold,
+    block_value,
+)
+from skreg.ordinal._likelihood import mean_conjugate
+from skreg.ordinal._rows import class_sums, n_columns
+
+
+@kernel
+def all_class_sums(design, model, out):
+    """out[j] <- `class_sums` of column j, for all columns."""
+    for j in range(n_columns(design)):
+        class_sums(design, j, 0, model, out[j])
+
+
+@kernel
+def gradient_from_sums(sums, balance, out):
+    """Gradient with respect to psi_l of feature j, out[l, j], from the sums over each class.
+
+        grad_l = sum_{c_i = l} x_i ga_i + sum_{c_i > l} x_i (ga_i + rho_{c_i} gb_i)
+
+    with rho_c = balance[c], which is one for the gradient of the loss itself.
+    """
+    last = sums.shape[2] - 1
+    for j in range(sums.shape[0]):
+        beyond = 0.0
+        for c in range(last, 0, -1):
+            along_a = sums[j, 0, c] if c < last else 0.0
+            beyond += along_a + balance[c] * (sums[j, 1, c] - along_a)
+            out[c - 1, j] = sums[j, 0, c - 1] + beyond
+
+
+@kernel
+def penalty_value(penalty, theta):
+    """Penalty of the flattened increments; block b of the penalty is entry b."""
+    total = 0.0
+    for b in range(theta.shape[0]):
+        if theta[b] != 0.0:
+            total += block_value(penalty, b, theta[b : b + 1])
+    return total
+
+
+@kernel
+def kkt_residual(penalty, theta, q):
+    """Largest distance of an entry of q, minus the gradient, from the subdifferential at theta.
+
+    Excluded increments have no condition to violate.
+    """
+    largest = 0.0
+    for b in range(theta.shape[0]):
+        if not np.isinf(penalty.weights[b]):
+            distance = block_distance(penalty, b, theta[b : b + 1], q[b : b + 1])
+            largest = max(largest, distance)
+    return largest
+
+
+@kernel
+def gauge_of(penalty, q):
+    """Smallest c >= 0 with q in c times the subdifferential at 0, over entries with a kink."""
+    largest = 0.0
+    for b in range(q.shape[0]):
+        largest = max(largest, block_gauge(penalty, b, q[b : b + 1]))
+    return largest
+
+
+@kernel
+def penalty_conjugate(penalty, q):
+    """Conjugate of the penalty at q."""
+    total = 0.0
+    for b in range(q.shape[0]):
+        total += block_conjugate(penalty, b, q[b : b + 1])
+    return total
+
+
+def has_gap(penalty, shape):
+    """Whether every increment but those of the intercepts, the first column, is penalised."""
+    weights = penalty.weights.reshape(shape)
+    return penalty.alpha > 0.0 and bool(np.all(weights[:, 1:] > 0.0))
+
+
+def class_balance(sums):
+    """Factors rho_c on gb that make the dual point satisfy the equations of the intercepts.
+
+    They say that for each boundary k the dual variables p of class k and q of class k + 1 have
+    equal sums.
+    """
+    along_a, along_both = sums[0]
+    along_b = along_both[1:] - np.append(along_a[1:-1], 0.0)
+    return np.concatenate([[1.0], -along_a[:-1] / along_b])
+
+
+@kernel
+def dual_value(ga, g, weight, start, balance, t, p, q):
+    """-sum_i w_i L*(-t p_i, t rho q_i) with p = -ga / w and q = gb / w = (g - ga) / w.
+
+    `p` and `q` are buffers of the size of `ga`.
+    """
+    n_classes = start.shape[0] - 1
+    for c in range(n_classes):
+        for i in range(start[c], start[c + 1]):
+            along_a = ga[i] if c < n_classes - 1 else 0.0
+            along_b = g[i] - along_a if c > 0 else 0.0
+            p[i] = -t * along_a / weight[i]
+            q[i] = t * balance[c] * along_b / weight[i]
+    return -mean_conjugate(p, q, weight, start)
+
+
+def duality_gap(penalty, primal, sums, ga, g, weight, start):
+    """Primal value minus the best of two dual points; inf if neither is feasible.
+
+    The derivatives of the row losses are balanced over the classes. For a penalty with a quadratic
+    part they are then feasible; for one with a kink they are after shrinking by the gauge.
+    """
+    balance = class_balance(sums)
+    q = np.empty((len(balance) - 1, len(sums)))
+    gradient_from_sums(sums, balance, q)
+    q *= -1.0
+    q[:, 0] = 0.0
+    q = q.reshape(-1)
+    shrink = 1.0 / max(gauge_of(penalty, q), 1.0)
+    buffers = np.empty((2, len(ga)))
+    dual = dual_value(ga, g, weight, start, balance, shrink, *buffers)
+    dual -= penalty_conjugate(penalty, shrink * q)
+    if shrink < 1.0 and penalty.l1_ratio < 1.0:
+        whole = dual_value(ga, g, weight, start, balance, 1.0, *buffers)
+        dual = max(dual, whole - penalty_conjugate(penalty, q))
+    return primal - dual
+
+
+def select_columns(penalty, theta, q, share):
+    """Columns that take part in the next step.
+
+    Those with a nonzero or unpenalised increment, and those whose gradient comes within `share`
+    of its threshold: 1 takes the violators alone, a smaller share those that the sequential strong
+    rule keeps (Tibshirani et al. 2012).
+    """
+    keep = np.zeros(theta.shape, dtype=np.bool_)
+    _select_entries(penalty, theta.reshape(-1), q.reshape(-1), share, keep.reshape(-1))
+    return np.flatnonzero(keep.any(axis=0))
+
+
+@kernel
+def _select_entries(penalty, theta, q, share, keep):
+    for b in range(theta.shape[0]):
+        if not np.isinf(penalty.weights[b]):
+            keep[b] = (
+                theta[b] != 0.0
+                or block_threshold(penalty, b) == 0.0
+                or block_gauge(penalty, b, q[b : b + 1]) >= share
+            )

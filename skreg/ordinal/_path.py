@@ -1,0 +1,216 @@
+"""From arrays to the solver and back: the problem, the largest useful alpha, the path."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg.ordinal import _certificate as certificate
+from skreg.ordinal._newton import (
+    Point,
+    Rows,
+    elastic_net,
+    intercept_point,
+    point_at,
+    solve,
+)
+from skreg.ordinal._rows import Scaling, sorted_design
+
+# l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
+SMALLEST_RATIO = 0.01
+# scale of the optimality conditions where no feature has a gradient
+SMALLEST_GRADIENT = 1e-10
+# a predictor that still moves by more than this at convergence runs away to infinity
+RUNAWAY_MOVE, RUNAWAY_PREDICTOR = 0.5, 15.0
+
+
+class Problem(NamedTuple):
+    """Sorted rows, penalty weights (n_boundaries, 1 + n_features), and the scales of the data.
+
+    `start` is the optimum without features, `null_loss` its mean loss, the scale of the tolerance
+    on the duality gap, and `null_gradient` its largest gradient, the scale of the tolerance on the
+    optimality conditions.
+    """
+
+    rows: Rows
+    weights: np.ndarray
+    l1_ratio: float
+    scaling: Scaling
+    start: Point
+    null_loss: float
+    null_gradient: float
+
+
+class Coefficients(NamedTuple):
+    """Original scale: intercepts (n_boundaries,), coefficients and increments of shape
+    (n_boundaries, n_features)."""
+
+    intercept: np.ndarray
+    coef: np.ndarray
+    coef_diff: np.ndarray
+
+
+def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standardize):
+    """Sort, standardise and weigh the data.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Features.
+    codes : ndarray of shape (n_samples,)
+        Position of each label in the order of the classes.
+    n_classes : int
+        Number of classes K.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights; rows without weight are left out.
+    weights : ndarray of shape (n_classes - 1, n_features)
+        Penalty factors of the increments.
+    l1_ratio : float
+        Share of the L1 part of the penalty.
+    standardize : bool
+        Whether to divide the columns by their standard deviation.
+
+    Returns
+    -------
+    Problem
+        The input of `solve_at` and `solve_path`.
+    """
+    weighted = np.flatnonzero(sample_weight > 0.0)
+    order = weighted[np.argsort(codes[weighted], kind="stable")]
+    start = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
+    weight = sample_weight[order] / sample_weight[order].sum()
+    design, scaling = sorted_design(X, order, start, weight, standardize)
+    rows = Rows(design, weight)
+    weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
+    point = intercept_point(rows)
+    null = solve(rows, _excluding(weights), point, tol=0.0, kkt_tol=0.0, max_iter=1)
+    null_gradient = max(np.abs(null.gradient[:, 1:]).max(), SMALLEST_GRADIENT)
+    return Problem(rows, weights, l1_ratio, scaling, point, null.objective, null_gradient)
+
+
+def _excluding(weights):
+    """Penalty that leaves only the unpenalised increments in the model."""
+    return elastic_net(1.0, 1.0, np.where(weights > 0.0, np.inf, 0.0))
+
+
+def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
+    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others."""
+    factor = np.ones(n_features) if penalty_factor is None else penalty_factor
+    level = np.ones(n_classes - 1)
+    level[0] = first_penalty
+    with np.errstate(invalid="ignore"):
+        weights = np.outer(level, factor)
+    return np.where(np.isnan(weights), 0.0, weights)
+
+
+def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
+    """Solve for one alpha, from `start` or the optimum without features."""
+    return solve(
+        problem.rows,
+        elastic_net(alpha, problem.l1_ratio, problem.weights),
+        problem.start if start is None else start,
+        tol=tol * problem.null_loss,
+        kkt_tol=tol * problem.null_gradient,
+        max_iter=max_iter,
+        share=share,
+    )
+
+
+def null_solution(problem, *, tol, max_iter):
+    """Optimum in the unpenalised increments alone: the limit of the path for large alpha."""
+    penalised = problem._replace(weights=np.where(problem.weights > 0.0, np.inf, 0.0), l1_ratio=1.0)
+    return solve_at(penalised, 1.0, tol=tol, max_iter=max_iter)
+
+
+def alpha_max(problem, null):
+    """Smallest alpha at which every penalised increment is zero."""
+    unit = elastic_net(1.0, max(problem.l1_ratio, SMALLEST_RATIO), problem.weights)
+    return certificate.gauge_of(unit, -null.gradient.reshape(-1))
+
+
+def alpha_grid(problem, n_alphas, eps, *, tol, max_iter):
+    """Largest useful alpha down to `eps` times it, in equal steps of the logarithm."""
+    largest = alpha_max(problem, null_solution(problem, tol=tol, max_iter=max_iter))
+    return (
+        largest * np.logspace(0.0, np.log10(eps), n_alphas)
+        if n_alphas > 1
+        else largest * np.ones(1)
+    )
+
+
+def solve_path(problem, alphas, *, tol, max_iter):
+    """Solutions for decreasing alphas, each started from the one before.
+
+    At alpha, columns whose gradient was below 2 alpha - alpha_before at the solution before wait
+    until their optimality conditions are violated.
+    """
+    previous = null_solution(problem, tol=tol, max_iter=max_iter)
+    before = np.inf
+    for alpha in alphas:
+        share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
+        solution = solve_at(
+            problem, alpha, tol=tol, max_iter=max_iter, start=previous.point, share=share
+        )
+        yield solution
+        previous, before = solution, alpha
+
+
+def warm_point(problem, coefficients):
+    """Point of earlier coefficients on these rows; None where their boundaries cross."""
+    centre, scale = problem.scaling
+    psi = coefficients.coef_diff * scale
+    alpha = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
+    theta = np.column_stack([np.diff(alpha, prepend=0.0), psi])
+    point = point_at(problem.rows, theta)
+    return point if np.all(point.a > point.b) else None
+
+
+def original_scale(problem, theta):
+    """Coefficients for the unscaled features.
+
+    The centre enters each intercept with the cumulated beta_k, not with psi_k:
+    alpha_k - sum_j beta_kj mean_j / scale_j.
+    """
+    centre, scale = problem.scaling
+    beta = np.cumsum(theta[:, 1:], axis=0)
+    intercept = np.cumsum(theta[:, 0]) - beta @ centre
+    return Coefficients(intercept, beta / scale, theta[:, 1:] / scale)
+
+
+def warn_if_not_converged(problem, solution, *, tol, max_iter, stacklevel=4):
+    """Say by how much the solver missed its tolerance, or that coefficients diverge."""
+    if not solution.converged:
+        if np.isnan(solution.dual_gap):
+            what = (
+                f"the optimality conditions are violated by {solution.kkt_residual:.3g}, "
+                f"wanted {tol * problem.null_gradient:.3g}"
+            )
+        else:
+            what = (
+                f"the duality gap is {solution.dual_gap:.3g}, wanted {tol * problem.null_loss:.3g}"
+            )
+        warnings.warn(
+            f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): {what}. "
+            "Increase max_iter or tol.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+    elif np.isnan(solution.dual_gap) and _runs_away(solution):
+        warnings.warn(
+            "The classes are separable or nearly so, and some coefficients are not penalised: "
+            "they diverge, and were stopped at the tolerance on the optimality conditions, "
+            f"{tol * problem.null_gradient:.3g} (violation {solution.kkt_residual:.3g}). "
+            "Penalise them: alpha > 0, first_penalty > 0 and penalty_factor > 0.",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _runs_away(solution):
+    point = solution.point
+    largest = max(
+        np.abs(point.a[np.isfinite(point.a)]).max(), np.abs(point.b[np.isfinite(point.b)]).max()
+    )
+    moving = np.isfinite(solution.last_move) and solution.last_move > RUNAWAY_MOVE
+    return moving and largest > RUNAWAY_PREDICTOR

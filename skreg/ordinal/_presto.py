@@ -1,0 +1,235 @@
+"""The estimator `PrestoClassifier`."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval
+
+from skreg.ordinal._base import (
+    PENALTY_CONSTRAINTS,
+    CumulativeLogitClassifier,
+    check_penalty_factor,
+    crossing_rate,
+)
+from skreg.ordinal._path import (
+    Coefficients,
+    make_problem,
+    original_scale,
+    penalty_weights,
+    solve_at,
+    warm_point,
+    warn_if_not_converged,
+)
+
+PRESTO_CONSTRAINTS = PENALTY_CONSTRAINTS | {
+    "first_penalty": [Interval(Real, 0, None, closed="left")],
+}
+
+
+class PrestoClassifier(CumulativeLogitClassifier):
+    r"""Ordinal classifier for rare last classes: boundaries that borrow from their neighbours.
+
+    Every boundary k between the ordered classes 0 .. K-1 has its own coefficients,
+
+    .. math::
+        P(Y \le k \mid x) = \sigma(\alpha_k + x^\top \beta_k),
+
+    and an L1 penalty on the increments :math:`\psi_0 = \beta_0`,
+    :math:`\psi_k = \beta_k - \beta_{k-1}` draws each boundary towards the one before it:
+
+    .. math::
+        \min_{\alpha, \psi} \; -\sum_i w_i \log \pi_{y_i}(x_i)
+        + \alpha \sum_j c_j \Big( \omega |\psi_{0j}| + \sum_{k \ge 1} |\psi_{kj}| \Big),
+
+    on standardised features, with weights :math:`w_i` that sum to one. The rare last boundary thus
+    learns from the abundant transitions before it and departs from them only where the data
+    insist [1]_. Logistic regression of the last class against the rest uses the rare events
+    alone; proportional odds (`ProportionalOddsClassifier`) force one coefficient vector on all
+    boundaries.
+
+    The default :math:`\omega` = 1 shrinks the first boundary as well: a large `alpha` gives the
+    class frequencies. With `first_penalty=0` it gives the proportional odds model.
+
+    Parameters
+    ----------
+    alpha : float, default=0.01
+        Strength of the penalty, the paper's :math:`\lambda`, relative to the *mean* log-loss.
+    l1_ratio : float, default=1.0
+        Share of the L1 part: the penalty on an increment is
+        ``alpha * (l1_ratio * abs(psi) + (1 - l1_ratio) / 2 * psi**2)``.
+    first_penalty : float, default=1.0
+        Factor :math:`\omega` of the penalty on the coefficients of the first boundary.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Factors :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
+        unpenalised, inf keeps it out.
+    standardize : bool, default=True
+        Penalise the coefficients of the features divided by their standard deviation. `coef_` is
+        on the original scale in any case.
+    class_order : array-like of shape (n_classes,), default=None
+        The labels from the first class to the last, rare one. If None, the order of the categories
+        of a pandas ordered categorical, or else the sorted labels.
+    tol : float, default=1e-4
+        The duality gap is at most `tol` times the log-loss of the class frequencies. If some
+        increment is not penalised there is no gap, and the violation of the optimality conditions
+        is at most `tol` times the largest gradient at the class frequencies.
+    max_iter : int, default=100
+        Largest number of iterations of proximal Newton.
+    warm_start : bool, default=False
+        Start from the coefficients of the previous call of `fit`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels, the columns of `predict_proba`.
+    class_order_ : ndarray of shape (n_classes,)
+        Labels in the order of the model.
+    coef_ : ndarray of shape (n_classes - 1, n_features)
+        Coefficients :math:`\beta_k` of each boundary. A *positive* coefficient makes *lower*
+        classes more probable, as in the paper; many other packages have the opposite sign.
+    intercept_ : ndarray of shape (n_classes - 1,)
+        Intercepts :math:`\alpha_k`.
+    coef_diff_ : ndarray of shape (n_classes - 1, n_features)
+        Increments :math:`\psi_k`, with exact zeros; row 0 is ``coef_[0]``.
+    violates_proportional_odds_ : ndarray of shape (n_features,)
+        Whether the effect of a feature differs between boundaries.
+    n_iter_ : int
+        Iterations in use.
+    dual_gap_ : float
+        Duality gap: the objective is at most this far above its minimum. NaN where some increment
+        is not penalised.
+    kkt_residual_ : float
+        Largest violation of the optimality conditions.
+    crossing_rate_ : float
+        Weighted share of the training rows at which boundaries cross, so that `predict_proba`
+        repairs them.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    PrestoClassifierCV : Chooses `alpha` by cross-validation.
+    ProportionalOddsClassifier : The same coefficients at all boundaries.
+
+    Notes
+    -----
+    The columns of `predict_proba` follow the sorted `classes_`, because scikit-learn's metrics
+    assume that order. Utilities that encode the labels before they fit, such as
+    `sklearn.model_selection.cross_val_predict` with probabilities, lose an order that is given by
+    `class_order` or a categorical; give them integers in the right order.
+
+    Sparse X is standardised implicitly and never made dense. Beside X itself, memory is a sorted
+    copy of X and a few arrays of length n_samples.
+
+    There is no `class_weight`: reweighting the classes would distort the probabilities.
+
+    References
+    ----------
+    .. [1] G. Faletto, J. Bien, "Predicting Rare Events by Shrinking Towards Proportional Odds",
+       ICML 2023.
+
+    Examples
+    --------
+    >>> from skreg.datasets import make_ordinal
+    >>> from skreg.ordinal import PrestoClassifier
+    >>> X, y, probability = make_ordinal(random_state=0)
+    >>> model = PrestoClassifier(alpha=0.005).fit(X, y)
+    >>> model.predict_proba(X[:2]).round(3)
+    array([[0.447, 0.531, 0.019, 0.003],
+           [0.417, 0.546, 0.032, 0.006]])
+    >>> model.violates_proportional_odds_.nonzero()[0]
+    array([3, 5, 7, 8, 9])
+    """
+
+    _parameter_constraints: dict = PRESTO_CONSTRAINTS | {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        alpha=0.01,
+        *,
+        l1_ratio=1.0,
+        first_penalty=1.0,
+        penalty_factor=None,
+        standardize=True,
+        class_order=None,
+        tol=1e-4,
+        max_iter=100,
+        warm_start=False,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.first_penalty = first_penalty
+        self.penalty_factor = penalty_factor
+        self.standardize = standardize
+        self.class_order = class_order
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit all boundaries.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels: numbers, strings, or a pandas ordered categorical.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative weights. An integer weight equals that many copies of the row.
+
+        Returns
+        -------
+        PrestoClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
+            weight, or if `class_order` or `penalty_factor` does not fit the data.
+        """
+        previous = self._previous() if self.warm_start else None
+        X, labels, sample_weight = self._validate(X, y, sample_weight)
+        problem = presto_problem(self, X, labels, sample_weight)
+        start = None
+        if previous is not None and previous.coef.shape == (len(labels.order) - 1, X.shape[1]):
+            start = warm_point(problem, previous)
+        solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter, start=start)
+        warn_if_not_converged(problem, solution, tol=self.tol, max_iter=self.max_iter)
+        return self._store(problem, solution, X, sample_weight)
+
+    def _previous(self):
+        if not hasattr(self, "coef_diff_"):
+            return None
+        return Coefficients(self.intercept_, self.coef_, self.coef_diff_)
+
+    def _store(self, problem, solution, X, sample_weight):
+        self.intercept_, self.coef_, self.coef_diff_ = original_scale(problem, solution.point.theta)
+        self.violates_proportional_odds_ = np.any(self.coef_diff_[1:] != 0.0, axis=0)
+        self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
+        self.kkt_residual_ = solution.kkt_residual
+        self.crossing_rate_ = crossing_rate(X, self.coef_, self.intercept_, sample_weight)
+        return self
+
+
+def presto_problem(estimator, X, labels, sample_weight):
+    """Problem of an estimator with PRESTO's parameters."""
+    n_classes, n_features = len(labels.order), X.shape[1]
+    factor = check_penalty_factor(estimator.penalty_factor, n_features)
+    weights = penalty_weights(n_classes, n_features, estimator.first_penalty, factor)
+    return make_problem(
+        X,
+        labels.codes,
+        n_classes,
+        sample_weight,
+        weights,
+        estimator.l1_ratio,
+        estimator.standardize,
+    )

@@ -1,0 +1,161 @@
+"""The estimator `ProportionalOddsClassifier`."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval
+
+from skreg.ordinal._base import PENALTY_CONSTRAINTS, CumulativeLogitClassifier, check_penalty_factor
+from skreg.ordinal._path import make_problem, original_scale, solve_at, warn_if_not_converged
+
+
+class ProportionalOddsClassifier(CumulativeLogitClassifier):
+    r"""Proportional odds: one coefficient vector for all boundaries between ordered classes.
+
+    .. math::
+        P(Y \le k \mid x) = \sigma(\alpha_k + x^\top \beta)
+
+    minimises the mean log-loss plus, on standardised features,
+    ``alpha * sum_j c_j (l1_ratio * abs(beta_j) + (1 - l1_ratio) / 2 * beta_j**2)`` [1]_. It is the
+    limit of `PrestoClassifier` with `first_penalty=0` for large `alpha`.
+
+    Parameters
+    ----------
+    alpha : float, default=0.0
+        Strength of the penalty, relative to the mean log-loss; 0 gives maximum likelihood.
+    l1_ratio : float, default=0.0
+        Share of the L1 part of the penalty; 0 is ridge, 1 is lasso.
+    penalty_factor : array-like of shape (n_features,), default=None
+        Factors :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
+        unpenalised, inf keeps it out.
+    standardize : bool, default=True
+        Penalise the coefficients of the features divided by their standard deviation. `coef_` is
+        on the original scale in any case.
+    class_order : array-like of shape (n_classes,), default=None
+        The labels from the first class to the last. If None, the order of the categories of a
+        pandas ordered categorical, or else the sorted labels.
+    tol : float, default=1e-4
+        The duality gap is at most `tol` times the log-loss of the class frequencies. If some
+        feature is not penalised there is no gap, and the violation of the optimality conditions is
+        at most `tol` times the largest gradient at the class frequencies.
+    max_iter : int, default=100
+        Largest number of iterations of proximal Newton.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Sorted labels, the columns of `predict_proba`.
+    class_order_ : ndarray of shape (n_classes,)
+        Labels in the order of the model.
+    coef_ : ndarray of shape (1, n_features)
+        Coefficients :math:`\beta`. A *positive* coefficient makes *lower* classes more probable:
+        the opposite sign of R's ``polr`` and of statsmodels' ``OrderedModel``.
+    intercept_ : ndarray of shape (n_classes - 1,)
+        Intercepts :math:`\alpha_k`, increasing.
+    n_iter_ : int
+        Iterations in use.
+    dual_gap_ : float
+        Duality gap: the objective is at most this far above its minimum. NaN where some feature is
+        not penalised.
+    kkt_residual_ : float
+        Largest violation of the optimality conditions.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has string column names.
+
+    See Also
+    --------
+    PrestoClassifier : Coefficients that may differ between boundaries.
+
+    References
+    ----------
+    .. [1] P. McCullagh, "Regression Models for Ordinal Data", JRSS B 42, 1980.
+
+    Examples
+    --------
+    >>> from skreg.datasets import load_ordinal_diabetes
+    >>> from skreg.ordinal import ProportionalOddsClassifier
+    >>> X, y = load_ordinal_diabetes(return_X_y=True)
+    >>> model = ProportionalOddsClassifier().fit(X, y)
+    >>> model.intercept_.round(2)
+    array([-0.06,  2.17,  4.31])
+    """
+
+    _parameter_constraints: dict = PENALTY_CONSTRAINTS | {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        alpha=0.0,
+        *,
+        l1_ratio=0.0,
+        penalty_factor=None,
+        standardize=True,
+        class_order=None,
+        tol=1e-4,
+        max_iter=100,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.penalty_factor = penalty_factor
+        self.standardize = standardize
+        self.class_order = class_order
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # one direction cannot tell classes apart that do not lie along it
+        tags.classifier_tags.poor_score = True
+        return tags
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the coefficients and intercepts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels: numbers, strings, or a pandas ordered categorical.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative weights. An integer weight equals that many copies of the row.
+
+        Returns
+        -------
+        ProportionalOddsClassifier
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
+            weight, or if `class_order` or `penalty_factor` does not fit the data.
+        """
+        X, labels, sample_weight = self._validate(X, y, sample_weight)
+        problem = self._problem(X, labels, sample_weight)
+        solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter)
+        warn_if_not_converged(problem, solution, tol=self.tol, max_iter=self.max_iter)
+        self.intercept_, coef, _ = original_scale(problem, solution.point.theta)
+        self.coef_ = coef[:1]
+        self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
+        self.kkt_residual_ = solution.kkt_residual
+        return self
+
+    def _problem(self, X, labels, sample_weight):
+        n_classes, n_features = len(labels.order), X.shape[1]
+        weights = np.full((n_classes - 1, n_features), np.inf)
+        weights[0] = check_penalty_factor(self.penalty_factor, n_features)
+        return make_problem(
+            X,
+            labels.codes,
+            n_classes,
+            sample_weight,
+            weights,
+            self.l1_ratio,
+            self.standardize,
+        )

@@ -1,0 +1,146 @@
+"""The pictures show the numbers."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from skreg.ordinal import (
+    OrdinalProbabilityDisplay,
+    PrestoClassifier,
+    PrestoClassifierCV,
+    PrestoPathDisplay,
+    RareReliabilityDisplay,
+    presto_path,
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_path_display_draws_the_standardised_coefficients(example):
+    X, y = example
+    path = presto_path(X * 10, y, tol=1e-8)
+    display = PrestoPathDisplay.from_path(path, feature_names=list("abcde"), max_features=3)
+    assert [ax.get_title(loc="left") for ax in display.axes_] == [
+        "abcde"[j] for j in display.features_
+    ]
+    size = np.abs(path.coefs).max(axis=(0, 1))
+    assert set(display.features_) == set(np.argsort(size)[-3:])
+    for lines, j in zip(display.lines_, display.features_, strict=True):
+        for k, line in enumerate(lines):
+            np.testing.assert_array_equal(line.get_xdata(), path.alphas)
+            np.testing.assert_allclose(line.get_ydata(), path.coefs[:, k, j] * (X * 10)[:, j].std())
+
+
+def test_path_display_finds_where_boundaries_separate(example):
+    path = presto_path(*example, tol=1e-8)
+    display = PrestoPathDisplay.from_path(path)
+    for k in range(3):
+        for j in range(5):
+            alpha = display.separation_alphas_[k, j]
+            nonzero = path.coef_diffs[:, k, j] != 0
+            assert not nonzero[path.alphas > alpha].any()
+            assert np.isnan(alpha) == (not nonzero.any())
+            assert np.isnan(alpha) or nonzero[path.alphas == alpha].all()
+
+
+def test_path_display_marks_the_chosen_alpha(example):
+    X, y = example
+    model = PrestoClassifierCV(n_alphas=5).fit(pd.DataFrame(X, columns=list("vwxyz")), y)
+    display = PrestoPathDisplay.from_estimator(model)
+    assert display.alpha == model.alpha_
+    assert display.axes_[0].get_title(loc="left") == "v"
+    labels = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+    assert labels[0] == "P(Y ≤ 0)"
+    assert labels[-1].startswith("chosen α")
+
+
+def test_path_display_names_bad_input(example):
+    with pytest.raises(NotFittedError):
+        PrestoPathDisplay.from_estimator(PrestoClassifierCV())
+    with pytest.raises(ValueError, match="single alpha"):
+        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=1))
+    with pytest.raises(ValueError, match="feature_names has 2 names for 5 features"):
+        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=2), feature_names=["a", "b"])
+
+
+def test_probability_display_is_what_the_model_predicts(example):
+    X, y = example
+    model = PrestoClassifier(0.01).fit(X, y)
+    display = OrdinalProbabilityDisplay.from_estimator(model, X, 1, n_points=7, reference=4)
+    rows = np.tile(X[4], (7, 1))
+    rows[:, 1] = np.linspace(X[:, 1].min(), X[:, 1].max(), 7)
+    np.testing.assert_allclose(display.probabilities, model.predict_proba(rows))
+    np.testing.assert_allclose(display.line_.get_ydata(), model.predict_proba(rows)[:, -1])
+    assert len(display.bands_) == 4
+    at_median = OrdinalProbabilityDisplay.from_estimator(model, X, 1, n_points=3)
+    rows = np.tile(np.median(X, axis=0), (3, 1))
+    rows[:, 1] = at_median.values
+    np.testing.assert_allclose(at_median.probabilities, model.predict_proba(rows))
+
+
+def test_probability_display_of_a_pipeline_on_a_frame_keeps_the_order(example):
+    X, y = example
+    names = np.array(["none", "click", "cart", "purchase"])
+    frame = pd.DataFrame({"amount": X[:, 0], "kind": np.where(X[:, 1] > 0, "new", "known")})
+    model = make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["kind"]), remainder="passthrough"),
+        PrestoClassifier(0.01, class_order=names),
+    ).fit(frame, names[y])
+    _, axes = plt.subplots(2)
+    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "amount", axes=axes)
+    assert display.class_order.tolist() == names.tolist()
+    proba = model.predict_proba(
+        pd.DataFrame({"amount": display.values, "kind": frame["kind"].mode()[0]})
+    )
+    rare = model.classes_.tolist().index("purchase")
+    np.testing.assert_allclose(display.probabilities[:, -1], proba[:, rare])
+    assert display.axes_[1].get_xlabel() == "amount"
+    with pytest.raises(ValueError, match="feature='kind' must be numeric"):
+        OrdinalProbabilityDisplay.from_estimator(model, frame, "kind")
+    with pytest.raises(ValueError, match="feature='size' is not a column"):
+        OrdinalProbabilityDisplay.from_estimator(model, frame, "size")
+
+
+def test_reliability_display_counts_events_in_the_bins():
+    rng = np.random.default_rng(0)
+    probability = 10.0 ** rng.uniform(-4, -0.5, 3000)
+    event = rng.uniform(size=3000) < probability
+    display = RareReliabilityDisplay.from_predictions(event, probability, n_bins=6, name="truth")
+    order = np.argsort(probability).reshape(6, 500)
+    assert display.n_events.tolist() == event[order].sum(axis=1).tolist()
+    np.testing.assert_allclose(display.predicted, probability[order].mean(axis=1))
+    for k in range(6):
+        exact = binomtest(int(display.n_events[k]), 500).proportion_ci(0.95, method="exact")
+        np.testing.assert_allclose(display.interval_[:, k], exact, atol=1e-12)
+    inside = (display.interval_[0] <= display.predicted) & (
+        display.predicted <= display.interval_[1]
+    )
+    assert inside.sum() >= 5
+    assert display.ax_.get_xscale() == display.ax_.get_yscale() == "log"
+
+
+def test_reliability_displays_share_an_axes(example):
+    X, y = example
+    rare = RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, n_bins=4)
+    logistic = LogisticRegression().fit(X, y == 3)
+    both = RareReliabilityDisplay.from_estimator(
+        logistic, X, y == 3, n_bins=4, name="logistic", ax=rare.ax_
+    )
+    labels = [text.get_text() for text in both.ax_.get_legend().get_texts()]
+    assert labels == ["calibrated", "PrestoClassifier", "logistic"]
+    assert sum(rare.n_events) == sum(both.n_events) == 7
+    other = RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, label=0)
+    assert sum(other.n_events) == 47
+    with pytest.raises(ValueError, match="label=9 is not one of the classes"):
+        RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, label=9)

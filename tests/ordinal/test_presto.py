@@ -1,0 +1,354 @@
+"""PrestoClassifier: invariances, labels, weights, extreme data, errors and warnings."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
+
+NAMES = np.array(["none", "click", "cart", "purchase"])
+TIGHT = {"tol": 1e-12}
+
+
+def fit(example, alpha=0.02, **parameters):
+    return PrestoClassifier(alpha, **{**TIGHT, **parameters}).fit(*example)
+
+
+def test_alpha_above_maximum_gives_class_frequencies(example):
+    X, y = example
+    model = PrestoClassifier(1.01 * presto_alpha_max(X, y)).fit(X, y)
+    assert not model.coef_diff_.any()
+    np.testing.assert_allclose(model.predict_proba(X[:3]), [[0.47, 0.28, 0.18, 0.07]] * 3)
+
+
+def test_shift_of_the_features_moves_the_intercepts_by_the_cumulated_coefficients(example):
+    X, y = example
+    model, shifted = fit(example), fit((X + 3.0, y))
+    np.testing.assert_allclose(shifted.coef_, model.coef_, atol=1e-10)
+    expected = model.intercept_ - 3.0 * model.coef_.sum(axis=1)
+    np.testing.assert_allclose(shifted.intercept_, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("exponent", [-300, -200, -5, 5, 150, 280])
+def test_scale_of_a_feature_does_not_change_probabilities(example, exponent):
+    X, y = example
+    scale = np.ones(5)
+    scale[:2] = 10.0**exponent
+    model, scaled = fit(example), fit((X * scale, y))
+    np.testing.assert_allclose(scaled.coef_ * scale, model.coef_, atol=1e-9)
+    np.testing.assert_allclose(scaled.predict_proba(X * scale), model.predict_proba(X), atol=1e-9)
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
+def test_integer_weights_equal_repetition(example, standardize, storage):
+    X, y = example
+    weight = np.random.default_rng(1).integers(0, 4, 100)
+    weighted = PrestoClassifier(0.02, standardize=standardize, **TIGHT).fit(storage(X), y, weight)
+    repeated = fit((np.repeat(X, weight, axis=0), np.repeat(y, weight)), standardize=standardize)
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-9)
+    np.testing.assert_allclose(weighted.intercept_, repeated.intercept_, atol=1e-9)
+    assert weighted.crossing_rate_ == pytest.approx(repeated.crossing_rate_)
+
+
+def test_scale_of_the_weights_does_not_matter(example):
+    model, scaled = fit(example), PrestoClassifier(0.02, **TIGHT)
+    scaled.fit(*example, sample_weight=np.full(100, 1e-5))
+    np.testing.assert_allclose(scaled.coef_, model.coef_, atol=1e-9)
+
+
+def test_order_of_the_rows_does_not_matter(example):
+    order = np.random.default_rng(0).permutation(100)
+    shuffled = fit((example.X[order], example.y[order]))
+    np.testing.assert_allclose(shuffled.coef_, fit(example).coef_, atol=1e-9)
+
+
+def test_reversed_classes_give_the_mirrored_fit_without_first_penalty(example):
+    X, y = example
+    model, mirrored = (fit((X, labels), first_penalty=0.0) for labels in (y, 3 - y))
+    np.testing.assert_allclose(mirrored.coef_, -model.coef_[::-1], atol=1e-6)
+    np.testing.assert_allclose(mirrored.intercept_, -model.intercept_[::-1], atol=1e-6)
+
+
+def test_first_penalty_breaks_the_symmetry(example):
+    X, y = example
+    difference = fit((X, 3 - y)).coef_ + fit(example).coef_[::-1]
+    assert np.abs(difference).max() > 0.01
+
+
+def test_without_standardising_the_penalty_acts_on_the_original_scale(example):
+    X, y = example
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    np.testing.assert_allclose(fit((Z, y), standardize=False).coef_, fit((Z, y)).coef_, atol=1e-9)
+    assert np.abs(fit((Z * 0.1, y), standardize=False).coef_ * 0.1 - fit((Z, y)).coef_).max() > 0.01
+
+
+def test_penalty_factor_frees_and_excludes_features(example):
+    free = fit(example, alpha=0.05, penalty_factor=[0, 1, 1, 1, np.inf])
+    assert np.all(free.coef_diff_[:, 0] != 0)
+    assert np.all(free.coef_diff_[:, 4] == 0)
+    assert np.isnan(free.dual_gap_)
+    without = fit((example.X[:, :4], example.y), alpha=0.05, penalty_factor=[0, 1, 1, 1])
+    np.testing.assert_allclose(free.coef_[:, :4], without.coef_, atol=1e-6)
+
+
+def test_float32_stays_close_to_float64(example):
+    single = PrestoClassifier(0.02, tol=1e-6).fit(example.X.astype(np.float32), example.y)
+    np.testing.assert_allclose(single.coef_, fit(example).coef_, atol=2e-3)
+
+
+def test_sparse_and_dense_agree(example):
+    X, y = np.where(np.abs(example.X) > 0.7, example.X + 2, 0.0), example.y
+    dense = fit((X, y))
+    for storage in (scipy.sparse.csr_matrix, scipy.sparse.csc_array, scipy.sparse.coo_array):
+        sparse = fit((storage(X), y))
+        np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-8)
+        np.testing.assert_allclose(
+            sparse.predict_proba(storage(X)), dense.predict_proba(X), atol=1e-9
+        )
+
+
+def test_sparse_unpenalised_fit_with_correlated_columns_agrees_with_dense():
+    rng = np.random.default_rng(5)
+    X = rng.poisson(0.3, (300, 12)).astype(float)
+    X[:, 6:] = X[:, :6] + (rng.random((300, 6)) < 0.05)
+    y = (X[:, 0] + rng.logistic(size=300) > np.array([[0], [2]])).sum(axis=0)
+    dense, sparse = fit((X, y), 1e-4), fit((scipy.sparse.csr_array(X), y), 1e-4)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-6)
+
+
+def test_constant_and_duplicated_columns_are_harmless(example):
+    X, y = example
+    padded = np.column_stack([X, np.full(100, 7.3), np.zeros(100), X[:, 0]])
+    for storage in (np.asarray, scipy.sparse.csr_array):
+        model = fit((storage(padded), y), penalty_factor=[1, 1, 1, 1, 1, 1, 1, np.inf])
+        np.testing.assert_allclose(model.coef_[:, :5], fit(example).coef_, atol=1e-8)
+        assert not model.coef_[:, 5:].any()
+
+
+def test_string_labels_in_a_given_order(example):
+    X, y = example
+    plain = fit(example)
+    named = PrestoClassifier(0.02, class_order=NAMES, **TIGHT).fit(X, NAMES[y])
+    np.testing.assert_allclose(named.coef_, plain.coef_)
+    assert named.class_order_.tolist() == NAMES.tolist()
+    assert named.classes_.tolist() == sorted(NAMES)
+    assert named.predict(X).tolist() == NAMES[plain.predict(X)].tolist()
+    proba = named.predict_proba(X)
+    for k, name in enumerate(NAMES):
+        column = named.classes_.tolist().index(name)
+        np.testing.assert_allclose(proba[:, column], plain.predict_proba(X)[:, k])
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr"])
+def test_scikit_learns_scorers_see_the_right_columns(example, scoring):
+    """They assume that probabilities have the columns of the sorted labels."""
+    X, y = example
+    grid = {"alpha": [0.01, 0.05]}
+    named = GridSearchCV(PrestoClassifier(class_order=NAMES), grid, scoring=scoring, cv=3)
+    plain = GridSearchCV(PrestoClassifier(), grid, scoring=scoring, cv=3)
+    expected = plain.fit(X, y).cv_results_["mean_test_score"]
+    found = named.fit(X, NAMES[y]).cv_results_["mean_test_score"]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_ordered_categories_give_the_order(example):
+    X, y = example
+    categories = [*NAMES[:2], "never seen", *NAMES[2:]]
+    labels = pd.Series(pd.Categorical(NAMES[y], categories=categories, ordered=True))
+    model = PrestoClassifier(0.02, **TIGHT).fit(pd.DataFrame(X, columns=list("abcde")), labels)
+    assert model.class_order_.tolist() == NAMES.tolist()
+    assert model.feature_names_in_.tolist() == list("abcde")
+    np.testing.assert_allclose(model.coef_, fit(example).coef_)
+
+
+def test_increments_report_which_features_violate_proportional_odds(example):
+    model = fit(example)
+    np.testing.assert_allclose(np.cumsum(model.coef_diff_, axis=0), model.coef_, atol=1e-15)
+    assert model.violates_proportional_odds_.tolist() == [True, True, False, True, False]
+
+
+def test_rare_probability_is_that_of_the_last_boundary_even_where_boundaries_cross(example):
+    X, y = example
+    model = PrestoClassifier(0.001).fit(X, y)
+    far = 5 * X
+    eta = far @ model.coef_.T + model.intercept_
+    crossed = np.any(np.diff(eta, axis=1) < 0, axis=1)
+    assert crossed.any()
+    proba = model.predict_proba(far)
+    np.testing.assert_allclose(proba[:, -1], expit(-eta[:, -1]))
+    raw = np.diff(expit(eta), axis=1, prepend=0, append=1)
+    np.testing.assert_allclose(proba[~crossed], raw[~crossed], atol=1e-14)
+    cumulative = model.predict_cumulative_proba(far)
+    np.testing.assert_allclose(cumulative, np.cumsum(proba, axis=1)[:, :-1], atol=1e-12)
+
+
+def test_crossing_rate_counts_the_repaired_training_rows(example):
+    X, y = example
+    model = PrestoClassifier(0.0, tol=1e-8).fit(X, y)
+    eta = X @ model.coef_.T + model.intercept_
+    assert model.crossing_rate_ == np.mean(np.any(np.diff(eta, axis=1) < 0, axis=1)) > 0
+
+
+finite_rows = st.lists(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=5, max_size=5),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(rows=finite_rows)
+def test_probabilities_are_a_distribution_for_any_finite_features(fitted_on_example, rows):
+    X = np.array(rows)
+    for Z in (X, scipy.sparse.csr_array(X)):
+        proba = fitted_on_example.predict_proba(Z)
+        assert np.all(proba >= 0)
+        np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-12)
+        cumulative = fitted_on_example.predict_cumulative_proba(Z)
+        assert np.all(np.diff(cumulative, axis=1) >= 0)
+
+
+@pytest.fixture(scope="session")
+def fitted_on_example(example):
+    return PrestoClassifier(0.002).fit(*example)
+
+
+def test_tiny_probabilities_keep_their_logarithm(example):
+    model = fit(example)
+    row = example.X[:1] + 400 * np.array([1.0, -1, 0, 0, 0])
+    log_proba = model.predict_log_proba(row)
+    eta = (row @ model.coef_.T + model.intercept_)[0]
+    assert log_proba[0, -1] == pytest.approx(-eta[-1], rel=1e-10)
+    assert log_proba[0, -1] < -750
+
+
+def test_separated_classes_have_a_finite_penalised_optimum():
+    X = np.linspace(-1, 1, 30)[:, None]
+    y = np.digitize(X[:, 0], [-0.4, 0.4])
+    model = PrestoClassifier(1e-4, tol=1e-8).fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    assert model.score(X, y) == 1
+
+
+@pytest.mark.parametrize("parameters", [{"alpha": 0.0}, {"first_penalty": 0.0}], ids=str)
+def test_divergence_under_separation_is_reported(parameters):
+    X = np.linspace(-1, 1, 30)[:, None]
+    y = np.digitize(X[:, 0], [-0.4, 0.4])
+    with pytest.warns(ConvergenceWarning, match="separable.*first_penalty > 0"):
+        PrestoClassifier(**parameters, tol=1e-9).fit(X, y)
+
+
+def test_unconverged_fit_names_the_reached_and_the_wanted_tolerance(example):
+    with pytest.warns(ConvergenceWarning, match=r"duality gap is 0\.\d+, wanted 1\.\d+e-10") as w:
+        PrestoClassifier(0.01, tol=1e-10, max_iter=2).fit(*example)
+    assert w[0].filename == __file__
+    with pytest.warns(ConvergenceWarning, match=r"conditions are violated by 0\.\d+, wanted"):
+        PrestoClassifier(0.01, first_penalty=0.0, tol=1e-10, max_iter=2).fit(*example)
+    with pytest.warns(ConvergenceWarning, match="duality gap") as w:
+        presto_path(*example, alphas=[0.01], tol=1e-10, max_iter=2)
+    assert w[0].filename == __file__
+
+
+def test_warm_start_begins_at_the_last_coefficients(example):
+    X, y = example
+    model = PrestoClassifier(0.02, tol=1e-8, warm_start=True).fit(X, y)
+    assert model.n_iter_ > 3
+    model.fit(X, y)
+    assert model.n_iter_ == 1
+    cold = clone(model).fit(X + 1, y)
+    np.testing.assert_allclose(model.fit(X + 1, y).coef_, cold.coef_, atol=1e-3)
+    model.fit(X[:, :3], y)
+    assert model.coef_.shape == (3, 3)
+    model.fit(X[:, :3], np.minimum(y, 2))
+    assert model.coef_.shape == (2, 3)
+
+
+def test_pipelines_clones_and_pickles_work(example):
+    X, y = example
+    pipeline = make_pipeline(StandardScaler(), PrestoClassifier(0.02)).fit(X, y)
+    again = pickle.loads(pickle.dumps(pipeline))
+    np.testing.assert_array_equal(again.predict_proba(X), pipeline.predict_proba(X))
+    assert clone(pipeline)[-1].alpha == 0.02
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"alpha": -1.0}, "'alpha' parameter"),
+        ({"l1_ratio": 1.5}, "'l1_ratio' parameter"),
+        ({"first_penalty": -0.1}, "'first_penalty' parameter"),
+        ({"standardize": 3}, "'standardize' parameter"),
+        ({"tol": 0.0}, "'tol' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"warm_start": "no"}, "'warm_start' parameter"),
+        ({"penalty_factor": [1, 2]}, r"penalty_factor has shape \(2,\).*5 features"),
+        ({"penalty_factor": [1, 2, 3, -4, 5]}, "penalty_factor must be nonnegative.*-4"),
+        ({"penalty_factor": [1, 2, 3, np.nan, 5]}, "penalty_factor must be nonnegative.*nan"),
+        ({"class_order": [0, 1, 2]}, r"class_order=\[0, 1, 2\] must name each label"),
+        ({"class_order": [0, 1, 2, 3, 3]}, "class_order"),
+        ({"class_order": ["0", "1", "2", "3"]}, "class_order"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_named(example, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        PrestoClassifier(**parameters).fit(*example)
+
+
+def test_bad_data_are_named(example):
+    X, y = example
+    for bad in (np.nan, np.inf):
+        broken = X.copy()
+        broken[3, 2] = bad
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
+            PrestoClassifier().fit(broken, y)
+    with pytest.raises(ValueError, match="y has 1 class"):
+        PrestoClassifier().fit(X, np.zeros(100))
+    with pytest.raises(ValueError, match="gives class 3 of y no weight"):
+        PrestoClassifier().fit(X, y, (y < 3).astype(float))
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        PrestoClassifier().fit(X, y, -np.ones(100))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        PrestoClassifier().fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("alphas", [[], [-1.0, 2.0], [np.inf], [[0.1]]], ids=str)
+def test_bad_alphas_are_named(example, alphas):
+    with pytest.raises(ValueError, match="alphas must be"):
+        presto_path(*example, alphas=alphas)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"n_alphas": 0}, {"eps": 1.0}, {"eps": 0.0}, {"alphas": "all"}], ids=str
+)
+def test_bad_grids_are_named(example, parameters):
+    with pytest.raises(ValueError, match=f"'{next(iter(parameters))}' parameter"):
+        presto_path(*example, **parameters)
+
+
+def test_path_sorts_alphas_and_starts_at_the_largest(example):
+    path = presto_path(*example, alphas=[0.01, 0.1, 0.03])
+    assert path.alphas.tolist() == [0.1, 0.03, 0.01]
+    grid = presto_path(*example, n_alphas=7, eps=0.1).alphas
+    largest = presto_alpha_max(*example)
+    np.testing.assert_allclose(grid, largest * np.geomspace(1, 0.1, 7))
+    np.testing.assert_allclose(presto_path(*example, n_alphas=1).alphas, [largest])
+
+
+def test_path_without_first_penalty_starts_at_proportional_odds(example):
+    path = presto_path(*example, first_penalty=0.0, n_alphas=5, tol=1e-9)
+    assert not path.coef_diffs[0, 1:].any()
+    assert path.coef_diffs[0, 0].all()
+    assert np.isnan(path.dual_gaps).all()

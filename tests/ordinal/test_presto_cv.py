@@ -1,0 +1,153 @@
+"""PrestoClassifierCV: scores recomputed from scratch, choice of alpha, folds, errors."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, make_scorer
+from sklearn.model_selection import ShuffleSplit, StratifiedKFold
+
+from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, presto_path
+from skreg.ordinal._presto_cv import choose_alpha
+
+NAMES = np.array(["none", "click", "cart", "purchase"])
+
+
+def brier(y, proba, weight=None):
+    return np.average(((np.eye(proba.shape[1])[y] - proba) ** 2).sum(axis=1), weights=weight)
+
+
+@pytest.mark.parametrize("scoring", ["brier", "neg_log_loss"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_are_those_of_separate_fits(example, scoring, weighted):
+    X, y = example
+    weight = np.random.default_rng(0).uniform(0.5, 2, 100) if weighted else np.ones(100)
+    folds = StratifiedKFold(3)
+    model = PrestoClassifierCV(n_alphas=6, cv=folds, scoring=scoring, tol=1e-10)
+    model.fit(X, y, weight)
+    assert model.score_path_.shape == (6, 3)
+    for f, (train, test) in enumerate(folds.split(X, y)):
+        for a in (0, 3, 5):
+            alone = PrestoClassifier(model.alphas_[a], tol=1e-10)
+            proba = alone.fit(X[train], y[train], weight[train]).predict_proba(X[test])
+            if scoring == "brier":
+                expected = -brier(y[test], proba, weight[test])
+            else:
+                expected = -log_loss(y[test], proba.clip(1e-8), sample_weight=weight[test])
+            assert model.score_path_[a, f] == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "scoring", ["neg_log_loss", make_scorer(log_loss, greater_is_better=False,
+                                            response_method="predict_proba")]
+)  # fmt: skip
+def test_scorers_of_scikit_learn_give_the_same_choice(example, scoring):
+    X, y = example
+    built_in = PrestoClassifierCV(n_alphas=8, eps=0.3, scoring="neg_log_loss").fit(X, y)
+    scored = PrestoClassifierCV(n_alphas=8, eps=0.3, scoring=scoring, class_order=NAMES).fit(
+        X, NAMES[y]
+    )
+    np.testing.assert_allclose(scored.score_path_, built_in.score_path_, rtol=1e-6)
+    assert scored.alpha_ == built_in.alpha_
+
+
+def test_scorers_get_the_weights(example):
+    X, y = example
+    weight = np.random.default_rng(0).uniform(0.1, 3, 100)
+    built_in = PrestoClassifierCV(n_alphas=4, eps=0.3, scoring="neg_log_loss").fit(X, y, weight)
+    scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
+    scored = PrestoClassifierCV(n_alphas=4, eps=0.3, scoring=scorer).fit(X, y, weight)
+    np.testing.assert_allclose(scored.score_path_, built_in.score_path_, rtol=1e-6)
+
+
+def test_the_chosen_fit_is_that_of_all_data(example):
+    model = PrestoClassifierCV(n_alphas=8, tol=1e-9).fit(*example)
+    best = model.score_path_.mean(axis=1).argmax()
+    assert model.alpha_ == model.alphas_[best]
+    alone = PrestoClassifier(model.alpha_, tol=1e-11).fit(*example)
+    np.testing.assert_allclose(model.coef_, alone.coef_, atol=1e-3)
+    path = presto_path(*example, n_alphas=8, tol=1e-9)
+    np.testing.assert_array_equal(model.path_.coefs, path.coefs)
+    assert model.dual_gap_ <= 1.3e-9
+
+
+def test_ties_go_to_the_larger_alpha_and_one_standard_error_is_its_definition():
+    scores = np.array([[1.0, 3.0], [2.0, 4.0], [3.0, 3.0], [2.0, 2.0]])
+    assert choose_alpha(scores, one_standard_error=False) == 1
+    noisy = np.array([[1.0, 1.2], [1.9, 2.1], [1.5, 3.5], [2.0, 2.2]])
+    assert choose_alpha(noisy, one_standard_error=False) == 2
+    assert choose_alpha(noisy, one_standard_error=True) == 1
+
+
+def test_one_standard_error_chooses_a_larger_alpha(example):
+    best, cautious = (
+        PrestoClassifierCV(one_standard_error=rule).fit(*example) for rule in (False, True)
+    )
+    assert cautious.alpha_ > best.alpha_
+    np.testing.assert_array_equal(cautious.score_path_, best.score_path_)
+
+
+def test_parallel_folds_and_explicit_splits_agree(example):
+    X, y = example
+    splits = list(StratifiedKFold(4).split(X, y))
+    models = [
+        PrestoClassifierCV(n_alphas=5, cv=cv, n_jobs=n_jobs).fit(X, y)
+        for cv, n_jobs in ((4, None), (splits, 2), (StratifiedKFold(4), 1))
+    ]
+    for model in models[1:]:
+        np.testing.assert_array_equal(model.score_path_, models[0].score_path_)
+
+
+def test_grid_and_penalty_parameters_reach_the_path(example):
+    model = PrestoClassifierCV(
+        n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5, penalty_factor=[1, 1, 2, 1, 1],
+        standardize=False, max_iter=50,
+    ).fit(*example)  # fmt: skip
+    path = presto_path(
+        *example, n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5,
+        penalty_factor=[1, 1, 2, 1, 1], standardize=False, max_iter=50,
+    )  # fmt: skip
+    np.testing.assert_array_equal(model.path_.coefs, path.coefs)
+    given = PrestoClassifierCV(alphas=[0.01, 0.1]).fit(*example)
+    assert given.alphas_.tolist() == [0.1, 0.01]
+
+
+def test_fewer_rare_members_than_folds_is_a_warning(example):
+    X, y = example
+    with pytest.warns(UserWarning, match="class 3 has 7 members, fewer than the 8 folds"):
+        PrestoClassifierCV(n_alphas=3, cv=8).fit(X, y)
+
+
+def test_training_fold_without_a_class_is_an_error(example):
+    X, y = example
+    keep = (y < 3) | (np.arange(100) == np.flatnonzero(y == 3)[0])
+    with (
+        pytest.warns(UserWarning, match="fewer than"),
+        pytest.raises(ValueError, match=r"training fold \d of cv=3 lacks the class 3"),
+    ):
+        PrestoClassifierCV(cv=3).fit(X[keep], y[keep])
+    with pytest.raises(ValueError, match="lacks the class"):
+        PrestoClassifierCV(cv=ShuffleSplit(1, train_size=4, random_state=0)).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"alphas": [-1]}, "alphas must be"),
+        ({"n_alphas": 0}, "'n_alphas'"),
+        ({"eps": 2.0}, "'eps'"),
+        ({"cv": "five"}, "'cv'"),
+        ({"scoring": "beauty"}, "'scoring'"),
+        ({"one_standard_error": 2}, "'one_standard_error'"),
+        ({"l1_ratio": -1}, "'l1_ratio'"),
+        ({"first_penalty": -1}, "'first_penalty'"),
+        ({"penalty_factor": [1]}, "penalty_factor has shape"),
+        ({"standardize": "yes"}, "'standardize'"),
+        ({"class_order": [3, 2, 1]}, "class_order"),
+        ({"tol": 0}, "'tol'"),
+        ({"max_iter": 0}, "'max_iter'"),
+        ({"n_jobs": 1.5}, "'n_jobs'"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_named(example, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        PrestoClassifierCV(**parameters).fit(*example)
