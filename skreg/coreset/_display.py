@@ -1,0 +1,233 @@
+"""The picture of a coreset: scores, inclusion probabilities, distortion against size."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+_BLUE, _RED = "#0072B2", "#D55E00"
+_N_BINS = 40
+
+
+class CoresetDisplay:
+    """Histogram of the scores with the probabilities to keep a row, and distortion against size.
+
+    Use `from_sampler` to compute and draw. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n,)
+        Scores of the rows.
+    inclusion_proba : array-like of shape (n,)
+        Probabilities that the rows are kept.
+    sizes : array-like of shape (n_sizes,)
+        Expected numbers of rows.
+    distortions : array-like of shape (n_repeats, n_sizes)
+        Distortions of independent coresets of each size.
+    chosen_size : float
+        Number of rows of the coreset at hand.
+    chosen_distortion : float
+        Its distortion.
+    p : float
+        The power of the norm, for the labels.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Figure of the picture.
+    axes_ : ndarray of shape (2,)
+        Axes of the histogram and of the curve.
+    bars_ : matplotlib BarContainer
+        Histogram of the scores.
+    probability_line_ : matplotlib Line2D
+        Mean probability to keep a row in each bin of the scores.
+    distortion_line_ : matplotlib Line2D
+        Median distortion at each size.
+    band_ : matplotlib PolyCollection
+        Smallest to largest distortion at each size.
+    chosen_ : matplotlib Line2D
+        The coreset at hand.
+
+    See Also
+    --------
+    SensitivitySampler : What is drawn.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> matplotlib.use("Agg")
+    >>> import numpy as np
+    >>> from skreg.coreset import CoresetDisplay, SensitivitySampler
+    >>> X = np.random.default_rng(0).standard_t(3, size=(1000, 3))
+    >>> sampler = SensitivitySampler(n_samples=100, random_state=0).fit(X)
+    >>> display = CoresetDisplay.from_sampler(sampler, X, sizes=[50, 100, 200], n_repeats=3)
+    >>> display.distortions.shape
+    (3, 3)
+    """
+
+    def __init__(
+        self, *, scores, inclusion_proba, sizes, distortions, chosen_size, chosen_distortion, p
+    ):
+        self.scores = scores
+        self.inclusion_proba = inclusion_proba
+        self.sizes = sizes
+        self.distortions = distortions
+        self.chosen_size = chosen_size
+        self.chosen_distortion = chosen_distortion
+        self.p = p
+
+    @classmethod
+    def from_sampler(
+        cls, sampler, X, y=None, *, sample_weight=None, sizes=None, n_repeats=5, axes=None
+    ):
+        """Measure the distortion of coresets of several sizes and draw.
+
+        Parameters
+        ----------
+        sampler : SensitivitySampler
+            A fitted sampler.
+        X : {array-like, sparse matrix, dataframe} of shape (n, n_features)
+            The rows given to its `fit`.
+        y : array-like of shape (n,), default=None
+            The target given to its `fit`.
+        sample_weight : array-like of shape (n,), default=None
+            The weights given to its `fit`.
+        sizes : array-like of int of shape (n_sizes,), default=None
+            Expected numbers of rows; a quarter of the sampler's to four times as many if None.
+        n_repeats : int, default=5
+            Number of coresets of each size.
+        axes : sequence of two matplotlib Axes, default=None
+            Axes to draw on; a new figure if None.
+
+        Returns
+        -------
+        CoresetDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the sampler is not fitted.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(sampler)
+        if sizes is None:
+            sizes = sampler.n_samples_ * 2.0 ** np.arange(-2, 3)
+            sizes = sizes[(sizes >= sampler.rank_) & (sizes < len(sampler.scores_))].astype(int)
+        data = {"y": y, "sample_weight": sample_weight}
+        distortions = [
+            [
+                clone(sampler)
+                .set_params(n_samples=int(size), random_state=seed)
+                .fit(X, **data)
+                .distortion(X, **data, random_state=0)
+                for size in sizes
+            ]
+            for seed in range(n_repeats)
+        ]
+        return cls(
+            scores=sampler.scores_,
+            inclusion_proba=sampler.inclusion_proba_,
+            sizes=np.asarray(sizes),
+            distortions=np.array(distortions),
+            chosen_size=len(sampler.sample_indices_),
+            chosen_distortion=sampler.distortion(X, **data, random_state=0),
+            p=sampler.p,
+        ).plot(axes)
+
+    def plot(self, axes=None):
+        """Draw both panels.
+
+        Parameters
+        ----------
+        axes : sequence of two matplotlib Axes, default=None
+            Axes to draw on; a new figure if None.
+
+        Returns
+        -------
+        CoresetDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        if axes is None:
+            _, axes = _pyplot().subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+        self.axes_ = np.asarray(axes)
+        self.figure_ = self.axes_[0].figure
+        self._draw_scores(self.axes_[0])
+        self._draw_distortion(self.axes_[1])
+        return self
+
+    def _draw_scores(self, ax):
+        scores, q = np.asarray(self.scores), np.asarray(self.inclusion_proba)
+        positive = scores > 0
+        low, high = np.log10(scores[positive].min()), np.log10(scores[positive].max())
+        edges = np.logspace(low - 1e-3, high + 1e-3, _N_BINS + 1)
+        counts, _ = np.histogram(scores[positive], edges)
+        self.bars_ = ax.bar(
+            edges[:-1], counts, np.diff(edges), align="edge", color=_BLUE, alpha=0.35, linewidth=0
+        )
+        ax.set(xscale="log", xlabel="score of a row (log scale)", xlim=(edges[0], edges[-1]))
+        ax.set_ylabel("rows", color=_BLUE)
+        totals, _ = np.histogram(scores[positive], edges, weights=q[positive])
+        filled = counts > 0
+        right = ax.twinx()
+        (self.probability_line_,) = right.plot(
+            np.sqrt(edges[1:] * edges[:-1])[filled],
+            totals[filled] / counts[filled],
+            color=_RED,
+            marker="o",
+            markersize=3,
+        )
+        right.set_ylim(0, 1.05)
+        right.set_ylabel("probability to be kept", color=_RED)
+        ax.set_title(f"{np.count_nonzero(q >= 1):,} of {len(q):,} rows are kept for certain")
+        ax.title.set_fontsize("medium")
+        for panel in (ax, right):
+            panel.spines["top"].set_visible(False)
+
+    def _draw_distortion(self, ax):
+        from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+
+        sizes, distortions = np.asarray(self.sizes), np.asarray(self.distortions)
+        self.band_ = ax.fill_between(
+            sizes, distortions.min(axis=0), distortions.max(axis=0), color=_BLUE, alpha=0.2,
+            linewidth=0,
+        )  # fmt: skip
+        (self.distortion_line_,) = ax.plot(
+            sizes, np.median(distortions, axis=0), color=_BLUE, marker="o", markersize=4,
+            label=f"median and range of {len(distortions)} coresets",
+        )  # fmt: skip
+        (self.chosen_,) = ax.plot(
+            [self.chosen_size], [self.chosen_distortion], color=_RED, marker="D", linestyle="none",
+            label=f"this one: {self.chosen_size:,} rows, {self.chosen_distortion:.2g}",
+        )  # fmt: skip
+        bound = "" if self.p == 2 else ", lower bound"
+        ax.set(
+            xscale="log",
+            yscale="log",
+            xlabel="expected rows of the coreset (log scale)",
+            ylabel=f"distortion of $\\|Ax\\|_p^p$, p = {self.p:g}{bound}",
+        )
+        ax.xaxis.set_major_locator(FixedLocator(sizes))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(color="0.92", linewidth=0.8)
+        ax.legend(frameon=False, loc="upper right")
+
+
+def _pyplot():
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "CoresetDisplay draws with matplotlib, which is not installed: pip install skreg[plot]"
+        ) from error
+    return plt

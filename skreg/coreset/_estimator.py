@@ -1,0 +1,323 @@
+"""Any scikit-learn estimator, fitted on a weighted coreset."""
+
+from typing import ClassVar
+
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils._metadata_requests import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import (
+    _check_method_params,
+    check_is_fitted,
+    has_fit_parameter,
+)
+
+from skreg.coreset._sampler import SensitivitySampler
+
+
+def _delegates(method):
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), method)
+        return True
+
+    return check
+
+
+class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
+    """Fit an estimator on a weighted subset of the rows, chosen by importance.
+
+    Everything but `fit` is left to the fitted estimator. As one estimator it goes into a Pipeline
+    or
+    a grid search, where samplers with weights do not fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What to fit. Its `fit` must take `sample_weight`, or the sampler have ``scale_rows=True``.
+    sampler : SensitivitySampler, default=None
+        Draws the subset; ``SensitivitySampler()`` if None.
+    check : bool, default=False
+        Measure the distortion on all rows and store it.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The estimator, fitted on the coreset.
+    sampler_ : SensitivitySampler
+        The fitted sampler: scores, probabilities.
+    coreset_ : Bunch
+        The rows that were kept: ``indices`` and ``sample_weight``, each of shape (m,).
+    distortion_lower_bound_ : float
+        Distortion of the coreset, exact for p = 2, if `check` is true.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if they are all strings.
+    classes_ : ndarray of shape (n_classes,)
+        Labels of the classes, if the estimator is a classifier.
+
+    See Also
+    --------
+    SensitivitySampler : The subset alone.
+
+    Notes
+    -----
+    With metadata routing, `sample_weight` of `fit` is used by the sampler, multiplied into the
+    weights of the coreset, and these are passed on; other metadata are cut to the coreset and
+    routed.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler
+    >>> X, y = make_regression(2000, 5, noise=10.0, random_state=0)
+    >>> sampler = SensitivitySampler(p=1, n_samples=300, random_state=0)
+    >>> model = CoresetEstimator(LpRegressor(p=1), sampler).fit(X, y)
+    >>> model.coreset_.indices.size < 350
+    True
+    >>> bool(model.score(X, y) > 0.98)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "estimator": [HasMethods(["fit"])],
+        "sampler": [HasMethods(["fit_resample_weighted"]), None],
+        "check": ["boolean"],
+    }
+
+    def __init__(self, estimator, sampler=None, check=False):
+        self.estimator = estimator
+        self.sampler = sampler
+        self.check = check
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None, **fit_params):
+        """Draw the coreset and fit the estimator on it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+        **fit_params : dict
+            Metadata for the estimator's `fit`, with metadata routing.
+
+        Returns
+        -------
+        CoresetEstimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the estimator takes no weights, or as the sampler.
+        """
+        self._require_weights()
+        self.sampler_ = self._sampler_for(y)
+        X_kept, y_kept, weight = self.sampler_.fit_resample_weighted(X, y, sample_weight)
+        self.coreset_ = Bunch(
+            indices=self.sampler_.sample_indices_, sample_weight=self.sampler_.sample_weight_
+        )
+        params = self._params_of_child(X, fit_params)
+        if not self.sampler_.scale_rows:
+            params["sample_weight"] = weight
+        self.estimator_ = clone(self.estimator).fit(X_kept, y_kept, **params)
+        if self.check:
+            self.distortion_lower_bound_ = self.sampler_.distortion(
+                X, y, sample_weight, random_state=0
+            )
+        return self
+
+    def _sampler_for(self, y):
+        """A copy of the sampler that knows whether y holds classes."""
+        sampler = SensitivitySampler() if self.sampler is None else clone(self.sampler)
+        if y is not None and sampler.include_y == "auto":
+            kind = "classification" if is_classifier(self.estimator) else "regression"
+            sampler.set_params(include_y=kind)
+        return sampler
+
+    def _require_weights(self):
+        if getattr(self.sampler, "scale_rows", False) or has_fit_parameter(
+            self.estimator, "sample_weight"
+        ):
+            return
+        if _routing_enabled() and get_routing_for_object(self.estimator).consumes(
+            "fit", ["sample_weight"]
+        ):
+            return
+        raise ValueError(
+            f"{type(self.estimator).__name__}.fit takes no sample_weight, as coresets need. Give "
+            "the sampler scale_rows=True (for losses that are p-th powers), put CoresetEstimator "
+            "into the Pipeline rather than around it, or enable metadata routing"
+        )
+
+    def _params_of_child(self, X, fit_params):
+        if not fit_params:
+            return {}
+        routed = process_routing(self, "fit", **fit_params).estimator.fit
+        return dict(_check_method_params(X, routed, indices=self.coreset_.indices))
+
+    @property
+    def n_features_in_(self):
+        """Number of features."""
+        check_is_fitted(self)
+        return self.sampler_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Names of the features."""
+        check_is_fitted(self)
+        return self.sampler_.feature_names_in_
+
+    @property
+    def classes_(self):
+        """Labels of the classes."""
+        return self.estimator_.classes_
+
+    def get_metadata_routing(self):
+        """Tell which metadata go where.
+
+        Returns
+        -------
+        MetadataRouter
+            `fit` takes `sample_weight` itself, and routes the rest to the estimator.
+        """
+        mapping = MethodMapping()
+        for method in ("fit", "score"):
+            mapping.add(caller=method, callee=method)
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(estimator=self.estimator, method_mapping=mapping)
+        )
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = inner.classifier_tags
+        tags.regressor_tags = inner.regressor_tags
+        tags.target_tags = inner.target_tags
+        tags.input_tags.sparse = inner.input_tags.sparse
+        return tags
+
+    @available_if(_delegates("predict"))
+    def predict(self, X):
+        """Predict with the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Predictions.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict(X)
+
+    @available_if(_delegates("predict_proba"))
+    def predict_proba(self, X):
+        """Probabilities of the classes by the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_proba(X)
+
+    @available_if(_delegates("predict_log_proba"))
+    def predict_log_proba(self, X):
+        """Logarithms of the probabilities of the classes by the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Logarithms of the probabilities.
+        """
+        check_is_fitted(self)
+        return self.estimator_.predict_log_proba(X)
+
+    @available_if(_delegates("decision_function"))
+    def decision_function(self, X):
+        """Decision function of the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Decision function.
+        """
+        check_is_fitted(self)
+        return self.estimator_.decision_function(X)
+
+    @available_if(_delegates("transform"))
+    def transform(self, X):
+        """Transform with the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        {ndarray, sparse matrix, dataframe} of shape (n_samples, n_components)
+            Transformed features.
+        """
+        check_is_fitted(self)
+        return self.estimator_.transform(X)
+
+    @available_if(_delegates("score"))
+    def score(self, X, y=None, **score_params):
+        """Score of the fitted estimator.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Target.
+        **score_params : dict
+            Metadata for the estimator's `score`, such as `sample_weight`.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        check_is_fitted(self)
+        if _routing_enabled() and score_params:
+            score_params = process_routing(self, "score", **score_params).estimator.score
+        return self.estimator_.score(X, y, **score_params)

@@ -1,0 +1,188 @@
+"""l_p Lewis weights by damped fixed-point iterations."""
+
+import warnings
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skreg.coreset._rows import (
+    block_gram,
+    blocks,
+    checked_power,
+    checked_rows,
+    require_tall,
+)
+from skreg.coreset._whitening import with_safe_columns
+
+_TINY = 1e-300  # stands for the squared norm of a row of zeros, whose logarithm is asked for
+
+
+class Lewis(NamedTuple):
+    """Weights w, and W with W^T Q W = I for Q = sum_i w_i^{1-2/p} a_i a_i^T.
+
+    The columns of W are those of ``A @ basis`` where the columns of A are nearly dependent.
+    """
+
+    weights: np.ndarray
+    basis: np.ndarray | None
+    W: np.ndarray
+    n_iter: int
+    change: float
+
+    @property
+    def whitening(self):
+        return self.W if self.basis is None else self.basis @ self.W
+
+
+@validate_params(
+    {
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "return_Q": ["boolean"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=False):
+    r"""The l_p Lewis weights of the rows of a matrix.
+
+    They are the only weights w > 0 (of rows that are not zero) with
+
+    .. math:: w_i = \tau_i(W^{1/2 - 1/p} A) = (a_i^\top Q^{-1} a_i)^{p/2}, \quad
+              Q = A^\top W^{1-2/p} A, \quad W = \operatorname{diag}(w),
+
+    and add up to the rank of A. They bound the sensitivities, :math:`d^{p/2-1} w_i \leq \sigma_i
+    \leq w_i` for p <= 2 and :math:`w_i \leq \sigma_i \leq d^{p/2-1} w_i` for p >= 2, at the cost of
+    a
+    few Gram matrices.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n, d)
+        The matrix A, which is not copied.
+    p : float
+        The power, p > 0.
+    sample_weight : array-like of shape (n,), default=None
+        Weights of the p-th powers; the Lewis weights are those of :math:`\omega_i^{1/p} a_i`.
+    tol : float, default=1e-6
+        Stop when every weight agrees with the right-hand side of its equation up to this relative
+        error. 1e-2 is enough for sampling.
+    max_iter : int, default=200
+        Largest number of iterations, each of which reads X once.
+    return_Q : bool, default=False
+        Return Q as well: the weights of rows that were not seen follow from it.
+
+    Returns
+    -------
+    weights : ndarray of shape (n,)
+        The Lewis weights.
+    Q : ndarray of shape (d, d)
+        The quadratic form, if `return_Q` is true.
+
+    Raises
+    ------
+    ValueError
+        If p <= 0, if X has NaN, infinity or fewer rows than columns, or if a weight is negative.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `tol` was not reached.
+
+    See Also
+    --------
+    leverage_scores : The case p = 2.
+    lp_sensitivities : What the weights bound.
+
+    Notes
+    -----
+    The state of the iteration is Q alone: :math:`Q \leftarrow (1-\theta) c Q + \theta F(c Q)` with
+    :math:`F(Q) = \sum_i (a_i^\top Q^{-1} a_i)^{p/2-1} a_i a_i^\top`, :math:`\theta = \min(1,
+    4/(p+2))`,
+    and c such that the weights add up to d. Without damping it would diverge for p >= 4. The
+    eigenvalues of :math:`Q^{-1} F(Q)` bound the relative error of all equations at once.
+
+    References
+    ----------
+    .. [1] M. B. Cohen, R. Peng, "l_p Row Sampling by Lewis Weights", STOC 2015.
+    .. [2] D. P. Woodruff, T. Yasuda, "Sharper Bounds for l_p Sensitivity Sampling", ICML 2023.
+
+    Examples
+    --------
+    >>> from skreg.coreset import lewis_weights
+    >>> lewis_weights([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], p=1).round(4)
+    array([0.5, 0.5, 1. ])
+    """
+    p = checked_power(p, 0, strict=True)
+    A = checked_rows(X, p, sample_weight)
+    require_tall(A)
+    lewis = lewis_of_rows(A, p, tol, max_iter)
+    if lewis.change > tol:
+        warnings.warn(
+            f"Lewis weights changed by {lewis.change:.1e} in iteration {lewis.n_iter}; "
+            f"tol={tol:.1e} asks for more than max_iter={max_iter}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    if not return_Q:
+        return lewis.weights
+    positive = np.where(lewis.weights > 0, lewis.weights, np.inf if p < 2 else 0.0)
+    roots = positive ** (0.5 - 1 / p)
+    return lewis.weights, sum(block_gram(part, roots[rows]) for rows, part in blocks(A))
+
+
+def lewis_of_rows(A, p, tol, max_iter):
+    """Lewis weights of `Rows`; see `lewis_weights`."""
+    A, W = with_safe_columns(A)
+    s = np.empty(A.n_rows)
+    n_iter = 0
+    while n_iter < max_iter:
+        n_iter += 1
+        M = np.zeros((A.n_columns, A.n_columns))
+        for rows, part in blocks(A):
+            s[rows], increment = lewis_step_of_block(part, W, p)
+            M += increment
+        step = lewis_update(M, W, p)
+        if step.change <= tol:
+            break
+        W = step.W
+    weights = (step.scale * s) ** (p / 2)
+    return Lewis(np.minimum(weights, 1.0), A.basis, W * np.sqrt(step.scale), n_iter, step.change)
+
+
+def lewis_step_of_block(part, W, p):
+    """s_i = ||u_i||^2, u_i = W^T a_i, and the block's share of M = sum_i s_i^{p/2-1} u_i u_i^T."""
+    image = part @ W
+    s = np.einsum("ij,ij->i", image, image)
+    image *= np.exp((p / 4 - 0.5) * np.log(np.maximum(s, _TINY)))[:, None]
+    return s, image.T @ image
+
+
+class LewisStep(NamedTuple):
+    """One iteration's outcome: the next whitening, a factor for s, and the error of the weights."""
+
+    W: np.ndarray
+    scale: float
+    change: float
+
+
+def lewis_update(M, W, p):
+    """One damped step Q <- (1 - theta) c Q + theta F(c Q), with W W^T = Q^{-1} on both sides.
+
+    M is W^T F(Q) W, which is F in the basis where Q = I. Its trace is sum_i s_i^{p/2}, which the
+    factor c
+    turns into d: M <- d M / tr(M). If w = s^{p/2} are the weights of c Q, then phi(w) / w lies
+    between
+    the powers p/2 of the largest and smallest eigenvalue of M^{-1}, for every row.
+    """
+    total = np.trace(M)
+    M = M * (len(M) / total)
+    eigenvalues = np.linalg.eigvalsh(M)
+    change = 0.5 * p * np.abs(np.log(np.maximum(eigenvalues, _TINY))).max()
+    scale = (len(M) / total) ** (2 / p)
+    theta = min(1.0, 4 / (p + 2))
+    upper = cholesky((1 - theta) * np.eye(len(M)) + theta * M)
+    return LewisStep(np.sqrt(scale) * solve_triangular(upper, W.T, trans="T").T, scale, change)

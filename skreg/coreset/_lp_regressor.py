@@ -1,0 +1,215 @@
+"""l_p regression as an estimator."""
+
+import warnings
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skreg.coreset._lp_solvers import solve_lp
+from skreg.coreset._rows import Rows, image
+from skreg.coreset._whitening import qr_whitening, triangular_factor
+
+
+class LpRegressor(RegressorMixin, BaseEstimator):
+    r"""Linear regression in the l_p norm, for p from one to infinity.
+
+    .. math::
+        \min_{\beta, b} \sum_i \omega_i |y_i - x_i^\top \beta - b|^p + \alpha \|\beta\|_p^p
+
+    p = 1 is least absolute deviations, p = 2 least squares, p = inf minimises the largest
+    absolute residual.
+
+    Parameters
+    ----------
+    p : float, default=1.5
+        The power, in [1, inf].
+    alpha : float, default=0.0
+        Factor of the penalty. For p = inf the objective is the larger of the largest absolute
+        residual and alpha times the largest absolute coefficient.
+    fit_intercept : bool, default=True
+        Whether to fit the intercept b, which is not penalised.
+    tol : float, default=1e-8
+        Stop when the duality gap is at most `tol` times the objective. Linear programs (p = 1
+        and inf) are solved to HiGHS's own tolerance.
+    max_iter : int, default=200
+        Largest number of Newton steps for 1 < p < inf.
+    warm_start : bool, default=False
+        Start from the coefficients of the last fit, for 1 < p < inf.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients :math:`\beta`.
+    intercept_ : float
+        Intercept b.
+    n_iter_ : int
+        Number of Newton steps, or of iterations of the linear program.
+    objective_ : float
+        Value of the objective; for p = inf the largest absolute residual.
+    dual_gap_ : float
+        Bound of the difference between `objective_` and the smallest possible value.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if they are all strings.
+
+    See Also
+    --------
+    SensitivitySampler : Reduces the rows before the fit.
+    sklearn.linear_model.QuantileRegressor : The case p = 1 as a quantile regression.
+
+    Notes
+    -----
+    Columns are made orthonormal by a rank-revealing QR decomposition, so that collinear features
+    are allowed: of all coefficients (with intercept) of equal predictions those of least norm are
+    taken. Weights :math:`\omega_i` multiply rows and target by :math:`\omega_i^{1/p}`; for
+    p = inf only whether they are zero matters. p = 1 solves the dual program :math:`\max y^\top z`,
+    :math:`A^\top z = 0`, :math:`|z_i| \leq \omega_i`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.coreset import LpRegressor
+    >>> X = np.arange(5.0)[:, None]
+    >>> y = np.array([1.0, 3.0, 5.0, 7.0, 99.0])
+    >>> robust = LpRegressor(p=1).fit(X, y)
+    >>> robust.coef_.round(6), round(robust.intercept_, 6)
+    (array([2.]), 1.0)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "p": [Interval(Real, 1, np.inf, closed="both")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
+
+    def __init__(
+        self, p=1.5, alpha=0.0, fit_intercept=True, tol=1e-8, max_iter=200, warm_start=False
+    ):
+        self.p = p
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights :math:`\\omega_i` of the p-th powers.
+
+        Returns
+        -------
+        LpRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the input is not finite, or if weights are negative or all zero.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the duality gap did not reach `tol` times the objective.
+        """
+        X, y = validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)
+        A, target = self._weighted_rows(X, y, sample_weight)
+        factor = self.alpha if np.isinf(self.p) else self.alpha ** (1 / self.p)
+        penalty = factor * np.eye(A.n_columns)[: X.shape[1] if factor else 0]
+        R = np.linalg.qr(np.concatenate([triangular_factor(A), penalty]), mode="r")
+        W = in_row_space(qr_whitening(R, A.n_rows), R)
+        U = np.concatenate([image(A, W), penalty @ W])
+        b = np.concatenate([target, np.zeros(len(penalty))])
+        solution = solve_lp(U, b, float(self.p), self.tol, self.max_iter, self._start(W))
+        self._warn(solution)
+        self._store(W @ solution.y, solution)
+        return self
+
+    def _weighted_rows(self, X, y, sample_weight):
+        """Rows [X, 1] and target, both times omega^{1/p}, of the rows with positive weight."""
+        omega = np.ones(X.shape[0])
+        if sample_weight is not None:
+            omega = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            kept = np.flatnonzero(omega)
+            X, y, omega = X[kept], y[kept], omega[kept]
+        scale = omega ** (1 / self.p)
+        ones = np.ones((X.shape[0], 1)) if self.fit_intercept else None
+        return Rows(X, ones, scale), scale * y
+
+    def _start(self, W):
+        if not (self.warm_start and hasattr(self, "coef_")):
+            return None
+        coefficients = np.r_[self.coef_, self.intercept_] if self.fit_intercept else self.coef_
+        return np.linalg.lstsq(W, coefficients)[0]
+
+    def _warn(self, solution):
+        tolerance = self.tol * solution.objective
+        if (
+            1 < self.p < np.inf
+            and solution.dual_gap > tolerance
+            and solution.n_iter >= self.max_iter
+        ):
+            warnings.warn(
+                f"the duality gap is {solution.dual_gap:.2e} after {solution.n_iter} Newton steps; "
+                f"tol={self.tol:.0e} asks for {tolerance:.2e}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _store(self, coefficients, solution):
+        n_features = self.n_features_in_
+        self.coef_ = coefficients[:n_features]
+        self.intercept_ = float(coefficients[n_features]) if self.fit_intercept else 0.0
+        self.objective_ = float(solution.objective)
+        self.dual_gap_ = float(solution.dual_gap)
+        self.n_iter_ = int(solution.n_iter)
+
+    def predict(self, X):
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Predictions.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        return safe_sparse_dot(X, self.coef_, dense_output=True) + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def in_row_space(W, R):
+    """W projected onto the row space of R, which is the range of R^T R W: A W stays as it is."""
+    if W.shape[1] == W.shape[0]:
+        return W
+    basis = np.linalg.qr(R.T @ (R @ W))[0]
+    return basis @ (basis.T @ W)

@@ -1,0 +1,127 @@
+"""min_y ||b - U y||_p^p for U with orthonormal columns, with a dual certificate."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import linprog
+
+_SMALLEST_SMOOTHING = 1e-12  # of max |b|
+_ARMIJO, _BACKTRACK = 1e-4, 0.5
+
+
+class LpSolution(NamedTuple):
+    """Minimiser, p-th power of the norm (p = inf: the norm), duality gap, Newton or LP steps."""
+
+    y: np.ndarray
+    objective: float
+    dual_gap: float
+    n_iter: int
+
+
+def solve_lp(U, b, p, tol, max_iter, start):
+    """The solver for p: linear programs at 1 and infinity, Newton's method between."""
+    if p == 1:
+        return least_absolute_deviations(U, b)
+    if np.isinf(p):
+        return chebyshev(U, b)
+    return newton(U, b, p, tol, max_iter, start)
+
+
+def dual_gap(U, b, z, objective, p):
+    """F - max(b^T z, 0)^p for U^T z = 0, ||z||_q = 1, 1/p + 1/q = 1: a bound of F - min F.
+
+    z is first projected onto the null space of U^T.
+    """
+    z = z - U @ (U.T @ z)
+    largest = np.abs(z).max(initial=0.0)
+    if largest == 0.0:
+        return objective
+    z = z / largest
+    norm = 1.0 if p == 1 else np.sum(np.abs(z) ** (p / (p - 1.0))) ** (1.0 - 1.0 / p)
+    bound = max(b @ z, 0.0) / norm
+    return max(objective - bound**p, 0.0)
+
+
+def newton(U, b, p, tol, max_iter, start):
+    """Damped Newton steps on sum_i (r_i^2 + e^2)^{p/2}, r = b - U y, e falling by tens for p < 2.
+
+    For p > 2 the Newton direction is that of reweighted least squares divided by p - 1, from
+    which Armijo's rule backtracks; e is 0 there. All of it stops when the duality gap of the
+    unsmoothed problem is at most tol times its value, after one more step that doubles the digits.
+    """
+    scale = np.abs(b).max(initial=0.0)
+    if scale == 0.0:
+        return LpSolution(np.zeros(U.shape[1]), 0.0, 0.0, 0)
+    b = b / scale
+    y = U.T @ b if start is None else start / scale
+    r = b - U @ y
+    e = 0.0 if p >= 2 else max(np.abs(r).max(), _SMALLEST_SMOOTHING)
+    vanishing = np.finfo(float).eps ** min(p, 2.0) * np.sum(np.abs(b) ** p)
+    met = False
+    n_iter = 0
+    while n_iter < max_iter:
+        n_iter += 1
+        square = r * r + e * e
+        if e > 0:
+            h = square ** (p / 2 - 1)
+            curvature = p * square ** (p / 2 - 2) * ((p - 1) * r * r + e * e)
+        else:
+            h = np.abs(r) ** (p - 2)
+            curvature = p * (p - 1) * h
+        gradient = -p * (U.T @ (h * r))
+        step, decrement = _newton_step(U, curvature, gradient)
+        y, r, value = _line_search(U, b, y, r, step, -decrement, p, e)
+        objective = np.sum(np.abs(r) ** p)
+        z = r * (r * r + e * e) ** (p / 2 - 1) if e > 0 else np.sign(r) * np.abs(r) ** (p - 1)
+        gap = dual_gap(U, b, z, objective, p)
+        if met or objective <= vanishing:
+            break
+        met = gap <= tol * objective
+        if decrement <= 1e-2 * value and e > _SMALLEST_SMOOTHING:
+            e = max(0.1 * e, _SMALLEST_SMOOTHING)
+    return LpSolution(scale * y, scale**p * objective, scale**p * gap, n_iter)
+
+
+def _newton_step(U, curvature, gradient):
+    H = U.T @ (curvature[:, None] * U)
+    H[np.diag_indices_from(H)] += 1e-14 * np.trace(H) + np.finfo(float).tiny
+    step = -cho_solve(cho_factor(H), gradient)
+    return step, -(gradient @ step)
+
+
+def _line_search(U, b, y, r, step, slope, p, e):
+    """The first t in 1, 1/2, 1/4, ... for which the smoothed loss falls by 1e-4 t |slope|."""
+    image = U @ step
+    value = np.sum((r * r + e * e) ** (p / 2))
+    t = 1.0
+    while t > 1e-10:
+        trial = r - t * image
+        reached = np.sum((trial * trial + e * e) ** (p / 2))
+        if reached <= value + _ARMIJO * t * slope:
+            y = y + t * step
+            return y, b - U @ y, reached
+        t *= _BACKTRACK
+    return y, r, value
+
+
+def least_absolute_deviations(U, b):
+    """max b^T z such that U^T z = 0, |z_i| <= 1; the multipliers of the equations are -y."""
+    solution = linprog(-b, A_eq=U.T, b_eq=np.zeros(U.shape[1]), bounds=(-1, 1), method="highs")
+    return _from_linear_program(U, b, solution, -solution.eqlin.marginals, 1)
+
+
+def chebyshev(U, b):
+    """max b^T (u - v) such that U^T (u - v) = 0, sum(u + v) = 1, u, v >= 0."""
+    n, d = U.shape
+    equations = np.concatenate([np.hstack([U.T, -U.T]), np.ones((1, 2 * n))])
+    right = np.r_[np.zeros(d), 1.0]
+    solution = linprog(np.r_[-b, b], A_eq=equations, b_eq=right, bounds=(0, None), method="highs")
+    return _from_linear_program(U, b, solution, -solution.eqlin.marginals[:d], np.inf)
+
+
+def _from_linear_program(U, b, solution, y, order):
+    if solution.status != 0:
+        raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
+    objective = np.linalg.norm(b - U @ y, order)
+    return LpSolution(y, objective, max(objective + solution.fun, 0.0), solution.nit)

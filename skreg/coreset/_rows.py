@@ -1,0 +1,162 @@
+"""The matrix A whose rows are scored, read in blocks so that X is never copied."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils.validation import _check_sample_weight
+
+_BLOCK_ENTRIES = 2**17  # one megabyte of float64: a block and its products stay in cache
+
+
+class Rows(NamedTuple):
+    """A = diag(scale) [X, columns] basis, with X dense or CSR of any float type.
+
+    `columns` holds the intercept and the target, `scale` the weights omega_i^{1/p} that turn a
+    weighted sum of p-th powers into a plain one, `basis` a change of columns. Each is None where
+    there is none.
+    """
+
+    X: np.ndarray | sparse.csr_array
+    columns: np.ndarray | None = None
+    scale: np.ndarray | None = None
+    basis: np.ndarray | None = None
+
+    @property
+    def n_rows(self):
+        return self.X.shape[0]
+
+    @property
+    def n_columns(self):
+        if self.basis is not None:
+            return self.basis.shape[1]
+        return self.X.shape[1] + (0 if self.columns is None else self.columns.shape[1])
+
+
+def block(A, rows):
+    """The rows of A, in float64; a view of X where nothing has to be converted or added."""
+    part = A.X[rows]
+    if sparse.issparse(part):
+        part = part.astype(np.float64, copy=False)
+        if A.columns is not None:
+            part = sparse.hstack([part, sparse.csr_array(A.columns[rows])], format="csr")
+        if A.scale is not None:
+            part = sparse.diags_array(A.scale[rows]) @ part
+    else:
+        if A.columns is not None:
+            part = np.concatenate([part, A.columns[rows]], axis=1, dtype=np.float64)
+        part = np.asarray(part, dtype=np.float64)
+        if A.scale is not None:
+            part = part * A.scale[rows, None]
+    return part if A.basis is None else part @ A.basis
+
+
+def dense_block(A, rows):
+    """As `block`, always dense."""
+    part = block(A, rows)
+    return part.toarray() if sparse.issparse(part) else part
+
+
+def block_slices(n_rows, n_columns):
+    """Consecutive slices of rows that fit in cache, never less than n_columns rows high."""
+    height = max(_BLOCK_ENTRIES // max(n_columns, 1), n_columns, 1)
+    for start in range(0, n_rows, height):
+        yield slice(start, min(start + height, n_rows))
+
+
+def blocks(A):
+    """Pairs of a slice and the dense or CSR block of these rows of A."""
+    for rows in block_slices(A.n_rows, A.n_columns):
+        yield rows, block(A, rows)
+
+
+def block_gram(part, root=None):
+    """B^T diag(root)^2 B of one block."""
+    if sparse.issparse(part):
+        part = part if root is None else sparse.diags_array(root) @ part
+        return part.T @ part.toarray()
+    if root is not None:
+        part = part * root[:, None]
+    return part.T @ part
+
+
+def gram(A):
+    """G = A^T A, accumulated in float64."""
+    G = np.zeros((A.n_columns, A.n_columns))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _, part in blocks(A):
+            G += block_gram(part)
+    return G
+
+
+def block_squared_norms(part, W):
+    """||W^T a_i||^2 for the rows a_i of one block."""
+    image = part @ W
+    return np.einsum("ij,ij->i", image, image)
+
+
+def squared_norms(A, W):
+    """||W^T a_i||^2 for all rows of A, shape (n,)."""
+    result = np.empty(A.n_rows)
+    for rows, part in blocks(A):
+        result[rows] = block_squared_norms(part, W)
+    return result
+
+
+def image(A, W):
+    """A W, dense, shape (n, W.shape[1])."""
+    result = np.empty((A.n_rows, W.shape[1]))
+    for rows, part in blocks(A):
+        result[rows] = part @ W
+    return result
+
+
+def power_scale(sample_weight, p):
+    """omega_i^{1/p}, by which a row is multiplied so that its p-th power counts omega_i times."""
+    return None if sample_weight is None else sample_weight ** (1 / p)
+
+
+def checked_matrix(X):
+    """X as a dense array or CSR of float32 or float64; values are checked on the Gram matrix."""
+    return check_array(
+        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False
+    )
+
+
+def checked_rows(X, p, sample_weight=None):
+    """Validated `Rows` of a matrix and its sample weights."""
+    X = checked_matrix(X)
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    return Rows(X, None, power_scale(sample_weight, p))
+
+
+def require_finite(G, A):
+    """Raise if G, a Gram matrix of A, tells of values in A that are not finite or too large."""
+    if np.isfinite(G).all():
+        return
+    assert_all_finite(A.X, input_name="X")
+    if A.columns is not None:
+        assert_all_finite(A.columns, input_name="y")
+    raise ValueError("X or y has values whose squares overflow; rescale them")
+
+
+def require_tall(A):
+    """Raise unless A has at least as many rows as columns."""
+    if A.n_rows < A.n_columns:
+        raise ValueError(
+            f"scores need at least as many rows as columns; got n = {A.n_rows} rows and "
+            f"d = {A.n_columns} columns. Ridge leverage scores (ridge > 0) have no such condition"
+        )
+
+
+def checked_power(p, lowest, *, strict=False):
+    """p as a float, finite and at least (strictly above) `lowest`."""
+    if not (np.isscalar(p) and np.isfinite(p) and (p > lowest if strict else p >= lowest)):
+        raise ValueError(
+            f"p must be a finite number {'above' if strict else 'of at least'} {lowest}; got {p!r}"
+        )
+    return float(p)

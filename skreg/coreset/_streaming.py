@@ -1,0 +1,287 @@
+"""Coresets of a stream by merge-and-reduce."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skreg.coreset._rows import Rows, power_scale
+from skreg.coreset._sampler import residual_columns
+from skreg.coreset._sampling import draw, mixed_scores
+from skreg.coreset._scores import SCORES, scores_of_rows
+
+
+class StreamingCoreset(BaseEstimator):
+    """A weighted coreset of rows that arrive in batches, in logarithmic memory.
+
+    Rows are collected until a buffer is full and then reduced to about `n_samples` weighted rows, a
+    coreset of level 0. Two coresets of one level are put together and reduced to one of the next
+    level. So at most one coreset of each level is held, and the distortion grows with the number of
+    levels, the logarithm of the number of buffers.
+
+    Parameters
+    ----------
+    p : float, default=2
+        The power of the loss, p >= 1.
+    n_samples : int, default=1000
+        Expected number of rows of each coreset.
+    buffer_size : int, default=None
+        Number of rows that are collected before they are reduced; four times `n_samples` if None.
+    scores : str, default="lewis"
+        As in `SensitivitySampler`.
+    floor : float, default=0.01
+        Share of uniform sampling that is added to the normalised scores.
+    fit_intercept : bool, default=True
+        Append a column of ones to the scored matrix.
+    include_y : {"regression"} or None, default="regression"
+        Append y to the scored matrix, or keep it beside the rows only (labels of two classes).
+    random_state : int, RandomState instance or None, default=None
+        Seed of the draws.
+
+    Attributes
+    ----------
+    n_samples_seen_ : int
+        Number of rows seen.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of X, if they are all strings.
+
+    See Also
+    --------
+    SensitivitySampler : One reduction of all rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skreg.coreset import StreamingCoreset
+    >>> rng = np.random.default_rng(0)
+    >>> stream = StreamingCoreset(p=1, n_samples=200, random_state=0)
+    >>> for _ in range(10):
+    ...     X = rng.standard_normal((1000, 3))
+    ...     stream = stream.partial_fit(X, X @ [1.0, 2.0, 3.0])
+    >>> X, y, weight = stream.get_coreset()
+    >>> len(y) < 2000, bool(abs(weight.sum() / 10000 - 1) < 0.1)
+    (True, True)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "p": [Interval(Real, 1, None, closed="left")],
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "buffer_size": [Interval(Integral, 1, None, closed="left"), None],
+        "scores": [StrOptions(set(SCORES))],
+        "floor": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "include_y": [StrOptions({"regression"}), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        p=2,
+        n_samples=1000,
+        buffer_size=None,
+        scores="lewis",
+        floor=0.01,
+        fit_intercept=True,
+        include_y="regression",
+        random_state=None,
+    ):
+        self.p = p
+        self.n_samples = n_samples
+        self.buffer_size = buffer_size
+        self.scores = scores
+        self.floor = floor
+        self.fit_intercept = fit_intercept
+        self.include_y = include_y
+        self.random_state = random_state
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Forget all rows and take these.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,), default=None
+            Targets.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        StreamingCoreset
+            The coreset itself.
+
+        Raises
+        ------
+        ValueError
+            As `partial_fit`.
+        """
+        if hasattr(self, "_levels"):
+            del self._levels
+        return self.partial_fit(X, y, sample_weight)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Take further rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n, n_features)
+            Rows.
+        y : array-like of shape (n,), default=None
+            Targets; in every call or in none.
+        sample_weight : array-like of shape (n,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        StreamingCoreset
+            The coreset itself.
+
+        Raises
+        ------
+        ValueError
+            If the input is not finite, weights are negative, or y comes in some calls only.
+        """
+        first = not hasattr(self, "_levels")
+        X = validate_data(self, X, accept_sparse="csr", reset=first, dtype=[np.float64, np.float32])
+        weight = np.ones(X.shape[0])
+        if sample_weight is not None:
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        if y is not None:
+            check_consistent_length(X, y)
+            y = np.asarray(y)
+        if first:
+            self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+            self._levels, self._buffer, self._has_y = [], [], y is not None
+            self.n_samples_seen_ = 0
+        if self._has_y != (y is not None):
+            raise ValueError("y must be given in every call of partial_fit or in none")
+        self.n_samples_seen_ += X.shape[0]
+        self._collect((X, y, weight))
+        return self
+
+    def _collect(self, batch):
+        """Fill the buffer with the batch, and reduce it as often as it is full."""
+        size = 4 * self.n_samples if self.buffer_size is None else self.buffer_size
+        while batch[0].shape[0]:
+            room = size - sum(part[0].shape[0] for part in self._buffer)
+            self._buffer.append(_rows_of(batch, slice(None, room)))
+            batch = _rows_of(batch, slice(room, None))
+            if sum(part[0].shape[0] for part in self._buffer) == size:
+                full, self._buffer = _stack(self._buffer), []
+                self._carry(self._reduced(full), 0)
+
+    def _carry(self, coreset, level):
+        """Put a coreset on its level, merging upwards like the carry of a binary counter."""
+        self._levels += [None] * (level + 1 - len(self._levels))
+        while self._levels[level] is not None:
+            coreset = self._reduced(_stack([self._levels[level], coreset]))
+            self._levels[level] = None
+            level += 1
+            self._levels += [None] * (level + 1 - len(self._levels))
+        self._levels[level] = coreset
+
+    def _reduced(self, rows):
+        """About n_samples of the weighted rows, by scores of omega_i^{1/p} a_i, times 1 / q_i."""
+        X, y, weight = rows
+        columns = residual_columns(X.shape[0], y, self.include_y, self.fit_intercept)
+        A = Rows(X, columns, power_scale(weight, self.p))
+        legacy = np.random.RandomState(self._rng.integers(2**31))
+        scores = scores_of_rows(A, self.p, self.scores, legacy)
+        if self.n_samples < scores.rank:
+            raise ValueError(
+                f"n_samples={self.n_samples} is below the rank {scores.rank} of the scored matrix"
+            )
+        mixed = mixed_scores(scores.values, self.floor, weight)
+        _, kept, factor = draw(mixed, self.n_samples, "bernoulli", self._rng.integers(2**31))
+        X, y, weight = _rows_of(rows, kept)
+        return X, y, weight * factor
+
+    def merge(self, other):
+        """Take over the rows of another coreset, of other data.
+
+        Parameters
+        ----------
+        other : StreamingCoreset
+            A coreset with the same parameters; it is left as it is.
+
+        Returns
+        -------
+        StreamingCoreset
+            The coreset itself.
+
+        Raises
+        ------
+        ValueError
+            If the parameters, the number of features or the presence of y differ.
+        """
+        check_is_fitted(self)
+        check_is_fitted(other)
+        mine, theirs = self.get_params(), other.get_params()
+        for params in (mine, theirs):
+            del params["random_state"]
+        if mine != theirs or self.n_features_in_ != other.n_features_in_:
+            raise ValueError(
+                f"coresets of {mine} with {self.n_features_in_} features and of {theirs} with "
+                f"{other.n_features_in_} features cannot be merged"
+            )
+        if self._has_y != other._has_y:
+            raise ValueError("a coreset with y and one without cannot be merged")
+        for level, coreset in enumerate(other._levels):
+            if coreset is not None:
+                self._carry(coreset, level)
+        for part in other._buffer:
+            self._collect(part)
+        self.n_samples_seen_ += other.n_samples_seen_
+        return self
+
+    def get_coreset(self, *, reduce=False):
+        """Return the rows that stand for all rows seen.
+
+        Parameters
+        ----------
+        reduce : bool, default=False
+            Reduce the union of all levels and the buffer to about `n_samples` rows.
+
+        Returns
+        -------
+        X : {ndarray, sparse matrix} of shape (m, n_features)
+            Rows.
+        y : ndarray of shape (m,), or None
+            Targets.
+        sample_weight : ndarray of shape (m,)
+            Weights.
+        """
+        check_is_fitted(self)
+        union = _stack([level for level in self._levels if level is not None] + self._buffer)
+        return self._reduced(union) if reduce else union
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_levels")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _rows_of(batch, rows):
+    X, y, weight = batch
+    return X[rows], None if y is None else y[rows], weight[rows]
+
+
+def _stack(parts):
+    X = [part[0] for part in parts]
+    stacked = sparse.vstack(X, format="csr") if sparse.issparse(X[0]) else np.concatenate(X)
+    y = None if parts[0][1] is None else np.concatenate([part[1] for part in parts])
+    return stacked, y, np.concatenate([part[2] for part in parts])

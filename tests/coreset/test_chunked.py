@@ -1,0 +1,189 @@
+"""Coresets of memory-mapped files and of dask collections."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skreg.coreset import SensitivitySampler, chunked_coreset, dask_coreset, subspace_distortion
+
+OUT_OF_CORE = """
+import resource, sys, tracemalloc
+import numpy as np
+from skreg.coreset import chunked_coreset
+
+n_rows, n_features, budget = map(int, sys.argv[2:5])
+X = np.memmap(sys.argv[1], dtype=np.float32, mode="r", shape=(n_rows, n_features))
+chunked_coreset(X[:5000], p=1, n_samples=500, random_state=0)
+data = int(next(l for l in open("/proc/self/status") if l.startswith("VmData")).split()[1]) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (data + budget, data + budget))
+tracemalloc.start()
+coreset = chunked_coreset(X, p=1, n_samples=500, chunk_rows=25_000, random_state=0)
+print(len(coreset.indices), tracemalloc.get_traced_memory()[1])
+"""
+
+
+def regression(seed, n=5000, d=4):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * np.abs(rng.standard_t(3, n))[:, None]
+    return X, X @ np.arange(1.0, d + 1) + rng.standard_t(3, n)
+
+
+@pytest.mark.parametrize(
+    "scores", ["uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"]
+)
+@pytest.mark.parametrize("p", [1, 2, 4])
+def test_chunks_do_not_change_the_sample(scores, p):
+    X, y = regression(0)
+    omega = np.random.default_rng(0).integers(0, 3, 5000).astype(float)
+    sampler = SensitivitySampler(p=p, scores=scores, n_samples=300, random_state=0)
+    for weight in (None, omega):
+        expected = sampler.fit(X, y, weight)
+        for chunk_rows in (None, 700):
+            coreset = chunked_coreset(
+                X, y, p=p, scores=scores, n_samples=300, sample_weight=weight,
+                chunk_rows=chunk_rows, random_state=0,
+            )  # fmt: skip
+            np.testing.assert_array_equal(coreset.indices, expected.sample_indices_)
+            np.testing.assert_allclose(coreset.sample_weight, expected.sample_weight_, rtol=1e-6)
+            np.testing.assert_array_equal(coreset.X, X[coreset.indices])
+            np.testing.assert_array_equal(coreset.y, y[coreset.indices])
+
+
+def test_options_reach_the_scores():
+    X, y = regression(1)
+    for params in ({"fit_intercept": False}, {"include_y": None}, {"floor": 0.5}):
+        sampler = SensitivitySampler(n_samples=200, random_state=0, **params).fit(X, y)
+        coreset = chunked_coreset(X, y, n_samples=200, random_state=0, chunk_rows=999, **params)
+        np.testing.assert_array_equal(coreset.indices, sampler.sample_indices_)
+
+
+def test_sparse_and_collinear_chunks():
+    X, y = regression(2)
+    X = np.c_[X, X[:, :1] + X[:, 1:2]]
+    dense = chunked_coreset(X, y, p=1, n_samples=200, chunk_rows=999, random_state=0)
+    other = chunked_coreset(
+        sparse.csr_array(X), y, p=1, n_samples=200, chunk_rows=1234, random_state=0
+    )
+    np.testing.assert_array_equal(dense.indices, other.indices)
+    assert subspace_distortion(X[:, :4], dense.indices, dense.sample_weight, 1) < 0.5
+
+
+def test_as_many_samples_as_rows_keep_everything():
+    X, y = regression(3, n=500)
+    coreset = chunked_coreset(X, y, n_samples=600, chunk_rows=99)
+    np.testing.assert_array_equal(coreset.indices, np.arange(500))
+    np.testing.assert_array_equal(coreset.sample_weight, 1.0)
+
+
+def test_bad_chunks_are_refused():
+    X, y = regression(4, n=500)
+    with pytest.raises(ValueError, match="below the rank 6"):
+        chunked_coreset(X, y, n_samples=3)
+    with pytest.raises(ValueError, match="not negative"):
+        chunked_coreset(X, y, n_samples=30, sample_weight=np.r_[-1.0, np.ones(499)])
+    with pytest.raises(ValueError, match="NaN"):
+        chunked_coreset(np.where(X > 3, np.nan, X), y, n_samples=30, chunk_rows=100)
+
+
+def write_memmap(path, n_rows, n_features):
+    X = np.memmap(path, dtype=np.float32, mode="w+", shape=(n_rows, n_features))
+    rng = np.random.default_rng(0)
+    for start in range(0, n_rows, 100_000):
+        rows = X[start : start + 100_000]
+        rows[:] = rng.standard_normal(rows.shape, dtype=np.float32)
+    X[:3] *= 1000
+    X.flush()
+
+
+def peak_memory(path, n_rows, n_features, budget):
+    run = subprocess.run(
+        [sys.executable, "-c", OUT_OF_CORE, str(path), *map(str, (n_rows, n_features, budget))],
+        check=True, capture_output=True, text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    size, peak = map(int, run.stdout.split())
+    assert 400 < size < 600
+    return peak
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory the way Linux does")
+def test_peak_memory_does_not_grow_with_the_rows(tmp_path):
+    peaks = []
+    for n_rows in (100_000, 400_000):
+        write_memmap(tmp_path / "X", n_rows, 20)
+        peaks.append(peak_memory(tmp_path / "X", n_rows, 20, 64 * 2**20))
+    assert peaks[1] < 1.2 * peaks[0] < 1.2 * 16 * 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory the way Linux does")
+def test_two_gigabytes_pass_through_64_megabytes(tmp_path):
+    n_rows, n_features = 10_000_000, 50
+    write_memmap(tmp_path / "X", n_rows, n_features)
+    assert (tmp_path / "X").stat().st_size == 2_000_000_000
+    assert peak_memory(tmp_path / "X", n_rows, n_features, 64 * 2**20) < 32 * 2**20
+
+
+def dask_blocks(X, size):
+    da = pytest.importorskip("dask.array")
+    return da.from_array(X, chunks=(size, *X.shape[1:]))
+
+
+def test_dask_blocks_do_not_change_the_sample():
+    X, y = regression(5)
+    expected = chunked_coreset(X, y, p=1, n_samples=300, random_state=0)
+    for size in (800, 2500):
+        coreset = dask_coreset(
+            dask_blocks(X, size), dask_blocks(y, size), p=1, n_samples=300, random_state=0
+        )
+        np.testing.assert_array_equal(coreset.indices, expected.indices)
+        np.testing.assert_allclose(coreset.sample_weight, expected.sample_weight, rtol=1e-6)
+
+
+def test_dask_merge_and_reduce_keeps_all_norms():
+    X, y = regression(6, n=12_000)
+    coreset = dask_coreset(
+        dask_blocks(X, 2000), dask_blocks(y, 2000), p=1, n_samples=500,
+        sample_weight=dask_blocks(np.ones(12_000), 2000), method="merge_and_reduce",
+        random_state=0,
+    )  # fmt: skip
+    assert coreset.indices is None and 400 < len(coreset.y) < 600
+    both = np.r_[np.c_[X, y], np.c_[coreset.X, coreset.y]]
+    omega = np.r_[np.ones(12_000), np.zeros(len(coreset.y))]
+    indices = np.arange(12_000, len(both))
+    e = subspace_distortion(
+        both, indices, coreset.sample_weight, 1, sample_weight=omega, random_state=0
+    )
+    assert e < 0.35
+
+
+def test_dask_refuses_arrays_in_memory():
+    pytest.importorskip("dask")
+    with pytest.raises(ValueError, match="takes dask collections; got ndarray"):
+        dask_coreset(np.ones((10, 2)), n_samples=5)
+
+
+@pytest.mark.slow
+def test_two_workers_agree_with_one_machine():
+    distributed = pytest.importorskip("distributed")
+    dd = pytest.importorskip("dask.dataframe")
+    pd = pytest.importorskip("pandas")
+    X, y = regression(7, n=40_000)
+    expected = chunked_coreset(X, y, p=1, n_samples=400, random_state=0)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=y)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c,
+        distributed.Client(c),
+    ):
+        table = dd.from_pandas(frame, npartitions=7)
+        coreset = dask_coreset(table[list("abcd")], table["y"], p=1, n_samples=400, random_state=0)
+        np.testing.assert_array_equal(coreset.indices, expected.indices)
+        merged = dask_coreset(
+            table[list("abcd")], table["y"], p=1, n_samples=400, method="merge_and_reduce",
+            random_state=0,
+        )  # fmt: skip
+        np.testing.assert_allclose(merged.sample_weight.sum(), 40_000, rtol=0.35)
