@@ -1,0 +1,66 @@
+"""The README's code runs, and public docstrings are complete."""
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from numpydoc.validate import validate
+
+import skreg
+
+ROOT = Path(__file__).parent.parent
+CHECKS = {
+    "GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "SS03", "PR01", "PR02", "PR03", "PR04",
+    "PR07", "RT03", "YD01",
+}  # fmt: skip
+
+
+def code_blocks(name):
+    return re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_code_blocks_run(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = code_blocks(name)
+    assert blocks
+    namespace = {"__name__": "__main__"}
+    for number, block in enumerate(blocks):
+        path = tmp_path / f"block_{number}.py"
+        path.write_text(block)
+        exec(compile(block, path, "exec"), namespace)
+
+
+def public_objects():
+    for package in skreg.__all__:
+        if package in ("__version__", "deep"):
+            continue
+        module = importlib.import_module(f"skreg.{package}")
+        for name in getattr(module, "__all__", []):
+            thing = getattr(module, name)
+            if not callable(thing):
+                continue
+            yield f"skreg.{package}.{name}"
+            if inspect.isclass(thing):
+                for method, function in vars(thing).items():
+                    if not method.startswith("_") and callable(function):
+                        yield f"skreg.{package}.{name}.{method}"
+
+
+def fields_of(name):
+    """Fields of a NamedTuple, which its docstring may call parameters, attributes or symbols."""
+    package, thing = name.split(".")[1:3]
+    public = getattr(importlib.import_module(f"skreg.{package}"), thing)
+    is_record = name.count(".") == 2 and inspect.isclass(public) and issubclass(public, tuple)
+    return public._fields if is_record else ()
+
+
+@pytest.mark.parametrize("name", list(public_objects()))
+def test_docstring_is_complete(name):
+    result, fields = validate(name), fields_of(name)
+    unnamed = [field for field in fields if not re.search(rf"\b{field}\b", result["docstring"])]
+    assert not unnamed
+    allowed = {"PR01", "PR02"} if fields else set()
+    assert not [error for error in result["errors"] if error[0] in CHECKS - allowed]
