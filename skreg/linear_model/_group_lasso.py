@@ -204,8 +204,10 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    tol : float, default=1e-6
-        Relative duality gap at which to stop.
+    tol : float, default=1e-10
+        Relative duality gap at which to stop, on the folds and at the end. It is relative to the
+        objective without features: where the fit is nearly exact, a larger one cannot tell
+        neighbouring strengths apart.
     max_iter : int, default=100
         Largest number of working sets of one strength.
     cv : int, splitter or iterable, default=None
@@ -282,7 +284,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         eps=1e-3,
         alphas=100,
         fit_intercept=True,
-        tol=1e-6,
+        tol=1e-10,
         max_iter=100,
         cv=None,
         scoring=None,

@@ -147,8 +147,10 @@ class LassoCV(SquaredErrorPath, CrossValidated, Lasso):
     penalty_weights : array-like of shape (n_features,), default=None
         Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
         None means 1.
-    tol : float, default=1e-6
-        Relative duality gap at which to stop.
+    tol : float, default=1e-10
+        Relative duality gap at which to stop, on the folds and at the end. It is relative to the
+        objective without features: where the fit is nearly exact, a larger one cannot tell
+        neighbouring strengths apart.
     max_iter : int, default=100
         Largest number of working sets of one strength.
     cv : int, splitter or iterable, default=None
@@ -227,7 +229,7 @@ class LassoCV(SquaredErrorPath, CrossValidated, Lasso):
         fit_intercept=True,
         positive=False,
         penalty_weights=None,
-        tol=1e-6,
+        tol=1e-10,
         max_iter=100,
         cv=None,
         scoring=None,

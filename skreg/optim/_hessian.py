@@ -10,7 +10,7 @@ import scipy.sparse
 
 from skreg.optim._designs import columns, combine, correlate
 from skreg.optim._losses import Multinomial, loss_gradient, loss_hessian_product
-from skreg.optim._problem import intercept_hessian
+from skreg.optim._problem import intercept_inverse
 
 
 def scale_rows(selected, factor):
@@ -85,8 +85,7 @@ def _multinomial_hessian(problem, prediction, features, outputs):
     stack = scipy.sparse.hstack if scipy.sparse.issparse(selected) else np.hstack
     hessian -= gram(stack(parts))
     if problem.fit_intercept:
-        inverse_block = np.linalg.pinv(intercept_hessian(problem, prediction), hermitian=True)
-        hessian -= crossed.T @ (inverse_block @ crossed)
+        hessian -= crossed.T @ (intercept_inverse(problem, prediction) @ crossed)
     if np.all(np.diff(order) == 1):
         return hessian
     back = np.empty_like(order)
@@ -101,8 +100,7 @@ def intercept_response(problem, prediction, direction):
         return np.zeros(n_outputs)
     if isinstance(problem.loss, Multinomial):
         moved = loss_hessian_product(problem.loss, prediction, problem.target, direction)
-        block = intercept_hessian(problem, prediction)
-        return -np.linalg.pinv(block, hermitian=True) @ (moved @ problem.weight)
+        return -intercept_inverse(problem, prediction) @ (moved @ problem.weight)
     weight = sample_curvature(problem, prediction)
     if not weight.any():
         weight = problem.weight
@@ -115,8 +113,7 @@ def hessian_operator(problem, prediction, features, scratch):
     `scratch`, shape (n_outputs, n_features), is overwritten.
     """
     if problem.fit_intercept:
-        block = intercept_hessian(problem, prediction)
-        inverse_block = np.linalg.pinv(block, hermitian=True)
+        inverse_block = intercept_inverse(problem, prediction)
 
     def product(v):
         change = np.zeros_like(prediction)

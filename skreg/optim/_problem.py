@@ -97,19 +97,26 @@ def smooth_value(problem, prediction):
     return float(problem.weight @ loss_value(problem.loss, prediction, problem.target))
 
 
-def intercept_hessian(problem, prediction):
-    """Second derivative of the smooth part with respect to the intercepts."""
+def intercept_inverse(problem, prediction):
+    """Pseudo-inverse of the second derivative of the smooth part in the intercepts.
+
+    For a multinomial loss with probabilities p_i that matrix is sum_i s_i (diag(p_i) - p_i p_i^T),
+    whose rows sum to zero: its diagonal is computed from the rest, and its null space, the common
+    shift, is filled before and emptied after the inversion, whatever the rounding.
+    """
     n_outputs = len(prediction)
     if isinstance(problem.loss, Multinomial):
-        unit = np.zeros_like(prediction)
-        hessian = np.empty((n_outputs, n_outputs))
-        for k in range(n_outputs):
-            unit[:] = 0.0
-            unit[k] = 1.0
-            product = loss_hessian_product(problem.loss, prediction, problem.target, unit)
-            hessian[k] = product @ problem.weight
-        return hessian
-    return np.diag(loss_curvature(problem.loss, prediction, problem.target) @ problem.weight)
+        probability = loss_gradient(problem.loss, prediction, problem.target) + problem.target
+        hessian = -(probability * problem.weight) @ probability.T
+        np.fill_diagonal(hessian, 0.0)
+        np.fill_diagonal(hessian, -hessian.sum(axis=1))
+        scale = np.trace(hessian)
+        if not scale > 0.0:
+            return np.zeros((n_outputs, n_outputs))
+        inverse = np.linalg.pinv(hessian + scale / n_outputs, hermitian=True)
+        return inverse - 1.0 / (n_outputs * scale)
+    curvature = loss_curvature(problem.loss, prediction, problem.target) @ problem.weight
+    return np.diag(np.divide(1.0, curvature, out=np.zeros(n_outputs), where=curvature > 0.0))
 
 
 def polish_intercept(problem, prediction, tol=1e-14, max_iter=50):
@@ -126,7 +133,7 @@ def polish_intercept(problem, prediction, tol=1e-14, max_iter=50):
         size = np.abs(dual) @ problem.weight
         if np.all(np.abs(gradient) <= tol * size):
             break
-        step = -np.linalg.pinv(intercept_hessian(problem, prediction), hermitian=True) @ gradient
+        step = -intercept_inverse(problem, prediction) @ gradient
         step = np.clip(step, -5.0, 5.0)
         if isinstance(problem.loss, Multinomial):
             step -= step.mean()

@@ -88,9 +88,17 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
         stuck = new is None and settled and not stuck
         if new is None and not stuck:
             break
+        if new is not None and _at_rounding(sub, point, new):
+            break
         point = point if new is None else new
     workspace.coef[:, features] = point.coef
     workspace.intercept = point.intercept
+
+
+def _at_rounding(sub, old, new):
+    """Whether a step changed neither the objective nor the distance by more than rounding does."""
+    flat = abs(new.objective - old.objective) <= FLAT * abs(old.objective)
+    return flat and _distances(sub, new)[0].max() > 0.5 * _distances(sub, old)[0].max()
 
 
 def _point(sub, scratch, coef, intercept, prediction):
@@ -305,8 +313,10 @@ def _newton_on_face(sub, scratch, point, accuracy):
             return answer
         coef = np.zeros_like(point.coef)
         coef[:, inside] = new.coef
-        answer = _point(sub, scratch, coef, new.intercept, new.prediction)
+        previous, answer = answer, _point(sub, scratch, coef, new.intercept, new.prediction)
         distance, violated = _distances(sub, answer)
+        if previous is not None and _at_rounding(sub, previous, answer):
+            return previous
         if distance.max() <= accuracy or violated.any():
             return answer
     return answer

@@ -1,6 +1,7 @@
 """scikit-learn's own checks of the estimator contract."""
 
 import pytest
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skreg.linear_model import (
@@ -42,8 +43,7 @@ CROSS_VALIDATED = [
     MultiTaskLassoCV(alphas=5, cv=3),
     HuberLassoCV(alphas=5, cv=3),
     SparsePoissonRegressorCV(alphas=5, cv=3),
-    # the checks of weights compare scores to seven digits
-    SparseLogisticRegressionCV(alphas=5, cv=3, tol=1e-10),
+    SparseLogisticRegressionCV(alphas=5, cv=3),
 ]
 
 
@@ -51,3 +51,14 @@ CROSS_VALIDATED = [
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "model",
+    [LassoCV(), HuberLassoCV(), SparsePoissonRegressorCV(), SparseLogisticRegressionCV()],
+    ids=lambda model: type(model).__name__,
+)
+def test_defaults_choose_the_same_strength_from_weights_and_from_repetitions(model):
+    # 100 strengths on few samples, nearly interpolated: neighbours' scores differ by little
+    check_sample_weight_equivalence_on_dense_data(type(model).__name__, model)
