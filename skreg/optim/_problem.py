@@ -14,7 +14,6 @@ from skreg.optim._losses import (
     loss_conjugate,
     loss_curvature,
     loss_gradient,
-    loss_hessian_product,
     loss_value,
 )
 from skreg.optim._penalties import GroupL2

@@ -23,6 +23,7 @@ from skreg.optim._designs import (
 )
 from skreg.optim._gram import GramStore, largest_eigenvalues, weighted_gram
 from skreg.optim._losses import Multinomial, Quadratic, loss_gradient, smoothness
+from skreg.optim._moments import compute_moments, pays_by_moments, solve_on_moments
 from skreg.optim._penalties import constrained, ridge_share
 from skreg.optim._problem import (
     ROUNDING,
@@ -67,8 +68,6 @@ class Solution(NamedTuple):
         Number of working sets.
     converged : bool
         Whether the gap (the KKT residual where there is no gap) reached the tolerance.
-    dual : ndarray of shape (n_samples,) or (n_outputs, n_samples)
-        Dual feasible point u that proves the gap.
     """
 
     coef: np.ndarray
@@ -78,7 +77,6 @@ class Solution(NamedTuple):
     kkt: float
     n_iter: int
     converged: bool
-    dual: np.ndarray
 
 
 class Workspace:
@@ -302,11 +300,10 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             workspace, penalty, value, 1.0 / largest if largest > 0.0 else np.inf, alive
         )
         if certified:
-            dual_point = t * workspace.dual
             gap = (objective - dual) / scale
             converged = gap <= tol
         else:
-            gap, dual_point, converged = np.nan, workspace.dual, kkt <= tol
+            gap, converged = np.nan, kkt <= tol
         if converged or n_iter == max_iter or idle > 3:
             break
         if certified and np.isfinite(lipschitz) and np.isfinite(dual):
@@ -326,11 +323,17 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         if len(working):
             _solve_on(workspace, penalty, working, accuracy, objective)
         idle = idle + 1 if np.array_equal(before, workspace.coef) else 0
-    answer = workspace.coef.copy(), workspace.intercept + 0.0, dual_point
-    if len(problem.target) == 1:
-        answer = answer[0][0], float(answer[1][0]), answer[2][0]
+    return _solution(
+        workspace.coef.copy(), workspace.intercept + 0.0, objective, gap, kkt, n_iter, converged
+    )
+
+
+def _solution(coef, intercept, objective, gap, kkt, n_iter, converged):
+    """A solution without the axis of outputs where there is one output only."""
+    if len(coef) == 1:
+        coef, intercept = coef[0], float(intercept[0])
     return Solution(
-        answer[0], answer[1], objective, float(gap), float(kkt), n_iter, bool(converged), answer[2]
+        coef, intercept, objective, float(gap), float(kkt), int(n_iter), bool(converged)
     )
 
 
@@ -400,8 +403,11 @@ def solve(
         Coefficients, intercept and their certificate.
     """
     problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
-    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
     penalty, previous = ready(penalty, problem), None
+    if pays_by_moments(problem, [penalty]):
+        (solution,) = _by_moments(problem, [penalty], coef_init, tol, max_iter)
+        return solution
+    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
     for stage in _stages(workspace, penalty):
         _descend(workspace, stage, max(STAGE_TOL, tol), max_iter, working_set_size, previous)
         previous = stage
@@ -458,10 +464,12 @@ def solve_path(
         One for each penalty.
     """
     problem = make_problem(design, target, loss, penalties[0], sample_weight, fit_intercept)
+    penalties = [ready(penalty, problem) for penalty in penalties]
+    if pays_by_moments(problem, penalties):
+        return _by_moments(problem, penalties, coef_init, tol, max_iter)
     workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
     solutions, previous = [], None
     for penalty in penalties:
-        penalty = ready(penalty, problem)
         solutions.append(_descend(workspace, penalty, tol, max_iter, working_set_size, previous))
         previous = penalty
     return solutions
@@ -532,10 +540,21 @@ def penalty_max(design, target, loss, penalty, *, sample_weight=None, fit_interc
     return float(_largest_gauge(workspace, penalty))
 
 
+def _by_moments(problem, penalties, coef_init, tol, max_iter):
+    moments, coef = compute_moments(problem), _start(problem, coef_init)
+    answers = solve_on_moments(problem, moments, penalties, coef, tol, max_iter)
+    return [_solution(*answer) for answer in answers]
+
+
+def _start(problem, coef):
+    """Coefficients to start from as (n_outputs, n_features), in an array of their own."""
+    if coef is None:
+        return None
+    return np.array(coef, dtype=np.float64).reshape(len(problem.target), problem.n_features)
+
+
 def _workspace(problem, coef, intercept, memory_budget):
-    shape_of_coef = (len(problem.target), problem.n_features)
-    if coef is not None:
-        coef = np.array(coef, dtype=np.float64).reshape(shape_of_coef)
+    coef = _start(problem, coef)
     if intercept is not None:
         intercept = np.array(intercept, dtype=np.float64).reshape(len(problem.target))
     return Workspace(problem, coef, intercept, memory_budget)

@@ -35,14 +35,14 @@ def solve_on_gram(workspace, penalty, working, accuracy, magnitude):
             penalty, store.hessian, n, store.lipschitz, store.starts, store.ids, order, 1, 0.0,
             coef, gradient,
         )  # fmt: skip
-        _improve_support(store, penalty, order, unpenalised, accuracy, magnitude, n_round > 0)
+        improve_support(store, penalty, order, unpenalised, accuracy, magnitude, n_round > 0)
         scan(penalty, store.starts, everything, order, store.ids, coef, -gradient, distance, gauge)
         if distance[order].max() <= accuracy:
             break
     workspace.coef[:, store.features] = coef[:, :n]
 
 
-def _improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton):
+def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton):
     """Descend on a compact copy of the support, then bring the gradient of the store up to date."""
     n = store.size
     coef, gradient = store.coef, store.gradient

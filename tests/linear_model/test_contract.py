@@ -1,8 +1,10 @@
 """scikit-learn's own checks of the estimator contract."""
 
 import pytest
-from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import (
+    check_sample_weight_equivalence_on_dense_data,
+    parametrize_with_checks,
+)
 
 from skreg.linear_model import (
     ElasticNet,

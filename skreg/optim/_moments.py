@@ -1,0 +1,251 @@
+"""Least squares through their moments, where the samples outnumber the features.
+
+The data enter a penalised least-squares problem only by the weighted, centred second moments
+
+    G = X^T S X,        c = X^T S y,        v = y^T S y,
+
+from which gradient, objective and duality gap follow in O(p^2) or less: with r = y - X w
+
+    q = X^T S r = c - G w,        r^T S r = v - w^T (c + q),        r^T S y = v - w^T c.
+
+The moments cost one pass of n p^2 and serve all strengths of a path. Those of several parts of the
+data add up, so that cross-validation needs a single pass for all of its folds.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skreg.optim._blocks import conjugate, scan
+from skreg.optim._coordinate_descent import descend_gram
+from skreg.optim._designs import Dense
+from skreg.optim._gram import largest_eigenvalues
+from skreg.optim._jit import kernel
+from skreg.optim._losses import Quadratic
+from skreg.optim._penalties import block_ridge, ridge_share
+from skreg.optim._problem import ROUNDING, gap_scale
+from skreg.optim._working_set_gram import SUPPORT_PASSES, improve_support
+
+LARGEST = 1500  # features; beyond it working sets look at fewer of them
+FLOPS_PER_STRENGTH = 1e8  # what a strength saves at least, about a hundredth of a second
+ROW_BLOCK = 2**20  # entries of the design that are centred at once
+ROUNDS = 25
+SLOW, SLOW_ROUNDS = 0.3, 2  # from the third round that leaves more of the gap on, Newton is faster
+SMALL_FACE = 64  # coefficients; a Newton step on them costs no more than a pass
+PATIENCE = 8  # iterations without half the gap, after which only rounding is left
+
+
+class Moments(NamedTuple):
+    """Second moments of features and target around their weighted means.
+
+    Attributes
+    ----------
+    gram : ndarray of shape (n_features, n_features)
+        G = (X - mean)^T S (X - mean), weights S that sum to one.
+    cross : ndarray of shape (n_outputs, n_features)
+        c = (y - target_mean)^T S (X - mean).
+    square : float
+        v, summed over the outputs.
+    mean : ndarray of shape (n_features,)
+        Means of the features, 0 without an intercept.
+    target_mean : ndarray of shape (n_outputs,)
+        Means of the target, 0 without an intercept.
+    """
+
+    gram: np.ndarray
+    cross: np.ndarray
+    square: float
+    mean: np.ndarray
+    target_mean: np.ndarray
+
+
+class Store(NamedTuple):
+    """All features as the face iteration wants them, block after block."""
+
+    hessian: np.ndarray
+    lipschitz: np.ndarray
+    starts: np.ndarray
+    ids: np.ndarray
+    coef: np.ndarray
+    gradient: np.ndarray
+    size: int
+
+
+def pays_by_moments(problem, penalties):
+    """Whether the moments cost less than what they save on these strengths."""
+    n_samples, n_features = problem.target.shape[1], problem.n_features
+    penalised = all(p.alpha > 0.0 and np.all(p.weights > 0.0) for p in penalties)
+    return (
+        isinstance(problem.loss, Quadratic)
+        and isinstance(problem.design, Dense)
+        and penalised
+        and 0 < n_features <= min(n_samples, LARGEST)
+        and n_samples * n_features**2 <= FLOPS_PER_STRENGTH * len(penalties)
+    )
+
+
+def compute_moments(problem):
+    """Moments of a dense least-squares problem, in blocks of rows."""
+    X, s, y = problem.design.matrix, problem.weight, problem.target
+    n_samples, n_features = X.shape
+    mean, target_mean = np.zeros(n_features), np.zeros(len(y))
+    step = max(1, ROW_BLOCK // n_features)
+    rows = [slice(lo, lo + step) for lo in range(0, n_samples, step)]
+    if problem.fit_intercept:
+        for part in rows:
+            mean += s[part] @ X[part].astype(np.float64, copy=False)
+        target_mean = y @ s
+    gram, cross = np.zeros((n_features, n_features)), np.zeros((len(y), n_features))
+    square = 0.0
+    raw = mean**2
+    for part in rows:
+        root = np.sqrt(s[part])
+        block = (X[part] - mean) * root[:, None]
+        residual = (y[:, part] - target_mean[:, None]) * root
+        gram += block.T @ block
+        cross += residual @ block
+        square += float(np.sum(residual * residual))
+    constant = np.diagonal(gram) <= ROUNDING**2 * (np.diagonal(gram) + raw)
+    gram[constant], gram[:, constant], cross[:, constant] = 0.0, 0.0, 0.0
+    return Moments(gram, cross, square, mean, target_mean)
+
+
+@kernel
+def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge):
+    """(objective, dual value, largest distance) at coefficients with gradient G w - c."""
+    members = np.arange(coef.shape[1])
+    q = -gradient
+    value, largest = scan(penalty, starts, members, order, ids, coef, q, distance, gauge)
+    fitted, curved, ridge = 0.0, 0.0, 0.0
+    for k in range(coef.shape[0]):
+        for j in range(coef.shape[1]):
+            if coef[k, j] != 0.0:
+                fitted += coef[k, j] * cross[k, j]
+                curved += coef[k, j] * q[k, j]
+    with_ridge = ridge_share(penalty) > 0.0
+    if with_ridge:
+        for b in order:
+            weight = block_ridge(penalty, ids[b])
+            for k in range(coef.shape[0]):
+                for j in range(starts[b], starts[b + 1]):
+                    ridge += weight * coef[k, j] ** 2
+    residual_square = max(square - fitted - curved, 0.0)
+    slope = square - fitted
+    objective = 0.5 * residual_square + value
+    scale = 0.0
+    if residual_square + ridge > 0.0:
+        scale = max(slope / (residual_square + ridge), 0.0)
+    if largest > 0.0:
+        scale = min(scale, 1.0 / largest)
+    dual = scale * slope - 0.5 * scale * scale * residual_square
+    if with_ridge:
+        dual -= conjugate(penalty, starts, members, order, ids, q, scale)
+        alternative = slope - 0.5 * residual_square
+        alternative -= conjugate(penalty, starts, members, order, ids, q, 1.0)
+        dual = max(dual, alternative)
+    violation = 0.0
+    for b in order:
+        violation = max(violation, distance[b])
+    return objective, dual, violation
+
+
+@kernel
+def descend_to_gap(
+    penalty, hessian, lipschitz, starts, ids, order, cross, square, target_gap, min_rounds,
+    max_rounds, coef, gradient,
+):  # fmt: skip
+    """Coordinate descent on the moments until the gap is `target_gap`, or while it falls fast.
+
+    A round is a pass over all blocks and several over the nonzero ones. Gradients are computed
+    afresh for each certificate. Returns (objective, dual value, largest distance,
+    rounds).
+    """
+    n = coef.shape[1]
+    distance, gauge = np.zeros(len(ids)), np.zeros(len(ids))
+    support = np.empty(len(order), dtype=order.dtype)
+    gap, n_slow, n_rounds = np.inf, 0, 0
+    while True:
+        for k in range(coef.shape[0]):
+            gradient[k] = -cross[k]
+            for j in range(n):
+                if coef[k, j] != 0.0:
+                    step, row, out = coef[k, j], hessian[j], gradient[k]
+                    for l in range(n):
+                        out[l] += step * row[l]
+        objective, dual, violation = _certify(
+            penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge
+        )
+        n_slow += objective - dual > SLOW * gap
+        gap = objective - dual
+        settled = gap <= target_gap and n_rounds >= min_rounds
+        if settled or n_rounds == max_rounds or n_slow > SLOW_ROUNDS:
+            return objective, dual, violation, n_rounds
+        n_rounds += 1
+        descend_gram(penalty, hessian, n, lipschitz, starts, ids, order, 1, 0.0, coef, gradient)
+        size = 0
+        for b in order:
+            nonzero = False
+            for k in range(coef.shape[0]):
+                for j in range(starts[b], starts[b + 1]):
+                    nonzero = nonzero or coef[k, j] != 0.0
+            if nonzero:
+                support[size] = b
+                size += 1
+        descend_gram(
+            penalty, hessian, n, lipschitz, starts, ids, support[:size], SUPPORT_PASSES,
+            0.1 * violation, coef, gradient,
+        )  # fmt: skip
+
+
+def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
+    """Solve for several penalties in turn, each from the last answer.
+
+    Answers on small faces end with a Newton step, which makes them as exact as rounding allows.
+    Yields (coef, intercept, objective, gap, kkt,
+    n_iter, converged) with coef in the layout (n_outputs, n_features).
+    """
+    starts, members = problem.blocks
+    n_outputs, n_features = moments.cross.shape
+    ids = np.arange(len(starts) - 1)
+    hessian = np.ascontiguousarray(moments.gram[np.ix_(members, members)])
+    cross = np.ascontiguousarray(moments.cross[:, members])
+    start = np.zeros((n_outputs, n_features)) if coef is None else coef[:, members].copy()
+    start[:, np.diagonal(hessian) == 0.0] = 0.0
+    store = Store(
+        hessian, largest_eigenvalues(hessian, starts), starts, ids, start, np.empty_like(start),
+        n_features,
+    )  # fmt: skip
+    scale = gap_scale(problem, 0.5 * moments.square)
+    kkt_scale = max(np.abs(cross).max(), np.finfo(float).tiny)
+    nothing_free = np.zeros(len(ids), dtype=bool)
+
+    def descend(penalty, target_gap, min_rounds, max_rounds):
+        return descend_to_gap(
+            penalty, hessian, store.lipschitz, starts, ids, order, cross, moments.square,
+            target_gap, min_rounds, max_rounds, store.coef, store.gradient,
+        )  # fmt: skip
+
+    for position, penalty in enumerate(penalties):
+        live = (store.lipschitz > 0.0) & np.isfinite(penalty.weights)
+        order = np.flatnonzero(live)
+        store.coef[:, np.repeat(~live, np.diff(starts))] = 0.0
+        smallest, since, n_iter = np.inf, 0, 0
+        at_least = int(position > 0 and store.coef.any())
+        while True:
+            objective, dual, violation, n_rounds = descend(penalty, tol * scale, at_least, ROUNDS)
+            n_iter += n_rounds > 0
+            small = 0 < np.count_nonzero(store.coef) <= SMALL_FACE
+            if n_rounds > 0 and (small or objective - dual > tol * scale):
+                improve_support(
+                    store, penalty, order, nothing_free, 0.1 * violation, objective, True
+                )
+                objective, dual, violation, _ = descend(penalty, tol * scale, 0, 0)
+            gap = (objective - dual) / scale
+            since = 0 if gap < 0.5 * smallest else since + 1
+            smallest = min(smallest, gap)
+            if gap <= tol or n_iter >= max_iter or since > PATIENCE:
+                break
+        answer = np.empty_like(store.coef)
+        answer[:, members] = store.coef
+        intercept = moments.target_mean - answer @ moments.mean
+        yield answer, intercept, objective, gap, violation / kkt_scale, n_iter, gap <= tol
