@@ -129,9 +129,7 @@ def distortion_in_basis(
     rng = check_random_state(random_state)
     kept = dense(_subset(A, indices))
     heavy = np.argsort(scores)[-_N_HEAVY:]
-    probes = np.concatenate(
-        [dense(take(A, heavy)), rng.standard_normal((n_probes, A.n_columns))]
-    )
+    probes = np.concatenate([dense(take(A, heavy)), rng.standard_normal((n_probes, A.n_columns))])
     probes = probes[np.linalg.norm(probes, axis=1) > 0]
     ratio = _kept_powers(kept, weight, probes.T, p) / _powers(A, probes.T, p)
     up, down = ratio.max(), ratio.min()

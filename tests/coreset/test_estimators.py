@@ -183,6 +183,8 @@ def test_estimators_without_weights():
         CoresetEstimator(KNeighborsRegressor()).fit(X, y)
     with pytest.raises(ValueError, match=r"PCA\.fit takes no sample_weight"):
         CoresetEstimator(PCA()).fit(X)
+    with pytest.raises(ValueError, match="'sampler' parameter"):
+        CoresetEstimator(Ridge(), "lewis").fit(X, y)
     sampler = SensitivitySampler(
         n_samples=100, scale_rows=True, fit_intercept=False, include_y=None, random_state=0
     )
@@ -251,6 +253,8 @@ def test_merged_streams_stand_for_all_rows():
     assert a.n_samples_seen_ == 9000
     np.testing.assert_array_equal(b.get_coreset()[2], before)
     X_kept, y_kept, weight = a.get_coreset()
+    total = stream(X[:5500], y[:5500], 4, **params) + stream(X[5500:], y[5500:], 3, **params)
+    np.testing.assert_array_equal(total.get_coreset()[2], weight)
     small = LpRegressor(p=1).fit(X_kept, y_kept, sample_weight=weight)
     best = LpRegressor(p=1).fit(X, y).objective_
     assert np.abs(y - small.predict(X)).sum() / best < 1.03
@@ -267,6 +271,17 @@ def test_stream_of_few_rows_keeps_them_all():
     assert sparse.issparse(kept) and kept.shape[0] < 50
 
 
+def test_batches_do_not_change_the_stream():
+    X, y = regression(15, n=700)
+    params = {"n_samples": 50, "buffer_size": 100, "random_state": 0}
+    expected = stream(X, y, 1, **params).get_coreset()
+    for n_batches in (13, 700):
+        for actual, wanted in zip(
+            stream(X, y, n_batches, **params).get_coreset(), expected, strict=True
+        ):
+            np.testing.assert_array_equal(actual, wanted)
+
+
 def test_streams_refuse_what_does_not_fit():
     X, y = regression(16, n=300)
     coreset = StreamingCoreset(n_samples=40).fit(X, y)
@@ -278,3 +293,7 @@ def test_streams_refuse_what_does_not_fit():
         coreset.merge(StreamingCoreset(n_samples=40).fit(X))
     with pytest.raises(ValueError, match="below the rank"):
         StreamingCoreset(n_samples=2, buffer_size=50).fit(X, y)
+    with pytest.raises(ValueError, match="with itself"):
+        coreset.merge(coreset)
+    with pytest.raises(TypeError):
+        coreset + X
