@@ -169,7 +169,7 @@ def checked_indices(indices, n_rows, name):
         raise ValueError(
             f"{name} must be a vector of row numbers; got shape {indices.shape} of {indices.dtype}"
         )
-    if indices.size and not (0 <= indices.min() and indices.max() < n_rows):
+    if indices.size and not (indices.min() >= 0 and indices.max() < n_rows):
         raise ValueError(
             f"{name} must lie in [0, {n_rows}); got {indices.min()} to {indices.max()}"
         )

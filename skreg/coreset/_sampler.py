@@ -47,8 +47,8 @@ class SensitivitySampler(BaseEstimator):
         Whether y takes part in the residual: "regression" appends it as columns; "classification"
         appends an indicator of each class for more than two classes, and nothing for two, where y
         only changes signs of rows, which no score depends on. "auto" takes labels, and integers
-        with at most :math:`\sqrt n` different values, for classes, and other numbers for regression.
-        None ignores y.
+        of at most :math:`\sqrt n` different values, for classes, and other numbers for
+        regression. None ignores y.
     fit_intercept : bool, default=True
         Append a column of ones to A.
     scale_rows : bool, default=False
