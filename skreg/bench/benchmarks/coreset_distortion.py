@@ -257,7 +257,7 @@ benchmark = Benchmark(
         "distortion": Metric("Distortion"),
         "excess_cost": Metric("Excess cost", digits=4),
     },
-    repeats={"smallest": 1, "quick": 3, "full": 10},
+    repeats={"smallest": 1, "quick": 3, "full": 30},
     reference=LEWIS,
     together=True,
     claims=[
