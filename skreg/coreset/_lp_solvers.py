@@ -7,9 +7,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linprog
 
 _SMALLEST_SMOOTHING = 1e-12  # of max |b|
-_ROUNDING = (
-    100 * np.finfo(np.float64).eps
-)  # of max |b|: residuals below it are those of an exact fit
+_ROUNDING = 100 * np.finfo(np.float64).eps  # of max |b|: an exact fit leaves no larger residuals
 _ARMIJO, _BACKTRACK = 1e-4, 0.5
 
 

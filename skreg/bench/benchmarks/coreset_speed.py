@@ -306,6 +306,7 @@ benchmark = Benchmark(
             "Grid search on one coreset loses at most 1% of log loss on other rows.",
             grid_loses_little,
             [GRID],
+            sizes=("full",),
         ),
     ],
 )
