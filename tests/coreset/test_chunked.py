@@ -156,10 +156,11 @@ def test_peak_memory_does_not_grow_with_the_rows(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory the way Linux does")
 def test_two_gigabytes_pass_through_64_megabytes(tmp_path):
+    """The process may allocate 64 MiB; the peak of what it does allocate is about 3 MiB."""
     n_rows, n_features = 10_000_000, 50
     write_memmap(tmp_path / "X", n_rows, n_features)
     assert (tmp_path / "X").stat().st_size == 2_000_000_000
-    assert peak_memory(tmp_path / "X", n_rows, n_features, 64 * 2**20) < 32 * 2**20
+    assert peak_memory(tmp_path / "X", n_rows, n_features, 64 * 2**20) < 8 * 2**20
 
 
 def dask_blocks(X, size):
