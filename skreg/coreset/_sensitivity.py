@@ -29,6 +29,7 @@ _BATCH_ENTRIES = 2**21
 _FLOOR = 1e-9  # of the largest |a_k^T x|, keeps the weights |a_k^T x|^{p-2} finite
 _MAX_ITER = 100
 _STEPS_TO_VERTEX, _MAX_PIVOTS = 20, 200  # at p = 1
+_CANDIDATES = 64  # rows that are sorted at first to find where an edge ends
 _LARGEST_CONDITION = 1e10
 _LEWIS_TOL, _LEWIS_ITER = 1e-2, 50
 
@@ -293,10 +294,21 @@ def _entering_rows(r, g, weight, slope, B):
         t = -r / g
     t[~(t > 0)] = np.inf
     np.put_along_axis(t, B, np.inf, axis=1)
-    order = np.argsort(t, axis=1)
-    jump = 2 * np.take_along_axis(np.abs(g) * weight, order, axis=1)
-    stop = np.argmax(slope[:, None] + np.cumsum(jump, axis=1) >= 0, axis=1)
-    return order[np.arange(len(order)), stop]
+    n, count = t.shape[1], _CANDIDATES
+    while True:  # few of the rows that vanish along the edge come before the one that stops it
+        near = np.argsort(t, axis=1) if count >= n else _smallest(t, count)
+        jump = 2 * np.take_along_axis(np.abs(g), near, axis=1) * weight[near]
+        risen = slope[:, None] + np.cumsum(jump, axis=1) >= 0
+        if count >= n or risen[:, -1].all():
+            return near[np.arange(len(near)), np.argmax(risen, axis=1)]
+        count *= 8
+
+
+def _smallest(t, count):
+    """Positions of the `count` smallest entries of each row of t, in increasing order."""
+    some = np.argpartition(t, count - 1, axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(t, some, axis=1), axis=1)
+    return np.take_along_axis(some, order, axis=1)
 
 
 def without_parallel_rows(denominator, p):

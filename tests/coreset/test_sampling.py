@@ -47,8 +47,9 @@ def test_water_filling_meets_the_expected_size(seed, n, share, tail):
     np.testing.assert_allclose(q.sum(), m)
     c = np.exp(brentq(lambda c: np.minimum(1, np.exp(c) * s).sum() - m, -60, 60, xtol=1e-13))
     np.testing.assert_allclose(q, np.minimum(1, c * s), rtol=1e-6)
-    largest = np.sort(s)[-m:]
-    np.testing.assert_allclose(scale_of_scores(largest, s.sum() - largest.sum(), m), c, rtol=1e-5)
+    increasing = np.sort(s)
+    scale = scale_of_scores(increasing[-m:], increasing[:-m].sum(), m)
+    np.testing.assert_allclose(scale, c, rtol=1e-5)
 
 
 def test_hashed_uniforms_are_uniform_and_independent_of_order():

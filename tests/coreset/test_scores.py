@@ -94,7 +94,11 @@ def test_sensitivities_solve_the_convex_program(p):
         np.testing.assert_allclose(sigma[i], problem.value**-p, rtol=2e-5)
 
 
-def test_linear_program_agrees_with_reweighted_least_squares():
+@pytest.mark.parametrize("candidates", [1, 64])
+def test_linear_program_agrees_with_reweighted_least_squares(candidates, monkeypatch):
+    from skreg.coreset import _sensitivity
+
+    monkeypatch.setattr(_sensitivity, "_CANDIDATES", candidates)
     A = heavy(1)
     exact = lp_sensitivities(A, 1, method="lp")
     np.testing.assert_allclose(lp_sensitivities(A, 1), exact, rtol=1e-6)
