@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import qr
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skreg.coreset._lewis import lewis_step_of_block, lewis_update
@@ -109,14 +109,15 @@ def chunked_coreset(
 ):
     """Coreset of rows that are read in chunks, in several passes.
 
-    For memory-mapped files: beyond one chunk, memory is of the order d^2 + m d, whatever
-    the number of rows. Rows are kept by a hash of their number, so that the result does not depend
-    on the chunks.
+    For memory-mapped files: beyond one chunk, memory is of the order d^2 + m d, whatever the
+    number of rows. Rows are kept by a hash of their number, so that the result does not depend on
+    the chunks.
 
     Parameters
     ----------
-    X : {ndarray, memmap, CSR} of shape (n, n_features)
-        The rows. Only slices of rows are taken of it.
+    X : {array-like, memmap, sparse matrix} of shape (n, n_features)
+        The rows. Of arrays on disk (numpy's, or those of h5py and zarr) only slices of rows are
+        taken.
     y : array-like of shape (n,), default=None
         Targets; may be memory-mapped too.
     p : float, default=2
@@ -163,13 +164,17 @@ def chunked_coreset(
     >>> bool((coreset.indices == other.indices).all())
     True
     """
+    X, y, sample_weight = _sliceable(X), _sliceable(y), _sliceable(sample_weight)
+    if len(X.shape) != 2 or 0 in X.shape:
+        raise ValueError(f"X must be a matrix with rows and columns; got shape {X.shape}")
+    check_consistent_length(X, y, sample_weight)
     if chunk_rows is None:
         chunk_rows = max(1, _CHUNK_BYTES // (X.shape[1] * X.dtype.itemsize))
 
     def read(start):
         rows = slice(start, min(start + chunk_rows, X.shape[0]))
-        target = None if y is None else np.asarray(y[rows])
-        weight = None if sample_weight is None else np.asarray(sample_weight[rows], dtype=float)
+        target = None if y is None else y[rows]
+        weight = None if sample_weight is None else sample_weight[rows].astype(np.float64)
         return Chunk(X[rows], target, weight, start)
 
     def reduce_chunks(function, merge):
@@ -234,9 +239,10 @@ def dask_coreset(
     sample_weight : dask array or dask series of shape (n,), default=None
         Weights of the rows in the loss.
     method : {"bernoulli", "merge_and_reduce"}, default="bernoulli"
-        "bernoulli" goes over the blocks several times and adds up d x d matrices; the result does
-        not depend on the blocks. "merge_and_reduce" reads every block once and merges
-        coresets pairwise, with a distortion that grows with the logarithm of the number of blocks.
+        "bernoulli" goes over the blocks several times (``persist`` them where they fit in the
+        workers' memory) and adds up d x d matrices; the result does not depend on the blocks.
+        "merge_and_reduce" reads every block once and merges coresets pairwise, with a distortion
+        that grows with the logarithm of the number of blocks.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
 
@@ -306,11 +312,22 @@ def dask_coreset(
     return _coreset(reduce_chunks, design, scores, floor, n_samples, seed)
 
 
+def _sliceable(array):
+    """What slices of rows can be taken of: arrays on disk as they are, data frames as arrays."""
+    if sparse.issparse(array):
+        return array.tocsr()
+    if array is None or (hasattr(array, "shape") and not hasattr(array, "iloc")):
+        return array
+    return np.asarray(array)
+
+
 def _dask_array(collection, da):
     if hasattr(collection, "to_dask_array"):
         return collection.to_dask_array(lengths=True)
     if not isinstance(collection, da.Array):
         raise ValueError(f"dask_coreset takes dask collections; got {type(collection).__name__}")
+    if np.isnan(collection.shape[0]):  # blocks of a data frame, whose lengths dask does not know
+        collection = collection.copy().compute_chunk_sizes()
     return collection
 
 

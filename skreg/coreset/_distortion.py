@@ -12,11 +12,14 @@ from skreg.coreset._lewis import lewis_of_rows
 from skreg.coreset._rows import (
     Rows,
     block_slices,
+    checked_indices,
     checked_power,
     checked_rows,
+    dense,
     dense_block,
     image,
     require_tall,
+    take,
 )
 from skreg.coreset._whitening import whitening
 
@@ -72,7 +75,8 @@ def subspace_distortion(
     Raises
     ------
     ValueError
-        If p < 1, if X has NaN or infinity, or if indices and weight do not fit together.
+        If p < 1, if X has NaN or infinity, or if indices and weight are not valid or do not fit
+        together.
 
     See Also
     --------
@@ -90,12 +94,15 @@ def subspace_distortion(
     p = checked_power(p, 1)
     A = checked_rows(X, p, sample_weight)
     require_tall(A)
-    indices, weight = np.asarray(indices), np.asarray(weight, dtype=np.float64)
-    if indices.shape != weight.shape or indices.ndim != 1:
+    indices = checked_indices(indices, A.n_rows, "indices")
+    weight = np.asarray(weight, dtype=np.float64)
+    if indices.shape != weight.shape:
         raise ValueError(
             f"indices and weight must be vectors of one length; got shapes {indices.shape} "
             f"and {weight.shape}"
         )
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        raise ValueError("weight must be finite and not negative")
     return distortion_of_rows(A, indices, weight, p, n_probes, refine, random_state)
 
 
@@ -107,6 +114,8 @@ def distortion_of_rows(A, indices, weight, p, n_probes=300, refine=True, random_
         spectrum = eigvalsh(kept.T @ kept)
         return float(np.abs(spectrum - 1.0).max(initial=0.0))
     lewis = lewis_of_rows(A, p, 1e-2, 50)
+    if not lewis.W.size:  # A is zero
+        return 0.0
     return distortion_in_basis(
         A._replace(basis=lewis.whitening), lewis.weights, indices, weight, p, n_probes, refine,
         random_state,
@@ -118,14 +127,9 @@ def distortion_in_basis(
 ):
     """As `distortion_of_rows`, where the columns of A are those in which Q = I."""
     rng = check_random_state(random_state)
-    kept = image(_subset(A, indices), np.eye(A.n_columns))
+    kept = dense(_subset(A, indices))
     heavy = np.argsort(scores)[-_N_HEAVY:]
-    probes = np.concatenate(
-        [
-            image(A._replace(**_fields(A, heavy)), np.eye(A.n_columns)),
-            rng.standard_normal((n_probes, A.n_columns)),
-        ]
-    )
+    probes = np.concatenate([dense(take(A, heavy)), rng.standard_normal((n_probes, A.n_columns))])
     probes = probes[np.linalg.norm(probes, axis=1) > 0]
     ratio = _kept_powers(kept, weight, probes.T, p) / _powers(A, probes.T, p)
     up, down = ratio.max(), ratio.min()
@@ -135,16 +139,9 @@ def distortion_in_basis(
     return float(max(up - 1.0, 1.0 - down))
 
 
-def _fields(A, rows):
-    return {
-        "X": A.X[rows],
-        "columns": None if A.columns is None else A.columns[rows],
-        "scale": None if A.scale is None else A.scale[rows],
-    }
-
-
-def _subset(A, rows):
-    return A._replace(**{**_fields(A, rows), "scale": None})
+def _subset(A, indices):
+    """Rows of a coreset, whose weights include those of the data."""
+    return take(A._replace(scale=None), indices)
 
 
 def _kept_powers(kept, weight, x, p):

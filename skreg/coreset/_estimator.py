@@ -34,8 +34,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
     """Fit an estimator on a weighted subset of the rows, chosen by importance.
 
     Everything but `fit` is left to the fitted estimator. As one estimator it goes into a Pipeline
-    or
-    a grid search, where samplers with weights do not fit.
+    or a grid search, where samplers with weights do not fit.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit"])],
-        "sampler": [HasMethods(["fit_resample_weighted"]), None],
+        "sampler": [SensitivitySampler, None],
         "check": ["boolean"],
     }
 

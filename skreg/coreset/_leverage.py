@@ -3,7 +3,7 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skreg.coreset._rows import (
@@ -43,8 +43,7 @@ def leverage_scores(X, *, ridge=0.0, sample_weight=None, method="auto", random_s
                = \max_x \frac{(a_i^\top x)^2}{\|A x\|_2^2 + \lambda \|x\|_2^2}
 
     They lie in [0, 1]. For :math:`\lambda = 0` they are the diagonal of the hat matrix, are
-    unchanged
-    by any invertible transformation of the columns, and add up to the rank of A.
+    unchanged by any invertible transformation of the columns, and add up to the rank of A.
 
     Parameters
     ----------
@@ -207,29 +206,38 @@ def online_leverage_scores(X, ridge):
     array([1.        , 0.5       , 0.33333333])
     """
     A = checked_rows(X, 2)
-    require_finite(gram(A), A)
-    inverse = np.eye(A.n_columns) / ridge
+    assert_all_finite(A.X, input_name="X")
+    R = np.sqrt(ridge) * np.eye(A.n_columns)
     scores = np.empty(A.n_rows)
     for rows in block_slices(A.n_rows, A.n_columns):
-        _online_scores(dense_block(A, rows), inverse, scores[rows])
+        _online_scores(dense_block(A, rows), R, scores[rows])
     return scores
 
 
 @kernel
-def _online_scores(A, inverse, scores):
-    """Scores of the rows; `inverse` = (A_{i-1}^T A_{i-1} + ridge I)^{-1} is updated in place."""
+def _online_scores(A, R, scores):
+    """Scores ||z||^2, R^T z = a_i, with R^T R = A_{i-1}^T A_{i-1} + ridge I, R upper triangular.
+
+    R is updated in place by Givens rotations: an inverse that is updated instead loses all digits
+    where the ridge is small beside the rows.
+    """
     n, d = A.shape
-    direction = np.empty(d)
+    rest, row = np.empty(d), np.empty(d)
     for i in range(n):
+        rest[:] = A[i]
+        row[:] = A[i]
         leverage = 0.0
         for j in range(d):
-            total = 0.0
-            for k in range(d):
-                total += inverse[j, k] * A[i, k]
-            direction[j] = total
-            leverage += A[i, j] * total
-        scores[i] = min(1.0, max(leverage, 0.0))
+            z = rest[j] / R[j, j]
+            leverage += z * z
+            for k in range(j + 1, d):
+                rest[k] -= R[j, k] * z
+        scores[i] = min(1.0, leverage)
         for j in range(d):
-            factor = direction[j] / (1.0 + leverage)
-            for k in range(d):
-                inverse[j, k] -= factor * direction[k]
+            length = np.hypot(R[j, j], row[j])
+            cosine, sine = R[j, j] / length, row[j] / length
+            R[j, j] = length
+            for k in range(j + 1, d):
+                above = R[j, k]
+                R[j, k] = cosine * above + sine * row[k]
+                row[k] = cosine * row[k] - sine * above

@@ -56,8 +56,7 @@ def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=
 
     and add up to the rank of A. They bound the sensitivities, :math:`d^{p/2-1} w_i \leq \sigma_i
     \leq w_i` for p <= 2 and :math:`w_i \leq \sigma_i \leq d^{p/2-1} w_i` for p >= 2, at the cost of
-    a
-    few Gram matrices.
+    a few Gram matrices.
 
     Parameters
     ----------
@@ -100,10 +99,10 @@ def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=
     Notes
     -----
     The state of the iteration is Q alone: :math:`Q \leftarrow (1-\theta) c Q + \theta F(c Q)` with
-    :math:`F(Q) = \sum_i (a_i^\top Q^{-1} a_i)^{p/2-1} a_i a_i^\top`, :math:`\theta = \min(1,
-    4/(p+2))`,
-    and c such that the weights add up to d. Without damping it would diverge for p >= 4. The
-    eigenvalues of :math:`Q^{-1} F(Q)` bound the relative error of all equations at once.
+    :math:`F(Q) = \sum_i (a_i^\top Q^{-1} a_i)^{p/2-1} a_i a_i^\top`,
+    :math:`\theta = \min(1, 4/(p+2))`, and c such that the weights add up to d. Without damping it
+    would diverge for p >= 4. The eigenvalues of :math:`Q^{-1} F(Q)` bound the relative error of all
+    equations at once.
 
     References
     ----------
@@ -173,12 +172,12 @@ def lewis_update(M, W, p):
     """One damped step Q <- (1 - theta) c Q + theta F(c Q), with W W^T = Q^{-1} on both sides.
 
     M is W^T F(Q) W, which is F in the basis where Q = I. Its trace is sum_i s_i^{p/2}, which the
-    factor c
-    turns into d: M <- d M / tr(M). If w = s^{p/2} are the weights of c Q, then phi(w) / w lies
-    between
-    the powers p/2 of the largest and smallest eigenvalue of M^{-1}, for every row.
+    factor c turns into d: M <- d M / tr(M). If w = s^{p/2} are the weights of c Q, then phi(w) / w
+    lies between the powers p/2 of the largest and smallest eigenvalue of M^{-1}, for every row.
     """
     total = np.trace(M)
+    if total == 0.0:  # A is zero
+        return LewisStep(W, 1.0, 0.0)
     M = M * (len(M) / total)
     eigenvalues = np.linalg.eigvalsh(M)
     change = 0.5 * p * np.abs(np.log(np.maximum(eigenvalues, _TINY))).max()

@@ -5,8 +5,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.extmath import row_norms
 from sklearn.utils.validation import _check_sample_weight, check_array
+
+from skreg.coreset._rows import Rows, block, block_slices, dense_block
 
 
 @validate_params(
@@ -71,9 +72,7 @@ def lightweight_coreset(X, n_samples, *, sample_weight=None, random_state=None):
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     omega = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     share = omega / omega.sum()
-    mean = np.asarray(share @ X, dtype=np.float64)
-    spread = row_norms(X, squared=True).astype(np.float64) - 2 * (X @ mean) + mean @ mean
-    spread = share * np.maximum(spread, 0.0)
+    spread = share * _squared_distances_to_mean(X, share)
     total = spread.sum()
     q = 0.5 * share + 0.5 * spread / total if total > 0 else share
     counts = np.random.default_rng(check_random_state(random_state).randint(2**31)).multinomial(
@@ -81,3 +80,14 @@ def lightweight_coreset(X, n_samples, *, sample_weight=None, random_state=None):
     )
     indices = np.flatnonzero(counts)
     return indices, counts[indices] * omega[indices] / (n_samples * q[indices])
+
+
+def _squared_distances_to_mean(X, share):
+    """||x_i - mu||^2, mu = sum_i share_i x_i, in float64 and in blocks of rows."""
+    slices = list(block_slices(*X.shape))
+    mean = sum(share[rows] @ block(Rows(X), rows) for rows in slices)
+    result = np.empty(X.shape[0])
+    for rows in slices:
+        deviation = dense_block(Rows(X), rows) - mean
+        result[rows] = np.einsum("ij,ij->i", deviation, deviation)
+    return result

@@ -7,6 +7,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import linprog
 
 _SMALLEST_SMOOTHING = 1e-12  # of max |b|
+_ROUNDING = 100 * np.finfo(np.float64).eps  # of max |b|: an exact fit leaves no larger residuals
 _ARMIJO, _BACKTRACK = 1e-4, 0.5
 
 
@@ -20,12 +21,34 @@ class LpSolution(NamedTuple):
 
 
 def solve_lp(U, b, p, tol, max_iter, start):
-    """The solver for p: linear programs at 1 and infinity, Newton's method between."""
+    """The solver for p: linear programs at 1 and infinity, Newton's method between.
+
+    They get the residuals of least squares, divided by the largest: the same problem, in which no
+    power overflows or underflows.
+    """
+    least_squares = U.T @ b
+    r = b - U @ least_squares
+    scale = np.abs(r).max(initial=0.0)
+    if scale <= _ROUNDING * np.abs(b).max(initial=0.0):
+        objective = _power_norm(r, p)
+        return LpSolution(least_squares, objective, objective, 0)
     if p == 1:
-        return least_absolute_deviations(U, b)
-    if np.isinf(p):
-        return chebyshev(U, b)
-    return newton(U, b, p, tol, max_iter, start)
+        unit = least_absolute_deviations(U, r / scale)
+    elif np.isinf(p):
+        unit = chebyshev(U, r / scale)
+    else:
+        start = None if start is None else (start - least_squares) / scale
+        unit = newton(U, r / scale, p, tol, max_iter, start)
+    with np.errstate(over="ignore"):
+        factor = scale if np.isinf(p) else scale**p
+        gap = factor * unit.dual_gap if unit.dual_gap else 0.0
+    return LpSolution(least_squares + scale * unit.y, factor * unit.objective, gap, unit.n_iter)
+
+
+def _power_norm(r, p):
+    """||r||_p^p, and the norm itself for p = inf."""
+    size = np.abs(r)
+    return size.max(initial=0.0) if np.isinf(p) else np.sum(size**p)
 
 
 def dual_gap(U, b, z, objective, p):
@@ -44,20 +67,17 @@ def dual_gap(U, b, z, objective, p):
 
 
 def newton(U, b, p, tol, max_iter, start):
-    """Damped Newton steps on sum_i (r_i^2 + e^2)^{p/2}, r = b - U y, e falling by tens for p < 2.
+    """Damped Newton steps on sum_i (r_i^2 + e^2)^{p/2}, r = b - U y, of size one or so.
 
-    For p > 2 the Newton direction is that of reweighted least squares divided by p - 1, from
-    which Armijo's rule backtracks; e is 0 there. All of it stops when the duality gap of the
-    unsmoothed problem is at most tol times its value, after one more step that doubles the digits.
+    For p < 2, e falls by tens, each time when the Newton decrement is below the error that the
+    smoothing makes: steps on a less smooth function would be short. For p > 2, e is 0 and the
+    Newton direction is that of reweighted least squares divided by p - 1, from which Armijo's rule
+    backtracks. All of it stops when the duality gap of the unsmoothed problem is at most tol times
+    its value twice: the second step doubles the digits.
     """
-    scale = np.abs(b).max(initial=0.0)
-    if scale == 0.0:
-        return LpSolution(np.zeros(U.shape[1]), 0.0, 0.0, 0)
-    b = b / scale
-    y = U.T @ b if start is None else start / scale
+    y = U.T @ b if start is None else start
     r = b - U @ y
     e = 0.0 if p >= 2 else max(np.abs(r).max(), _SMALLEST_SMOOTHING)
-    vanishing = np.finfo(float).eps ** min(p, 2.0) * np.sum(np.abs(b) ** p)
     met = False
     n_iter = 0
     while n_iter < max_iter:
@@ -75,12 +95,12 @@ def newton(U, b, p, tol, max_iter, start):
         objective = np.sum(np.abs(r) ** p)
         z = r * (r * r + e * e) ** (p / 2 - 1) if e > 0 else np.sign(r) * np.abs(r) ** (p - 1)
         gap = dual_gap(U, b, z, objective, p)
-        if met or objective <= vanishing:
+        met_before, met = met, gap <= tol * objective
+        if met_before and met:
             break
-        met = gap <= tol * objective
-        if decrement <= 1e-2 * value and e > _SMALLEST_SMOOTHING:
+        if not met and decrement <= value - objective and e > _SMALLEST_SMOOTHING:
             e = max(0.1 * e, _SMALLEST_SMOOTHING)
-    return LpSolution(scale * y, scale**p * objective, scale**p * gap, n_iter)
+    return LpSolution(y, objective, gap, n_iter)
 
 
 def _newton_step(U, curvature, gradient):
@@ -108,7 +128,7 @@ def _line_search(U, b, y, r, step, slope, p, e):
 def least_absolute_deviations(U, b):
     """max b^T z such that U^T z = 0, |z_i| <= 1; the multipliers of the equations are -y."""
     solution = linprog(-b, A_eq=U.T, b_eq=np.zeros(U.shape[1]), bounds=(-1, 1), method="highs")
-    return _from_linear_program(U, b, solution, -solution.eqlin.marginals, 1)
+    return _from_linear_program(U, b, solution, 1)
 
 
 def chebyshev(U, b):
@@ -117,11 +137,12 @@ def chebyshev(U, b):
     equations = np.concatenate([np.hstack([U.T, -U.T]), np.ones((1, 2 * n))])
     right = np.r_[np.zeros(d), 1.0]
     solution = linprog(np.r_[-b, b], A_eq=equations, b_eq=right, bounds=(0, None), method="highs")
-    return _from_linear_program(U, b, solution, -solution.eqlin.marginals[:d], np.inf)
+    return _from_linear_program(U, b, solution, np.inf)
 
 
-def _from_linear_program(U, b, solution, y, order):
+def _from_linear_program(U, b, solution, order):
     if solution.status != 0:
         raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
+    y = -solution.eqlin.marginals[: U.shape[1]]
     objective = np.linalg.norm(b - U @ y, order)
     return LpSolution(y, objective, max(objective + solution.fun, 0.0), solution.nit)

@@ -1,5 +1,6 @@
 """The matrix A whose rows are scored, read in blocks so that X is never copied."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -104,6 +105,23 @@ def squared_norms(A, W):
     return result
 
 
+def dense(A):
+    """All of A as one dense array of shape (n, d)."""
+    result = np.empty((A.n_rows, A.n_columns))
+    for rows in block_slices(A.n_rows, A.n_columns):
+        result[rows] = dense_block(A, rows)
+    return result
+
+
+def take(A, indices):
+    """The rows of A with these numbers, as `Rows`."""
+    return A._replace(
+        X=A.X[indices],
+        columns=None if A.columns is None else A.columns[indices],
+        scale=None if A.scale is None else A.scale[indices],
+    )
+
+
 def image(A, W):
     """A W, dense, shape (n, W.shape[1])."""
     result = np.empty((A.n_rows, W.shape[1]))
@@ -135,13 +153,27 @@ def checked_rows(X, p, sample_weight=None):
 
 
 def require_finite(G, A):
-    """Raise if G, a Gram matrix of A, tells of values in A that are not finite or too large."""
-    if np.isfinite(G).all():
-        return
-    assert_all_finite(A.X, input_name="X")
-    if A.columns is not None:
-        assert_all_finite(A.columns, input_name="y")
-    raise ValueError("X or y has values whose squares overflow; rescale them")
+    """Raise if A has values that are not finite, as G, a Gram matrix or factor of it, may tell."""
+    if not np.isfinite(G).all():
+        assert_all_finite(A.X, input_name="X")
+        if A.columns is not None:
+            assert_all_finite(A.columns, input_name="y")
+
+
+def checked_indices(indices, n_rows, name):
+    """Row numbers as a vector of integers in [0, n_rows)."""
+    indices = np.asarray(indices)
+    if indices.size == 0:
+        indices = indices.astype(np.intp)
+    if indices.ndim != 1 or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be a vector of row numbers; got shape {indices.shape} of {indices.dtype}"
+        )
+    if indices.size and not (indices.min() >= 0 and indices.max() < n_rows):
+        raise ValueError(
+            f"{name} must lie in [0, {n_rows}); got {indices.min()} to {indices.max()}"
+        )
+    return indices
 
 
 def require_tall(A):
@@ -155,7 +187,7 @@ def require_tall(A):
 
 def checked_power(p, lowest, *, strict=False):
     """p as a float, finite and at least (strictly above) `lowest`."""
-    if not (np.isscalar(p) and np.isfinite(p) and (p > lowest if strict else p >= lowest)):
+    if not (isinstance(p, Real) and np.isfinite(p) and (p > lowest if strict else p >= lowest)):
         raise ValueError(
             f"p must be a finite number {'above' if strict else 'of at least'} {lowest}; got {p!r}"
         )

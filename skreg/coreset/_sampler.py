@@ -37,8 +37,7 @@ class SensitivitySampler(BaseEstimator):
     eps : float, default=None
         Distortion to aim for, if `n_samples` is None: :math:`1.5\, T / \epsilon^2` rows are kept,
         T the sum of the scores (for Lewis weights at p > 2, :math:`d^{p/2}`). The factor is a
-        heuristic;
-        `subspace_distortion` verifies. None means 0.1.
+        heuristic; `subspace_distortion` verifies. None means 0.1.
     floor : float, default=0.01
         Share of uniform sampling that is added to the normalised scores.
     method : {"bernoulli", "systematic", "with_replacement"}, default="bernoulli"
@@ -47,8 +46,9 @@ class SensitivitySampler(BaseEstimator):
     include_y : {"auto", "regression", "classification"} or None, default="auto"
         Whether y takes part in the residual: "regression" appends it as columns; "classification"
         appends an indicator of each class for more than two classes, and nothing for two, where y
-        only changes signs of rows, which no score depends on. "auto" takes floating-point numbers
-        for regression and all else for classes. None ignores y.
+        only changes signs of rows, which no score depends on. "auto" takes labels, and integers
+        of at most :math:`\sqrt n` different values, for classes, and other numbers for
+        regression. None ignores y.
     fit_intercept : bool, default=True
         Append a column of ones to A.
     scale_rows : bool, default=False
@@ -366,13 +366,20 @@ def residual_columns(n_rows, y, include_y, fit_intercept):
         y = np.asarray(y)
         kind = include_y
         if kind == "auto":
-            kind = "regression" if y.dtype.kind == "f" else "classification"
+            kind = "classification" if _looks_like_classes(y) else "regression"
         if kind == "regression":
             columns.append(y.reshape(n_rows, -1).astype(np.float64))
         else:
             columns.append(_class_indicators(y, fit_intercept))
     columns = [column for column in columns if column.shape[1]]
     return np.concatenate(columns, axis=1) if columns else None
+
+
+def _looks_like_classes(y):
+    """Labels, or integers of at most n^{1/2} values: more would be counts or amounts."""
+    if y.dtype.kind in "iu":
+        return len(np.unique(y)) <= np.sqrt(max(len(y), 4))
+    return y.dtype.kind != "f"
 
 
 def _class_indicators(y, fit_intercept):

@@ -14,7 +14,14 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
-from skreg.coreset._rows import checked_power, checked_rows, image, require_tall
+from skreg.coreset._rows import (
+    checked_indices,
+    checked_power,
+    checked_rows,
+    dense,
+    require_tall,
+    take,
+)
 from skreg.coreset._sampling import bernoulli, hashed_uniform, water_filling
 
 EXACT_ROWS = 5000  # above it method="auto" replaces ||A x||_p by its value on a Lewis coreset
@@ -22,6 +29,7 @@ _BATCH_ENTRIES = 2**21
 _FLOOR = 1e-9  # of the largest |a_k^T x|, keeps the weights |a_k^T x|^{p-2} finite
 _MAX_ITER = 100
 _STEPS_TO_VERTEX, _MAX_PIVOTS = 20, 200  # at p = 1
+_CANDIDATES = 64  # rows that are sorted at first to find where an edge ends
 _LARGEST_CONDITION = 1e10
 _LEWIS_TOL, _LEWIS_ITER = 1e-2, 50
 
@@ -75,7 +83,7 @@ def lp_sensitivities(
         which fails with probability at most 1/(100 n): random signed sums over random blocks of
         `block_size` rows stand for these rows, so that fewer problems have to be solved. "auto"
         takes leverage scores for p = 2 and "irls" otherwise, with `coreset_size` set to
-        :math:`20 d \log d` for n > 5000.
+        :math:`20 d \log(d + 1)` for n > 5000.
     rows : array-like of int of shape (k,), default=None
         The rows whose sensitivities are wanted; all if None.
     sample_weight : array-like of shape (n,), default=None
@@ -100,7 +108,7 @@ def lp_sensitivities(
     ------
     ValueError
         If p < 1, if method="lp" and p is not 1, if X has NaN, infinity or fewer rows than columns,
-        or if a weight is negative.
+        if a weight is negative, or if `rows` are not row numbers.
 
     Warns
     -----
@@ -130,7 +138,7 @@ def lp_sensitivities(
         raise ValueError(f"method='lp' is for p=1; got p={p}. Use method='irls'")
     A = checked_rows(X, p, sample_weight)
     require_tall(A)
-    wanted = np.arange(A.n_rows) if rows is None else np.asarray(rows)
+    wanted = np.arange(A.n_rows) if rows is None else checked_indices(rows, A.n_rows, "rows")
     rng = check_random_state(random_state)
     return sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, rng)
 
@@ -147,26 +155,18 @@ def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, r
     denominator = _denominator(whitened, p, lewis.weights, coreset_size, rng)
     if method == "approx":
         return _block_bounds(whitened, denominator, p, block_size, tol, rng)[wanted]
-    targets = image(whitened._replace(**_take(whitened, wanted)), np.eye(d))
+    targets = dense(take(whitened, wanted))
     if method == "lp":
         return np.array([_linear_program(denominator, target) for target in targets])
     return np.minimum(irls(denominator, targets, p, tol), 1.0)
 
 
-def _take(A, rows):
-    return {
-        "X": A.X[rows],
-        "columns": None if A.columns is None else A.columns[rows],
-        "scale": None if A.scale is None else A.scale[rows],
-    }
-
-
 def _denominator(A, p, weights, size, rng):
     if size is None or size >= A.n_rows:
-        return Denominator(image(A, np.eye(A.n_columns)), np.ones(A.n_rows))
+        return Denominator(dense(A), np.ones(A.n_rows))
     q = water_filling(weights, size)
     kept = bernoulli(q, hashed_uniform(rng.randint(2**31), np.arange(A.n_rows)))
-    return Denominator(image(A._replace(**_take(A, kept)), np.eye(A.n_columns)), 1 / q[kept])
+    return Denominator(dense(take(A, kept)), 1 / q[kept])
 
 
 def irls(denominator, targets, p, tol):
@@ -177,10 +177,12 @@ def irls(denominator, targets, p, tol):
     lower bound of the sensitivity; the best one is returned. At p = 1, twenty steps find a
     vertex close to the optimum, from which `descend_vertices` goes on.
     """
-    if p == 1:
-        denominator = without_parallel_rows(denominator, p)
     result = np.zeros(len(targets))
     nonzero = np.flatnonzero(np.einsum("ij,ij->i", targets, targets) > 0)
+    if not nonzero.size:
+        return result
+    if p == 1:
+        denominator = without_parallel_rows(denominator, p)
     height = max(1, _BATCH_ENTRIES // max(len(denominator.U), 1))
     worst = 0.0
     for start in range(0, len(nonzero), height):
@@ -292,10 +294,21 @@ def _entering_rows(r, g, weight, slope, B):
         t = -r / g
     t[~(t > 0)] = np.inf
     np.put_along_axis(t, B, np.inf, axis=1)
-    order = np.argsort(t, axis=1)
-    jump = 2 * np.take_along_axis(np.abs(g) * weight, order, axis=1)
-    stop = np.argmax(slope[:, None] + np.cumsum(jump, axis=1) >= 0, axis=1)
-    return order[np.arange(len(order)), stop]
+    n, count = t.shape[1], _CANDIDATES
+    while True:  # few of the rows that vanish along the edge come before the one that stops it
+        near = np.argsort(t, axis=1) if count >= n else _smallest(t, count)
+        jump = 2 * np.take_along_axis(np.abs(g), near, axis=1) * weight[near]
+        risen = slope[:, None] + np.cumsum(jump, axis=1) >= 0
+        if count >= n or risen[:, -1].all():
+            return near[np.arange(len(near)), np.argmax(risen, axis=1)]
+        count *= 8
+
+
+def _smallest(t, count):
+    """Positions of the `count` smallest entries of each row of t, in increasing order."""
+    some = np.argpartition(t, count - 1, axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(t, some, axis=1), axis=1)
+    return np.take_along_axis(some, order, axis=1)
 
 
 def without_parallel_rows(denominator, p):
@@ -335,7 +348,7 @@ def _block_bounds(A, denominator, p, block_size, tol, rng):
     """
     n = A.n_rows
     n_signs = int(np.ceil(np.log2(100.0 * n)))
-    rows = image(A, np.eye(A.n_columns))
+    rows = dense(A)
     order = rng.permutation(n)
     starts = np.arange(0, n, block_size)
     bounds = np.zeros(len(starts))
@@ -360,8 +373,7 @@ def total_sensitivity(X, p, n_probes=32, *, sample_weight=None, tol=1e-6, random
 
     Rows are drawn with probability :math:`w_i / d`, w the Lewis weights, and
     :math:`\hat S = d \cdot \operatorname{mean}(\sigma_i / w_i)`. As :math:`\sigma_i / w_i` lies
-    between
-    1 and :math:`d^{p/2-1}`, few draws suffice; for p = 2 the answer is the rank.
+    between 1 and :math:`d^{p/2-1}`, few draws suffice; for p = 2 the answer is the rank.
 
     Parameters
     ----------
@@ -409,10 +421,11 @@ def total_sensitivity(X, p, n_probes=32, *, sample_weight=None, tol=1e-6, random
     rng = check_random_state(random_state)
     lewis = lewis_of_rows(A, p, _LEWIS_TOL, _LEWIS_ITER)
     total = lewis.weights.sum()
+    if total == 0.0:  # A is zero
+        return 0.0
     probes = rng.choice(A.n_rows, size=n_probes, p=lewis.weights / total)
     unique, inverse = np.unique(probes, return_inverse=True)
     whitened = A._replace(basis=lewis.whitening)
-    identity = np.eye(whitened.n_columns)
-    targets = image(whitened._replace(**_take(whitened, unique)), identity)
-    sigma = irls(Denominator(image(whitened, identity), np.ones(A.n_rows)), targets, p, tol)
+    denominator = Denominator(dense(whitened), np.ones(A.n_rows))
+    sigma = irls(denominator, denominator.U[unique], p, tol)
     return float(total * np.mean((sigma / lewis.weights[unique])[inverse]))

@@ -1,5 +1,6 @@
 """Coresets of a stream by merge-and-reduce."""
 
+from copy import deepcopy
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -162,7 +163,8 @@ class StreamingCoreset(BaseEstimator):
             y = np.asarray(y)
         if first:
             self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-            self._levels, self._buffer, self._has_y = [], [], y is not None
+            self._levels, self._buffer, self._n_buffered = [], [], 0
+            self._has_y = y is not None
             self.n_samples_seen_ = 0
         if self._has_y != (y is not None):
             raise ValueError("y must be given in every call of partial_fit or in none")
@@ -174,12 +176,13 @@ class StreamingCoreset(BaseEstimator):
         """Fill the buffer with the batch, and reduce it as often as it is full."""
         size = 4 * self.n_samples if self.buffer_size is None else self.buffer_size
         while batch[0].shape[0]:
-            room = size - sum(part[0].shape[0] for part in self._buffer)
-            self._buffer.append(_rows_of(batch, slice(None, room)))
-            batch = _rows_of(batch, slice(room, None))
-            if sum(part[0].shape[0] for part in self._buffer) == size:
-                full, self._buffer = _stack(self._buffer), []
-                self._carry(self._reduced(full), 0)
+            room = size - self._n_buffered
+            taken, batch = _rows_of(batch, slice(None, room)), _rows_of(batch, slice(room, None))
+            self._buffer.append(taken)
+            self._n_buffered += taken[0].shape[0]
+            if self._n_buffered == size:
+                self._carry(self._reduced(_stack(self._buffer)), 0)
+                self._buffer, self._n_buffered = [], 0
 
     def _carry(self, coreset, level):
         """Put a coreset on its level, merging upwards like the carry of a binary counter."""
@@ -227,6 +230,8 @@ class StreamingCoreset(BaseEstimator):
         """
         check_is_fitted(self)
         check_is_fitted(other)
+        if other is self:
+            raise ValueError("a coreset cannot be merged with itself: its rows would count twice")
         mine, theirs = self.get_params(), other.get_params()
         for params in (mine, theirs):
             del params["random_state"]
@@ -244,6 +249,12 @@ class StreamingCoreset(BaseEstimator):
             self._collect(part)
         self.n_samples_seen_ += other.n_samples_seen_
         return self
+
+    def __add__(self, other):
+        """Merge into a new coreset; both are left as they are."""
+        if not isinstance(other, StreamingCoreset):
+            return NotImplemented
+        return deepcopy(self).merge(other)
 
     def get_coreset(self, *, reduce=False):
         """Return the rows that stand for all rows seen.

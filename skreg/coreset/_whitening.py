@@ -9,6 +9,7 @@ from scipy.linalg import lapack, qr, solve_triangular, svd
 from skreg.coreset._rows import blocks, gram, require_finite
 
 _SMALLEST_RCOND = 1e-14  # of the Gram matrix: the square of 1e7, the condition number of A
+_SMALLEST_SQUARE = np.finfo(np.float64).tiny / np.finfo(np.float64).eps
 _SKETCH_HEIGHT = 16  # rows of the sketch per column of A
 _SKETCH_NONZEROS = 8  # per column of the sketching matrix
 
@@ -16,11 +17,12 @@ _SKETCH_NONZEROS = 8  # per column of the sketching matrix
 def cholesky_whitening(G):
     """W = D^{-1} U^{-1} for G = D U^T U D, D^2 = diag(G); None if G is too ill-conditioned.
 
-    The unit diagonal makes the condition number independent of the units of the columns.
+    The unit diagonal makes the condition number independent of the units of the columns, as long
+    as their squares neither overflow nor lose digits by underflow.
     """
-    scale = np.sqrt(np.diagonal(G))
-    if not (scale > 0).all():
+    if not (np.isfinite(G).all() and (np.diagonal(G) >= _SMALLEST_SQUARE).all()):
         return None
+    scale = np.sqrt(np.diagonal(G))
     correlation = G / scale / scale[:, None]
     U, failure = lapack.dpotrf(correlation)
     if failure:
@@ -100,9 +102,13 @@ def with_safe_columns(A):
 
 
 def _unit_columns(R):
-    scale = np.linalg.norm(R, axis=0)
-    scale[scale == 0] = 1.0
-    return scale, R / scale
+    """Norms of the columns (1 where they are 0), free of overflow, and the columns over them."""
+    largest = np.abs(R).max(axis=0, initial=0.0)
+    largest[largest == 0] = 1.0
+    unit = R / largest
+    norm = np.linalg.norm(unit, axis=0)
+    norm[norm == 0] = 1.0
+    return largest * norm, unit / norm
 
 
 def _numerical_rank(decreasing, n_rows, n_columns):

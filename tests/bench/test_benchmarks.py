@@ -13,7 +13,9 @@ from skreg.bench.benchmarks import probe_few_shot
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
 
-@pytest.mark.parametrize("name", ["probe-few-shot", "probe-speed", "wine-probes"])
+@pytest.mark.parametrize(
+    "name", ["probe-few-shot", "probe-speed", "wine-probes", "coreset-distortion", "coreset-speed"]
+)
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "--benchmarks", str(EXAMPLES), name, "--size", "smallest", "--n-jobs", "1"]
     code = main([*words, "--output", str(tmp_path)])

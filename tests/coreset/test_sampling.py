@@ -47,8 +47,9 @@ def test_water_filling_meets_the_expected_size(seed, n, share, tail):
     np.testing.assert_allclose(q.sum(), m)
     c = np.exp(brentq(lambda c: np.minimum(1, np.exp(c) * s).sum() - m, -60, 60, xtol=1e-13))
     np.testing.assert_allclose(q, np.minimum(1, c * s), rtol=1e-6)
-    largest = np.sort(s)[-m:]
-    np.testing.assert_allclose(scale_of_scores(largest, s.sum() - largest.sum(), m), c, rtol=1e-5)
+    increasing = np.sort(s)
+    scale = scale_of_scores(increasing[-m:], increasing[:-m].sum(), m)
+    np.testing.assert_allclose(scale, c, rtol=1e-5)
 
 
 def test_hashed_uniforms_are_uniform_and_independent_of_order():
@@ -144,6 +145,14 @@ def test_classes_enter_as_indicators():
     assert SensitivitySampler(n_samples=50).fit(A, y == "a").rank_ == 5
 
 
+def test_integers_of_many_values_are_amounts_not_classes():
+    A, y = heavy(6), np.arange(400)
+    np.testing.assert_allclose(
+        SensitivitySampler(p=1, n_samples=50).fit(A, y).scores_,
+        importance_scores(np.c_[A, np.ones(400), y], 1),
+    )
+
+
 def test_scaled_rows_hold_their_weights():
     A, y = heavy(7), np.random.default_rng(0).standard_normal(400)
     sampler = SensitivitySampler(
@@ -180,8 +189,23 @@ def test_errors_name_the_argument():
         SensitivitySampler().fit(A, sample_weight=np.zeros(400))
     with pytest.raises(ValueError, match="the fit had 400"):
         SensitivitySampler(n_samples=50).fit(A).distortion(A[:100])
-    with pytest.raises(ValueError, match="vectors of one length"):
-        subspace_distortion(A, [1, 2, 3], [1.0], 2)
+    for indices, weight, message in (
+        ([1, 2, 3], [1.0], "vectors of one length"),
+        ([400], [1.0], r"indices must lie in \[0, 400\)"),
+        ([0.5], [1.0], "indices must be a vector of row numbers"),
+        ([1], [-1.0], "not negative"),
+        ([1], [np.nan], "finite"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            subspace_distortion(A, indices, weight, 2)
+    for params, name in (
+        ({"p": 0.5}, "'p'"), ({"scores": "l2"}, "'scores'"), ({"n_samples": 0}, "'n_samples'"),
+        ({"eps": 0.0}, "'eps'"), ({"floor": -1.0}, "'floor'"), ({"method": "poisson"}, "'method'"),
+        ({"include_y": "yes"}, "'include_y'"), ({"fit_intercept": 2}, "'fit_intercept'"),
+        ({"scale_rows": "no"}, "'scale_rows'"), ({"random_state": "x"}, "'random_state'"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=name):
+            SensitivitySampler(**params).fit_resample_weighted(A)
 
 
 def test_distortion_at_two_is_the_spectral_one():
@@ -262,6 +286,15 @@ def test_lightweight_coreset_finds_far_clusters():
     uniform = np.random.default_rng(0).choice(10_000, 800)
     missed = -KMeans(10, n_init=5, random_state=0).fit(X[uniform]).score(X)
     assert missed / full > 2
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_lightweight_coreset_does_not_depend_on_the_origin(dtype):
+    X = far_groups(2).round()
+    expected = lightweight_coreset(X, 200, random_state=0)
+    shifted = lightweight_coreset((X + 2.0**20).astype(dtype), 200, random_state=0)
+    for actual, wanted in zip(shifted, expected, strict=True):
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6)
 
 
 def test_lightweight_coreset_is_unbiased_and_takes_weights():

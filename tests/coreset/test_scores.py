@@ -15,6 +15,7 @@ from skreg.coreset import (
     lp_sensitivities,
     online_leverage_scores,
     root_leverage_scores,
+    subspace_distortion,
     total_sensitivity,
 )
 
@@ -93,7 +94,11 @@ def test_sensitivities_solve_the_convex_program(p):
         np.testing.assert_allclose(sigma[i], problem.value**-p, rtol=2e-5)
 
 
-def test_linear_program_agrees_with_reweighted_least_squares():
+@pytest.mark.parametrize("candidates", [1, 64])
+def test_linear_program_agrees_with_reweighted_least_squares(candidates, monkeypatch):
+    from skreg.coreset import _sensitivity
+
+    monkeypatch.setattr(_sensitivity, "_CANDIDATES", candidates)
     A = heavy(1)
     exact = lp_sensitivities(A, 1, method="lp")
     np.testing.assert_allclose(lp_sensitivities(A, 1), exact, rtol=1e-6)
@@ -214,6 +219,18 @@ def test_online_scores_bound_offline_ridge_leverage():
     assert determinant <= 4 * np.log2(1 + np.sum(A**2) / (4 * ridge))
 
 
+@pytest.mark.parametrize(("ridge", "scale"), [(1e-10, 1e4), (1e-6, 1e3), (1e6, 1.0)])
+def test_online_scores_keep_their_digits_where_the_ridge_is_small(ridge, scale):
+    """By a QR decomposition of all rows so far, for every row."""
+    A = scale * heavy(7, n=80)
+    R, expected = np.sqrt(ridge) * np.eye(4), []
+    for row in A:
+        z = np.linalg.solve(R.T, row)
+        expected.append(min(1.0, z @ z))
+        R = np.linalg.qr(np.r_[R, row[None]], mode="r")
+    np.testing.assert_allclose(online_leverage_scores(A, ridge), expected, rtol=1e-10)
+
+
 def test_sketched_scores_are_within_a_constant_factor():
     A = np.random.default_rng(0).standard_t(3, size=(8000, 150))
     ratio = leverage_scores(A, method="sketch", random_state=0) / leverage_scores(A)
@@ -240,12 +257,15 @@ def test_ill_conditioned_columns_keep_six_digits():
     np.testing.assert_allclose(leverage_scores(A), np.sum(Q**2, axis=1), rtol=1e-4)
 
 
-@pytest.mark.parametrize("scale", [1e-120, 1e120])
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-120, 1e120, 1e300, [1e-200, 1, 1e150, 1e-7]])
 def test_scale_of_the_data_does_not_matter(scale):
+    """Squares may overflow, underflow, or lose digits by underflow, in all columns or in some."""
     A = heavy(8)
+    scaled = A * np.array(scale)
+    np.testing.assert_allclose(leverage_scores(scaled), leverage_scores(A))
     for p in (1, 4):
-        np.testing.assert_allclose(lewis_weights(scale * A, p), lewis_weights(A, p), rtol=1e-6)
-        np.testing.assert_allclose(lp_sensitivities(scale * A, p), lp_sensitivities(A, p))
+        np.testing.assert_allclose(lewis_weights(scaled, p), lewis_weights(A, p), rtol=1e-6)
+        np.testing.assert_allclose(lp_sensitivities(scaled, p), lp_sensitivities(A, p))
 
 
 def test_rows_of_zeros_have_score_zero():
@@ -257,6 +277,15 @@ def test_rows_of_zeros_have_score_zero():
     assert (leverage_scores(A)[60:] == 0).all()
     for method in ("irls", "lp"):
         assert (lp_sensitivities(A, 1, method=method)[60:] == 0).all()
+
+
+@pytest.mark.parametrize("p", [1, 2, 3])
+def test_a_matrix_of_zeros_has_no_influence(p):
+    A = np.zeros((6, 2))
+    for scores in ("leverage", "lewis", "sensitivity", "lewis+leverage"):
+        assert (importance_scores(A, p, scores=scores) == 0).all()
+    assert total_sensitivity(A, p, random_state=0) == 0
+    assert subspace_distortion(A, [0], [1.0], p) == 0
 
 
 @pytest.mark.parametrize("p", [0.5, 1, 3, 8])
@@ -351,7 +380,12 @@ def test_coreset_denominator_is_close():
         (lambda A: leverage_scores(A[:3]), "at least as many rows as columns; got n = 3"),
         (lambda A: leverage_scores(np.where(A > 1, np.nan, A)), "NaN"),
         (lambda A: lewis_weights(np.where(A > 1, np.inf, A), 1), "infinity"),
-        (lambda A: leverage_scores(1e200 * A), "overflow"),
+        (lambda A: lewis_weights(A, "one"), "p must be a finite number above 0; got 'one'"),
+        (lambda A: lp_sensitivities(A, 3, rows=[-1]), r"rows must lie in \[0, 60\); got -1"),
+        (lambda A: lp_sensitivities(A, 3, rows=[60]), r"rows must lie in \[0, 60\)"),
+        (lambda A: lp_sensitivities(A, 3, rows=[0.5]), "rows must be a vector of row numbers"),
+        (lambda A: lp_sensitivities(A, 3, rows=np.ones(60, bool)), "vector of row numbers"),
+        (lambda A: online_leverage_scores(np.where(A > 1, np.nan, A), 1.0), "NaN"),
         (lambda A: leverage_scores(A, sample_weight=-np.ones(60)), "[Nn]egative"),
         (lambda A: online_leverage_scores(A, 0.0), "ridge"),
     ],

@@ -32,11 +32,12 @@ from skreg.coreset._scores import SCORES
 
 UNIFORM, LEVERAGE, ROOT, LEWIS = "uniform", "leverage", "root_leverage", "lewis"
 SENSITIVITY, COMBINED = "sensitivity", "sensitivity+leverage"
+X_ONLY = "lewis of X alone"
 METHODS = {
-    name: name for name in (LEWIS, UNIFORM, LEVERAGE, ROOT, SENSITIVITY, "lewis+leverage", COMBINED)
+    name: name
+    for name in (LEWIS, UNIFORM, LEVERAGE, ROOT, SENSITIVITY, "lewis+leverage", COMBINED, X_ONLY)
 }
 POWERS = (1, 1.5, 3, 4)
-X_ONLY = "lewis of X alone"
 FLOOR = 0.01
 
 
@@ -195,7 +196,7 @@ def draw_against_size(settings, metric, label):
                 colour = _COLOURS[index % len(_COLOURS)]
                 panel.plot(
                     curve.columns, middle, color=colour, marker=_MARKERS[index % len(_MARKERS)],
-                    label=method,
+                    linestyle="-" if index < len(_COLOURS) else "--", label=method,
                 )  # fmt: skip
                 panel.fill_between(curve.columns, low, high, color=colour, alpha=0.12, linewidth=0)
             sizes = curve.columns
@@ -257,7 +258,7 @@ benchmark = Benchmark(
         "distortion": Metric("Distortion"),
         "excess_cost": Metric("Excess cost", digits=4),
     },
-    repeats={"smallest": 1, "quick": 3, "full": 10},
+    repeats={"smallest": 1, "quick": 3, "full": 30},
     reference=LEWIS,
     together=True,
     claims=[

@@ -6,11 +6,13 @@ to the Gram matrix of the same run. The rows are normal, each times the absolute
 variable with three degrees of freedom.
 
 Least absolute deviations: scikit-learn's QuantileRegressor (HiGHS) is timed on growing numbers of
-rows up to its time limit, and extrapolated to all rows by the growth over its last three sizes; the
-coreset has Lewis weights of [X, 1, y]. The excess cost is certified by a dual bound on all rows.
+rows up to its time limit, in processor time, which other processes do not lengthen, and
+extrapolated to all rows by the growth over its last five sizes; the coreset has Lewis weights of
+[X, 1, y]. The excess cost is certified by a dual bound on all rows.
 
-Grid search: cross-validation of the penalty of logistic regression, on coresets of the training
-folds and on all their rows; both are scored on all rows of the test folds.
+Grid search: cross-validation of the penalty of logistic regression, on one weighted coreset, on
+coresets of the training folds that are drawn for every candidate, and on all rows; the log loss is
+that of other rows.
 
 Every time is the least of three runs, where a run takes less than ten seconds.
 """
@@ -19,8 +21,10 @@ import time
 import warnings
 
 import numpy as np
+from sklearn import clone, config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, QuantileRegressor
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV
 
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
@@ -36,8 +40,8 @@ from skreg.coreset._whitening import cholesky_whitening
 
 GRAM, BOTH = "X.T @ X", "X.T @ X and X @ R"
 LEVERAGE, LEWIS, QR, SVD = "leverage_scores", "lewis_weights, p = 1", "numpy QR", "numpy SVD"
-CORESET, ALL_ROWS = "coreset", "all rows"
-METHODS = {name: name for name in (GRAM, BOTH, LEVERAGE, LEWIS, QR, SVD, CORESET, ALL_ROWS)}
+CORESET, FOLDS, ALL_ROWS = "coreset", "coreset of each fold", "all rows"
+METHODS = {name: name for name in (GRAM, BOTH, LEVERAGE, LEWIS, QR, SVD, CORESET, FOLDS, ALL_ROWS)}
 WIDE, LONG = "Scores, d = 50", "Scores, d = 20"
 MEDIAN, GRID = "Least absolute deviations", "Grid search"
 
@@ -113,41 +117,54 @@ def quantile_regressor_seconds(X, y, limit):
     sizes, seconds = [], []
     n_rows = 1000
     while n_rows <= len(y) and (not seconds or seconds[-1] < limit):
-        start = time.perf_counter()
+        start = time.process_time()
         QuantileRegressor(quantile=0.5, alpha=0).fit(X[:n_rows], y[:n_rows])
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         sizes.append(n_rows)
         n_rows *= 2
-    slope, offset = np.polyfit(np.log(sizes[-3:]), np.log(seconds[-3:]), 1)
+    slope, offset = np.polyfit(np.log(sizes[-5:]), np.log(seconds[-5:]), 1)
     return float(np.exp(offset + slope * np.log(len(y)))), sizes[-1]
 
 
 def grid_data(seed, *, n_rows, n_samples):
+    """Rows and labels, of which the last fifth is for testing."""
     rng = np.random.default_rng(seed)
-    X = heavy_rows(rng, n_rows, 20)
-    return X, X @ rng.standard_normal(20) / 4 + rng.logistic(size=n_rows) > 0, n_samples
+    X = heavy_rows(rng, n_rows * 5 // 4, 20)
+    y = X @ rng.standard_normal(20) / 4 + rng.logistic(size=len(X)) > 0
+    return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:], n_samples
 
 
 def measure_grid(problem, methods, seed):
-    X, y, n_samples = problem
+    X, y, X_test, y_test, n_samples = problem
     sampler = SensitivitySampler(p=1, n_samples=n_samples, floor=1.0, random_state=seed)
     model = LogisticRegression(max_iter=300)
     grid = np.logspace(-5, 1, 7)
+
+    def search(estimator, parameter, X, y, scorer="neg_log_loss", **weight):
+        return GridSearchCV(estimator, {parameter: grid}, cv=3, scoring=scorer).fit(X, y, **weight)
+
+    def search_on_coreset():
+        X_kept, y_kept, weight = sampler.fit_resample_weighted(X, y)
+        with config_context(enable_metadata_routing=True):
+            weighted = clone(model).set_fit_request(sample_weight=True)
+            scorer = get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+            return search(weighted, "C", X_kept, y_kept, scorer, sample_weight=weight)
+
     searches = {
-        CORESET: (CoresetEstimator(model, sampler), {"estimator__C": grid}),
-        ALL_ROWS: (model, {"C": grid}),
+        CORESET: search_on_coreset,
+        FOLDS: lambda: search(CoresetEstimator(model, sampler), "estimator__C", X, y),
+        ALL_ROWS: lambda: search(model, "C", X, y),
     }
-    for name, (estimator, parameters) in searches.items():
-        search = GridSearchCV(estimator, parameters, cv=3, scoring="neg_log_loss")
+    for name, run in searches.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             start = time.perf_counter()
-            search.fit(X, y)
+            found = run()
         yield {
             "method": name,
             "seconds": time.perf_counter() - start,
-            "chosen": np.log10(next(iter(search.best_params_.values()))),
-            "log_loss": -search.best_score_,
+            "chosen": np.log10(next(iter(found.best_params_.values()))),
+            "log_loss": log_loss(y_test, found.best_estimator_.predict_proba(X_test)),
         }
 
 
@@ -281,9 +298,16 @@ benchmark = Benchmark(
             sizes=("full",),
         ),
         Claim(
-            "Grid search on coresets of the training folds loses at most 1% of log loss.",
+            "Grid search on one coreset is at least three times faster than on all rows.",
+            times_faster(GRID, (ALL_ROWS,), CORESET, 3),
+            [GRID],
+            sizes=("full",),
+        ),
+        Claim(
+            "Grid search on one coreset loses at most 1% of log loss on other rows.",
             grid_loses_little,
             [GRID],
+            sizes=("full",),
         ),
     ],
 )
