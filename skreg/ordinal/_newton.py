@@ -28,7 +28,7 @@ from skreg.ordinal._rows import (
 ARMIJO = 1e-4
 TO_THE_BOUNDARY = 0.99
 MAX_HALVINGS = 60
-MAX_PASSES = 1000
+MAX_PASSES = 200
 # the model is minimised to this share of the current violation of the optimality conditions
 FORCING = 0.03
 

@@ -21,6 +21,8 @@ from skreg.ordinal._rows import Scaling, sorted_design
 SMALLEST_RATIO = 0.01
 # scale of the optimality conditions where no feature has a gradient
 SMALLEST_GRADIENT = 1e-10
+# a small alpha is approached through rough solutions for this multiple of it, its square, ...
+APPROACH, ROUGH_TOL = 10.0, 1e-2
 # a predictor that still moves by more than this at convergence runs away to infinity
 RUNAWAY_MOVE, RUNAWAY_PREDICTOR = 0.5, 15.0
 
@@ -105,16 +107,33 @@ def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
 
 
 def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
-    """Solve for one alpha, from `start` or the optimum without features."""
+    """Solve for one alpha, from `start` or on the way from the optimum without features."""
+    if start is None:
+        start = approach(problem, alpha, problem.start, problem.null_gradient, max_iter)
     return solve(
         problem.rows,
         elastic_net(alpha, problem.l1_ratio, problem.weights),
-        problem.start if start is None else start,
+        start,
         tol=tol * problem.null_loss,
         kkt_tol=tol * problem.null_gradient,
         max_iter=max_iter,
         share=share,
     )
+
+
+def approach(problem, alpha, start, before, max_iter):
+    """Where to start for alpha, given the solution `start` for the larger alpha `before`.
+
+    The solution for a much smaller alpha has many increments that the Newton model at `start` gets
+    wrong; rough solutions in between bring them in a few at a time.
+    """
+    if alpha == 0.0 or before <= alpha:
+        return start
+    n_between = int(np.log(before / alpha) / np.log(APPROACH))
+    for power in range(n_between, 0, -1):
+        between = alpha * APPROACH**power
+        start = solve_at(problem, between, tol=ROUGH_TOL, max_iter=max_iter, start=start).point
+    return start
 
 
 def null_solution(problem, *, tol, max_iter):
@@ -149,9 +168,9 @@ def solve_path(problem, alphas, *, tol, max_iter):
     before = np.inf
     for alpha in alphas:
         share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
-        solution = solve_at(
-            problem, alpha, tol=tol, max_iter=max_iter, start=previous.point, share=share
-        )
+        nearest = min(before, problem.null_gradient)
+        start = approach(problem, alpha, previous.point, nearest, max_iter)
+        solution = solve_at(problem, alpha, tol=tol, max_iter=max_iter, start=start, share=share)
         yield solution
         previous, before = solution, alpha
 

@@ -183,7 +183,7 @@ def test_gap_bounds_the_suboptimality_from_above(example, l1_ratio):
     best = solve_at(problem, 0.01, tol=1e-12, max_iter=100).objective
     previous = np.inf
     for max_iter in range(1, 11):
-        solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter)
+        solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter, start=problem.start)
         assert solution.objective <= previous
         assert solution.objective - best <= solution.dual_gap + 1e-14
         previous = solution.objective
