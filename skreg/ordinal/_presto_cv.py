@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_method_params
 from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
 from skreg.ordinal._base import CumulativeLogitClassifier, crossing_rate, linear_predictors
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._path import make_problem, original_scale, solve_path
+from skreg.ordinal._path import original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
 
@@ -229,15 +229,13 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         weighted = sample_weight is not None
         X, labels, sample_weight = self._validate(X, y, sample_weight)
         splitting, scoring = self._routed(params, sample_weight if weighted else None)
-        problem = presto_problem(self, X, labels, sample_weight)
         limits = {"tol": self.tol, "max_iter": self.max_iter}
+        problem = presto_problem(self, X, labels, sample_weight)
         self.alphas_ = check_alphas(self.alphas, problem, self.n_alphas, self.eps, **limits)
+        del problem  # a copy of X, which the folds have too
         folds = self._folds(X, labels, sample_weight, splitting)
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._score_fold)(
-                X, labels, sample_weight, problem.weights[:, 1:], scoring, *fold
-            )
-            for fold in folds
+            delayed(self._score_fold)(X, labels, sample_weight, scoring, *fold) for fold in folds
         )
         scores, missed = zip(*results, strict=True)
         if any(missed):
@@ -249,6 +247,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
             )
         self.score_path_ = np.column_stack(scores)
         check_scores(self.score_path_, self.scoring)
+        problem = presto_problem(self, X, labels, sample_weight)
         self.path_ = collect_path(problem, self.alphas_, labels.order, **limits)
         return self._choose(X, sample_weight)
 
@@ -276,13 +275,11 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
                 )
         return folds
 
-    def _score_fold(self, X, labels, sample_weight, weights, scoring, train, test):
+    def _score_fold(self, X, labels, sample_weight, scoring, train, test):
         """Scores of all alphas on one fold, shape (n_alphas,), and the number of inexact fits."""
         inside = np.zeros_like(sample_weight)
         inside[train] = sample_weight[train]
-        problem = make_problem(
-            X, labels.codes, len(labels.order), inside, weights, self.l1_ratio, self.standardize
-        )
+        problem = presto_problem(self, X, labels, inside)
         scoring = _check_method_params(X, scoring, indices=test)
         score = self._scorer(X[test], labels, labels.codes[test], sample_weight[test], scoring)
         scores, missed = [], 0

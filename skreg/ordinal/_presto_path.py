@@ -78,21 +78,14 @@ def check_alphas(alphas, problem, n_alphas, eps, *, tol, max_iter):
 
 def collect_path(problem, alphas, class_order, *, tol, max_iter):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
-    solutions = list(solve_path(problem, alphas, tol=tol, max_iter=max_iter))
-    for solution in solutions:
+    fits, certificates = [], []
+    for solution in solve_path(problem, alphas, tol=tol, max_iter=max_iter):
         warn_if_not_converged(problem, solution, tol=tol, max_iter=max_iter, stacklevel=5)
-    fits = [original_scale(problem, solution.point.theta) for solution in solutions]
-    return PrestoPath(
-        alphas,
-        np.array([fit.intercept for fit in fits]),
-        np.array([fit.coef for fit in fits]),
-        np.array([fit.coef_diff for fit in fits]),
-        np.array([solution.kkt_residual for solution in solutions]),
-        np.array([solution.dual_gap for solution in solutions]),
-        np.array([solution.n_iter for solution in solutions]),
-        problem.scaling.scale,
-        class_order,
-    )
+        fits.append(original_scale(problem, solution.point.theta))
+        certificates.append((solution.kkt_residual, solution.dual_gap, solution.n_iter))
+    coefficients = (np.array(values) for values in zip(*fits, strict=True))
+    certificates = (np.array(values) for values in zip(*certificates, strict=True))
+    return PrestoPath(alphas, *coefficients, *certificates, problem.scaling.scale, class_order)
 
 
 @validate_params(
