@@ -48,7 +48,7 @@ def descend_on_gram(design, model, penalty, theta, tol):
     H = active_hessian(design, model, features, boundary, position)
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty_like(theta)
     all_class_sums(design, model, sums)
-    gradient_from_sums(sums, np.ones(n_boundaries + 1), gradient)
+    gradient_from_sums(sums, gradient)
     step, old = np.zeros_like(theta), theta.reshape(-1)[active]
     new = minimise_quadratic(
         H, gradient.reshape(-1)[active], penalty, active, smooth[active], old, 0.1 * tol

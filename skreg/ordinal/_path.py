@@ -23,8 +23,8 @@ SMALLEST_RATIO = 0.01
 SMALLEST_GRADIENT = 1e-10
 # a small alpha is approached through rough solutions for this multiple of it, its square, ...
 APPROACH, ROUGH_TOL = 10.0, 1e-2
-# a predictor that still moves by more than this at convergence runs away to infinity
-RUNAWAY_MOVE, RUNAWAY_PREDICTOR = 0.5, 15.0
+# a large predictor that still moves by this much, and by this share, at convergence runs away
+RUNAWAY_PREDICTOR, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
 
 
 class Problem(NamedTuple):
@@ -148,24 +148,19 @@ def alpha_max(problem, null):
     return certificate.gauge_of(unit, -null.gradient.reshape(-1))
 
 
-def alpha_grid(problem, n_alphas, eps, *, tol, max_iter):
+def alpha_grid(problem, null, n_alphas, eps):
     """Largest useful alpha down to `eps` times it, in equal steps of the logarithm."""
-    largest = alpha_max(problem, null_solution(problem, tol=tol, max_iter=max_iter))
-    return (
-        largest * np.logspace(0.0, np.log10(eps), n_alphas)
-        if n_alphas > 1
-        else largest * np.ones(1)
-    )
+    steps = np.logspace(0.0, np.log10(eps), n_alphas) if n_alphas > 1 else np.ones(1)
+    return alpha_max(problem, null) * steps
 
 
-def solve_path(problem, alphas, *, tol, max_iter):
-    """Solutions for decreasing alphas, each started from the one before.
+def solve_path(problem, null, alphas, *, tol, max_iter):
+    """Solutions for decreasing alphas, each started from the one before, the first from `null`.
 
     At alpha, columns whose gradient was below 2 alpha - alpha_before at the solution before wait
     until their optimality conditions are violated.
     """
-    previous = null_solution(problem, tol=tol, max_iter=max_iter)
-    before = np.inf
+    previous, before = null, np.inf
     for alpha in alphas:
         share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
         nearest = min(before, problem.null_gradient)
@@ -231,5 +226,5 @@ def _runs_away(solution):
     largest = max(
         np.abs(point.a[np.isfinite(point.a)]).max(), np.abs(point.b[np.isfinite(point.b)]).max()
     )
-    moving = np.isfinite(solution.last_move) and solution.last_move > RUNAWAY_MOVE
+    moving = max(RUNAWAY_MOVE, RUNAWAY_SHARE * largest) < solution.last_move < np.inf
     return moving and largest > RUNAWAY_PREDICTOR

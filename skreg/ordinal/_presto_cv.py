@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_method_params
 from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
 from skreg.ordinal._base import CumulativeLogitClassifier, crossing_rate, linear_predictors
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._path import original_scale, solve_path
+from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
 
@@ -231,8 +231,9 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         splitting, scoring = self._routed(params, sample_weight if weighted else None)
         limits = {"tol": self.tol, "max_iter": self.max_iter}
         problem = presto_problem(self, X, labels, sample_weight)
-        self.alphas_ = check_alphas(self.alphas, problem, self.n_alphas, self.eps, **limits)
-        del problem  # a copy of X, which the folds have too
+        null = null_solution(problem, **limits)
+        self.alphas_ = check_alphas(self.alphas, problem, null, self.n_alphas, self.eps)
+        del problem, null  # a copy of X and of the rows, which the folds have too
         folds = self._folds(X, labels, sample_weight, splitting)
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._score_fold)(X, labels, sample_weight, scoring, *fold) for fold in folds
@@ -248,7 +249,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         self.score_path_ = np.column_stack(scores)
         check_scores(self.score_path_, self.scoring)
         problem = presto_problem(self, X, labels, sample_weight)
-        self.path_ = collect_path(problem, self.alphas_, labels.order, **limits)
+        null = null_solution(problem, **limits)
+        self.path_ = collect_path(problem, null, self.alphas_, labels.order, **limits)
         return self._choose(X, sample_weight)
 
     def _folds(self, X, labels, sample_weight, splitting):
@@ -282,8 +284,9 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         problem = presto_problem(self, X, labels, inside)
         scoring = _check_method_params(X, scoring, indices=test)
         score = self._scorer(X[test], labels, labels.codes[test], sample_weight[test], scoring)
-        scores, missed = [], 0
-        for solution in solve_path(problem, self.alphas_, tol=self.tol, max_iter=self.max_iter):
+        scores, missed, limits = [], 0, {"tol": self.tol, "max_iter": self.max_iter}
+        null = null_solution(problem, **limits)
+        for solution in solve_path(problem, null, self.alphas_, **limits):
             scores.append(score(original_scale(problem, solution.point.theta)))
             missed += not solution.converged
         return scores, missed

@@ -98,6 +98,16 @@ def test_objective_agrees_with_clarabel_at_many_features_weights_and_classes():
     assert objective(model, X, y, weight) == pytest.approx(expected, abs=1e-8)
 
 
+def test_rows_of_almost_no_weight_leave_a_finite_gap(example):
+    """They hold boundaries apart all the same, and their scaled gradients are huge."""
+    X, y = example
+    weight = np.where(np.arange(100) < 30, 1e-9, 1.0)
+    model = PrestoClassifier(0.005, tol=1e-9).fit(X, y, weight)
+    assert 0 <= model.dual_gap_ <= 2e-9
+    expected = clarabel(X, y, 0.005, weight=weight)
+    assert objective(model, X, y, weight) == pytest.approx(expected, abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("share_of_max", "alpha", "first_penalty", "expected", "n_nonzero"),
     [
