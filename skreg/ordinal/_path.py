@@ -19,8 +19,8 @@ from skreg.ordinal._rows import Scaling, sorted_design
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01
-# scale of the optimality conditions where no feature has a gradient
-SMALLEST_GRADIENT = 1e-10
+# scale of the optimality conditions where no feature has a gradient, and what rounding leaves
+SMALLEST_GRADIENT, ROUNDING_GRADIENT = 1e-10, 1e-15
 # a small alpha is approached through rough solutions for this multiple of it, its square, ...
 APPROACH, ROUGH_TOL = 10.0, 1e-2
 # a large predictor that still moves by this much, and by this share, at convergence runs away
@@ -115,7 +115,7 @@ def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
         elastic_net(alpha, problem.l1_ratio, problem.weights),
         start,
         tol=tol * problem.null_loss,
-        kkt_tol=tol * problem.null_gradient,
+        kkt_tol=max(tol * problem.null_gradient, ROUNDING_GRADIENT),
         max_iter=max_iter,
         share=share,
     )

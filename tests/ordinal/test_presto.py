@@ -130,6 +130,13 @@ def test_sparse_unpenalised_fit_with_correlated_columns_agrees_with_dense():
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-6)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_constant_features_alone_give_class_frequencies(example, alpha):
+    model = PrestoClassifier(alpha, tol=1e-12).fit(np.full((100, 2), 7.0), example.y)
+    np.testing.assert_allclose(model.predict_proba([[7.0, 7.0]]), [[0.47, 0.28, 0.18, 0.07]])
+    assert not model.coef_.any()
+
+
 def test_sparse_columns_without_zeros_may_have_any_mean(example):
     X, y = example
     far = X + np.array([0, 1e6, 0, -1e9, 0])
