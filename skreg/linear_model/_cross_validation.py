@@ -3,7 +3,6 @@
 import copy
 import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -11,61 +10,26 @@ from sklearn.base import _fit_context, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils._metadata_requests import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils._metadata_requests import _raise_for_params
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_method_params
 
 from skreg.linear_model._path import check_progression
+from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
 
 CV_CONSTRAINTS = {
     "eps": [Interval(Real, 0, None, closed="neither")],
     "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "cv": ["cv_object"],
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
-    "selection_rule": [StrOptions({"min", "one_standard_error"})],
+    "selection_rule": [StrOptions(SELECTION_RULES)],
     "n_jobs": [Integral, None],
 }
 L1_RATIOS_CONSTRAINTS = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
 
 
-class Choice(NamedTuple):
-    """Positions of the chosen strengths on a decreasing sequence."""
-
-    best: int
-    one_standard_error: int
-
-
-def choose_strength(scores):
-    """Best mean score, and the strongest penalty within one standard error of it.
-
-    The standard error is that of the mean of the best strength's scores over the folds. Ties are
-    broken in favour of the stronger penalty.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_alphas, n_folds)
-        Scores of decreasing strengths on the folds; greater is better.
-
-    Returns
-    -------
-    Choice
-        Positions along the first axis.
-    """
-    mean = scores.mean(axis=1)
-    best = int(np.argmax(mean))
-    n_folds = scores.shape[1]
-    error = scores[best].std(ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0.0
-    return Choice(best, int(np.argmax(mean >= mean[best] - error)))
-
-
-class CrossValidated:
+class CrossValidated(RoutedFolds):
     """Mixin over a model: fits paths on the folds, chooses a strength, refits.
 
     The model class is `_model_class`, and `_error_name` names the error of ``scoring=None``.
@@ -188,10 +152,10 @@ class CrossValidated:
 
     def _score_folds(self, models, grids, data, params):
         """Scores of shape (n_models, n_alphas, n_folds), and the number of inexact fits."""
-        splitting, scoring = self._routed(params, data)
+        splitting, scoring = self._routed(params, data.sample_weight)
         cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
         folds = list(cv.split(data.X, data.y, **splitting))
-        scorer = None if self.scoring is None else check_scoring(models[0], scoring=self.scoring)
+        scorer = self._fold_scorer()
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_score_path)(
                 copy.copy(model),
@@ -205,8 +169,7 @@ class CrossValidated:
             for train, test in folds
         )
         scores = np.array([scores for scores, _ in results])
-        if np.isnan(scores).any():
-            raise ValueError(f"scoring={self.scoring!r} gave nan on {np.isnan(scores).sum()} fits")
+        check_scores(scores, self.scoring)
         scores = scores.reshape(len(models), len(folds), -1).transpose(0, 2, 1)
         return scores, sum(missed for _, missed in results)
 
@@ -235,35 +198,8 @@ class CrossValidated:
             self.l1_ratio_ = float(models[chosen].l1_ratio)
         return models[chosen]
 
-    def _routed(self, params, data):
-        """Parameters of the splitter and of the scorer."""
-        weight = data.sample_weight
-        if not _routing_enabled():
-            return {}, {} if weight is None else {"sample_weight": weight}
-        if weight is not None:
-            params = {**params, "sample_weight": weight}
-        routed = process_routing(self, "fit", **params)
-        return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
-
-    def get_metadata_routing(self):
-        """Metadata that the splitter and the scorer ask for.
-
-        Returns
-        -------
-        MetadataRouter
-            Router of scikit-learn.
-        """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        router.add(
-            splitter=check_cv(self.cv),
-            method_mapping=MethodMapping().add(caller="fit", callee="split"),
-        )
-        if self.scoring is not None:
-            router.add(
-                scorer=check_scoring(self, scoring=self.scoring),
-                method_mapping=MethodMapping().add(caller="fit", callee="score"),
-            )
-        return router
+    def _fold_scorer(self):
+        return None if self.scoring is None else check_scoring(self, scoring=self.scoring)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skreg.ordinal._labels import categorical_order, check_class_weights, order_labels
+from skreg.ordinal._labels import check_class_weights, from_categorical, order_labels
 from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities, repair_crossing
 
 LARGEST_PREDICTOR = 1e300
@@ -35,14 +35,19 @@ class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _validate(self, X, y, sample_weight):
-        """Checked features, ordered labels and weights; sets `classes_` and `class_order_`."""
-        order = categorical_order(y) if self.class_order is None else self.class_order
+        """Checked features, ordered labels and weights; sets `classes_` and `class_order_`.
+
+        The largest weight is one.
+        """
+        y, order = from_categorical(y)
+        order = order if self.class_order is None else self.class_order
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         labels = order_labels(y, order)
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         check_class_weights(labels, sample_weight)
+        sample_weight = sample_weight / sample_weight.max()
         self.classes_, self.class_order_ = labels.classes, labels.order
         return X, labels, sample_weight
 

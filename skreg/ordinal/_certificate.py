@@ -22,19 +22,16 @@ def all_class_sums(design, model, out):
 
 
 @kernel
-def gradient_from_sums(sums, balance, out):
+def gradient_from_sums(sums, out):
     """Gradient with respect to psi_l of feature j, out[l, j], from the sums over each class.
 
-        grad_l = sum_{c_i = l} x_i ga_i + sum_{c_i > l} x_i (ga_i + rho_{c_i} gb_i)
-
-    with rho_c = balance[c], which is one for the gradient of the loss itself.
+    grad_l = sum_{c_i = l} x_i ga_i + sum_{c_i > l} x_i (ga_i + gb_i)
     """
     last = sums.shape[2] - 1
     for j in range(sums.shape[0]):
         beyond = 0.0
         for c in range(last, 0, -1):
-            along_a = sums[j, 0, c] if c < last else 0.0
-            beyond += along_a + balance[c] * (sums[j, 1, c] - along_a)
+            beyond += sums[j, 1, c]
             out[c - 1, j] = sums[j, 0, c - 1] + beyond
 
 
@@ -87,19 +84,20 @@ def has_gap(penalty, shape):
 
 
 def class_balance(sums):
-    """Factors rho_c on gb that make the dual point satisfy the equations of the intercepts.
+    """Factors rho_c <= 1 of the classes that make the dual point feasible for the intercepts.
 
-    They say that for each boundary k the dual variables p of class k and q of class k + 1 have
-    equal sums.
+    Their equations say that for each boundary k the dual variables p of class k and q of class
+    k + 1 have equal sums. As p and q of a class shrink together, |p - q| <= 1 remains true.
     """
     along_a, along_both = sums[0]
     along_b = along_both[1:] - np.append(along_a[1:-1], 0.0)
-    return np.concatenate([[1.0], -along_a[:-1] / along_b])
+    balance = np.cumprod(np.concatenate([[1.0], -along_a[:-1] / along_b]))
+    return balance / balance.max()
 
 
 @kernel
 def dual_value(ga, g, weight, start, balance, t, p, q):
-    """-sum_i w_i L*(-t p_i, t rho q_i) with p = -ga / w and q = gb / w = (g - ga) / w.
+    """-sum_i w_i L*(-s p_i, s q_i), s = t rho_{c_i}, p = -ga / w and q = gb / w = (g - ga) / w.
 
     `p` and `q` are buffers of the size of `ga`.
     """
@@ -108,7 +106,7 @@ def dual_value(ga, g, weight, start, balance, t, p, q):
         for i in range(start[c], start[c + 1]):
             along_a = ga[i] if c < n_classes - 1 else 0.0
             along_b = g[i] - along_a if c > 0 else 0.0
-            p[i] = -t * along_a / weight[i]
+            p[i] = -t * balance[c] * along_a / weight[i]
             q[i] = t * balance[c] * along_b / weight[i]
     return -mean_conjugate(p, q, weight, start)
 
@@ -121,7 +119,7 @@ def duality_gap(penalty, primal, sums, ga, g, weight, start):
     """
     balance = class_balance(sums)
     q = np.empty((len(balance) - 1, len(sums)))
-    gradient_from_sums(sums, balance, q)
+    gradient_from_sums(sums * balance, q)
     q *= -1.0
     q[:, 0] = 0.0
     q = q.reshape(-1)

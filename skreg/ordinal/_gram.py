@@ -2,7 +2,7 @@
 
 Where features are strongly correlated, coordinate descent needs many passes over the rows. The
 active increments are few, so their Hessian is affordable, and minimising on it costs nothing per
-row: coordinate descent alternates with Newton steps on the face of the current signs.
+row: passes alternate with the engine's Newton steps on the face of the current signs.
 
 With M_m = (sa + sb on classes > m, sa on class m) and R_l = (r on class l) as row weights,
 
@@ -12,22 +12,22 @@ With M_m = (sa + sb on classes > m, sa on class m) and R_l = (r on class l) as r
 from functools import singledispatch
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse
 
+from skreg.optim._coordinate_descent import descend_gram
 from skreg.optim._jit import kernel
-from skreg.optim._penalties import block_prox, block_ridge, block_threshold, face_gradient
+from skreg.optim._newton import descend_face
+from skreg.optim._penalties import block_threshold
 from skreg.ordinal._certificate import all_class_sums, gradient_from_sums
 from skreg.ordinal._rows import SortedCsc, SortedDense, step_model
 
 MAX_ACTIVE = 1500
-MAX_ROUNDS = 100
+MAX_ROUNDS = 20
 PASSES_PER_ROUND = 10
 ROWS_PER_CHUNK = 4096
 # passes over the rows that cost as much as the Gram matrix, per active column
-PASSES_PER_COLUMN = 0.2
-# relative increase of the diagonal under which a singular face has a Cholesky factor; rounds repeat
-JITTER = 1e-10
+PASSES_PER_COLUMN = 0.05
+# size of a mean log-loss, to whose rounding the engine compares the decrease by a step
+LOSS_SIZE = 1.0
 
 
 def passes_worth_a_gram(n_active_columns):
@@ -37,31 +37,31 @@ def passes_worth_a_gram(n_active_columns):
 
 def descend_on_gram(design, model, penalty, theta, tol):
     """Minimise the model over the increments that are active in `theta`; moves theta and model."""
-    keep = np.zeros(theta.size, dtype=np.bool_)
-    _mark_active(penalty, theta.reshape(-1), keep)
-    active = np.flatnonzero(keep)
+    n_boundaries, width = theta.shape
+    smooth = np.zeros(theta.size, dtype=np.bool_)
+    _mark_smooth(penalty, smooth)
+    active = np.flatnonzero((theta.reshape(-1) != 0.0) | (smooth & np.isfinite(penalty.weights)))
     if len(active) > MAX_ACTIVE:
         return
-    n_boundaries, width = theta.shape
     boundary, column = np.divmod(active, width)
     features, position = np.unique(column, return_inverse=True)
-    H = assemble_hessian(*class_grams(design, features, model), boundary, position)
+    H = active_hessian(design, model, features, boundary, position)
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty_like(theta)
     all_class_sums(design, model, sums)
-    gradient_from_sums(sums, np.ones(n_boundaries + 1), gradient)
-    step = np.zeros_like(theta)
-    old = theta.reshape(-1)[active]
-    new = minimise_quadratic(H, gradient.reshape(-1)[active], penalty, active, old, 0.1 * tol)
+    gradient_from_sums(sums, gradient)
+    step, old = np.zeros_like(theta), theta.reshape(-1)[active]
+    new = minimise_quadratic(
+        H, gradient.reshape(-1)[active], penalty, active, smooth[active], old, 0.1 * tol
+    )
     step.reshape(-1)[active] = new - old
     theta.reshape(-1)[active] = new
     _step_model_along(design, features, step, model)
 
 
 @kernel
-def _mark_active(penalty, theta, keep):
-    for b in range(theta.shape[0]):
-        free = block_threshold(penalty, b) == 0.0 and not np.isinf(penalty.weights[b])
-        keep[b] = theta[b] != 0.0 or free
+def _mark_smooth(penalty, out):
+    for b in range(out.shape[0]):
+        out[b] = block_threshold(penalty, b) == 0.0
 
 
 @kernel
@@ -70,21 +70,36 @@ def _step_model_along(design, columns, step, model):
         step_model(design, j, 0, step[:, j], model)
 
 
-def class_grams(design, features, model):
-    """X_c^T diag(s) X_c of each class c for s = sa, sb, r: three (n_classes, m, m) arrays."""
-    n_classes = len(design.start) - 1
-    along_a, along_b, barrier = np.zeros((3, n_classes, len(features), len(features)))
-    for c in range(n_classes):
-        for low in range(design.start[c], design.start[c + 1], ROWS_PER_CHUNK):
-            rows = slice(low, min(low + ROWS_PER_CHUNK, design.start[c + 1]))
-            x = row_block(design, features, rows)
-            if c < n_classes - 1:
-                along_a[c] += (x * model.sa[rows]) @ x.T
-            if c > 0:
-                along_b[c] += (x * model.sb[rows]) @ x.T
-            if 0 < c < n_classes - 1:
-                barrier[c] += (x * model.r[rows]) @ x.T
-    return along_a, along_b, barrier
+def active_hessian(design, model, features, boundary, position):
+    """Hessian in the increments (features[position], boundary).
+
+    From the last boundary m with an active increment to the first, the rows of the classes in
+    between join the Gram matrix of those beyond.
+    """
+    H = np.empty((len(boundary), len(boundary)))
+    start, both = design.start, model.sa + model.sb
+    beyond, reached = np.zeros((len(features), len(features))), len(start) - 1
+    for m in np.unique(boundary)[::-1]:
+        beyond += gram(design, features, start[m + 1], start[reached], both)
+        reached = m + 1
+        joint = beyond + gram(design, features, start[m], start[m + 1], model.sa)
+        here, lower = np.flatnonzero(boundary == m), np.flatnonzero(boundary < m)
+        H[np.ix_(here, lower)] = joint[np.ix_(position[here], position[lower])]
+        H[np.ix_(lower, here)] = H[np.ix_(here, lower)].T
+        if m > 0:
+            joint += gram(design, features, start[m], start[m + 1], model.r)
+        H[np.ix_(here, here)] = joint[np.ix_(position[here], position[here])]
+    return H
+
+
+def gram(design, features, first, last, weight):
+    """X^T diag(weight) X of the columns `features` over the rows first .. last - 1."""
+    total = np.zeros((len(features), len(features)))
+    for low in range(first, last, ROWS_PER_CHUNK):
+        rows = slice(low, min(low + ROWS_PER_CHUNK, last))
+        scaled = row_block(design, features, rows) * np.sqrt(weight[rows])
+        total += scaled @ scaled.T
+    return total
 
 
 @singledispatch
@@ -119,69 +134,22 @@ def _fill_block(design, features, low, high, out):
             k += 1
 
 
-def assemble_hessian(along_a, along_b, barrier, boundary, position):
-    """Hessian in the increments (position, boundary), from the Gram matrices of the classes."""
-    own_row = along_a[:-1]
-    beyond = np.cumsum((along_a + along_b)[:0:-1], axis=0)[::-1]
-    joint = own_row + beyond
-    H = joint[np.maximum.outer(boundary, boundary), position[:, None], position]
-    row, column = np.nonzero(boundary[:, None] == boundary)
-    H[row, column] += barrier[boundary[row], position[row], position[column]]
-    return H
+def minimise_quadratic(H, gradient, penalty, active, smooth, theta, tol):
+    """argmin of gradient^T e + e^T H e / 2 + penalty(theta + e), returned as theta + e.
 
-
-def minimise_quadratic(H, gradient, penalty, active, theta, tol):
-    """argmin of gradient^T e + e^T H e / 2 + penalty(theta + e), returned as theta + e."""
-    theta, gradient = theta.copy(), gradient.copy()
+    `smooth` flags the entries whose penalty has no kink at zero.
+    """
+    n = len(theta)
+    theta, gradient = theta[None].copy(), gradient[None].copy()
+    order, starts, diagonal = np.arange(n), np.arange(n + 1), np.diagonal(H).copy()
+    fixed = smooth & (diagonal > 0.0)
     for _ in range(MAX_ROUNDS):
-        if _descend(H, gradient, penalty, active, theta, tol, PASSES_PER_ROUND):
+        moved = descend_gram(
+            penalty, H, n, diagonal, starts, active, order, PASSES_PER_ROUND, tol, theta, gradient
+        )
+        if moved <= tol:
             break
-        _face_step(H, gradient, penalty, active, theta)
-    return theta
-
-
-@kernel
-def _descend(H, gradient, penalty, active, theta, tol, n_passes):
-    for _ in range(n_passes):
-        largest = 0.0
-        for i in range(theta.shape[0]):
-            if not H[i, i] > 0.0:
-                continue
-            old = theta[i]
-            theta[i] = old - gradient[i] / H[i, i]
-            block_prox(penalty, active[i], theta[i : i + 1], 1.0 / H[i, i])
-            step = theta[i] - old
-            if step != 0.0:
-                for k in range(theta.shape[0]):
-                    gradient[k] += H[i, k] * step
-                largest = max(largest, H[i, i] * abs(step))
-        if largest <= tol:
-            return True
-    return False
-
-
-def _face_step(H, gradient, penalty, active, theta):
-    """Newton step with the signs held, up to the first entry that would change its sign."""
-    slope, ridge, kinked = (np.empty_like(theta) for _ in range(3))
-    _face(penalty, active, theta, slope, ridge, kinked)
-    face = np.flatnonzero((theta != 0.0) | (kinked == 0.0))
-    face = face[np.diag(H)[face] + ridge[face] > 0.0]
-    curvature = H[np.ix_(face, face)] + np.diag(ridge[face] + JITTER * np.diag(H)[face])
-    step = -scipy.linalg.solve(curvature, gradient[face] + slope[face], assume_a="pos")
-    crossing = (theta[face] * (theta[face] + step) < 0.0) & (kinked[face] > 0.0)
-    t = 1.0
-    if crossing.any():
-        reach = np.where(crossing, -theta[face] / np.where(crossing, step, 1.0), np.inf)
-        t = reach.min()
-    theta[face] += t * step
-    if crossing.any():
-        theta[face[np.argmin(reach)]] = 0.0
-    gradient += H[:, face] @ (t * step)
-
-
-@kernel
-def _face(penalty, active, theta, slope, ridge, kinked):
-    for i in range(theta.shape[0]):
-        face_gradient(penalty, active[i], theta[i : i + 1], slope[i : i + 1])
-        ridge[i] = block_ridge(penalty, active[i])
-        kinked[i] = block_threshold(penalty, active[i])
+        face, _ = descend_face(H, penalty, starts, active, theta, gradient, LOSS_SIZE, fixed)
+        gradient += (face - theta) @ H
+        theta = face
+    return theta[0]

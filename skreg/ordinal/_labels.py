@@ -15,13 +15,18 @@ class OrderedLabels(NamedTuple):
     codes: np.ndarray
 
 
-def categorical_order(y):
-    """Categories of a pandas ordered categorical that occur in it, in order; None for other y."""
-    dtype = getattr(y, "dtype", None)
-    if not getattr(dtype, "ordered", False):
-        return None
-    occurring = set(y.unique())
-    return np.asarray([category for category in dtype.categories if category in occurring])
+def from_categorical(y):
+    """Labels of a pandas categorical, alone or a column of a frame, and their order if it has one.
+
+    Other y are returned as they are. Categories that do not occur are left out of the order.
+    """
+    column = y.iloc[:, 0] if hasattr(y, "iloc") and y.ndim == 2 and y.shape[1] == 1 else y
+    dtype = getattr(column, "dtype", None)
+    if not hasattr(dtype, "categories"):
+        return y, None
+    occurring = set(column.unique())
+    order = [category for category in dtype.categories if category in occurring]
+    return np.asarray(column), np.asarray(order) if dtype.ordered else None
 
 
 def order_labels(y, class_order):
@@ -52,11 +57,11 @@ def order_labels(y, class_order):
         )
     if class_order is None:
         return OrderedLabels(classes, classes, codes)
-    position = {label: k for k, label in enumerate(np.asarray(class_order).tolist())}
-    if len(position) != len(class_order) or set(position) != set(classes.tolist()):
+    given = np.asarray(class_order).tolist()
+    position = {label: k for k, label in enumerate(given)}
+    if len(position) != len(given) or set(position) != set(classes.tolist()):
         raise ValueError(
-            f"class_order={list(class_order)} must name each label of y once; "
-            f"y has {classes.tolist()}"
+            f"class_order={given} must name each label of y once; y has {classes.tolist()}"
         )
     code_of_class = np.array([position[label] for label in classes.tolist()])
     return OrderedLabels(classes, classes[np.argsort(code_of_class)], code_of_class[codes])

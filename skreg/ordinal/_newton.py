@@ -28,7 +28,7 @@ from skreg.ordinal._rows import (
 ARMIJO = 1e-4
 TO_THE_BOUNDARY = 0.99
 MAX_HALVINGS = 60
-MAX_PASSES = 1000
+MAX_PASSES = 200
 # the model is minimised to this share of the current violation of the optimality conditions
 FORCING = 0.03
 
@@ -329,11 +329,11 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty((n_boundaries, width))
-    ones, last_move = np.ones(n_boundaries + 1), np.inf
+    last_move = np.inf
     for n_iter in range(1, max_iter + 1):
         model = quadratic_model(rows, point.a, point.b)
         certificate.all_class_sums(rows.design, model, sums)
-        certificate.gradient_from_sums(sums, ones, gradient)
+        certificate.gradient_from_sums(sums, gradient)
         violation = certificate.kkt_residual(
             penalty, point.theta.reshape(-1), -gradient.reshape(-1)
         )

@@ -19,10 +19,12 @@ from skreg.ordinal._rows import Scaling, sorted_design
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01
-# scale of the optimality conditions where no feature has a gradient
-SMALLEST_GRADIENT = 1e-10
-# a predictor that still moves by more than this at convergence runs away to infinity
-RUNAWAY_MOVE, RUNAWAY_PREDICTOR = 0.5, 15.0
+# scale of the optimality conditions where no feature has a gradient, and what rounding leaves
+SMALLEST_GRADIENT, ROUNDING_GRADIENT = 1e-10, 1e-15
+# a small alpha is approached through rough solutions for this multiple of it, its square, ...
+APPROACH, ROUGH_TOL = 10.0, 1e-2
+# a large predictor that still moves by this much, and by this share, at convergence runs away
+RUNAWAY_PREDICTOR, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
 
 
 class Problem(NamedTuple):
@@ -105,16 +107,33 @@ def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
 
 
 def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
-    """Solve for one alpha, from `start` or the optimum without features."""
+    """Solve for one alpha, from `start` or on the way from the optimum without features."""
+    if start is None:
+        start = approach(problem, alpha, problem.start, problem.null_gradient, max_iter)
     return solve(
         problem.rows,
         elastic_net(alpha, problem.l1_ratio, problem.weights),
-        problem.start if start is None else start,
+        start,
         tol=tol * problem.null_loss,
-        kkt_tol=tol * problem.null_gradient,
+        kkt_tol=max(tol * problem.null_gradient, ROUNDING_GRADIENT),
         max_iter=max_iter,
         share=share,
     )
+
+
+def approach(problem, alpha, start, before, max_iter):
+    """Where to start for alpha, given the solution `start` for the larger alpha `before`.
+
+    The solution for a much smaller alpha has many increments that the Newton model at `start` gets
+    wrong; rough solutions in between bring them in a few at a time.
+    """
+    if alpha == 0.0 or before <= alpha:
+        return start
+    n_between = int(np.log(before / alpha) / np.log(APPROACH))
+    for power in range(n_between, 0, -1):
+        between = alpha * APPROACH**power
+        start = solve_at(problem, between, tol=ROUGH_TOL, max_iter=max_iter, start=start).point
+    return start
 
 
 def null_solution(problem, *, tol, max_iter):
@@ -129,29 +148,24 @@ def alpha_max(problem, null):
     return certificate.gauge_of(unit, -null.gradient.reshape(-1))
 
 
-def alpha_grid(problem, n_alphas, eps, *, tol, max_iter):
+def alpha_grid(problem, null, n_alphas, eps):
     """Largest useful alpha down to `eps` times it, in equal steps of the logarithm."""
-    largest = alpha_max(problem, null_solution(problem, tol=tol, max_iter=max_iter))
-    return (
-        largest * np.logspace(0.0, np.log10(eps), n_alphas)
-        if n_alphas > 1
-        else largest * np.ones(1)
-    )
+    steps = np.logspace(0.0, np.log10(eps), n_alphas) if n_alphas > 1 else np.ones(1)
+    return alpha_max(problem, null) * steps
 
 
-def solve_path(problem, alphas, *, tol, max_iter):
-    """Solutions for decreasing alphas, each started from the one before.
+def solve_path(problem, null, alphas, *, tol, max_iter):
+    """Solutions for decreasing alphas, each started from the one before, the first from `null`.
 
     At alpha, columns whose gradient was below 2 alpha - alpha_before at the solution before wait
     until their optimality conditions are violated.
     """
-    previous = null_solution(problem, tol=tol, max_iter=max_iter)
-    before = np.inf
+    previous, before = null, np.inf
     for alpha in alphas:
         share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
-        solution = solve_at(
-            problem, alpha, tol=tol, max_iter=max_iter, start=previous.point, share=share
-        )
+        nearest = min(before, problem.null_gradient)
+        start = approach(problem, alpha, previous.point, nearest, max_iter)
+        solution = solve_at(problem, alpha, tol=tol, max_iter=max_iter, start=start, share=share)
         yield solution
         previous, before = solution, alpha
 
@@ -212,5 +226,5 @@ def _runs_away(solution):
     largest = max(
         np.abs(point.a[np.isfinite(point.a)]).max(), np.abs(point.b[np.isfinite(point.b)]).max()
     )
-    moving = np.isfinite(solution.last_move) and solution.last_move > RUNAWAY_MOVE
+    moving = max(RUNAWAY_MOVE, RUNAWAY_SHARE * largest) < solution.last_move < np.inf
     return moving and largest > RUNAWAY_PREDICTOR

@@ -120,6 +120,9 @@ class PrestoClassifier(CumulativeLogitClassifier):
     `sklearn.model_selection.cross_val_predict` with probabilities, lose an order that is given by
     `class_order` or a categorical; give them integers in the right order.
 
+    A small `alpha` is approached through rough solutions at ten times its value, a hundred times,
+    and so on; `n_iter_` counts the iterations at `alpha` itself.
+
     Sparse X is standardised implicitly and never made dense. Beside X itself, memory is a sorted
     copy of X and a few arrays of length n_samples.
 

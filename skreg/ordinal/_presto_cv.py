@@ -1,17 +1,22 @@
 """The estimator `PrestoClassifierCV`."""
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils._metadata_requests import _raise_for_params
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import _check_method_params
 
+from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
 from skreg.ordinal._base import CumulativeLogitClassifier, crossing_rate, linear_predictors
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._path import make_problem, original_scale, solve_path
+from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
 
@@ -34,7 +39,7 @@ def negative_log_loss(log_probability, codes, weight):
 BUILT_IN_SCORES = {"brier": negative_brier, "neg_log_loss": negative_log_loss}
 
 
-class PrestoClassifierCV(CumulativeLogitClassifier):
+class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
     """`PrestoClassifier` with `alpha` chosen by cross-validation along the path.
 
     The alphas come from all data. Each training fold is standardised on its own and fitted along
@@ -58,9 +63,9 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         the classes, as in the paper; "neg_log_loss" judges small probabilities on their own scale,
         and came closer to the true rare probabilities in the paper's simulations. Any other
         scorer of scikit-learn, by name or as ``scorer(estimator, X, y)``, works too.
-    one_standard_error : bool, default=False
-        Take the largest alpha whose mean score is within one standard error (over the folds) of
-        the best.
+    selection_rule : {"min", "one_standard_error"}, default="min"
+        Take the alpha of the best mean score, or the largest alpha whose mean score is within one
+        standard error (over the folds) of it.
     l1_ratio : float, default=1.0
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
@@ -82,6 +87,10 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
     ----------
     alpha_ : float
         The chosen alpha.
+    alpha_best_ : float
+        Alpha of the best mean score.
+    alpha_one_standard_error_ : float
+        Largest alpha whose mean score is within one standard error of the best.
     alphas_ : ndarray of shape (n_alphas,)
         Alphas, decreasing.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -145,8 +154,8 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         | {
             "cv": ["cv_object"],
             "scoring": [StrOptions(set(BUILT_IN_SCORES) | set(get_scorer_names())), callable],
-            "one_standard_error": ["boolean"],
-            "n_jobs": [None, int],
+            "selection_rule": [StrOptions(SELECTION_RULES)],
+            "n_jobs": [None, Integral],
         }
     )
 
@@ -158,7 +167,7 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         eps=1e-2,
         cv=5,
         scoring="brier",
-        one_standard_error=False,
+        selection_rule="min",
         l1_ratio=1.0,
         first_penalty=1.0,
         penalty_factor=None,
@@ -173,7 +182,7 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         self.eps = eps
         self.cv = cv
         self.scoring = scoring
-        self.one_standard_error = one_standard_error
+        self.selection_rule = selection_rule
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
         self.penalty_factor = penalty_factor
@@ -184,7 +193,7 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, **params):
         """Choose alpha on the folds and fit all data there.
 
         Parameters
@@ -195,6 +204,8 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
             Labels: numbers, strings, or a pandas ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights of the rows, in the fits and in the scores.
+        **params : dict
+            Parameters of the splitter and the scorer, if metadata routing is enabled.
 
         Returns
         -------
@@ -204,40 +215,60 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         Raises
         ------
         ValueError
-            If a training fold lacks a class, if `alphas` has a negative entry, and as
-            `PrestoClassifier.fit`.
-        """
-        X, labels, sample_weight = self._validate(X, y, sample_weight)
-        problem = presto_problem(self, X, labels, sample_weight)
-        limits = {"tol": self.tol, "max_iter": self.max_iter}
-        self.alphas_ = check_alphas(self.alphas, problem, self.n_alphas, self.eps, **limits)
-        folds = self._folds(X, labels, sample_weight)
-        scores = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._score_fold)(X, labels, sample_weight, problem.weights[:, 1:], *fold)
-            for fold in folds
-        )
-        self.score_path_ = np.column_stack(scores)
-        best = choose_alpha(self.score_path_, self.one_standard_error)
-        self.path_ = collect_path(problem, self.alphas_, labels.order, **limits)
-        return self._store(best, X, sample_weight)
+            If a training fold lacks a class, if `alphas` has a negative entry, if a score is nan,
+            and as `PrestoClassifier.fit`.
 
-    def _folds(self, X, labels, sample_weight):
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached in a fold or on all data.
+        UserWarning
+            If a class has fewer members than there are folds.
+        """
+        _raise_for_params(params, self, "fit")
+        weighted = sample_weight is not None
+        X, labels, sample_weight = self._validate(X, y, sample_weight)
+        splitting, scoring = self._routed(params, sample_weight if weighted else None)
+        limits = {"tol": self.tol, "max_iter": self.max_iter}
+        problem = presto_problem(self, X, labels, sample_weight)
+        null = null_solution(problem, **limits)
+        self.alphas_ = check_alphas(self.alphas, problem, null, self.n_alphas, self.eps)
+        del problem, null  # a copy of X and of the rows, which the folds have too
+        folds = self._folds(X, labels, sample_weight, splitting)
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(self._score_fold)(X, labels, sample_weight, scoring, *fold) for fold in folds
+        )
+        scores, missed = zip(*results, strict=True)
+        if any(missed):
+            warnings.warn(
+                f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
+                "or tol, or leave out the smallest alphas.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.score_path_ = np.column_stack(scores)
+        check_scores(self.score_path_, self.scoring)
+        problem = presto_problem(self, X, labels, sample_weight)
+        null = null_solution(problem, **limits)
+        self.path_ = collect_path(problem, null, self.alphas_, labels.order, **limits)
+        return self._choose(X, sample_weight)
+
+    def _folds(self, X, labels, sample_weight, splitting):
         cv = check_cv(self.cv, labels.codes, classifier=True)
         names, sizes = labels.order.tolist(), np.bincount(labels.codes)
-        n_splits = cv.get_n_splits(X, labels.codes)
-        if sizes.min() < n_splits:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = list(cv.split(X, labels.codes, **splitting))
+        if sizes.min() < len(folds):
             warnings.warn(
                 f"class {names[sizes.argmin()]!r} has {sizes.min()} members, fewer than the "
-                f"{n_splits} folds: some folds test without it",
+                f"{len(folds)} folds: some folds test without it",
                 UserWarning,
                 stacklevel=4,
             )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = list(cv.split(X, labels.codes))
         for number, (train, _) in enumerate(folds):
             total = np.bincount(
-                labels.codes[train], weights=sample_weight[train], minlength=len(labels.order)
+                labels.codes[train], weights=sample_weight[train], minlength=len(names)
             )
             if not np.all(total > 0):
                 raise ValueError(
@@ -246,22 +277,29 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
                 )
         return folds
 
-    def _score_fold(self, X, labels, sample_weight, weights, train, test):
-        """Scores of all alphas on one fold, shape (n_alphas,)."""
+    def _score_fold(self, X, labels, sample_weight, scoring, train, test):
+        """Scores of all alphas on one fold, shape (n_alphas,), and the number of inexact fits."""
         inside = np.zeros_like(sample_weight)
         inside[train] = sample_weight[train]
-        problem = make_problem(
-            X, labels.codes, len(labels.order), inside, weights, self.l1_ratio, self.standardize
-        )
-        score = self._scorer(X[test], labels, labels.codes[test], sample_weight[test])
-        return [
-            score(original_scale(problem, solution.point.theta))
-            for solution in solve_path(problem, self.alphas_, tol=self.tol, max_iter=self.max_iter)
-        ]
+        problem = presto_problem(self, X, labels, inside)
+        scoring = _check_method_params(X, scoring, indices=test)
+        score = self._scorer(X[test], labels, labels.codes[test], sample_weight[test], scoring)
+        scores, missed, limits = [], 0, {"tol": self.tol, "max_iter": self.max_iter}
+        null = null_solution(problem, **limits)
+        for solution in solve_path(problem, null, self.alphas_, **limits):
+            scores.append(score(original_scale(problem, solution.point.theta)))
+            missed += not solution.converged
+        return scores, missed
 
-    def _scorer(self, X, labels, codes, weight):
-        """Function of coefficients that scores them on held-out rows."""
+    def _fold_scorer(self):
         if isinstance(self.scoring, str) and self.scoring in BUILT_IN_SCORES:
+            return None
+        return check_scoring(self, scoring=self.scoring)
+
+    def _scorer(self, X, labels, codes, weight, scoring):
+        """Function of coefficients that scores them on held-out rows."""
+        scorer = self._fold_scorer()
+        if scorer is None:
             built_in = BUILT_IN_SCORES[self.scoring]
 
             def score(fit):
@@ -269,13 +307,11 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
                 return built_in(log_class_probabilities(eta), codes, weight)
 
             return score
-        scorer = check_scoring(self, scoring=self.scoring)
         model, y = self._template(), labels.order[codes]
-        weighted = {} if np.all(weight == weight[0]) else {"sample_weight": weight}
 
         def score(fit):
             model.intercept_, model.coef_ = fit.intercept, fit.coef
-            return scorer(model, X, y, **weighted)
+            return scorer(model, X, y, **scoring)
 
         return score
 
@@ -286,8 +322,11 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         model.n_features_in_ = self.n_features_in_
         return model
 
-    def _store(self, best, X, sample_weight):
-        path = self.path_
+    def _choose(self, X, sample_weight):
+        path, choice = self.path_, choose_strength(self.score_path_)
+        self.alpha_best_ = float(self.alphas_[choice.best])
+        self.alpha_one_standard_error_ = float(self.alphas_[choice.one_standard_error])
+        best = choice.best if self.selection_rule == "min" else choice.one_standard_error
         self.alpha_ = float(self.alphas_[best])
         self.intercept_, self.coef_ = path.intercepts[best], path.coefs[best]
         self.coef_diff_ = path.coef_diffs[best]
@@ -297,13 +336,3 @@ class PrestoClassifierCV(CumulativeLogitClassifier):
         self.kkt_residual_ = float(path.kkt_residuals[best])
         self.crossing_rate_ = crossing_rate(X, self.coef_, self.intercept_, sample_weight)
         return self
-
-
-def choose_alpha(score_path, one_standard_error):
-    """Index of the largest alpha with the best mean score, or within one standard error of it."""
-    mean = score_path.mean(axis=1)
-    best = int(np.argmax(mean))
-    if not one_standard_error:
-        return best
-    spread = score_path[best].std(ddof=1) / np.sqrt(score_path.shape[1])
-    return int(np.argmax(mean >= mean[best] - spread))

@@ -64,10 +64,10 @@ class PrestoPath(NamedTuple):
     class_order: np.ndarray
 
 
-def check_alphas(alphas, problem, n_alphas, eps, *, tol, max_iter):
+def check_alphas(alphas, problem, null, n_alphas, eps):
     """The given alphas in decreasing order, or the default grid."""
     if alphas is None:
-        return alpha_grid(problem, n_alphas, eps, tol=tol, max_iter=max_iter)
+        return alpha_grid(problem, null, n_alphas, eps)
     alphas = np.asarray(alphas, dtype=np.float64)
     if alphas.ndim != 1 or len(alphas) == 0 or not np.all((alphas >= 0) & np.isfinite(alphas)):
         raise ValueError(
@@ -76,23 +76,17 @@ def check_alphas(alphas, problem, n_alphas, eps, *, tol, max_iter):
     return np.sort(alphas)[::-1]
 
 
-def collect_path(problem, alphas, class_order, *, tol, max_iter):
+def collect_path(problem, null, alphas, class_order, *, tol, max_iter):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
-    solutions = list(solve_path(problem, alphas, tol=tol, max_iter=max_iter))
-    for solution in solutions:
+    fits, certificates = [], []
+    warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter, stacklevel=5)
+    for solution in solve_path(problem, null, alphas, tol=tol, max_iter=max_iter):
         warn_if_not_converged(problem, solution, tol=tol, max_iter=max_iter, stacklevel=5)
-    fits = [original_scale(problem, solution.point.theta) for solution in solutions]
-    return PrestoPath(
-        alphas,
-        np.array([fit.intercept for fit in fits]),
-        np.array([fit.coef for fit in fits]),
-        np.array([fit.coef_diff for fit in fits]),
-        np.array([solution.kkt_residual for solution in solutions]),
-        np.array([solution.dual_gap for solution in solutions]),
-        np.array([solution.n_iter for solution in solutions]),
-        problem.scaling.scale,
-        class_order,
-    )
+        fits.append(original_scale(problem, solution.point.theta))
+        certificates.append((solution.kkt_residual, solution.dual_gap, solution.n_iter))
+    coefficients = (np.array(values) for values in zip(*fits, strict=True))
+    certificates = (np.array(values) for values in zip(*certificates, strict=True))
+    return PrestoPath(alphas, *coefficients, *certificates, problem.scaling.scale, class_order)
 
 
 @validate_params(
@@ -170,8 +164,9 @@ def presto_path(
     labels, problem = _problem(
         X, y, sample_weight, l1_ratio, first_penalty, penalty_factor, standardize, class_order
     )
-    alphas = check_alphas(alphas, problem, n_alphas, eps, tol=tol, max_iter=max_iter)
-    return collect_path(problem, alphas, labels.order, tol=tol, max_iter=max_iter)
+    null = null_solution(problem, tol=tol, max_iter=max_iter)
+    alphas = check_alphas(alphas, problem, null, n_alphas, eps)
+    return collect_path(problem, null, alphas, labels.order, tol=tol, max_iter=max_iter)
 
 
 @validate_params(_DATA_CONSTRAINTS | PRESTO_CONSTRAINTS, prefer_skip_nested_validation=True)

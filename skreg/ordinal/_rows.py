@@ -39,6 +39,9 @@ class SortedDense(NamedTuple):
 class SortedCsc(NamedTuple):
     """Scaled columns, stored entries only; the standardised column is data - centre.
 
+    A column that stores all its entries is centred outright and has centre 0: nothing is lost then
+    to rounding, even if its mean is large. In the others zeros keep the mean near the deviation.
+
     Column j has its entries of class c at segment[j, c] .. segment[j, c + 1] - 1.
     """
 
@@ -364,12 +367,14 @@ def sorted_design(X, order, start, weight, standardize):
         _standardise_dense(matrix[1:], weight, standardize, centre, scale)
         return SortedDense(matrix, start), Scaling(centre, scale)
     columns = X[order].tocsc()
-    data = columns.data.astype(np.float64)
-    _standardise_sparse(data, columns.indices, columns.indptr, weight, standardize, centre, scale)
+    columns.sum_duplicates()
+    data, apart = columns.data.astype(np.float64), np.full(n_features + 1, -1.0)
+    _standardise_sparse(
+        data, columns.indices, columns.indptr, weight, standardize, centre, scale, apart[1:]
+    )
     segment = np.zeros((n_features + 1, len(start)), dtype=np.int64)
     _find_segments(columns.indices, columns.indptr, start, segment[1:])
-    design = SortedCsc(data, columns.indices, segment, np.concatenate([[-1.0], centre]), start)
-    return design, Scaling(centre, scale)
+    return SortedCsc(data, columns.indices, segment, apart, start), Scaling(centre, scale)
 
 
 @kernel
@@ -391,35 +396,53 @@ def _deviation(mean, variance, n_rows):
 
 
 @kernel
-def _standardise_dense(matrix, weight, standardize, centre, scale):
-    for j in range(matrix.shape[0]):
-        x = matrix[j]
-        factor = _safe_factor(x)
-        for i in range(x.shape[0]):
-            x[i] *= factor
-        mean = _dot(x, weight)
-        variance = _centred_square(x, mean, weight)
-        deviation = _deviation(mean, variance, x.shape[0])
-        divisor = deviation if standardize and deviation > 0.0 else factor
-        for i in range(x.shape[0]):
-            x[i] = (x[i] - mean) / divisor if deviation > 0.0 else 0.0
-        centre[j], scale[j] = mean / divisor, divisor / factor
+def _standardise_column(x, weight, standardize):
+    """Centre and scale a column in place; returns its centre (mean / scale) and its scale."""
+    factor = _safe_factor(x)
+    for i in range(x.shape[0]):
+        x[i] *= factor
+    mean = _dot(x, weight)
+    variance = _centred_square(x, mean, weight)
+    deviation = _deviation(mean, variance, x.shape[0])
+    divisor = deviation if standardize and deviation > 0.0 else factor
+    for i in range(x.shape[0]):
+        x[i] = (x[i] - mean) / divisor if deviation > 0.0 else 0.0
+    return mean / divisor, divisor / factor
 
 
 @kernel
-def _standardise_sparse(data, indices, indptr, weight, standardize, centre, scale):
+def _standardise_dense(matrix, weight, standardize, centre, scale):
+    for j in range(matrix.shape[0]):
+        centre[j], scale[j] = _standardise_column(matrix[j], weight, standardize)
+
+
+@kernel
+def _scale_column(x, design, j, weight, standardize):
+    """Scale the stored entries of column j in place; returns its centre and its scale."""
+    factor = _safe_factor(x)
+    for i in range(x.shape[0]):
+        x[i] *= factor
+    mean, variance = column_moments(design, j, weight)
+    deviation = _deviation(mean, variance, weight.shape[0])
+    divisor = deviation if standardize and deviation > 0.0 else factor
+    for i in range(x.shape[0]):
+        x[i] = x[i] / divisor if deviation > 0.0 else 0.0
+    return mean / divisor if deviation > 0.0 else 0.0, divisor / factor
+
+
+@kernel
+def _standardise_sparse(data, indices, indptr, weight, standardize, centre, scale, apart):
+    """`apart` is the centre that the stored entries still have."""
+    n_rows = weight.shape[0]
     for j in range(indptr.shape[0] - 1):
         x = data[indptr[j] : indptr[j + 1]]
-        factor = _safe_factor(x)
-        for i in range(x.shape[0]):
-            x[i] *= factor
-        mean, variance = column_moments(Csc(data, indices, indptr, weight.shape[0]), j, weight)
-        deviation = _deviation(mean, variance, weight.shape[0])
-        divisor = deviation if standardize and deviation > 0.0 else factor
-        for i in range(x.shape[0]):
-            x[i] = x[i] / divisor if deviation > 0.0 else 0.0
-        centre[j] = mean / divisor if deviation > 0.0 else 0.0
-        scale[j] = divisor / factor
+        if x.shape[0] == n_rows:
+            centre[j], scale[j] = _standardise_column(x, weight, standardize)
+            apart[j] = 0.0
+        else:
+            design = Csc(data, indices, indptr, n_rows)
+            centre[j], scale[j] = _scale_column(x, design, j, weight, standardize)
+            apart[j] = centre[j]
 
 
 @kernel

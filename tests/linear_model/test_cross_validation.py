@@ -22,7 +22,7 @@ from skreg.linear_model import (
     SparsePoissonRegressor,
     SparsePoissonRegressorCV,
 )
-from skreg.linear_model._cross_validation import choose_strength
+from skreg.optim._selection import choose_strength
 
 ALL = [
     LassoCV(alphas=8),

@@ -62,10 +62,12 @@ def test_integer_weights_equal_repetition(example, standardize, storage):
     assert weighted.crossing_rate_ == pytest.approx(repeated.crossing_rate_)
 
 
-def test_scale_of_the_weights_does_not_matter(example):
-    model, scaled = fit(example), PrestoClassifier(0.02, **TIGHT)
-    scaled.fit(*example, sample_weight=np.full(100, 1e-5))
-    np.testing.assert_allclose(scaled.coef_, model.coef_, atol=1e-9)
+@pytest.mark.parametrize("size", [1e-310, 1e-5, 1e308])
+def test_scale_of_the_weights_does_not_matter(example, size):
+    weight = np.full(100, size)
+    scaled = PrestoClassifier(0.02, **TIGHT).fit(*example, sample_weight=weight)
+    np.testing.assert_allclose(scaled.coef_, fit(example).coef_, atol=1e-9)
+    assert np.all(weight == size)
 
 
 def test_order_of_the_rows_does_not_matter(example):
@@ -128,6 +130,34 @@ def test_sparse_unpenalised_fit_with_correlated_columns_agrees_with_dense():
     np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-6)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_constant_features_alone_give_class_frequencies(example, alpha):
+    model = PrestoClassifier(alpha, tol=1e-12).fit(np.full((100, 2), 7.0), example.y)
+    np.testing.assert_allclose(model.predict_proba([[7.0, 7.0]]), [[0.47, 0.28, 0.18, 0.07]])
+    assert not model.coef_.any()
+
+
+def test_sparse_columns_without_zeros_may_have_any_mean(example):
+    X, y = example
+    far = X + np.array([0, 1e6, 0, -1e9, 0])
+    dense, sparse = fit((far, y), tol=1e-8), fit((scipy.sparse.csc_array(far), y), tol=1e-8)
+    np.testing.assert_allclose(sparse.coef_, dense.coef_, atol=1e-6)
+
+
+def test_duplicate_entries_of_a_sparse_matrix_add_up(example):
+    X, y = example
+    rows, columns = np.indices(X.shape).reshape(2, 1, -1)
+    twice = scipy.sparse.coo_array(
+        (np.concatenate([0.3 * X, 0.7 * X], axis=None),
+         (np.tile(rows, 2)[0], np.tile(columns, 2)[0])), shape=X.shape,
+    )  # fmt: skip
+    csr = scipy.sparse.csr_array(X)
+    csr.data, csr.indices = np.repeat(csr.data / 2, 2), np.repeat(csr.indices, 2)
+    csr.indptr = 2 * csr.indptr
+    for stored in (twice, csr):
+        np.testing.assert_allclose(fit((stored, y)).coef_, fit(example).coef_, atol=1e-8)
+
+
 def test_constant_and_duplicated_columns_are_harmless(example):
     X, y = example
     padded = np.column_stack([X, np.full(100, 7.3), np.zeros(100), X[:, 0]])
@@ -171,6 +201,16 @@ def test_ordered_categories_give_the_order(example):
     assert model.class_order_.tolist() == NAMES.tolist()
     assert model.feature_names_in_.tolist() == list("abcde")
     np.testing.assert_allclose(model.coef_, fit(example).coef_)
+
+
+@pytest.mark.parametrize("wrap", [pd.Categorical, pd.Series, pd.DataFrame])
+def test_categories_keep_their_type_and_order_in_every_container(example, wrap):
+    X, y = example
+    labels = pd.Categorical(y > 1, categories=[True, False], ordered=True)
+    labels = labels if wrap is pd.Categorical else wrap(labels)
+    model = PrestoClassifier().fit(X, labels)
+    assert model.class_order_.tolist() == [True, False]
+    assert model.classes_.dtype == bool
 
 
 def test_increments_report_which_features_violate_proportional_odds(example):
@@ -242,12 +282,29 @@ def test_separated_classes_have_a_finite_penalised_optimum():
     assert model.score(X, y) == 1
 
 
-@pytest.mark.parametrize("parameters", [{"alpha": 0.0}, {"first_penalty": 0.0}], ids=str)
-def test_divergence_under_separation_is_reported(parameters):
+@pytest.mark.parametrize("tol", [1e-4, 1e-9])
+def test_divergence_under_separation_is_reported(tol):
     X = np.linspace(-1, 1, 30)[:, None]
     y = np.digitize(X[:, 0], [-0.4, 0.4])
-    with pytest.warns(ConvergenceWarning, match="separable.*first_penalty > 0"):
-        PrestoClassifier(**parameters, tol=1e-9).fit(X, y)
+    wide = np.random.default_rng(0).standard_normal((30, 60))
+    for features in (X, wide):
+        for parameters in ({"alpha": 0.0}, {"first_penalty": 0.0}):
+            with pytest.warns(ConvergenceWarning, match="separable.*first_penalty > 0"):
+                PrestoClassifier(**parameters, tol=tol).fit(features, y)
+        with pytest.warns(ConvergenceWarning, match="separable"):
+            presto_path(features, y, first_penalty=0.0, alphas=[0.1, 0.05], tol=tol)
+
+
+def test_small_alphas_from_scratch_are_as_quick_and_exact_as_along_a_path():
+    """Seven boundaries, half as many features as rows: Newton's model at the start is far off."""
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((120, 60)), rng.integers(0, 8, 120)
+    alpha = 1e-4 * presto_alpha_max(X, y)
+    alone = PrestoClassifier(alpha, tol=1e-8).fit(X, y)
+    path = presto_path(X, y, eps=1e-4, tol=1e-8)
+    np.testing.assert_allclose(alone.coef_, path.coefs[-1], rtol=1e-2, atol=1e-2)
+    assert alone.dual_gap_ <= 1e-8 * np.log(8)
+    assert alone.n_iter_ <= 12
 
 
 def test_unconverged_fit_names_the_reached_and_the_wanted_tolerance(example):

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, make_scorer
-from sklearn.model_selection import ShuffleSplit, StratifiedKFold
+from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, presto_path
-from skreg.ordinal._presto_cv import choose_alpha
 
 NAMES = np.array(["none", "click", "cart", "purchase"])
 
@@ -69,19 +70,16 @@ def test_the_chosen_fit_is_that_of_all_data(example):
     assert model.dual_gap_ <= 1.3e-9
 
 
-def test_ties_go_to_the_larger_alpha_and_one_standard_error_is_its_definition():
-    scores = np.array([[1.0, 3.0], [2.0, 4.0], [3.0, 3.0], [2.0, 2.0]])
-    assert choose_alpha(scores, one_standard_error=False) == 1
-    noisy = np.array([[1.0, 1.2], [1.9, 2.1], [1.5, 3.5], [2.0, 2.2]])
-    assert choose_alpha(noisy, one_standard_error=False) == 2
-    assert choose_alpha(noisy, one_standard_error=True) == 1
-
-
 def test_one_standard_error_chooses_a_larger_alpha(example):
     best, cautious = (
-        PrestoClassifierCV(one_standard_error=rule).fit(*example) for rule in (False, True)
+        PrestoClassifierCV(selection_rule=rule).fit(*example)
+        for rule in ("min", "one_standard_error")
     )
-    assert cautious.alpha_ > best.alpha_
+    mean = best.score_path_.mean(axis=1)
+    error = best.score_path_[mean.argmax()].std(ddof=1) / np.sqrt(5)
+    assert best.alpha_ == best.alpha_best_ == best.alphas_[mean.argmax()]
+    assert cautious.alpha_ == best.alphas_[mean >= mean.max() - error][0] > best.alpha_
+    assert cautious.alpha_one_standard_error_ == cautious.alpha_
     np.testing.assert_array_equal(cautious.score_path_, best.score_path_)
 
 
@@ -128,6 +126,28 @@ def test_training_fold_without_a_class_is_an_error(example):
         PrestoClassifierCV(cv=ShuffleSplit(1, train_size=4, random_state=0)).fit(X, y)
 
 
+def test_groups_reach_the_splitter_through_metadata_routing(example):
+    X, y = example
+    groups = np.arange(100) % 10
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = PrestoClassifierCV(n_alphas=4, cv=GroupKFold(5)).fit(X, y, groups=groups)
+    splits = list(GroupKFold(5).split(X, y, groups))
+    given = PrestoClassifierCV(n_alphas=4, cv=splits).fit(X, y)
+    np.testing.assert_array_equal(routed.score_path_, given.score_path_)
+    with pytest.raises(ValueError, match="groups"):
+        PrestoClassifierCV(cv=GroupKFold(5)).fit(X, y, groups=groups)
+
+
+def test_scores_that_are_nan_are_an_error(example):
+    with pytest.raises(ValueError, match="gave nan on 15 fits"):
+        PrestoClassifierCV(n_alphas=3, scoring=lambda model, X, y: np.nan).fit(*example)
+
+
+def test_inexact_fits_on_the_folds_are_counted(example):
+    with pytest.warns(ConvergenceWarning, match=r"\d+ fits on the folds did not reach tol=1e-12"):
+        PrestoClassifierCV(n_alphas=4, tol=1e-12, max_iter=2).fit(*example)
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -136,7 +156,7 @@ def test_training_fold_without_a_class_is_an_error(example):
         ({"eps": 2.0}, "'eps'"),
         ({"cv": "five"}, "'cv'"),
         ({"scoring": "beauty"}, "'scoring'"),
-        ({"one_standard_error": 2}, "'one_standard_error'"),
+        ({"selection_rule": "best"}, "'selection_rule'"),
         ({"l1_ratio": -1}, "'l1_ratio'"),
         ({"first_penalty": -1}, "'first_penalty'"),
         ({"penalty_factor": [1]}, "penalty_factor has shape"),

@@ -10,6 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
+from skreg.ordinal._gram import active_hessian
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
 from skreg.ordinal._path import make_problem, penalty_weights, solve_at
@@ -98,6 +99,16 @@ def test_objective_agrees_with_clarabel_at_many_features_weights_and_classes():
     assert objective(model, X, y, weight) == pytest.approx(expected, abs=1e-8)
 
 
+def test_rows_of_almost_no_weight_leave_a_finite_gap(example):
+    """They hold boundaries apart all the same, and their scaled gradients are huge."""
+    X, y = example
+    weight = np.where(np.arange(100) < 30, 1e-9, 1.0)
+    model = PrestoClassifier(0.005, tol=1e-9).fit(X, y, weight)
+    assert 0 <= model.dual_gap_ <= 2e-9
+    expected = clarabel(X, y, 0.005, weight=weight)
+    assert objective(model, X, y, weight) == pytest.approx(expected, abs=1e-7)
+
+
 @pytest.mark.parametrize(
     ("share_of_max", "alpha", "first_penalty", "expected", "n_nonzero"),
     [
@@ -183,7 +194,7 @@ def test_gap_bounds_the_suboptimality_from_above(example, l1_ratio):
     best = solve_at(problem, 0.01, tol=1e-12, max_iter=100).objective
     previous = np.inf
     for max_iter in range(1, 11):
-        solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter)
+        solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter, start=problem.start)
         assert solution.objective <= previous
         assert solution.objective - best <= solution.dual_gap + 1e-14
         previous = solution.objective
@@ -258,6 +269,28 @@ def test_hessian_of_a_feature_agrees_with_finite_differences(example):
                 + loss(-unit[l] - unit[m])
             )
             assert second / (4 * h * h) == pytest.approx(H[l, m], abs=1e-6)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csc_array])
+def test_hessian_of_the_active_increments_is_that_of_the_rows(example, storage):
+    """Each row's Hessian in its two predictors, carried to the increments one row at a time."""
+    X, y = np.where(np.abs(example.X) > 0.5, example.X, 0.0), example.y
+    stored = scipy.sparse.csr_array(storage(X)) if storage is not np.asarray else X
+    problem = make_problem(stored, y, 4, np.ones(100), penalty_weights(4, 5, 1, None), 1.0, True)
+    rows, theta = problem.rows, problem.start.theta.copy()
+    theta[:, 1:] = 0.05 * np.random.default_rng(0).standard_normal((3, 5))
+    point = point_at(rows, theta)
+    model = quadratic_model(rows, point.a, point.b)
+    boundary, column = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 3, 3, 0, 1, 3])
+    Z, codes = np.column_stack([np.ones(100), standardise(X)]), np.sort(y)
+    Z = Z[np.argsort(y, kind="stable")][:, column]
+    moves_a, moves_b = Z * (codes[:, None] >= boundary), Z * (codes[:, None] > boundary)
+    expected = np.einsum("i,ij,ik->jk", model.sa, moves_a, moves_a)
+    expected += np.einsum("i,ij,ik->jk", model.sb, moves_b, moves_b)
+    expected += np.einsum("i,ij,ik->jk", model.r, moves_a - moves_b, moves_a - moves_b)
+    features, position = np.unique(column, return_inverse=True)
+    found = active_hessian(rows.design, model, features, boundary, position)
+    np.testing.assert_allclose(found, expected, atol=1e-13)
 
 
 @settings(max_examples=25, deadline=None)

@@ -4,13 +4,14 @@ Times in one run, one process and one thread, so that their ratios mean somethin
 The fits of skreg are certified: the duality gap is at most 5e-7 times the log-loss of the class
 frequencies where there is one, and the violation of the optimality conditions is as small where
 there is none. Everything runs once before it is timed, so that no compilation is measured; small
-fits are the fastest of three.
+fits are the fastest of three. Memory is the peak of what Python and numpy allocate beside X during
+one more fit.
 
-The rivals are those that a user has today: `OrderedModel` of statsmodels for proportional odds and
+The rivals are those that a user has today: OrderedModel of statsmodels for proportional odds and
 the solver CLARABEL behind cvxpy for PRESTO at one alpha, in the middle of the path on which skreg
 is timed. For the scale of cross-validation: the authors' R code takes 52 to 60 seconds for 2500
-rows and 10 features. The rivals run at the full size, which needs
-``pip install skreg[dev,convex]``; the smaller sizes show growth and certificates.
+rows and 10 features. The rivals run at the full size, which needs statsmodels and cvxpy; the
+smaller sizes show growth and certificates.
 """
 
 import time
@@ -21,6 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import draw_curves, new_figure, share_legend
+from skreg.bench._memory import peak_megabytes
 from skreg.ordinal import (
     PrestoClassifier,
     PrestoClassifierCV,
@@ -34,6 +36,7 @@ STATSMODELS, CLARABEL = "statsmodels", "CLARABEL, one alpha"
 RIVALS, TALL, WIDE, GROWTH = "Against statsmodels", "Tall data", "Wide data", "Growth in n"
 GROWTH_FEATURES = "Growth in p"
 TOLERANCE, LARGEST_GAP = 5e-7, 1e-6
+BYTES_PER_ROW = 300
 
 
 def draw(rng, n_samples, n_features):
@@ -66,7 +69,7 @@ def growing(seed, *, sizes):
     rng = np.random.default_rng(seed)
     for size in sizes:
         data = draw(rng, *size)
-        yield {PATH: data, ODDS: data}
+        yield dict.fromkeys(GROWING, data)
 
 
 def fit_cv(X, y):
@@ -115,6 +118,7 @@ FITS = {
     CLARABEL: clarabel_objective,
 }
 REPEATED = (CV, PATH, SMALL_PATH, ODDS)
+GROWING = (PATH, ODDS)
 
 
 def fastest(fit, X, y, repeats):
@@ -130,18 +134,18 @@ def fastest(fit, X, y, repeats):
 
 
 def quality(name, result, X, y):
-    """Certificate of ours, mean log-loss of proportional odds, objective for CLARABEL."""
+    """Certificate of ours times 1e6, mean log-loss of proportional odds, objective for CLARABEL."""
     if name == STATSMODELS:
         return {"log_loss": -result.llf / len(y)}
     if name == ODDS:
         observed = result.predict_log_proba(X)[np.arange(len(y)), y]
-        return {"log_loss": -observed.mean(), "certificate": result.kkt_residual_}
+        return {"log_loss": -observed.mean(), "certificate": 1e6 * result.kkt_residual_}
     if name == CLARABEL:
         model = PrestoClassifier(middle_alpha(X, y), tol=1e-9).fit(X, y)
         ours = objective_at(model, X, y)
         return {"excess": ours - result}
     if name.startswith(PATH):
-        return {"certificate": result.dual_gaps.max()}
+        return {"certificate": 1e6 * result.dual_gaps.max()}
     return {}
 
 
@@ -165,8 +169,10 @@ def measure_on_one_thread(tasks):
             FITS[CLARABEL](*warm_up)
         for name, (X, y) in task.items():
             result, seconds = fastest(FITS[name], X, y, 3 if name in REPEATED else 1)
-            shape = {"n": X.shape[0], "p": X.shape[1]}
-            yield {"method": name, "seconds": seconds, **shape, **quality(name, result, X, y)}
+            row = {"method": name, "seconds": seconds, "n": X.shape[0], "p": X.shape[1]}
+            if tuple(task) == GROWING:
+                row["memory"] = peak_megabytes(FITS[name], X, y)
+            yield row | quality(name, result, X, y)
 
 
 def value(results, setting, method, column="seconds"):
@@ -194,7 +200,7 @@ def odds_are_fast(results):
 def path_is_fast(setting):
     def check(results):
         speedup = value(results, setting, CLARABEL) / value(results, setting, SMALL_PATH)
-        gap = value(results, setting, PATH, "certificate")
+        gap = 1e-6 * value(results, setting, PATH, "certificate")
         rows = results[(results["setting"] == setting) & (results["method"] == CLARABEL)]
         return Verdict(
             bool(20 * speedup >= 100 and gap <= LARGEST_GAP),
@@ -221,8 +227,21 @@ def grows_linearly(setting, column):
 
 
 def paths_are_certified(results):
-    gap = results[results["method"] == PATH]["certificate"].max()
+    gap = 1e-6 * results[results["method"] == PATH]["certificate"].max()
     return Verdict(bool(gap <= LARGEST_GAP), f"largest gap {gap:.1e}", "≤ 1e-6")
+
+
+def memory_is_one_copy(results):
+    rows = results[results["setting"] == GROWTH].dropna(subset="memory")
+    largest = rows[rows["n"] == rows["n"].max()]
+    n, p, peak = (largest[column].max() for column in ("n", "p", "memory"))
+    beside = (1e6 * peak - 8 * n * p) / n
+    return Verdict(
+        bool(beside <= BYTES_PER_ROW),
+        f"at n = {n:,.0f} and p = {p:.0f}, peak {peak:,.0f} MB beside X of {8e-6 * n * p:,.0f} MB: "
+        f"one copy and {beside:.0f} bytes per row",
+        f"one copy and ≤ {BYTES_PER_ROW} bytes per row",
+    )
 
 
 def draw_growth(results):
@@ -288,6 +307,7 @@ benchmark = Benchmark(
                 "quick": {"sizes": _SIZES[:2]},
                 "full": {"sizes": [*_SIZES, (1_000_000, 50)]},
             },
+            ["seconds", "certificate", "memory"],
             axis=Axis("n", "rows n"),
         ),
         GROWTH_FEATURES: timing(
@@ -297,14 +317,16 @@ benchmark = Benchmark(
                 "quick": {"sizes": _WIDTHS[:2]},
                 "full": {"sizes": [*_WIDTHS, (5000, 640)]},
             },
+            ["seconds", "certificate", "memory"],
             axis=Axis("p", "features p"),
         ),
     },
     methods=FITS,
     metrics={
         "seconds": Metric("Time", "s"),
-        "certificate": Metric("Duality gap or violation", digits=8),
+        "certificate": Metric("Duality gap or violation, times 1e6", digits=3),
         "log_loss": Metric("Mean log-loss", digits=8),
+        "memory": Metric("Peak memory beside X", "MB", digits=1),
     },
     repeats={"smallest": 1, "quick": 1, "full": 1},
     reference=PATH,
@@ -345,6 +367,12 @@ benchmark = Benchmark(
         Claim(
             "The time of a path grows linearly with the number of rows.",
             grows_linearly(GROWTH, "n"),
+            [GROWTH],
+            sizes=("full",),
+        ),
+        Claim(
+            "Beside X, a fit holds one copy of it and a few numbers per row.",
+            memory_is_one_copy,
             [GROWTH],
             sizes=("full",),
         ),

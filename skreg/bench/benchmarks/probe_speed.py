@@ -13,9 +13,7 @@ once. Extra memory is the peak of what Python and numpy allocate beyond the feat
 fit and one more predict.
 """
 
-import gc
 import time
-import tracemalloc
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +23,7 @@ from sklearn.naive_bayes import GaussianNB
 from threadpoolctl import threadpool_limits
 
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
+from skreg.bench._memory import peak_megabytes
 from skreg.probe import LinearNaiveBayes
 
 NB, PRODUCTS, GAUSSIAN = "LinearNaiveBayes", "Matrix products alone", "GaussianNB"
@@ -87,16 +86,6 @@ def seconds(action, *arguments):
     start = time.perf_counter()
     action(*arguments)
     return time.perf_counter() - start
-
-
-def peak_megabytes(action, *arguments):
-    """Peak of the memory that Python and numpy allocate during the call, in 10^6 bytes."""
-    gc.collect()
-    tracemalloc.start()
-    action(*arguments)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return peak / 1e6
 
 
 def measure(features, methods, seed):

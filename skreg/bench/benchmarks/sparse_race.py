@@ -26,11 +26,9 @@ Rivals that are not installed are left out.
 """
 
 import functools
-import gc
 import json
 import subprocess
 import sys
-import tracemalloc
 import warnings
 from typing import Any, NamedTuple
 
@@ -39,6 +37,7 @@ from threadpoolctl import threadpool_limits
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import new_figure
+from skreg.bench._memory import peak_megabytes
 from skreg.bench.benchmarks import _sparse_race_problems as problems
 from skreg.bench.benchmarks._sparse_race_rivals import FRESH, LIBRARIES
 from skreg.bench.benchmarks._sparse_race_search import Contestant, Run, loosest
@@ -163,14 +162,10 @@ def take_turns(race, contestants, levels):
 
 def peak_memory(contestant):
     """Peak of one run to the tightest tolerance used, in 10^6 bytes, and that of the design."""
-    gc.collect()
-    tracemalloc.start()
-    contestant.solve(10 ** (-max(contestant.runs) / 2))
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    peak = peak_megabytes(contestant.solve, 10 ** (-max(contestant.runs) / 2))
     X = contestant.problem.X
     size = X.nbytes if isinstance(X, np.ndarray) else X.data.nbytes + X.indices.nbytes
-    return {"memory": peak / 1e6, "design_memory": size / 1e6}
+    return {"memory": peak, "design_memory": size / 1e6}
 
 
 FRESH_SCRIPT = """
