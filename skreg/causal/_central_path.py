@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg.causal._adam import (
+    DONE,
     EXCLUDED,
     LEFT_DOMAIN,
     RATE_VANISHED,
@@ -193,8 +194,8 @@ def _solve_stage(C, noise, W, sigma, s, rate, schedule, max_iter, observe):
     else:
         state = reference_state(C, W, sigma)
     per_call = max(1, min(schedule.checkpoint, int(OPERATIONS_PER_CALL / len(C) ** 3)))
-    before, done = np.inf, 0
-    while done < max_iter:
+    before, done, converged, outcome = np.inf, 0, False, DONE
+    while done < max_iter and not converged and outcome == DONE:
         stop = min((done // schedule.checkpoint + 1) * schedule.checkpoint, max_iter)
         n_steps = min(per_call, stop - done)
         terms = (noise, state, penalty, schedule.rates, mu, s, rate, done + 1, n_steps)
@@ -206,21 +207,15 @@ def _solve_stage(C, noise, W, sigma, s, rate, schedule, max_iter, observe):
         if outcome == LEFT_DOMAIN:
             return _Stage(W, sigma, done, False, False, False)
         if outcome == RATE_VANISHED or done == stop:
-            weights = state.W.astype(np.float64)
-            objective = observe(C, weights, done)
-            if outcome == RATE_VANISHED:
-                break
-            if abs(before - objective) <= schedule.tol * abs(before) < np.inf:
-                break
+            objective = observe(C, state.W.astype(np.float64), done)
+            converged = outcome == DONE and abs(before - objective) <= schedule.tol * abs(before)
+            converged &= np.isfinite(before)
             before = objective
-    converged = outcome != RATE_VANISHED and (
-        done < max_iter or abs(before - objective) <= schedule.tol * abs(before) < np.inf
-    )
     return _Stage(
         state.W.astype(np.float64),
         state.sigma.astype(np.float64),
         done,
         True,
-        converged,
+        bool(converged),
         outcome == RATE_VANISHED,
     )
