@@ -3,6 +3,7 @@
 S. S. Saboksayr, G. Mateos, M. Tepper, "CoLiDE: Concomitant Linear DAG Estimation", ICLR 2024.
 """
 
+from skreg.causal import metrics
 from skreg.causal._adjacency_display import AdjacencyDisplay
 from skreg.causal._bootstrap import BootstrapDAG
 from skreg.causal._colide import CoLiDE
@@ -22,6 +23,7 @@ __all__ = [
     "SelectParents",
     "SortNRegress",
     "logdet_acyclicity",
+    "metrics",
     "threshold_to_dag",
     "var_sortability",
 ]

@@ -8,7 +8,6 @@ with mu_k = mu_1 factor^(k - 1). The stages are solved inexactly by Adam, and ho
 the graph that comes out: which edges turn round is decided on the way.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -117,7 +116,7 @@ def acyclicity(W, s):
     return d * np.log(s) - np.linalg.slogdet(s * np.eye(d) - W * W)[1]
 
 
-def follow_central_path(C, noise, penalty, W, sigma, schedule, report: Callable | None = None):
+def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
     """Solve all stages.
 
     Parameters

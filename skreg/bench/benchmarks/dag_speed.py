@@ -179,7 +179,7 @@ def draw_cost(results):
 def fit_setting(d):
     parameters = {"full": {"n_features": d}}
     if d == SIZES[0]:
-        parameters |= {"quick": {"n_features": d}, "smallest": {"n_features": 8}}
+        parameters |= {"quick": {"n_features": d}, "smallest": {"n_features": 10}}
     return Setting(
         description=f"{d} nodes: time of a fit, and Hamming distance to the true graph.",
         data=draw,
@@ -233,7 +233,7 @@ benchmark = Benchmark(
             axis=Axis("d", "nodes"),
             methods=[*STAGE, PRODUCT],
             parameters={
-                "smallest": {"sizes": [5, 8], "operations": 1e5, "rounds": 1},
+                "smallest": {"sizes": [9, 10], "operations": 1e5, "rounds": 1},
                 "quick": {"sizes": [20, 50], "operations": 2e7, "rounds": 3},
                 "full": {"sizes": [20, 50, 100, 200, 500], "operations": 4e8, "rounds": 3},
             },
