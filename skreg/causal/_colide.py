@@ -62,8 +62,8 @@ class CoLiDE(LinearDAG):
     .. warning::
         The graph is not free of units. All these scores prefer small-variance nodes as roots and
         work where variances grow along the edges (`var_sortability` near 1). On standardised
-        columns they do no better than an empty graph; a warning is given then. Columns should have
-        a common unit.
+        columns of dense random graphs they do no better than an empty graph; a warning is given
+        then. Columns should have a common unit.
 
     Parameters
     ----------
@@ -389,7 +389,7 @@ class CoLiDE(LinearDAG):
         if np.ptp(variances) <= EQUAL_VARIANCES * variances.max():
             warnings.warn(
                 "all columns have the same variance, as after standardisation: the scores of "
-                "CoLiDE and DAGMA find directions by the columns' variances, and the graph will "
+                "CoLiDE and DAGMA find directions by the columns' variances, and the graph may "
                 "be no better than an empty one. Use the columns in their common unit.",
                 UserWarning,
                 stacklevel=4,

@@ -9,6 +9,7 @@ from skreg.causal._moments import default_names
 from skreg.datasets._linear_sem import topological_order
 
 SWEEPS = 24
+MANY = 20
 WIDEST_GAP = 2.2
 WIDEST, THINNEST = 3.2, 0.5
 
@@ -144,7 +145,8 @@ class DAGDisplay:
         self.position_ = positions(W, self.layer_)
         extent = np.ptp(self.position_, axis=0)
         if ax is None:
-            size = np.clip(1.2 + extent * [1.0, 0.75], [4.0, 2.4], [15.0, 9.0])
+            longest = 0.6 * _font(names) * max(len(name) for name in names) / 72
+            size = np.clip(1.2 + extent * [0.7 + longest, 0.75], [4.0, 2.4], [15.0, 9.0])
             _, ax = plt.subplots(figsize=size, layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         ax.set_axis_off()
@@ -154,8 +156,14 @@ class DAGDisplay:
         return self
 
     def _draw(self, W, strength, names):
-        many = len(names) > 20
-        font, radius = (6.5, 9.0) if many else (9.0, 15.0)
+        many = len(names) > MANY
+        boxes = [
+            self.ax_.annotate(
+                name, place, ha="center", va="center", fontsize=_font(names), color=INK, zorder=3,
+                bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": GREY},
+            ).get_bbox_patch()
+            for name, place in zip(names, self.position_, strict=True)
+        ]  # fmt: skip
         strongest = strength[W != 0].max() if W.any() else 1.0
         self.edges_ = {}
         # the strongest last, on top of the others
@@ -168,21 +176,24 @@ class DAGDisplay:
                 "",
                 self.position_[j],
                 self.position_[i],
+                zorder=2,
                 arrowprops={
                     "arrowstyle": "-|>,head_width=0.16,head_length=0.32",
                     "connectionstyle": f"arc3,rad={0.22 if span > 1 and level else 0.08}",
                     "color": BLUE if W[i, j] > 0 else RED,
                     "linewidth": THINNEST + (WIDEST - THINNEST) * share * (0.6 if many else 1.0),
                     "alpha": 0.35 + 0.5 * share if many else 0.85,
-                    "shrinkA": radius,
-                    "shrinkB": radius,
+                    "patchA": boxes[i],
+                    "patchB": boxes[j],
+                    "shrinkA": 1.0,
+                    "shrinkB": 2.0,
                 },
             )
-        for name, place in zip(names, self.position_, strict=True):
-            self.ax_.annotate(
-                name, place, ha="center", va="center", fontsize=font, color=INK,
-                bbox={"boxstyle": "round,pad=0.3", "facecolor": "white", "edgecolor": GREY},
-            )  # fmt: skip
+
+
+def _font(names):
+    """Size of the names in points."""
+    return 6.5 if len(names) > MANY else 9.0
 
 
 def layers(W):
