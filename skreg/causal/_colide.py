@@ -197,7 +197,7 @@ class CoLiDE(LinearDAG):
     >>> structural_hamming_distance(sem.adjacency, model.adjacency_matrix_)
     0
     >>> f"{model.sigma_:.2f} for {sem.noise_scale[0]:.2f}"
-    ''
+    '1.73 for 1.73'
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -113,7 +113,7 @@ def make_linear_sem(
     >>> from skreg.datasets import make_linear_sem
     >>> sem = make_linear_sem(500, 10, edges_per_node=2, noise_variance=(0.5, 10), random_state=0)
     >>> sem.X.shape, int((sem.adjacency != 0).sum())
-    ((500, 10), 18)
+    ((500, 10), 16)
     """
     rng = _generator(random_state)
     low, high = _range("weight_range", weight_range)

@@ -73,19 +73,18 @@ def measure_iterations(plan, methods, seed):
     names = installed(STAGE)
     with threadpool_limits(1):
         for d, sem in problems.items():
-            # enough for a stable time, few enough for large d; a third for set-up is subtracted
-            n = max(4, int(operations / (d**3 + 20 * d**2)))
-            per_iteration = {name: [] for name in names}
+            n = max(20, int(operations / (d**3 + 20 * d**2)))
+            short, long = {name: [] for name in names}, {name: [] for name in names}
             product = []
             for name in names:
                 STAGE[name](sem.X, 2)
             for _ in range(rounds):
                 product.append(product_seconds(d, n))
                 for name in names:
-                    short, _ = cpu_seconds(STAGE[name], sem.X, n)
-                    long, _ = cpu_seconds(STAGE[name], sem.X, 3 * n)
-                    per_iteration[name].append((long - short) / (2 * n))
-            best = {name: min(times) for name, times in per_iteration.items()}
+                    short[name].append(cpu_seconds(STAGE[name], sem.X, n)[0])
+                    long[name].append(cpu_seconds(STAGE[name], sem.X, 3 * n)[0])
+            # what comes before the iterations is the same in both
+            best = {name: (min(long[name]) - min(short[name])) / (2 * n) for name in names}
             best[PRODUCT] = min(product)
             for name, seconds in best.items():
                 yield {
