@@ -53,21 +53,39 @@ def _eliminate_together(A, rows, k):
 
 
 @kernel(reassociate=True)
+def _subtract_together(A, rows, k):
+    """Eliminate columns k .. k + 3 from all rows of A, two rows at a time."""
+    zero = A.dtype.type(0.0)
+    n = A.shape[0]
+    row_0, row_1, row_2, row_3 = rows[0], rows[1], rows[2], rows[3]
+    for i in range(0, n - 1, 2):
+        a, b = A[i], A[i + 1]
+        f_0, f_1, f_2, f_3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        g_0, g_1, g_2, g_3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+        a[k : k + PIVOTS_AT_ONCE] = zero
+        b[k : k + PIVOTS_AT_ONCE] = zero
+        for j in range(n):
+            a[j] -= f_0 * row_0[j] + f_1 * row_1[j] + f_2 * row_2[j] + f_3 * row_3[j]
+            b[j] -= g_0 * row_0[j] + g_1 * row_1[j] + g_2 * row_2[j] + g_3 * row_3[j]
+    if n % 2 == 1:
+        a = A[n - 1]
+        f_0, f_1, f_2, f_3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+        a[k : k + PIVOTS_AT_ONCE] = zero
+        for j in range(n):
+            a[j] -= f_0 * row_0[j] + f_1 * row_1[j] + f_2 * row_2[j] + f_3 * row_3[j]
+
+
+@kernel(reassociate=True)
 def _gauss_jordan(A, rows):
     """Invert A (n, n) in place; False if a pivot is not positive. `rows` (4, n) is overwritten."""
     zero, one = A.dtype.type(0.0), A.dtype.type(1.0)
     n = A.shape[0]
-    row_0, row_1, row_2, row_3 = rows[0], rows[1], rows[2], rows[3]
+    row_0 = rows[0]
     k = 0
     while k + PIVOTS_AT_ONCE <= n:
         if not _eliminate_together(A, rows, k):
             return False
-        for i in range(n):
-            a = A[i]
-            f_0, f_1, f_2, f_3 = a[k], a[k + 1], a[k + 2], a[k + 3]
-            a[k : k + PIVOTS_AT_ONCE] = zero
-            for j in range(n):
-                a[j] -= f_0 * row_0[j] + f_1 * row_1[j] + f_2 * row_2[j] + f_3 * row_3[j]
+        _subtract_together(A, rows, k)
         A[k : k + PIVOTS_AT_ONCE, :] = rows
         k += PIVOTS_AT_ONCE
     for last in range(k, n):

@@ -7,6 +7,8 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skreg.datasets._ordinal import _generator
+
 NOISE_FAMILIES = ("gaussian", "exponential", "laplace", "gumbel")
 GRAPHS = ("erdos-renyi", "scale-free")
 
@@ -169,12 +171,6 @@ def topological_order(B):
         order.append(node)
         n_parents = n_parents - B[node]
     return np.array(order)
-
-
-def _generator(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
 
 
 def _range(name, value):

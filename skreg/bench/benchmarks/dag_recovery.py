@@ -65,7 +65,14 @@ METRICS = {
 
 def draw(seed, *, standardize=False, **sem):
     drawn = make_linear_sem(1000, random_state=seed, **sem)
-    return drawn._replace(X=drawn.X / drawn.X.std(axis=0)) if standardize else drawn
+    if not standardize:
+        return drawn
+    unit = drawn.X.std(axis=0)
+    return drawn._replace(
+        X=drawn.X / unit,
+        adjacency=drawn.adjacency * unit[:, None] / unit,
+        noise_scale=drawn.noise_scale / unit,
+    )
 
 
 def measure(sem, methods, seed):
