@@ -8,10 +8,10 @@ raced.) On another machine it took 36, 86, 328 and 1830 microseconds at 20, 50, 
 where dagma took 30, 79, 267 and 1270.
 
 The other settings fit the whole path on the same data: Erdos-Renyi graphs with four edges per node,
-1000 rows, noise variance 1, weights from 0.5 to 2. "ls" is DAGMA's score, the like-for-like contest;
-"ev" is the paper's with one noise level, a close relative at noise variance 1, whose graphs of these
-data are a little worse in either mode (20 nodes: one or two edges). A fit of dagma with 200 nodes takes some
-minutes; runs resume where they stopped.
+1000 rows, noise variance 1, weights from 0.5 to 2. "ls" is DAGMA's score, the like-for-like
+contest; "ev" is the paper's with one noise level, a close relative at noise variance 1, whose
+graphs of these data are a little worse in either mode (one or two edges of 20 nodes). A fit of
+dagma with 200 nodes takes some minutes; runs resume where they stopped.
 
 All times are processor times with one BLAS thread, the least of several rounds for iterations, one
 run for fits. Contestants take turns. Compiled code is on disk, or is compiled off the clock.
