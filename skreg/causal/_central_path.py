@@ -17,6 +17,7 @@ from skreg.causal._adam import (
     EXCLUDED,
     LEFT_DOMAIN,
     RATE_VANISHED,
+    SMALLEST_RATE,
     Rates,
     fast_state,
     fast_steps,
@@ -140,6 +141,11 @@ def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
     -------
     PathSolution
         Weights, noise scale and history.
+
+    Raises
+    ------
+    ValueError
+        If W is so far outside the domain that repeating the first stage does not help.
     """
     n_iter, reached_s, checkpoints = [], [], []
     stage = None
@@ -152,6 +158,11 @@ def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
             if stage.feasible:
                 break
             rate, s = rate / 2, s + 0.1
+            if rate <= SMALLEST_RATE:
+                raise ValueError(
+                    "init is too far outside the domain of the acyclicity function: the spectral "
+                    f"radius of its squared weights is above {s:.1f}"
+                )
         W, sigma = stage.W, stage.sigma
         n_iter.append(spent)
         reached_s.append(s)

@@ -27,6 +27,7 @@ from skreg.causal._moments import moments, validate_rows
 from skreg.datasets._linear_sem import topological_order
 
 EQUAL_VARIANCES = 1e-6
+LARGEST_SINGLE = 1e18  # squared gradients stay below the largest single-precision number, 3e38
 
 
 class Steps(NamedTuple):
@@ -336,6 +337,11 @@ class CoLiDE(LinearDAG):
         deviations = np.sqrt(np.diagonal(covariance))
         unit = deviations.min() if self.scale == "global" else 1.0
         C = covariance / unit**2
+        if self.mode == "fast" and C.max() > LARGEST_SINGLE:
+            raise ValueError(
+                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g}; "
+                f"the largest is {C.max():.1e}. Rescale X or use mode='reference'."
+            )
         sigma = deviations / unit
         if self.noise == "ev":
             sigma = np.full_like(sigma, sigma.min())

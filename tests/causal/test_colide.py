@@ -440,6 +440,7 @@ def test_warnings_name_what_was_not_reached(regression_problem):
         ({"include_edges": [(0, 1)], "exclude_edges": [(0, 1)]}, "from 'x0' to 'x1' is required"),
         ({"tiers": [0, 1]}, "must be 6 numbers"),
         ({"init": np.zeros((2, 2))}, r"init has shape \(2, 2\); X has 6 columns"),
+        ({"init": np.full((6, 6), 100.0)}, "init is too far outside the domain"),
         ({"init": [[np.nan]]}, "init must be a square matrix of finite numbers"),
         ({"warm_start": "yes"}, "warm_start"),
         ({"refit": "yes"}, "refit"),
@@ -460,6 +461,8 @@ def test_bad_data_are_named(regression_problem):
         CoLiDE().fit(X.assign(b=(np.arange(500) == 3) + 5.0), sample_weight=np.arange(500) != 3)
     with pytest.raises(ValueError, match="column 'b' overflows"):
         CoLiDE().fit(X.assign(b=X["b"] * 1e200))
+    with pytest.raises(ValueError, match="single precision, with variances up to 1e"):
+        CoLiDE(mode="fast").fit(X * 1e10)
     with pytest.raises(ValueError, match="NaN"):
         CoLiDE().fit(X.assign(b=np.nan))
     with pytest.raises(ValueError, match="infinity"):
