@@ -41,7 +41,7 @@ class Steps(NamedTuple):
 
 STEPS = {
     "reference": Steps(3e-4, 1000, 20_000, 70_000),
-    "fast": Steps(1e-3, 300, 20_000, 40_000),
+    "fast": Steps(1e-3, 300, 20_000, 70_000),
 }
 
 
@@ -89,8 +89,7 @@ class CoLiDE(LinearDAG):
     warm_iter : int, default=None
         Largest number of iterations of each stage but the last; 20000 if None.
     max_iter : int, default=None
-        Largest number of iterations of the last stage; 70000 in reference mode, 40000 in
-        fast mode if None.
+        Largest number of iterations of the last stage; 70000 if None.
     learning_rate : float, default=None
         Learning rate of Adam; 3e-4 or 1e-3 if None.
     beta_1 : float, default=0.99
