@@ -5,6 +5,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.probe`: linear probes on frozen features.
 - `skreg.linear_model`: sparse linear models with certified solutions.
 - `skreg.ordinal`: probabilities of rare ordered events.
+- `skreg.causal`: linear acyclic graphs with their noise levels.
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -16,7 +17,17 @@ import importlib
 
 from skreg._version import __version__
 
-_SUBPACKAGES = ("bench", "coreset", "datasets", "deep", "linear_model", "optim", "ordinal", "probe")
+_SUBPACKAGES = (
+    "bench",
+    "causal",
+    "coreset",
+    "datasets",
+    "deep",
+    "linear_model",
+    "optim",
+    "ordinal",
+    "probe",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]
 

@@ -1,0 +1,106 @@
+"""Contestants of the benchmarks on acyclic graphs: one function for each.
+
+A contestant takes the rows (n, d) and returns a `Graph`. `install` says how to get a rival that is
+missing.
+"""
+
+import warnings
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg.causal import CoLiDE, SortNRegress
+
+ALPHA, THRESHOLD = 0.05, 0.3
+STAGES = {"T": 4, "s": [1.0, 0.9, 0.8, 0.7], "warm_iter": 20_000, "max_iter": 70_000}
+
+
+class Graph(NamedTuple):
+    """Estimated weights (d, d), and noise standard deviations (d,) where there are any."""
+
+    adjacency: np.ndarray
+    noise_scale: Any = None
+
+
+def colide(noise, **parameters):
+    """CoLiDE with the paper's settings."""
+
+    def fit(X):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the paper's caps are part of it
+            warnings.filterwarnings("ignore", "all columns have the same variance", UserWarning)
+            model = CoLiDE(noise, ALPHA, threshold=THRESHOLD, **parameters).fit(X)
+        return Graph(model.adjacency_matrix_, np.broadcast_to(model.sigma_, len(model.mean_)))
+
+    return fit
+
+
+def sort_n_regress(X):
+    model = SortNRegress(threshold=THRESHOLD).fit(X)
+    return Graph(model.adjacency_matrix_, model.sigma_)
+
+
+def empty_graph(X):
+    return Graph(np.zeros((X.shape[1], X.shape[1])), X.std(axis=0))
+
+
+def dagma(X, **stages):
+    """The package dagma at CoLiDE's settings, without its progress bar."""
+    import dagma.linear
+
+    with mock.patch.object(dagma.linear, "tqdm", NoProgress):
+        model = dagma.linear.DagmaLinear("l2")
+        # it centres X in place and adds to s
+        settings = STAGES | stages
+        W = model.fit(
+            X.copy(), lambda1=ALPHA, w_threshold=THRESHOLD, **settings | {"s": list(settings["s"])}
+        )
+    return Graph(W)
+
+
+class NoProgress:
+    """Stands in for a progress bar."""
+
+    def __init__(self, **_):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def update(self, n):
+        """Show nothing."""
+
+
+def direct_lingam(X):
+    """lingam's DirectLiNGAM; its matrix is the transpose of ours."""
+    import lingam
+
+    W = lingam.DirectLiNGAM().fit(X).adjacency_matrix_.T
+    return Graph(np.where(np.abs(W) > THRESHOLD, W, 0.0))
+
+
+NEEDS = {
+    "dagma": ("dagma", "pip install 'skreg[race]'"),
+    # it asks for scipy 1.13 at most, but runs with later ones
+    "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
+}
+
+
+def installed(names):
+    """The contestants that can take part; says how to get the others."""
+    present = []
+    for name in names:
+        module, install = NEEDS.get(name, ("skreg", ""))
+        if find_spec(module) is None:
+            warnings.warn(
+                f"{name} is not installed and left out; to race it: {install}", stacklevel=2
+            )
+        else:
+            present.append(name)
+    return present

@@ -1,0 +1,29 @@
+"""Linear acyclic graphs from observational data: CoLiDE, with what checks and baselines need.
+
+S. S. Saboksayr, G. Mateos, M. Tepper, "CoLiDE: Concomitant Linear DAG Estimation", ICLR 2024.
+"""
+
+from skreg.causal import metrics
+from skreg.causal._adjacency_display import AdjacencyDisplay
+from skreg.causal._bootstrap import BootstrapDAG
+from skreg.causal._colide import CoLiDE
+from skreg.causal._convergence_display import ConvergenceDisplay
+from skreg.causal._dag_display import DAGDisplay
+from skreg.causal._equations import logdet_acyclicity
+from skreg.causal._graph import threshold_to_dag
+from skreg.causal._select_parents import SelectParents
+from skreg.causal._sort_n_regress import SortNRegress, var_sortability
+
+__all__ = [
+    "AdjacencyDisplay",
+    "BootstrapDAG",
+    "CoLiDE",
+    "ConvergenceDisplay",
+    "DAGDisplay",
+    "SelectParents",
+    "SortNRegress",
+    "logdet_acyclicity",
+    "metrics",
+    "threshold_to_dag",
+    "var_sortability",
+]

@@ -1,0 +1,172 @@
+"""What all estimators of linear graphs can do once they have weights, means and noise scales."""
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from skreg.causal._equations import residual_mean_squares
+from skreg.causal._moments import default_names
+from skreg.datasets._linear_sem import propagate
+
+SMALLEST_SHARE = 1e-8
+
+
+class LinearDAG(BaseEstimator):
+    """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
+
+    def predict(self, X):
+        r"""Predict every node from its parents: :math:`\mu + W^\top (x - \mu)`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Values of all nodes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Predicted values; the mean for nodes without parents.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.mean_ + (X - self.mean_) @ self.adjacency_matrix_
+
+    def score(self, X, y=None, sample_weight=None):
+        r"""Mean Gaussian log-likelihood of the rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Values of all nodes.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            Mean of :math:`-\frac12 \sum_j \log(2 \pi \sigma_j^2) + r_j^2 / \sigma_j^2` with
+            the residuals :math:`r = x - \mathrm{predict}(x)`.
+
+        Notes
+        -----
+        The likelihood cannot tell the direction of edges that could as well be turned round without
+        changing the conditional independences, and at best weakly choose a threshold or penalty.
+        `BootstrapDAG` offers stability instead.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        deviation = X - self.mean_
+        residual = deviation - deviation @ self.adjacency_matrix_
+        sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
+        log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
+        weight = _check_sample_weight(sample_weight, residual, dtype=np.float64)
+        return float(np.average(log_density, weights=weight))
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw rows from the fitted model with Gaussian noise.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState or None, default=None
+            Seed.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Rows.
+        """
+        check_is_fitted(self)
+        Z = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
+        return self.mean_ + propagate(Z * self.sigma_, self.adjacency_matrix_, self.causal_order_)
+
+    def _names(self):
+        names = getattr(self, "feature_names_in_", None)
+        return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
+
+    def edges(self):
+        """List the edges, the strongest first.
+
+        Returns
+        -------
+        list of (str, str, float)
+            Name of the cause, name of the effect, weight.
+        """
+        check_is_fitted(self)
+        W, names = self.adjacency_matrix_, self._names()
+        pairs = np.argwhere(W)
+        strength = np.abs(W[W != 0])
+        return [
+            (names[i], names[j], float(W[i, j]))
+            for i, j in pairs[np.argsort(-strength, kind="stable")]
+        ]
+
+    def to_networkx(self):
+        """Make a networkx graph.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Nodes are the column names (``x0``, ``x1``, ... without names); edges carry ``weight``.
+
+        Raises
+        ------
+        ImportError
+            If networkx is not installed.
+        """
+        try:
+            import networkx
+        except ImportError as error:
+            raise ImportError(
+                "to_networkx needs networkx, which is not installed: pip install 'skreg[graph]'"
+            ) from error
+        check_is_fitted(self)
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(self._names())
+        graph.add_weighted_edges_from(self.edges())
+        return graph
+
+    def to_graphviz(self):
+        r"""Write the graph in Graphviz's language.
+
+        Returns
+        -------
+        str
+            Text for ``dot``, with the weights as labels.
+        """
+        check_is_fitted(self)
+        lines = [f"  {_quoted(name)};" for name in self._names()]
+        lines += [
+            f'  {_quoted(cause)} -> {_quoted(effect)} [label="{weight:.3g}"];'
+            for cause, effect, weight in self.edges()
+        ]
+        return "digraph {\n" + "\n".join(lines) + "\n}\n"
+
+
+def _quoted(name):
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def residual_scale(covariance, W):
+    """Residual standard deviations (d,), at least 1e-8 of the columns' own.
+
+    The bound keeps the likelihood of nodes that their parents determine finite.
+    """
+    smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)
+    return np.sqrt(np.maximum(residual_mean_squares(covariance, W), smallest))
+
+
+def regress_on_parents(covariance, B):
+    """Ordinary least squares of every node on its parents in the graph B; weights (d, d)."""
+    W = np.zeros(covariance.shape)
+    for j in range(len(W)):
+        parents = np.flatnonzero(B[:, j])
+        if len(parents):
+            gram = covariance[np.ix_(parents, parents)]
+            W[parents, j] = np.linalg.lstsq(gram, covariance[parents, j], rcond=None)[0]
+    return W

@@ -1,0 +1,75 @@
+"""What is known about edges beforehand: forbidden ones, required ones, tiers."""
+
+import numpy as np
+
+from skreg.causal._graph import is_acyclic
+
+
+def edge_mask(edges, names, parameter):
+    """Boolean matrix (d, d) of edges.
+
+    Parameters
+    ----------
+    edges : array-like
+        A boolean matrix of shape (d, d), or pairs (from, to) of column numbers or names. None is no
+        edge.
+    names : sequence of str
+        Column names.
+    parameter : str
+        What to call it in messages.
+    """
+    d = len(names)
+    mask = np.zeros((d, d), dtype=bool)
+    if edges is None or len(edges) == 0:
+        return mask
+    given = np.asarray(edges)
+    if given.dtype == bool:
+        if given.shape != (d, d):
+            raise ValueError(f"{parameter} has shape {given.shape}; a mask must be ({d}, {d})")
+        return given.copy()
+    if given.ndim != 2 or given.shape[1] != 2:
+        raise ValueError(
+            f"{parameter} must be pairs (from, to) of shape (n_edges, 2) or a boolean mask of "
+            f"shape ({d}, {d}); it has shape {given.shape}"
+        )
+    position = {str(name): j for j, name in enumerate(names)}
+    for pair in edges:
+        mask[tuple(_column(node, position, d, parameter) for node in pair)] = True
+    return mask
+
+
+def _column(node, position, d, parameter):
+    if isinstance(node, str):
+        if node not in position:
+            raise ValueError(f"{parameter} names {node!r}, which is not a column")
+        return position[node]
+    if int(node) != node or not 0 <= node < d:
+        raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {d - 1}")
+    return int(node)
+
+
+def constraint_masks(exclude_edges, include_edges, tiers, names):
+    """Forbidden and required edges, two boolean matrices (d, d).
+
+    Raises
+    ------
+    ValueError
+        If the required edges have a cycle, or one of them is forbidden.
+    """
+    excluded = edge_mask(exclude_edges, names, "exclude_edges")
+    included = edge_mask(include_edges, names, "include_edges")
+    if tiers is not None:
+        levels = np.asarray(tiers, dtype=float)
+        if levels.shape != (len(names),) or not np.all(np.isfinite(levels)):
+            raise ValueError(f"tiers={tiers!r} must be {len(names)} numbers, one for each column")
+        excluded |= levels[:, None] > levels[None, :]
+    if not is_acyclic(included):
+        raise ValueError("include_edges has a cycle")
+    both = np.argwhere(excluded & included)
+    if len(both):
+        i, j = both[0]
+        raise ValueError(
+            f"the edge from {names[i]!r} to {names[j]!r} is required by include_edges and "
+            "forbidden by exclude_edges or tiers"
+        )
+    return excluded, included

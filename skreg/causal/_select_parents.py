@@ -1,0 +1,118 @@
+"""The transformer `SelectParents`."""
+
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg.causal._colide import CoLiDE
+
+
+class SelectParents(SelectorMixin, BaseEstimator):
+    """Keep the columns that are parents of the target in a learned acyclic graph.
+
+    The target joins the columns as one more node. Parents are the direct causes: a regression on
+    them alone keeps its meaning when other parts of the system change, which one on effects of the
+    target does not, though it may predict better where nothing changes.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Estimator with `adjacency_matrix_`; ``CoLiDE("ev")`` if None.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The estimator fitted to columns and target; the target is its last node.
+    parent_weights_ : ndarray of shape (n_features,)
+        Weights of the edges from the columns to the target, 0 where there is none.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if X has string column names.
+
+    See Also
+    --------
+    CoLiDE : Estimates the graph; see there on units.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skreg.causal import SelectParents
+    >>> from skreg.datasets import make_linear_sem
+    >>> sem = make_linear_sem(500, 6, edges_per_node=1, random_state=0)
+    >>> sem.adjacency[:, 2].nonzero()[0]
+    array([4])
+    >>> others = [0, 1, 3, 4, 5]
+    >>> model = make_pipeline(SelectParents(), LinearRegression())
+    >>> model = model.fit(sem.X[:, others], sem.X[:, 2])
+    >>> model[0].get_support()
+    array([False, False, False,  True, False])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {"estimator": [None, HasMethods(["fit"])]}
+
+    def __init__(self, estimator=None):
+        self.estimator = estimator
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Learn the graph of columns and target.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns.
+        y : array-like of shape (n_samples,)
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Nonnegative weights of the rows.
+
+        Returns
+        -------
+        SelectParents
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If X or y has NaN or infinity, or a column or the target is constant.
+        """
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        nodes = np.column_stack([X, y])
+        base = CoLiDE("ev") if self.estimator is None else clone(self.estimator)
+        self.estimator_ = base.fit(nodes, sample_weight=sample_weight)
+        self.parent_weights_ = self.estimator_.adjacency_matrix_[:-1, -1].copy()
+        return self
+
+    def inverse_transform(self, X):
+        """Put zeros for the columns that `transform` dropped.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_selected)
+            Selected columns, none of them if the target has no parents.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            All columns.
+        """
+        if self._get_support_mask().any():
+            return super().inverse_transform(X)
+        X = check_array(X, dtype=None, ensure_min_features=0)
+        return np.zeros((len(X), self.n_features_in_), dtype=X.dtype)
+
+    def _get_support_mask(self):
+        check_is_fitted(self)
+        return self.parent_weights_ != 0
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
