@@ -31,7 +31,6 @@ FLOPS_PER_STRENGTH = 1e8  # what a strength saves at least, about a hundredth of
 ROW_BLOCK = 2**20  # entries of the design that are centred at once
 ROUNDS = 25
 SLOW, SLOW_ROUNDS = 0.3, 2  # from the third round that leaves more of the gap on, Newton is faster
-SMALL_FACE = 64  # coefficients; a Newton step on them costs no more than a pass
 PATIENCE = 8  # iterations without half the gap, after which only rounding is left
 
 
@@ -200,8 +199,7 @@ def descend_to_gap(
 def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
     """Solve for several penalties in turn, each from the last answer.
 
-    Answers on small faces end with a Newton step, which makes them as exact as rounding allows.
-    Yields (coef, intercept, objective, gap, kkt,
+    Every answer ends with a Newton step on its face, as exact as rounding allows. Yields (coef, intercept, objective, gap, kkt,
     n_iter, converged) with coef in the layout (n_outputs, n_features).
     """
     starts, members = problem.blocks
@@ -234,8 +232,7 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
         while True:
             objective, dual, violation, n_rounds = descend(penalty, tol * scale, at_least, ROUNDS)
             n_iter += n_rounds > 0
-            small = 0 < np.count_nonzero(store.coef) <= SMALL_FACE
-            if n_rounds > 0 and (small or objective - dual > tol * scale):
+            if n_rounds > 0:
                 improve_support(
                     store, penalty, order, nothing_free, 0.1 * violation, objective, True
                 )
