@@ -12,7 +12,7 @@ k' the smaller of the number of classes and one more than the number of classes 
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._designs import Csc, Dense, columns, shape
+from skreg.optim._designs import Csc, Dense, columns, correlate, shape
 from skreg.optim._hessian import coordinate_hessian, gram, scale_rows
 from skreg.optim._losses import (
     Huber,
@@ -27,6 +27,7 @@ from skreg.optim._losses import (
 from skreg.optim.descent._kernels import (
     add_columns,
     add_rows_to_gradient,
+    add_rows_to_gradients,
     add_scaled_rows,
     column_dots,
     column_gram,
@@ -37,13 +38,19 @@ from skreg.optim.descent._kernels import (
 
 MEMORY_BUDGET = 2**30
 CHUNK = 256
+GATHER_SHARE = 0.55  # share of touched samples from which a pass over all columns is cheaper
 # largest |third derivative| of log(1 + exp(z)), and of the softmax along a unit vector
 THIRD = 1.0 / (6.0 * np.sqrt(3.0))
 THIRD_SOFTMAX = 2.0**1.5 * THIRD
 
 
 class _GramRows:
-    """Rows of X^T S X, computed when they are first asked for, within a memory budget."""
+    """Rows of X^T S X, kept within a memory budget.
+
+    For a dense design a row costs a pass over the design, as a new gradient does, and pays as soon
+    as its feature comes back. For a sparse one an update through the touched samples costs no more
+    than reading a row from memory; rows are kept for forward selection only, which asks for them.
+    """
 
     def __init__(self, state, budget):
         self.state = state
@@ -52,13 +59,11 @@ class _GramRows:
         self.rows = np.empty((0, state.n_features))
         self.used = 0
 
-    def get(self, features):
-        """Slots of the rows of distinct features, or None if they do not fit."""
+    def slots(self, features):
+        """Slots of the rows of distinct features, computed now if they fit; -1 if they do not."""
         new = features[self.slot[features] < 0]
-        if len(new):
-            size = self.used + len(new)
-            if size > self.limit:
-                return None
+        size = self.used + len(new)
+        if len(new) and size <= self.limit:
             if size > len(self.rows):
                 grown = np.empty((min(max(2 * size, 64), self.limit), self.state.n_features))
                 grown[: self.used] = self.rows[: self.used]
@@ -72,8 +77,8 @@ class _GramRows:
 class DesignState:
     """Current point, predictions and gradients of a loss of linear predictions.
 
-    With `keep_gradient` the whole gradient is at hand at any time. For a quadratic loss it is then
-    carried by rows of the Gram matrix, and predictions are brought up to date at `refresh` only.
+    With `keep_gradient` the whole gradient is at hand at any time: updated by the samples that a
+    step touches, and for a quadratic loss by rows of the Gram matrix for features that come back.
     """
 
     def __init__(self, problem, x, keep_gradient, budget=MEMORY_BUDGET):
@@ -91,7 +96,7 @@ class DesignState:
         self.row_form = self._compressed_rows() if self.sparse else None
         self.seen, self.stamp = np.full(self.target.shape[1], -1), 0
         self.gram_rows = _GramRows(self, budget)
-        self.by_gram = self.quadratic and keep_gradient
+        self.touch_limit = GATHER_SHARE * len(self.seen) if self.sparse else 0
         stored = len(self.design.data) if self.sparse else self.design.matrix.size
         self.refresh_cost = 2.0 * stored * self.n_classes
         self.stored_per_feature = stored / max(self.n_features, 1)
@@ -146,8 +151,12 @@ class DesignState:
         return self._correlate(self.dual)
 
     def _correlate(self, dual):
-        matrix = self._scipy_columns() if self.sparse else self.design.matrix
-        return np.ascontiguousarray(matrix.T @ dual.T, dtype=np.float64).reshape(-1)
+        if not self.sparse:
+            product = self.design.matrix.T @ dual.T
+            return np.ascontiguousarray(product, dtype=np.float64).reshape(-1)
+        out = np.empty((self.n_classes, self.n_features))
+        correlate(self.design, np.arange(self.n_features), dual, out)
+        return out.T.reshape(-1)
 
     def null_gradient_size(self):
         """Largest entry of the gradient at x = 0."""
@@ -176,10 +185,6 @@ class DesignState:
 
     def ray(self, block, direction):
         """Function t -> f(x + t direction) - f(x)."""
-        if self.by_gram:
-            slope = float(self.gradient[block] @ direction)
-            curvature = float(direction @ self.hessian(block, "bound") @ direction)
-            return lambda t: t * slope + 0.5 * t * t * curvature
         features, classes = self.split(block)
         self.operations += len(block) * self.stored_per_feature
         rows = self._rows(features)
@@ -202,41 +207,57 @@ class DesignState:
     def move(self, block, step):
         """x_b <- x_b + step, with everything that depends on it."""
         features, classes = self.split(block)
-        if self.by_gram:
-            slots = self.gram_rows.get(features)
-            if slots is not None:
-                rows = self.gram_rows.rows
-                own = step @ rows[np.ix_(slots, features)] @ step
-                self.value += float(self.gradient[block] @ step) + 0.5 * float(own)
-                add_scaled_rows(rows, slots, step, self.gradient)
-                self.x[block] += step
-                self.operations += len(block) * self.n_features
-                return
-            self.by_gram = False
-            self.refresh()
         self.x[block] += step
         self.operations += len(block) * self.stored_per_feature
         rows = self._rows(features)
-        add_columns(self.design, features, classes, step, self.prediction)
         old = self.dual[:, rows].copy() if self.keep_gradient else None
+        add_columns(self.design, features, classes, step, self.prediction)
         weight = self.weight[rows]
         prediction, target = self.prediction[:, rows], self.target[:, rows]
         self.losses[rows] = weight * loss_value(self.loss, prediction, target)
         self.dual[:, rows] = weight * loss_gradient(self.loss, prediction, target)
         self.value = float(self.losses.sum())
-        if not self.keep_gradient:
-            return
-        if isinstance(rows, slice):
+        if self.keep_gradient:
+            self._move_gradient(features, step, rows, old)
+
+    def _move_gradient(self, features, step, rows, old):
+        """Bring the gradient up to date after the dual changed at some rows from `old`."""
+        if self.quadratic:
+            slots = self.gram_rows.slot[features]
+            if not self.sparse:
+                slots = self.gram_rows.slots(features)
+            kept = slots >= 0
+            if kept.any():
+                add_scaled_rows(self.gram_rows.rows, slots[kept], step[kept], self.gradient)
+                self.operations += int(kept.sum()) * self.n_features
+                if kept.all():
+                    return
+                features, step = features[~kept], step[~kept]
+                change = np.zeros_like(self.prediction)
+                add_columns(self.design, features, np.zeros_like(features), step, change)
+                rows = self._rows(features)
+                self._add_rows(rows, self.weight[rows] * change[:, rows])
+                return
+        if isinstance(rows, slice) or len(rows) > self.touch_limit:
             self.gradient = self._correlate(self.dual)
             self.operations += self.refresh_cost / 2.0
         else:
-            change = np.ascontiguousarray((self.dual[:, rows] - old).T)
-            row_form = self.row_form
-            add_rows_to_gradient(
-                row_form.indptr, row_form.indices, row_form.data, rows, change,
-                self.gradient.reshape(self.n_features, self.n_classes),
-            )  # fmt: skip
-            self.operations += len(rows) * self.refresh_cost / (2.0 * len(self.seen))
+            self._add_rows(rows, self.dual[:, rows] - old)
+
+    def _add_rows(self, rows, change):
+        """gradient <- gradient + X^T change for a change of the dual at some rows."""
+        if isinstance(rows, slice):
+            self.gradient += self._correlate(change)
+            self.operations += self.refresh_cost / 2.0
+            return
+        self.operations += len(rows) * self.refresh_cost / (2.0 * len(self.seen))
+        indptr, indices, data = self.row_form.indptr, self.row_form.indices, self.row_form.data
+        if self.n_classes == 1:
+            add_rows_to_gradient(indptr, indices, data, rows, change[0], self.gradient)
+        else:
+            gradient = self.gradient.reshape(self.n_features, self.n_classes)
+            change = np.ascontiguousarray(change.T)
+            add_rows_to_gradients(indptr, indices, data, rows, change, gradient)
 
     # Curvature
 
@@ -254,10 +275,8 @@ class DesignState:
             if kind == "current":
                 return coordinate_hessian(self.problem, self.prediction, features, classes)
             return self._multinomial_bound(features, classes)
-        if self.by_gram:
-            slots = self.gram_rows.get(features)
-            if slots is not None:
-                return self.gram_rows.rows[np.ix_(slots, features)]
+        if self.quadratic and np.all(self.gram_rows.slot[features] >= 0):
+            return self.gram_rows.rows[np.ix_(self.gram_rows.slot[features], features)]
         return self._weighted_gram(features, self._weights(kind))
 
     def _weighted_gram(self, features, weight):
@@ -307,13 +326,13 @@ class DesignState:
     def bound_row(self, coordinate):
         """Row of the bound of the whole Hessian."""
         features, classes = self.split(np.array([coordinate]))
-        slots = self.gram_rows.get(features)
-        if slots is None:
+        slot = self.gram_rows.slots(features)[0]
+        if slot >= 0:
+            row = self.gram_rows.rows[slot]
+        else:
             row = np.empty((1, self.n_features))
             self.fill_gram_rows(features, row)
             row = row[0]
-        else:
-            row = self.gram_rows.rows[slots[0]]
         self.operations += self.n_features
         if self.n_classes == 1:
             return smoothness(self.loss) * row

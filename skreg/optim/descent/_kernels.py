@@ -61,12 +61,27 @@ def touched_rows(indptr, indices, features, seen, stamp):
                 seen[row] = stamp
                 rows[n] = row
                 n += 1
-    return rows[:n]
+    return np.sort(rows[:n])
+
+
+@kernel
+def _add_sparse_row(indices, data, start, stop, factor, out):
+    """out <- out + factor times a compressed row; unsigned indices spare a wrap-around test."""
+    for i in range(np.uint64(start), np.uint64(stop)):
+        out[np.uint64(indices[i])] += factor * data[i]
 
 
 @kernel
 def add_rows_to_gradient(indptr, indices, data, rows, change, gradient):
-    """gradient[j] <- gradient[j] + sum_i x_ij change[i]; rows compressed, gradient (n, outputs)."""
+    """gradient <- gradient + sum_i change[i] x_i over some rows of a sparse design; one output."""
+    for t in range(len(rows)):
+        row = rows[t]
+        _add_sparse_row(indices, data, indptr[row], indptr[row + 1], change[t], gradient)
+
+
+@kernel
+def add_rows_to_gradients(indptr, indices, data, rows, change, gradient):
+    """The same for several outputs: gradient (n_features, n_outputs), change (len(rows), ..)."""
     for t in range(len(rows)):
         delta = change[t]
         for i in range(indptr[rows[t]], indptr[rows[t] + 1]):
@@ -82,8 +97,7 @@ def sparse_gram_row(data, indices, indptr, row_data, row_indices, row_indptr, we
     for i in range(indptr[j], indptr[j + 1]):
         row = indices[i]
         factor = weight[row] * data[i]
-        for l in range(row_indptr[row], row_indptr[row + 1]):
-            out[row_indices[l]] += factor * row_data[l]
+        _add_sparse_row(row_indices, row_data, row_indptr[row], row_indptr[row + 1], factor, out)
 
 
 @kernel
@@ -154,13 +168,6 @@ def largest(scores, count):
             values[0], indices[0] = scores[i], i
             _sift_down(values, indices, 0, count)
     return np.sort(indices)
-
-
-@kernel
-def squared_over(gradient, curvature, out):
-    """out_i <- g_i^2 / curvature_i, 0 where the curvature is 0."""
-    for i in range(len(gradient)):
-        out[i] = gradient[i] * gradient[i] / curvature[i] if curvature[i] > 0.0 else 0.0
 
 
 # Penalties over units (the smallest blocks that a penalty allows)

@@ -54,6 +54,12 @@ class Block(NamedTuple):
     number: int
 
 
+def inverse(curvature):
+    """1 / c, 0 where c is 0."""
+    positive = curvature > 0.0
+    return np.where(positive, 1.0 / np.where(positive, curvature, 1.0), 0.0)
+
+
 class Run:
     """What selections and updates see: current point, penalty, units, blocks, cached curvatures."""
 
@@ -68,7 +74,7 @@ class Run:
         self.unit_lipschitz = self._unit_lipschitz()
         self.blocks = None
         self.graph = None
-        self._row_sums = None
+        self._row_sums, self._inverses = None, {}
         self._factors, self._lipschitz_of_block, self._forests = {}, {}, {}
         self._position = None
         self.threshold, self.ridge = kinks(penalty, ids)
@@ -151,6 +157,8 @@ class Run:
 
     def kkt(self):
         """Largest distance of -g to the subdifferential of the penalty."""
+        if not self.penalised:
+            return float(np.abs(self.state.full_gradient()).max(initial=0.0))
         return largest_distance(
             self.penalty, self.units.starts, self.units.members, self.ids, self.state.x,
             self.state.full_gradient(), self.unit_lipschitz,
@@ -171,6 +179,14 @@ class Run:
         if self._row_sums is None:
             self._row_sums = self.state.row_sums()
         return self._row_sums
+
+    def inverse_curvature(self, diagonal):
+        """1 / D_i, 0 where D_i is 0."""
+        if self.estimates is not None:
+            return inverse(self.coordinate_curvature(diagonal))
+        if diagonal not in self._inverses:
+            self._inverses[diagonal] = inverse(self.coordinate_curvature(diagonal))
+        return self._inverses[diagonal]
 
     def unit_curvature(self, diagonal):
         """The same for units: the largest of the coordinates, or the largest eigenvalue."""

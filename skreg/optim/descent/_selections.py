@@ -11,7 +11,8 @@ import numpy as np
 
 from skreg.optim.descent._block_solvers import cubic_decrease, penalised_model_step
 from skreg.optim.descent._forest import greedy_forest
-from skreg.optim.descent._kernels import largest, proximal_scores, squared_over
+from skreg.optim.descent._kernels import largest, proximal_scores
+from skreg.optim.descent._run import inverse
 
 IHT_STEPS = 10
 IHT_TOL = 1e-10
@@ -111,14 +112,14 @@ class GaussSouthwell(NamedTuple):
         if self.curvature == "none":
             return gradient * gradient
         if self.curvature == "diagonal":
-            curvature = run.coordinate_curvature(self.diagonal)
+            scale = run.inverse_curvature(self.diagonal)
         elif run.blocks is None:
-            curvature = run.coordinate_curvature("row_sum")
+            scale = run.inverse_curvature("row_sum")
         else:
-            curvature = lipschitz_of_blocks(run)[run.block_of_unit]
-        out = np.empty_like(gradient)
-        squared_over(gradient, curvature, out)
-        return out
+            scale = inverse(lipschitz_of_blocks(run))[run.block_of_unit]
+        scores = gradient * gradient
+        scores *= scale
+        return scores
 
 
 def lipschitz_of_blocks(run):
@@ -187,11 +188,10 @@ def forward_selection(run, gradient, diagonal, row):
     A pick j takes the step -r_j / H_jj alone, which turns the model's gradient r into
     r - H_j r_j / H_jj.
     """
-    residual, free = gradient.copy(), diagonal > 0.0
-    scores = np.empty_like(gradient)
+    residual, free, scale = gradient.copy(), diagonal > 0.0, inverse(diagonal)
     chosen = np.empty(block_size(run), dtype=np.int64)
     for t in range(len(chosen)):
-        squared_over(residual, diagonal, scores)
+        scores = residual * residual * scale
         scores[~free] = -1.0
         j = int(np.argmax(scores))
         if not free[j]:  # only coordinates without curvature are left
@@ -199,7 +199,7 @@ def forward_selection(run, gradient, diagonal, row):
             chosen[t:] = remaining[: len(chosen) - t]
             break
         chosen[t], free[j] = j, False
-        residual -= row(j) * (residual[j] / diagonal[j])
+        residual -= row(j) * (residual[j] * scale[j])
         run.state.operations += len(gradient)
     return np.sort(chosen)
 
@@ -293,9 +293,7 @@ class GreedyForest(NamedTuple):
             scores = run.state.full_gradient() ** 2
             if self.curvature != "none":
                 diagonal = "lipschitz" if self.curvature == "lipschitz" else "row_sum"
-                squared_over(
-                    run.state.full_gradient(), run.coordinate_curvature(diagonal), scores
-                )
+                scores *= run.inverse_curvature(diagonal)
             order = np.argsort(-scores, kind="stable")
         run.state.operations += run.graph.nnz + n
         return run.block_of_units(greedy_forest(run.graph.indptr, run.graph.indices, order))
