@@ -1,7 +1,7 @@
 """From names to parts, and which parts go together."""
 
 import numbers
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -84,10 +84,9 @@ GRAPHS = "GraphQuadratic, GraphHuber, or a sparse X with one output"
 class Parts(NamedTuple):
     """What a method is made of."""
 
-    partition: tuple
-    selection: tuple
-    update: tuple
-    rng: np.random.Generator
+    partition: Any
+    selection: Any
+    update: Any
 
 
 def compose(method, problem):
@@ -109,7 +108,7 @@ def compose(method, problem):
         raise ValueError(reason)
     if method.block_size is not None and isinstance(selection, selections.GreedyForest):
         raise ValueError("block_size must be None with a greedy tree: it is as large as it gets")
-    return Parts(partition, selection, update, _generator(method.random_state))
+    return Parts(partition, selection, update)
 
 
 def _check_problem(problem):
@@ -253,9 +252,7 @@ def _objections(problem, partition, selection, update):
             selections.GaussSouthwellQuadratic,
             selections.GaussSouthwellNewton,
         )
-        if isinstance(selection, smooth_rules) or (
-            greedy_tree and selection.curvature != "random"
-        ):
+        if isinstance(selection, smooth_rules) or (greedy_tree and selection.curvature != "random"):
             yield (
                 f"the selection {type(selection).__name__} ranks by the gradient of the smooth "
                 "part alone; with a penalty use 'gs_s', 'gs_r' or 'gs_q'"
@@ -265,9 +262,7 @@ def _objections(problem, partition, selection, update):
                 f"the update {type(update).__name__} ignores the penalty; use "
                 "'proximal_gradient', 'projected_newton', 'two_metric' or 'exact'"
             )
-    if isinstance(update, updates.TwoMetric) and (
-        penalty is None or isinstance(penalty, GroupL2)
-    ):
+    if isinstance(update, updates.TwoMetric) and (penalty is None or isinstance(penalty, GroupL2)):
         yield (
             "two-metric projection needs a penalty that holds each variable at zero by itself (L1, "
             "ElasticNet or NonNegative); use 'newton' without a penalty and 'projected_newton' "
@@ -310,7 +305,8 @@ def _objections_to_graphs(problem, partition, selection, update):
         yield "a greedy tree forms its own blocks: the partition must be 'variable'"
 
 
-def _generator(random_state):
+def as_generator(random_state):
+    """Generator of a seed, a RandomState or a Generator, which is used itself."""
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31))
     if random_state is None or isinstance(random_state, np.random.Generator):

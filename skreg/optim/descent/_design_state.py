@@ -81,7 +81,7 @@ class DesignState:
     step touches, and for a quadratic loss by rows of the Gram matrix for features that come back.
     """
 
-    def __init__(self, problem, x, keep_gradient, budget=MEMORY_BUDGET):
+    def __init__(self, problem, x, keep_gradient):
         self.problem = problem  # weights are sums, not normalised
         self.design, self.loss = problem.design, problem.loss
         self.target, self.weight = problem.target, problem.weight
@@ -95,7 +95,7 @@ class DesignState:
         self.operations = 0.0
         self.row_form = self._compressed_rows() if self.sparse else None
         self.seen, self.stamp = np.full(self.target.shape[1], -1), 0
-        self.gram_rows = _GramRows(self, budget)
+        self.gram_rows = _GramRows(self, MEMORY_BUDGET)
         self.touch_limit = GATHER_SHARE * len(self.seen) if self.sparse else 0
         stored = len(self.design.data) if self.sparse else self.design.matrix.size
         self.refresh_cost = 2.0 * stored * self.n_classes
@@ -371,7 +371,9 @@ class DesignState:
         def row(coordinate):
             (feature,), (c,) = self.split(np.array([coordinate]))
             column = np.zeros((1, len(self.weight)))
-            add_columns(self.design, np.array([feature]), np.zeros(1, dtype=int), np.ones(1), column)
+            add_columns(
+                self.design, np.array([feature]), np.zeros(1, dtype=int), np.ones(1), column
+            )
             self.operations += self.refresh_cost / 2.0
             if self.n_classes == 1:
                 return matrix.T @ (weight[0] * column[0])

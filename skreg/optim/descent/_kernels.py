@@ -224,9 +224,7 @@ def largest_distance(penalty, starts, members, ids, x, gradient, curvature):
         for i in range(lo, hi):
             w_buffer[i - lo] = x[members[i]]
             q_buffer[i - lo] = -gradient[members[i]]
-        out = max(
-            out, block_distance(penalty, ids[u], w_buffer[: hi - lo], q_buffer[: hi - lo])
-        )
+        out = max(out, block_distance(penalty, ids[u], w_buffer[: hi - lo], q_buffer[: hi - lo]))
     return out
 
 

@@ -8,7 +8,7 @@ from scipy.optimize import OptimizeResult
 
 from skreg.optim._certificate import duality_gap
 from skreg.optim._penalties import GroupL2
-from skreg.optim.descent._compose import compose
+from skreg.optim.descent._compose import as_generator, compose
 from skreg.optim.descent._graph_state import GraphState
 from skreg.optim.descent._problems import GraphHuber
 from skreg.optim.descent._run import start_run
@@ -138,7 +138,7 @@ class BlockCoordinateDescent(NamedTuple):
               none;
             - identified_at: the iteration after which the pattern of zeros stayed as it is at the
               end;
-            - partition, selection, update: the parts in use.
+            - parts: the partition, selection and update in use, by these names.
 
         Raises
         ------
@@ -146,30 +146,33 @@ class BlockCoordinateDescent(NamedTuple):
             If the problem is malformed, a parameter is out of range, or the parts do not fit
             together or to the problem.
         """
-        partition, selection, update, rng = compose(self, problem)
-        run = start_run(problem, x0, selection.needs_gradient, rng)
-        prepare(run, partition, selection, update)
+        parts = compose(self, problem)
+        rng = as_generator(self.random_state)
+        run = start_run(problem, x0, parts.selection.needs_gradient, rng)
+        prepare(run, *parts)
         certify = _Certificate(run, self.tol)
         clock = time.perf_counter()
         history = [_entry(run, None, certify(), clock)]
         status = 0 if certify.converged else 1
         while status == 1 and run.iteration < self.max_iter:
             run.iteration += 1
-            block = selection.choose(run)
-            run.move(block, update.step(run, block))
+            block = parts.selection.choose(run)
+            run.move(block, parts.update.step(run, block))
             history.append(_entry(run, block.coordinates, certify(), clock))
             if certify.converged:
                 status = 0
             if self.callback is not None and _asks_to_stop(self.callback, run, history[-1]):
                 status = 99
-        return _result(run, history, certify.final(), status, (partition, selection, update))
+        return _result(run, history, certify.final(), status, parts)
 
 
 def prepare(run, partition, selection, update):
     """Fix the blocks, and set up what the parts keep between iterations."""
     run.partition = partition
     run.queue = run.inverses = run.lipschitz_of_blocks = run.largest_eigenvalue = None
-    needs_graph = any(getattr(part, "needs_graph", False) for part in (partition, selection, update))
+    needs_graph = any(
+        getattr(part, "needs_graph", False) for part in (partition, selection, update)
+    )
     if needs_graph or isinstance(run.state, GraphState):
         run.graph = run.state.adjacency()
     run.fix_blocks(partition)
@@ -244,7 +247,7 @@ def _gap(run):
 
 
 def _result(run, history, certificate, status, parts):
-    history[-1] = {**history[-1], "certificate": certificate}
+    history[-1] = {**history[-1], "fun": run.objective, "certificate": certificate}
     return OptimizeResult(
         x=run.state.x,
         fun=run.objective,
@@ -256,7 +259,5 @@ def _result(run, history, certificate, status, parts):
         certificate=certificate,
         gap=_gap(run),
         identified_at=run.identified_at,
-        partition=parts[0],
-        selection=parts[1],
-        update=parts[2],
+        parts=parts,
     )

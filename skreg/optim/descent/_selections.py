@@ -82,7 +82,9 @@ class LipschitzSampling(NamedTuple):
         # the largest keys log(U) / L are a sample without replacement (Efraimidis, Spirakis 2006)
         weight = run.unit_lipschitz
         with np.errstate(divide="ignore"):
-            keys = np.where(weight > 0.0, -run.rng.standard_exponential(len(weight)) / weight, -np.inf)
+            keys = np.where(
+                weight > 0.0, -run.rng.standard_exponential(len(weight)) / weight, -np.inf
+            )
         return run.block_of_units(largest(keys, block_size(run)))
 
 
@@ -210,8 +212,7 @@ def hard_thresholding(run, gradient):
     if run.largest_eigenvalue is None:
         run.largest_eigenvalue = power_iteration(state.bound_product, len(gradient))
     step = 1.0 / run.largest_eigenvalue if run.largest_eigenvalue > 0.0 else 0.0
-    d = np.zeros_like(gradient)
-    support = np.arange(size)
+    d = gradient * np.sqrt(inverse(state.lipschitz))  # the start of the authors' code
     for _ in range(IHT_STEPS):
         new = d - step * (gradient + state.bound_product(d))
         support = largest(np.abs(new), size)
@@ -321,11 +322,20 @@ class ProximalGaussSouthwell(NamedTuple):
     needs_gradient = True
 
     def choose(self, run):
-        """Next block."""
+        """Next block.
+
+        A variable block is filled with nonzero units before others that have nothing to gain
+        either, so that it holds the whole support if there is room.
+        """
         if self.curvature == "matrix":
             scores = [self._model_gain(run, block) for block in run.blocks]
             return run.blocks[int(np.argmax(scores))]
-        return best(run, self.scores(run))
+        scores = self.scores(run)
+        if run.blocks is None:
+            x = run.state.x if run.single else run.state.x[run.units.members]
+            nonzero = np.logical_or.reduceat(x != 0.0, run.units.starts[:-1])
+            scores = np.where(nonzero, np.maximum(scores, np.finfo(float).tiny), scores)
+        return best(run, scores)
 
     def scores(self, run):
         """Scores of the units, whose sums are those of the blocks."""

@@ -207,7 +207,7 @@ class TwoMetric(NamedTuple):
             change += run.block_penalty(block, new) - before
             expected = t * float(slope[~active] @ direction[~active])
             expected += float(slope[active] @ step[active])
-            return step, change, expected, outside.any()
+            return step, change, expected, np.any(outside & (x != 0.0))
 
         t = 1.0
         for _ in range(MAX_TRIALS):

@@ -156,10 +156,12 @@ def make_case(kind, penalty_name):
     bound = np.kron(gram, 0.5 * (np.eye(k) - 1.0 / k))
     return Case(
         Multinomial(X, y, penalty, weight),
-        lambda x: weight
-        @ (
-            np.logaddexp.reduce(X @ x.reshape(-1, k), axis=1)
-            - np.sum(Y * (X @ x.reshape(-1, k)), axis=1)
+        lambda x: (
+            weight
+            @ (
+                np.logaddexp.reduce(X @ x.reshape(-1, k), axis=1)
+                - np.sum(Y * (X @ x.reshape(-1, k)), axis=1)
+            )
         ),
         lambda x: (X.T @ (weight[:, None] * (softmax(X @ x.reshape(-1, k), axis=1) - Y))).ravel(),
         multinomial_hessian,
