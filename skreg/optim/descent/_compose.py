@@ -22,7 +22,7 @@ from skreg.optim.descent._problems import (
 PROBLEMS = (LeastSquares, Logistic, Multinomial, GraphQuadratic, GraphHuber)
 PENALTIES = (L1, ElasticNet, NonNegative, GroupL2)
 
-SIZED = {
+SIZED: dict[str, Any] = {
     "variable": partitions.Variable(),
     "order": partitions.Order(),
     "sort": partitions.Sort(),
@@ -30,8 +30,8 @@ SIZED = {
     "hsort": partitions.Sort(diagonal="row_sum"),
     "haverage": partitions.Average(diagonal="row_sum"),
 }
-UNSIZED = {"red_black": partitions.RedBlack(), "tree": partitions.Tree()}
-SELECTIONS = {
+UNSIZED: dict[str, Any] = {"red_black": partitions.RedBlack(), "tree": partitions.Tree()}
+SELECTIONS: dict[str, Any] = {
     "random": selections.Random(),
     "cyclic": selections.Cyclic(),
     "lipschitz": selections.LipschitzSampling(),
@@ -54,7 +54,7 @@ SELECTIONS = {
     "gsd_q": selections.ProximalGaussSouthwell("q", "diagonal"),
     "gsq_q": selections.ProximalGaussSouthwell("q", "matrix"),
 }
-UPDATES = {
+UPDATES: dict[str, Any] = {
     "gradient": updates.Gradient(),
     "line_search_lipschitz": updates.LipschitzLineSearch(),
     "matrix": updates.Matrix(),
@@ -72,11 +72,26 @@ CHOICES = {
     "method": ("auto", "exact", "forward", "iht"),
     "measure": ("s", "r", "q"),
 }
-CURVATURES = {
+CURVATURES: dict[type, tuple[str, ...]] = {
     selections.GaussSouthwell: ("none", "lipschitz", "diagonal"),
     selections.GreedyForest: ("none", "lipschitz", "diagonal", "random"),
     selections.ProximalGaussSouthwell: ("auto", "lipschitz", "diagonal", "matrix"),
 }
+WITHOUT_GRADIENT = (selections.Random, selections.Cyclic, selections.LipschitzSampling)
+ON_GRAPHS = (
+    partitions.RedBlack,
+    partitions.Tree,
+    selections.GreedyForest,
+    updates.MessagePassing,
+)
+SMOOTH_ONLY = (
+    updates.Gradient,
+    updates.LipschitzLineSearch,
+    updates.Matrix,
+    updates.Newton,
+    updates.CubicNewton,
+    updates.MessagePassing,
+)
 FITTING = (partitions.Variable, partitions.Order, partitions.Sort, partitions.Average)
 GRAPHS = "GraphQuadratic, GraphHuber, or a sparse X with one output"
 
@@ -87,6 +102,16 @@ class Parts(NamedTuple):
     partition: Any
     selection: Any
     update: Any
+
+    @property
+    def needs_gradient(self):
+        """Whether the selection looks at the whole gradient."""
+        return not isinstance(self.selection, WITHOUT_GRADIENT)
+
+    @property
+    def needs_graph(self):
+        """Whether a part works on the graph of the Hessian."""
+        return any(isinstance(part, ON_GRAPHS) for part in self)
 
 
 def compose(method, problem):
@@ -257,7 +282,7 @@ def _objections(problem, partition, selection, update):
                 f"the selection {type(selection).__name__} ranks by the gradient of the smooth "
                 "part alone; with a penalty use 'gs_s', 'gs_r' or 'gs_q'"
             )
-        if update.smooth_only:
+        if isinstance(update, SMOOTH_ONLY):
             yield (
                 f"the update {type(update).__name__} ignores the penalty; use "
                 "'proximal_gradient', 'projected_newton', 'two_metric' or 'exact'"
@@ -293,7 +318,7 @@ def _objections(problem, partition, selection, update):
 
 def _objections_to_graphs(problem, partition, selection, update):
     for part in (partition, selection, update):
-        if getattr(part, "needs_graph", False):
+        if isinstance(part, ON_GRAPHS):
             name = type(part).__name__
             if not _has_graph(problem):
                 yield f"{name} needs a problem whose Hessian is sparse: {GRAPHS}"

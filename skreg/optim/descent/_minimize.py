@@ -7,11 +7,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult
 
 from skreg.optim._certificate import duality_gap
-from skreg.optim._penalties import GroupL2
 from skreg.optim.descent._compose import as_generator, compose
 from skreg.optim.descent._graph_state import GraphState
-from skreg.optim.descent._problems import GraphHuber
 from skreg.optim.descent._run import start_run
+from skreg.optim.descent._updates import LipschitzLineSearch
 
 MESSAGES = {
     0: "The relative residual of the optimality conditions is at most tol.",
@@ -148,8 +147,8 @@ class BlockCoordinateDescent(NamedTuple):
         """
         parts = compose(self, problem)
         rng = as_generator(self.random_state)
-        run = start_run(problem, x0, parts.selection.needs_gradient, rng)
-        prepare(run, *parts)
+        run = start_run(problem, x0, parts.needs_gradient, rng)
+        prepare(run, parts)
         certify = _Certificate(run, self.tol)
         clock = time.perf_counter()
         history = [_entry(run, None, certify(), clock)]
@@ -166,17 +165,14 @@ class BlockCoordinateDescent(NamedTuple):
         return _result(run, history, certify.final(), status, parts)
 
 
-def prepare(run, partition, selection, update):
+def prepare(run, parts):
     """Fix the blocks, and set up what the parts keep between iterations."""
-    run.partition = partition
+    run.partition = parts.partition
     run.queue = run.inverses = run.lipschitz_of_blocks = run.largest_eigenvalue = None
-    needs_graph = any(
-        getattr(part, "needs_graph", False) for part in (partition, selection, update)
-    )
-    if needs_graph or isinstance(run.state, GraphState):
+    if parts.needs_graph or isinstance(run.state, GraphState):
         run.graph = run.state.adjacency()
-    run.fix_blocks(partition)
-    if type(update).__name__ == "LipschitzLineSearch":
+    run.fix_blocks(parts.partition)
+    if isinstance(parts.update, LipschitzLineSearch):
         run.estimates = np.ones(len(run.state.x))
 
 

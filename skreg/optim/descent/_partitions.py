@@ -80,7 +80,6 @@ class RedBlack(NamedTuple):
     """
 
     order: str = "lipschitz"
-    needs_graph = True
 
 
 class Tree(NamedTuple):
@@ -95,7 +94,6 @@ class Tree(NamedTuple):
     """
 
     order: str = "lipschitz"
-    needs_graph = True
 
 
 class Blocks(NamedTuple):

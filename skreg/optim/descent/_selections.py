@@ -42,8 +42,6 @@ def best(run, scores):
 class Random(NamedTuple):
     """A block uniformly at random: a fixed one, or distinct units."""
 
-    needs_gradient = False
-
     def choose(self, run):
         """Next block."""
         if run.blocks is not None:
@@ -54,8 +52,6 @@ class Random(NamedTuple):
 
 class Cyclic(NamedTuple):
     """Fixed blocks in turn; variable blocks as chunks of a permutation drawn for every epoch."""
-
-    needs_gradient = False
 
     def choose(self, run):
         """Next block."""
@@ -70,8 +66,6 @@ class Cyclic(NamedTuple):
 
 class LipschitzSampling(NamedTuple):
     """Fixed blocks with probability L_b / sum L_b; units with probabilities proportional to L_u."""
-
-    needs_gradient = False
 
     def choose(self, run):
         """Next block."""
@@ -102,7 +96,6 @@ class GaussSouthwell(NamedTuple):
 
     curvature: str = "none"
     diagonal: str = "lipschitz"
-    needs_gradient = True
 
     def choose(self, run):
         """Next block."""
@@ -147,7 +140,6 @@ class GaussSouthwellQuadratic(NamedTuple):
     """
 
     method: str = "auto"
-    needs_gradient = True
 
     def choose(self, run):
         """Next block."""
@@ -249,7 +241,6 @@ class GaussSouthwellNewton(NamedTuple):
     """
 
     cubic: bool = False
-    needs_gradient = True
 
     def choose(self, run):
         """Next block."""
@@ -282,8 +273,6 @@ class GreedyForest(NamedTuple):
     """
 
     curvature: str = "none"
-    needs_gradient = True
-    needs_graph = True
 
     def choose(self, run):
         """Next block."""
@@ -319,7 +308,6 @@ class ProximalGaussSouthwell(NamedTuple):
     measure: str = "q"
     curvature: str = "auto"
     diagonal: str = "lipschitz"
-    needs_gradient = True
 
     def choose(self, run):
         """Next block.

@@ -25,8 +25,6 @@ EXACT_TOL = 1e-12
 class Gradient(NamedTuple):
     """d = -g_b / L_b."""
 
-    smooth_only = True
-
     def step(self, run, block):
         """Step of the block."""
         lipschitz = run.block_lipschitz(block)
@@ -41,8 +39,6 @@ class LipschitzLineSearch(NamedTuple):
     largest of its members, doubles until f decreases by ||g_b||^2 / (2 L), and leaves the result
     with all of them. The rules GSL and GSD rank by the estimates.
     """
-
-    smooth_only = True
 
     def step(self, run, block):
         """Step of the block."""
@@ -61,8 +57,6 @@ class LipschitzLineSearch(NamedTuple):
 class Matrix(NamedTuple):
     """d = -H_b^+ g_b with the bound of the Hessian: exact minimisation for quadratics."""
 
-    smooth_only = True
-
     def step(self, run, block):
         """Step of the block."""
         return -run.solver(block, "bound")(run.gradient(block))
@@ -70,8 +64,6 @@ class Matrix(NamedTuple):
 
 class Newton(NamedTuple):
     """d = -t H_b^+ g_b with the current Hessian; t by backtracking from 1."""
-
-    smooth_only = True
 
     def step(self, run, block):
         """Step of the block."""
@@ -85,8 +77,6 @@ class CubicNewton(NamedTuple):
 
     M_b bounds the third derivative along the block.
     """
-
-    smooth_only = True
 
     def step(self, run, block):
         """Step of the block."""
@@ -103,9 +93,6 @@ class MessagePassing(NamedTuple):
     the bound of the Hessian for other losses.
     """
 
-    smooth_only = True
-    needs_graph = True
-
     def step(self, run, block):
         """Step of the block."""
         kind = "current" if run.state.current_is_bound else "bound"
@@ -114,8 +101,6 @@ class MessagePassing(NamedTuple):
 
 class ProximalGradient(NamedTuple):
     """x_b <- prox_{penalty / L_b}(x_b - g_b / L_b)."""
-
-    smooth_only = False
 
     def step(self, run, block):
         """Step of the block."""
@@ -133,8 +118,6 @@ class ProjectedNewton(NamedTuple):
 
     The model has the current Hessian; for a quadratic f it is exact and the full step is taken.
     """
-
-    smooth_only = False
 
     def step(self, run, block):
         """Step of the block."""
@@ -155,8 +138,6 @@ class TwoMetric(NamedTuple):
     if it is almost zero and the gradient pushes it further; never do active and working variables
     meet in an inverse (Bertsekas 1982). The step is projected onto the orthant.
     """
-
-    smooth_only = False
 
     def step(self, run, block):
         """Step of the block."""
@@ -185,11 +166,15 @@ class TwoMetric(NamedTuple):
         return self._projected(run, block, x, sign, bounded, active, slope, direction)
 
     def _nearly_active(self, run, block, x, sign, slope):
-        """sign_i x_i at most epsilon and pushed towards zero; epsilon vanishes with the residual."""
+        """sign_i x_i at most epsilon, and pushed towards zero.
+
+        epsilon vanishes with the length of a projected gradient step (Bertsekas 1982).
+        """
         lipschitz = run.block_lipschitz(block)
-        residual = np.linalg.norm(x - np.where(
-            sign * (x - slope / lipschitz) > 0.0, x - slope / lipschitz, 0.0
-        )) if lipschitz > 0.0 else 0.0  # fmt: skip
+        if lipschitz <= 0.0:
+            return np.zeros(len(x), dtype=bool)
+        stepped = x - slope / lipschitz
+        residual = np.linalg.norm(x - np.where(sign * stepped > 0.0, stepped, 0.0))
         epsilon = min(ALMOST_ZERO * np.abs(x).max(initial=0.0), residual)
         return (sign * x <= epsilon) & (sign * slope > 0.0)
 
@@ -241,8 +226,6 @@ class Exact(NamedTuple):
 
     Quadratics need one step; with a penalty, the steps are those of `ProjectedNewton`.
     """
-
-    smooth_only = False
 
     def step(self, run, block):
         """Last step of the block; those before have been taken."""

@@ -23,7 +23,7 @@ PENALTIES = {
 class Case(NamedTuple):
     """A problem, and its functions as an outsider writes them.
 
-    `bound` is an upper bound of every Hessian, `majorant(x)` one that a quadratic model may use at x.
+    `bound` is an upper bound of every Hessian, `majorant(x)` one that a model may use at x.
     """
 
     problem: tuple

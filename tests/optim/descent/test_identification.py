@@ -1,5 +1,7 @@
 """Active sets are identified, and from there on convergence is superlinear."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse
@@ -56,7 +58,7 @@ def test_errors_square_for_logistic_regression_once_the_support_is_there(seed, u
     errors = np.array([np.linalg.norm(x - best) for x in points[result.identified_at :]])
     digits = -np.log10(np.maximum(errors, 1e-14))
     # from one digit on, until twice the digits are more than rounding leaves
-    squared = [b >= 1.7 * a for a, b in zip(digits, digits[1:], strict=False) if 0.7 < a < 6]
+    squared = [b >= 1.7 * a for a, b in itertools.pairwise(digits) if 0.7 < a < 6]
     assert len(squared) >= 2 and all(squared)
 
 
