@@ -80,7 +80,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     kkt_residual_ : float
         Relative residual of the optimality conditions that was reached.
     n_iter_ : int
-        Largest number of iterations of a class; 0 for a direct solve.
+        Largest number of iterations of a class; 1 for a direct solve.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -175,7 +175,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             Labelled and unlabelled samples; with ``affinity="precomputed"`` the weights, of shape
             (n_samples, n_samples).
         y : array-like of shape (n_samples,)
-            Labels, -1 for unlabelled samples.
+            Labels, -1 (in an array of strings, "-1") for unlabelled samples.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
                 f"solver={self.solver!r} solves linear systems; coupling='huber' needs 'descent'"
             )
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32))
-        labelled = ~np.equal(y, -1).astype(bool)
+        labelled = y != ("-1" if y.dtype.kind in "US" else -1)
         if not labelled.any():
             raise ValueError("y has no labelled sample: every label is -1")
         check_classification_targets(y[labelled])
@@ -230,7 +230,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         hard = self.alpha is None
         n_free = int(np.sum(~labelled)) if hard else len(Y)
         self.solver_ = choose_solver(self.solver, self.coupling, n_free)
-        F, self.n_iter_, self.kkt_residual_ = Y.copy(), 0, 0.0
+        F, self.n_iter_, self.kkt_residual_ = Y.copy(), 1, 0.0
         if n_free and len(self.classes_) > 1:
             if self.coupling == "huber":
                 found = huber_values(W, Y, labelled, self.delta, self.tol, self.max_iter)
@@ -265,9 +265,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             Values that sum to one, in the order of `classes_`.
         """
         check_is_fitted(self)
-        X = validate_data(
-            self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32)
-        )
+        X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32))
         if self.affinity == "precomputed":
             weights = X
         elif self.affinity == "rbf":
@@ -291,7 +289,8 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Labels.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        chosen = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[chosen]
 
 
 def _distributions(F):

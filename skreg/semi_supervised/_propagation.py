@@ -23,6 +23,7 @@ from scipy.sparse.linalg import cg, splu
 from skreg.optim.descent import BlockCoordinateDescent, GraphHuber, GraphQuadratic
 
 MAX_DIRECT = 3000
+DENSE_BLOCK = 64
 
 
 class Values(NamedTuple):
@@ -33,7 +34,7 @@ class Values(NamedTuple):
     values : ndarray of shape (n_free, n_classes)
         Values.
     n_iter : int
-        Largest number of iterations of a class; 0 for a direct solve.
+        Largest number of iterations of a class; 1 for a direct solve.
     residual : float
         Largest relative residual of the optimality conditions of a class.
     """
@@ -61,9 +62,7 @@ def soft_system(W, Y, alpha):
     root = np.where(degree > 0.0, 1.0 / np.sqrt(np.where(degree > 0.0, degree, 1.0)), 0.0)
     if scipy.sparse.issparse(W):
         scale = scipy.sparse.diags_array(root)
-        A = scipy.sparse.csr_array(
-            scipy.sparse.eye_array(len(root)) - alpha * (scale @ W @ scale)
-        )
+        A = scipy.sparse.csr_array(scipy.sparse.eye_array(len(root)) - alpha * (scale @ W @ scale))
     else:
         A = np.eye(len(root)) - alpha * (root[:, None] * W * root)
     return A, (1.0 - alpha) * Y
@@ -88,15 +87,18 @@ def solve_system(A, B, solver, tol, max_iter):
             F = splu(A.tocsc()).solve(B)
         else:
             F = scipy.linalg.solve(A, B, assume_a="pos")
-        return Values(F, 0, relative_residual(A, F, B))
+        return Values(F, 1, relative_residual(A, F, B))
     if solver == "descent":
         method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
+        if not scipy.sparse.issparse(A):  # a dense graph has no forests worth the name
+            size = min(DENSE_BLOCK, len(A))
+            method = method._replace(selection="gsd", update="matrix", block_size=size)
         A = scipy.sparse.csr_array(A)
         return _collect([method.minimize(GraphQuadratic(A, b)) for b in B.T])
     inverse_diagonal = 1.0 / A.diagonal()
     n = len(inverse_diagonal)
     jacobi = scipy.sparse.linalg.LinearOperator((n, n), lambda v: inverse_diagonal * v)
-    F, n_iter = np.empty(B.shape), 0
+    F, n_iter = np.empty(B.shape), 1
     for k in range(B.shape[1]):
         count = _Counter()
         F[:, k] = cg(A, B[:, k], rtol=tol, maxiter=max_iter, M=jacobi, callback=count)[0]

@@ -45,20 +45,20 @@ SOLVERS = ["direct", "cg", "descent"]
 @pytest.mark.parametrize("data", [moons, three_blobs])
 def test_hard_labels_are_the_fixed_point_of_scikit_learns_label_propagation(data, solver):
     X, _, few = data()
-    ours = GraphLabelPropagation("rbf", gamma=5, solver=solver, tol=1e-11).fit(X, few)
-    theirs = LabelPropagation(gamma=5, tol=1e-12, max_iter=200_000).fit(X, few)
+    ours = GraphLabelPropagation("rbf", gamma=1, solver=solver, tol=1e-11).fit(X, few)
+    theirs = LabelPropagation(gamma=1, tol=1e-12, max_iter=200_000).fit(X, few)
     np.testing.assert_allclose(ours.label_distributions_, theirs.label_distributions_, atol=1e-7)
     np.testing.assert_array_equal(ours.transduction_, theirs.transduction_)
     new = X[:20] + 0.05
     np.testing.assert_allclose(ours.predict_proba(new), theirs.predict_proba(new), atol=1e-7)
-    assert ours.solver_ == solver and ours.kkt_residual_ <= 1e-10
+    assert ours.solver_ == solver and ours.kkt_residual_ <= 1.1e-11
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("alpha", [0.2, 0.9])
 def test_soft_labels_are_the_fixed_point_of_scikit_learns_label_spreading(alpha, solver):
     X, _, few = three_blobs()
-    options = {"gamma": 5, "alpha": alpha, "tol": 1e-12}
+    options = {"gamma": 1, "alpha": alpha, "tol": 1e-12}
     ours = GraphLabelPropagation("rbf", solver=solver, **options).fit(X, few)
     theirs = LabelSpreading(max_iter=100_000, **options).fit(X, few)
     np.testing.assert_allclose(ours.label_distributions_, theirs.label_distributions_, atol=1e-9)
@@ -135,10 +135,8 @@ def test_large_graphs_take_conjugate_gradients_and_small_ones_are_direct():
     model = GraphLabelPropagation().fit(X, few)
     assert model.solver_ == "cg" and 0 < model.n_iter_ < 2000
     direct = clone(model).set_params(solver="direct").fit(X, few)
-    assert direct.n_iter_ == 0
-    np.testing.assert_allclose(
-        model.label_distributions_, direct.label_distributions_, atol=1e-5
-    )
+    assert direct.n_iter_ == 1
+    np.testing.assert_allclose(model.label_distributions_, direct.label_distributions_, atol=1e-5)
 
 
 def test_digits_from_five_labels_per_class_beat_the_labels_alone():
@@ -165,8 +163,9 @@ def test_samples_can_be_permuted_and_labels_are_names():
     )
     names = np.array(["ash", "elm", "oak"], dtype=object)
     named = np.array([-1 if label == -1 else names[label] for label in few], dtype=object)
-    found = GraphLabelPropagation().fit(X, named)
-    np.testing.assert_array_equal(found.transduction_, names[model.transduction_])
+    for given in (named, named.astype(str)):
+        found = GraphLabelPropagation().fit(X, given)
+        np.testing.assert_array_equal(found.transduction_, names[model.transduction_])
 
 
 def test_far_away_samples_go_to_the_nearest_class():

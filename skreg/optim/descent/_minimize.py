@@ -97,10 +97,10 @@ class BlockCoordinateDescent(NamedTuple):
     >>> from skreg.optim import NonNegative
     >>> from skreg.optim.descent import LeastSquares
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.standard_normal((50, 200))
+    >>> X = rng.standard_normal((100, 200))
     >>> y = X[:, :3].sum(axis=1)
-    >>> result = BlockCoordinateDescent().minimize(LeastSquares(X, y, NonNegative(10.0)))
-    >>> bool(result.success), np.flatnonzero(result.x)
+    >>> result = BlockCoordinateDescent().minimize(LeastSquares(X, y, NonNegative(20.0)))
+    >>> result.success, np.flatnonzero(result.x)
     (True, array([0, 1, 2]))
     """
 
