@@ -7,26 +7,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skreg.semi_supervised import GraphLabelPropagation
-
-
-# scikit-learn's checks know by its class's name that an estimator takes -1 as "unlabelled"
-Named = type("LabelPropagation", (GraphLabelPropagation,), {})
-
-
-@parametrize_with_checks(
-    [
-        Named(),
-        Named("rbf"),
-        Named("rbf", alpha=0.3),
-        Named(coupling="huber"),
-        Named(solver="cg"),
-    ]
-)
-def test_estimator_checks(estimator, check):
-    check(estimator)
 
 
 def moons(n=150, n_labelled=10, seed=0):
