@@ -148,9 +148,7 @@ def measure_lasso(data, methods, seed):
     problem, size, n_iter = data
     best = BlockCoordinateDescent(tol=1e-14, max_iter=200).minimize(problem).fun
     for name, (partition, update) in methods.items():
-        method = BlockCoordinateDescent(
-            partition, "gs_q", update, size, max_iter=n_iter, tol=1e-13
-        )
+        method = BlockCoordinateDescent(partition, "gs_q", update, size, max_iter=n_iter, tol=1e-13)
         result = method.minimize(problem)
         values = np.array([entry["fun"] for entry in result.history])
         below = np.flatnonzero(values - best <= 1e-8 * (values[0] - best))
@@ -429,7 +427,10 @@ benchmark = Benchmark(
             "iterations.",
             {
                 "full": {
-                    "n_samples": 1000, "n_features": 10_000, "share": 0.21, "block_size": 50,
+                    "n_samples": 1000,
+                    "n_features": 10_000,
+                    "share": 0.21,
+                    "block_size": 50,
                     "n_iter": 500,
                 }
             },
