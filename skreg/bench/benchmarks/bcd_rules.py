@@ -434,7 +434,7 @@ benchmark = Benchmark(
                     "n_iter": 500,
                 }
             },
-        ),  # fmt: skip
+        ),
     },
     methods=METHODS,
     metrics={
