@@ -10,7 +10,7 @@ from skreg.optim._certificate import duality_gap
 from skreg.optim.descent._compose import as_generator, compose
 from skreg.optim.descent._graph_state import GraphState
 from skreg.optim.descent._run import start_run
-from skreg.optim.descent._updates import LipschitzLineSearch
+from skreg.optim.descent._updates import LipschitzLineSearch, MessagePassing
 
 MESSAGES = {
     0: "The relative residual of the optimality conditions is at most tol.",
@@ -174,6 +174,9 @@ def prepare(run, parts):
     run.fix_blocks(parts.partition)
     if isinstance(parts.update, LipschitzLineSearch):
         run.estimates = np.ones(len(run.state.x))
+    if isinstance(parts.update, MessagePassing):
+        for block in run.blocks or ():
+            run.forest_solver(block, parts.update.hessian_kind(run))
 
 
 class _Certificate:

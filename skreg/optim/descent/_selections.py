@@ -70,7 +70,7 @@ class LipschitzSampling(NamedTuple):
     def choose(self, run):
         """Next block."""
         if run.blocks is not None:
-            cumulated = np.cumsum([run.block_lipschitz(block) for block in run.blocks])
+            cumulated = np.cumsum(lipschitz_of_blocks(run))
             number = np.searchsorted(cumulated, run.rng.random() * cumulated[-1], side="right")
             return run.blocks[min(number, len(run.blocks) - 1)]
         # the largest keys log(U) / L are a sample without replacement (Efraimidis, Spirakis 2006)

@@ -95,8 +95,11 @@ class MessagePassing(NamedTuple):
 
     def step(self, run, block):
         """Step of the block."""
-        kind = "current" if run.state.current_is_bound else "bound"
-        return -run.forest_solver(block, kind)(run.gradient(block))
+        return -run.forest_solver(block, self.hessian_kind(run))(run.gradient(block))
+
+    def hessian_kind(self, run):
+        """The Hessian that bounds f from above most closely."""
+        return "current" if run.state.current_is_bound else "bound"
 
 
 class ProximalGradient(NamedTuple):
