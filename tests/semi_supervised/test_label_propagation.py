@@ -177,6 +177,8 @@ def test_single_precision_and_sparse_features():
         found = GraphLabelPropagation().fit(other, few)
         np.testing.assert_array_equal(found.transduction_, model.transduction_)
         np.testing.assert_array_equal(found.predict(other), model.predict(X))
+    threads = GraphLabelPropagation(n_jobs=2).fit(X, few)
+    np.testing.assert_array_equal(threads.label_distributions_, model.label_distributions_)
 
 
 @pytest.mark.parametrize("options", [{"solver": "cg"}, {"coupling": "huber"}])

@@ -47,16 +47,21 @@ def multinomial(seed, *, n_samples, n_features, n_classes):
     return Multinomial(A, np.eye(n_classes)[scores.argmax(axis=1)])
 
 
-def lattice(seed, *, side, n_labelled):
-    """D: a square lattice with weights 1e5 and labels of 10 N(0, 1)."""
-    rng = np.random.default_rng(seed)
+def lattice_weights(side, weight):
+    """Adjacency of a square lattice, its nodes numbered column by column."""
     number = np.arange(side * side).reshape(side, side)
     i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
     j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
-    W = scipy.sparse.coo_array((np.full(len(i), 1e5), (i, j)), shape=(side * side,) * 2)
+    W = scipy.sparse.coo_array((np.full(len(i), weight), (i, j)), shape=(side * side,) * 2)
+    return scipy.sparse.csr_array(W + W.T)
+
+
+def lattice(seed, *, side, n_labelled):
+    """D: a square lattice with weights 1e5 and labels of 10 N(0, 1)."""
+    rng = np.random.default_rng(seed)
     values = np.full(side * side, np.nan)
     values[rng.permutation(side * side)[:n_labelled]] = 10.0 * rng.standard_normal(n_labelled)
-    return GraphQuadratic.from_labels(W + W.T, values)
+    return GraphQuadratic.from_labels(lattice_weights(side, 1e5), values)
 
 
 def moons(seed, *, n_nodes, n_labelled):

@@ -68,11 +68,7 @@ def run_seconds(method, problem):
 
 
 def lattice_data(seed, *, side):
-    number = np.arange(side * side).reshape(side, side)
-    i = np.concatenate([number[:, :-1].ravel(), number[:-1].ravel()])
-    j = np.concatenate([number[:, 1:].ravel(), number[1:].ravel()])
-    W = scipy.sparse.coo_array((np.ones(len(i)), (i, j)), shape=(side * side,) * 2)
-    W = scipy.sparse.csr_array(W + W.T)
+    W = problems.lattice_weights(side, 1.0)
     A = scipy.sparse.csr_array(scipy.sparse.diags_array(W.sum(axis=1) + 0.01) - W)
     b = np.random.default_rng(seed).standard_normal(side * side)
     return GraphQuadratic(A, b), lattice_forests(side, side)
