@@ -97,12 +97,13 @@ def promised_decrease(case, update, x, block):
     return 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_combination_works_as_promised_or_says_why_not(kind, penalty, cases, penalty_of):
     case = cases(kind, penalty)
     if case is None:
-        pytest.skip("groups do not go with graphs; tested in test_validation")
+        pytest.skip("groups do not go with graphs; tested in test_interface")
     n_classes = 3 if kind == "multinomial" else 1
     blocks = user_blocks(case.n, n_classes, penalty == "groups")
     n_run = 0
