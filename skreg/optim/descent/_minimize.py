@@ -198,14 +198,14 @@ class _Certificate:
             return np.nan
         value = self.run.kkt() / self.scale
         if value <= self.tol and self.run.state.keep_gradient and self.run.iteration:
-            self.run.state.refresh()
+            self.run.refresh()
             value = self.run.kkt() / self.scale
         self.converged = value <= self.tol
         return value
 
     def final(self):
         """The residual at the end, free of rounding drift."""
-        self.run.state.refresh()
+        self.run.refresh()
         return self.run.kkt() / self.scale
 
 

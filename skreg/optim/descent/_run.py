@@ -144,16 +144,21 @@ class Run:
     def move(self, block, step):
         """Take a step, and notice whether the pattern of zeros changed."""
         state = self.state
-        before = state.x[block.coordinates] != 0.0
         if np.any(step):
+            old = state.x[block.coordinates]
             state.move(block.coordinates, step)
-            after = state.x[block.coordinates] != 0.0
-            if not np.array_equal(before, after):
-                self.nnz += int(after.sum()) - int(before.sum())
+            new = state.x[block.coordinates]
+            self.penalty_value += self.block_penalty(block, new) - self.block_penalty(block, old)
+            if not np.array_equal(old != 0.0, new != 0.0):
+                self.nnz += int(np.count_nonzero(new)) - int(np.count_nonzero(old))
                 self.identified_at = self.iteration
-            self.penalty_value = self._total_penalty()
         if state.operations > state.fresh_until:
-            state.refresh()
+            self.refresh()
+
+    def refresh(self):
+        """Recompute everything from x, free of rounding drift."""
+        self.state.refresh()
+        self.penalty_value = self._total_penalty()
 
     def kkt(self):
         """Largest distance of -g to the subdifferential of the penalty."""

@@ -345,7 +345,7 @@ VALUES = np.array([1.0, np.nan, np.nan, -1.0])
         (GraphHuber(W_GOOD[:, :3], VALUES), "square"),
         (GraphHuber(W_GOOD, VALUES[:3]), "shape"),
         (GraphHuber(W_GOOD, np.ones(4)), "every node is labelled"),
-        (GraphHuber(W_GOOD * np.inf, VALUES), "finite"),
+        (GraphHuber(np.where(W_GOOD > 0, np.inf, 0.0), VALUES), "finite"),
         (GraphHuber(W_GOOD, np.array([np.inf, 1, np.nan, 0])), "finite"),
         (GraphHuber(np.kron(np.eye(2), [[0, 1], [1, 0]]), np.array([1.0, np.nan, np.nan, np.nan])),
          "connected to no labelled node"),
