@@ -7,6 +7,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.ordinal`: probabilities of rare ordered events.
 - `skreg.causal`: linear acyclic graphs with their noise levels.
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
+- `skreg.semi_supervised`: labels spread over graphs.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
 - `skreg.bench`: the statistical benchmarks behind the ``skreg`` command.
@@ -27,6 +28,7 @@ _SUBPACKAGES = (
     "optim",
     "ordinal",
     "probe",
+    "semi_supervised",
 )
 
 __all__ = ["__version__", *_SUBPACKAGES]

@@ -38,6 +38,8 @@ arrays and canonical CSC matrices are used in place.
   computes a
   certificate from the answer alone, in plain numpy.
 
+- `BlockCoordinateDescent` composes other methods, from the parts in `skreg.optim.descent`.
+
 The gap is relative to P at w = 0 with the best intercept; where the penalty gives no dual bound
 (nothing is penalised, or non-negativity alone) `gap` is nan and the solver stops on the relative
 KKT residual.
@@ -48,9 +50,11 @@ from skreg.optim._designs import Csc, Dense, as_design
 from skreg.optim._losses import Huber, Logistic, Multinomial, Poisson, Quadratic
 from skreg.optim._penalties import L1, ElasticNet, GroupL2, NonNegative
 from skreg.optim._solve import Solution, penalty_max, solve, solve_path
+from skreg.optim.descent import BlockCoordinateDescent
 
 __all__ = [
     "L1",
+    "BlockCoordinateDescent",
     "Certificate",
     "Csc",
     "Dense",

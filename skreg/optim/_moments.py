@@ -199,8 +199,8 @@ def descend_to_gap(
 def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
     """Solve for several penalties in turn, each from the last answer.
 
-    Every answer ends with a Newton step on its face, as exact as rounding allows. Yields (coef, intercept, objective, gap, kkt,
-    n_iter, converged) with coef in the layout (n_outputs, n_features).
+    Every answer ends with a Newton step on its face, as exact as rounding allows. Yields (coef,
+    intercept, objective, gap, kkt, n_iter, converged), coef in the layout (n_outputs, n_features).
     """
     starts, members = problem.blocks
     n_outputs, n_features = moments.cross.shape
