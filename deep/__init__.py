@@ -21,11 +21,14 @@ except ImportError as error:
 
 _MODULE_OF = {
     "Batch": "_regularizer",
+    "IndexedDataset": "_indexed",
+    "RegularizedNetClassifier": "_nets",
+    "RegularizedNetRegressor": "_nets",
     "Regularizer": "_regularizer",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 
-__all__ = [*_MODULE_OF, *_SUBPACKAGES]
+__all__ = [*_MODULE_OF]
 
 
 def __getattr__(name):
@@ -45,4 +48,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted(__all__)
+    return sorted([*__all__, *_SUBPACKAGES])

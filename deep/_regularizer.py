@@ -162,7 +162,7 @@ class Regularizer(skorch.callbacks.Callback):
         Parameters
         ----------
         net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net. The number of samples is known when training begins, as ``net.n_samples_``.
+            The net. Its ``n_samples_`` is known from the first ``on_epoch_begin`` on.
 
         Returns
         -------

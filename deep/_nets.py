@@ -1,0 +1,511 @@
+"""skorch nets whose training step asks regularizers."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import skorch
+import torch
+from skorch.dataset import unpack_data
+from skorch.utils import TeeGenerator, to_tensor
+from torch import nn
+
+from skreg.deep._composition import RegularizerParameters
+from skreg.deep._indexed import INDEX, INPUTS, WEIGHT, IndexedDataset, collate
+from skreg.deep._regularizer import Batch
+
+PRECISIONS = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TrainingPass:
+    """A batch in one optimizer step, with what its first pass fixed for the later ones.
+
+    Attributes
+    ----------
+    raw : tuple
+        The batch as the iterator yields it.
+    batch : Batch
+        The batch for the regularizers.
+    targets : Tensor or None
+        The targets of the first pass, once they are known.
+    loss : Tensor or None
+        The loss of the latest pass.
+    """
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.batch = None
+        self.targets = None
+        self.loss = None
+
+    def prepare(self, net, labelled):
+        """Put the batch on the device and let the regularizers change its inputs, once."""
+        if self.batch is not None:
+            self.batch = self.batch._replace(first_pass=False)
+            return
+        device = net.device
+        weight = labelled.get(WEIGHT)
+        self.batch = Batch(
+            X=to_tensor(labelled[INPUTS], device=device),
+            y=to_tensor(self.raw[1], device=device),
+            index=to_tensor(labelled[INDEX], device=device),
+            sample_weight=None if weight is None else to_tensor(weight, device=device),
+            first_pass=True,
+        )
+        X = self.batch.X
+        for _, regularizer in net.regularizers_:
+            X = regularizer.inputs(net, self.batch, X)
+        self.batch = self.batch._replace(X=X)
+
+    def find_targets(self, net):
+        """Let the regularizers change the targets, once."""
+        if self.targets is None:
+            y = self.batch.y
+            with torch.no_grad():
+                for _, regularizer in net.regularizers_:
+                    y = regularizer.targets(net, self.batch, y)
+            self.targets = y
+        return self.targets
+
+
+class LayerRecorder:
+    """Forward hook that keeps what a layer put out, or took in, in its last training pass."""
+
+    def __init__(self, name):
+        self.name = name
+        self.features = None
+
+    def attach(self, module):
+        """Register the hook on the named layer of the module and return its handle."""
+        if self.name == "penultimate":
+            return last_linear(module).register_forward_pre_hook(self.record_input)
+        layers = dict(module.named_modules())
+        if self.name not in layers:
+            raise ValueError(
+                f"the module has no layer {self.name!r}; it has "
+                f"{', '.join(repr(name) for name in layers if name)}"
+            )
+        return layers[self.name].register_forward_hook(self.record_output)
+
+    def record_input(self, layer, inputs):
+        """Keep the input of the layer."""
+        if layer.training:
+            self.features = inputs[0]
+
+    def record_output(self, layer, inputs, output):
+        """Keep the output of the layer."""
+        if layer.training:
+            self.features = output
+
+
+def last_linear(module):
+    """Find the last linear layer of the module, in the order of registration."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        raise ValueError(f"'penultimate' needs a torch.nn.Linear in {type(module).__name__}")
+    return layers[-1]
+
+
+@contextlib.contextmanager
+def one_loss_per_sample(criterion):
+    """Set ``reduction = "none"`` on the criterion and its submodules."""
+    modules = criterion.modules() if isinstance(criterion, nn.Module) else [criterion]
+    reducing = [(module, module.reduction) for module in modules if hasattr(module, "reduction")]
+    for module, _ in reducing:
+        module.reduction = "none"
+    try:
+        yield
+    finally:
+        for module, reduction in reducing:
+            module.reduction = reduction
+
+
+def weighted_mean(losses, weight):
+    """Mean of weighted losses, each averaged over all but its first axis.
+
+    Weights have mean one over all samples, not over the batch: a mean over the batch's own
+    weights would favour the samples of batches with small ones.
+    """
+    if losses.ndim == 0 or len(losses) != len(weight):
+        raise ValueError(
+            "sample_weight needs a criterion that returns one loss for each sample when its "
+            f"attribute reduction is 'none'; got shape {tuple(losses.shape)} for {len(weight)}"
+        )
+    return (losses.flatten(1).mean(1) if losses.ndim > 1 else losses).mul(weight).mean()
+
+
+def normalized_weights(sample_weight, n_samples):
+    """Scale the weights to mean one.
+
+    Raises
+    ------
+    ValueError
+        If they are not `n_samples` finite numbers, none negative and not all zero.
+    """
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), got {weight.shape}")
+    if not np.isfinite(weight).all() or weight.min() < 0 or weight.max() == 0:
+        raise ValueError("sample_weight must be finite, not negative, and not all zero")
+    return weight / weight.mean()
+
+
+class RegularizedNet(RegularizerParameters):
+    """What the two nets have in common; comes before skorch's class in theirs."""
+
+    # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
+    cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers"]
+
+    def __init__(
+        self, *args, regularizers=None, accumulation_steps=1, mixed_precision=None, **kwargs
+    ):
+        super().__init__(*args, **kwargs)
+        self.regularizers = regularizers
+        self.accumulation_steps = accumulation_steps
+        self.mixed_precision = mixed_precision
+        self.sample_weight_ = None
+        self.pass_ = None
+
+    @property
+    def regularizers_(self):
+        """The pairs of name and regularizer in use."""
+        return [(name, item) for name, item in self.regularizers or () if item is not None]
+
+    # what happens when the net is initialized
+
+    def check_training_readiness(self):
+        super().check_training_readiness()
+        self.check_regularizers()
+        if not isinstance(self.accumulation_steps, int) or self.accumulation_steps < 1:
+            raise ValueError(
+                f"accumulation_steps must be a positive integer, got {self.accumulation_steps!r}"
+            )
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(
+                f"mixed_precision must be one of {list(PRECISIONS)}, got {self.mixed_precision!r}"
+            )
+
+    def initialize_module(self):
+        super().initialize_module()
+        for _, regularizer in self.regularizers_:
+            regularizer.initialize()
+            regularizer.reparametrize(self, self.module_)
+        layers = {regularizer.layer for _, regularizer in self.regularizers_} - {None}
+        self.recorders_ = {name: LayerRecorder(name) for name in layers}
+        return self
+
+    def initialize_criterion(self):
+        super().initialize_criterion()
+        if self.criterion_ is self.criterion:
+            self.criterion_ = copy.deepcopy(self.criterion)
+        states = nn.ModuleDict()
+        for name, regularizer in self.regularizers_:
+            self.criterion_ = regularizer.criterion(self, self.criterion_)
+            state = regularizer.state(self)
+            if state is not None:
+                states[name] = state
+        if states:
+            self.criterion_.add_module("regularizers", states)
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        super().initialize_optimizer(triggered_directly)
+        for _, regularizer in self.regularizers_:
+            self.optimizer_ = regularizer.optimizer(self, self.optimizer_)
+        self.scaler_ = None
+        if self.mixed_precision == "float16":
+            if getattr(self.optimizer_, "needs_closure", False):
+                raise ValueError(
+                    f"{type(self.optimizer_).__name__} evaluates the loss several times in a step, "
+                    "which the gradient scaling of mixed_precision='float16' does not allow; use "
+                    "mixed_precision='bfloat16'"
+                )
+            self.scaler_ = torch.amp.GradScaler(self._device_type())
+        return self
+
+    def _get_predict_nonlinearity(self):
+        own = getattr(bare(self.criterion_), "predict_nonlinearity", None)
+        if self.predict_nonlinearity == "auto" and own is not None:
+            return own
+        return super()._get_predict_nonlinearity()
+
+    # data
+
+    def get_dataset(self, X, y=None):
+        return IndexedDataset(super().get_dataset(X, y))
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        dataset = self.get_dataset(X, y)
+        if self.sample_weight_ is not None:
+            weight = normalized_weights(self.sample_weight_, len(dataset))
+            kind = next((p.dtype for p in self.module_.parameters()), torch.get_default_dtype())
+            dataset.sample_weight = torch.as_tensor(weight, dtype=kind)
+        self.n_samples_ = dataset.n_samples
+        if not self.train_split:
+            return dataset, None
+        arguments = (dataset,) if y is None else (dataset, y)
+        return self.train_split(*arguments, **fit_params)
+
+    def get_iterator(self, dataset, training=False):
+        prefix = "iterator_train" if training else "iterator_valid"
+        if hasattr(self, f"{prefix}__collate_fn"):
+            return super().get_iterator(dataset, training=training)
+        setattr(self, f"{prefix}__collate_fn", collate)
+        try:
+            return super().get_iterator(dataset, training=training)
+        finally:
+            delattr(self, f"{prefix}__collate_fn")
+
+    # training
+
+    def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, **kwargs):
+        self.sample_weight_ = sample_weight
+        module = bare(self.module_)
+        handles = [recorder.attach(module) for recorder in self.recorders_.values()]
+        try:
+            return super().fit_loop(X, y, epochs, **kwargs)
+        finally:
+            for handle in handles:
+                handle.remove()
+            self.sample_weight_ = self.pass_ = None
+
+    def notify(self, method_name, **kwargs):
+        getattr(self, method_name)(self, **kwargs)
+        for _, callback in (*self.regularizers_, *self.callbacks_):
+            getattr(callback, method_name)(self, **kwargs)
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if training:
+            self.pending_, self.is_last_ = [], False
+            if self.accumulation_steps > 1:
+                iterator = self._marking_the_last(iterator)
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+
+    def _marking_the_last(self, iterator):
+        """Yield the batches; `is_last_` tells whether the last one is out."""
+        batches = iter(iterator)
+        batch = next(batches, None)
+        while batch is not None:
+            following = next(batches, None)
+            self.is_last_ = following is None
+            yield batch
+            batch = following
+
+    def train_step(self, batch, **fit_params):
+        """Step, or only add to the gradient until enough batches have come together.
+
+        The gradient of a step is that of the mean loss over the samples of all its batches. An
+        optimizer that evaluates the loss again goes through all of them.
+        """
+        self.pending_.append(TrainingPass(batch))
+        if len(self.pending_) < self.accumulation_steps and not self.is_last_:
+            return self._add_gradients(self.pending_[-1:], len(self.pending_) == 1, fit_params)
+        passes, self.pending_ = self.pending_, []
+        accumulator = self.get_train_step_accumulator()
+        evaluations = 0
+
+        def closure():
+            nonlocal evaluations
+            evaluations += 1
+            todo = passes[-1:] if evaluations == 1 else passes
+            step = self._add_gradients(todo, len(todo) == len(passes), fit_params)
+            loss = self._average_gradients(passes)
+            if self.scaler_ is not None:
+                self.scaler_.unscale_(self.optimizer_)
+            accumulator.store_step(step)
+            self.notify(
+                "on_grad_computed",
+                named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                batch=batch,
+                training=True,
+            )
+            return loss
+
+        self._step_optimizer(closure)
+        return accumulator.get_step()
+
+    def train_step_single(self, batch, **fit_params):
+        self._set_training(True)
+        Xi, yi = unpack_data(batch)
+        y_pred = self.infer(Xi, **fit_params)
+        loss = self.get_loss(y_pred, yi, X=Xi, training=True)
+        total = loss if self.accumulation_steps == 1 else loss * len(self.pass_.batch.index)
+        (total if self.scaler_ is None else self.scaler_.scale(total)).backward()
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _add_gradients(self, passes, from_zero, fit_params):
+        """Gradients of the summed losses of the batches, added to what is there or to zero."""
+        if from_zero:
+            self._zero_grad_optimizer()
+        for self.pass_ in passes:
+            step = self.train_step_single(self.pass_.raw, **fit_params)
+            self.pass_.loss = step["loss"].detach()
+        self.pass_ = None
+        return step
+
+    def _average_gradients(self, passes):
+        """Turn sums over samples into means; return the mean loss."""
+        if self.accumulation_steps == 1:
+            return passes[0].loss
+        sizes = [len(one.batch.index) for one in passes]
+        gradients = [p.grad for _, p in self.get_all_learnable_params() if p.grad is not None]
+        torch._foreach_div_(gradients, sum(sizes))
+        losses = [size * one.loss for size, one in zip(sizes, passes, strict=True)]
+        return sum(losses) / sum(sizes)
+
+    def _step_optimizer(self, step_fn):
+        if self.scaler_ is None:
+            super()._step_optimizer(step_fn)
+            return
+        step_fn()
+        self.scaler_.step(self.optimizer_)
+        self.scaler_.update()
+
+    def infer(self, x, **fit_params):
+        if isinstance(x, Mapping) and INDEX in x:
+            if self.pass_ is None:
+                x = x[INPUTS]
+            else:
+                self.pass_.prepare(self, x)
+                x = self.pass_.batch.X
+        if self.mixed_precision is None:
+            return super().infer(x, **fit_params)
+        with torch.autocast(self._device_type(), PRECISIONS[self.mixed_precision]):
+            output = super().infer(x, **fit_params)
+        return tuple(map(in_full, output)) if isinstance(output, tuple) else in_full(output)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        if self.pass_ is not None:
+            y_true = self.pass_.find_targets(self)
+        weight = X.get(WEIGHT) if isinstance(X, Mapping) and INDEX in X else None
+        if weight is None:
+            loss = super().get_loss(y_pred, y_true, X=X, training=training)
+        else:
+            weight = to_tensor(weight, device=self.device)
+            with one_loss_per_sample(self.criterion_):
+                losses = super().get_loss(y_pred, y_true, X=X, training=training)
+            loss = weighted_mean(losses, weight)
+        return loss if self.pass_ is None else loss + self._penalties(y_pred)
+
+    def _penalties(self, y_pred):
+        features = {name: recorder.features for name, recorder in self.recorders_.items()}
+        for recorder in self.recorders_.values():
+            recorder.features = None
+        terms = [
+            regularizer.penalty(self, self.pass_.batch, y_pred, features.get(regularizer.layer))
+            for _, regularizer in self.regularizers_
+        ]
+        return sum(term for term in terms if term is not None)
+
+    def _device_type(self):
+        return next(self.module_.parameters()).device.type
+
+
+def bare(module):
+    """The module inside ``torch.compile`` and ``DistributedDataParallel``."""
+    while True:
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif hasattr(module, "_orig_mod"):
+            module = module._orig_mod
+        else:
+            return module
+
+
+def in_full(output):
+    """The output of the module in single precision, if it is in half precision."""
+    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
+
+
+class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
+    """skorch's classifier whose training step asks regularizers.
+
+    Everything that skorch's class takes works here: callbacks, learning-rate schedules,
+    checkpoints, ``module__WIDTH``, ``torch.compile`` by ``compile=True``.
+
+    Parameters
+    ----------
+    module : type or torch.nn.Module
+        The network; its output are logits of shape (n, n_classes).
+    *args : tuple
+        Positional arguments of `skorch.NeuralNetClassifier`.
+    criterion : type, default=torch.nn.CrossEntropyLoss
+        The loss. With sample weights it must return one loss for each sample when its attribute
+        ``reduction`` is ``"none"``, as torch's losses do.
+    regularizers : list of (str, Regularizer), default=None
+        The regularizers by name, asked in this order; None in place of one leaves it out.
+        ``set_params`` and grid searches reach ``regularizers__NAME__PARAM``.
+    accumulation_steps : int, default=1
+        Number of batches whose gradients come together in one step of the optimizer. The last
+        step of an epoch takes the batches that are left.
+    mixed_precision : {None, "bfloat16", "float16"}, default=None
+        Type of ``torch.autocast`` in the forward pass; losses and penalties get the module's
+        output in single precision. ``"float16"`` scales the gradients, which allows no optimizer
+        that evaluates the loss more than once in a step.
+    **kwargs : dict
+        Keyword arguments of `skorch.NeuralNetClassifier`.
+
+    Attributes
+    ----------
+    n_samples_ : int
+        Number of training samples, known once training has begun.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import RegularizedNetClassifier, Regularizer
+    >>> class SmallLogits(Regularizer):
+    ...     def __init__(self, strength=0.1):
+    ...         self.strength = strength
+    ...
+    ...     def penalty(self, net, batch, y_pred, features):
+    ...         return self.strength * y_pred.square().mean()
+    >>> X, y = load_iris(return_X_y=True)
+    >>> _ = torch.manual_seed(0)
+    >>> net = RegularizedNetClassifier(
+    ...     torch.nn.Linear,
+    ...     module__in_features=4,
+    ...     module__out_features=3,
+    ...     regularizers=[("small", SmallLogits())],
+    ...     verbose=0,
+    ... )
+    >>> _ = net.fit(X.astype("float32"), y).set_params(regularizers__small__strength=1.0)
+    """
+
+    def __init__(self, module, *args, criterion=nn.CrossEntropyLoss, **kwargs):
+        super().__init__(module, *args, criterion=criterion, **kwargs)
+
+
+class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
+    """skorch's regressor whose training step asks regularizers.
+
+    Parameters
+    ----------
+    module : type or torch.nn.Module
+        The network; its output has the shape of the targets.
+    *args : tuple
+        Positional arguments of `skorch.NeuralNetRegressor`.
+    criterion : type, default=torch.nn.MSELoss
+        The loss, as for `RegularizedNetClassifier`.
+    regularizers : list of (str, Regularizer), default=None
+        As for `RegularizedNetClassifier`.
+    accumulation_steps : int, default=1
+        As for `RegularizedNetClassifier`.
+    mixed_precision : {None, "bfloat16", "float16"}, default=None
+        As for `RegularizedNetClassifier`.
+    **kwargs : dict
+        Keyword arguments of `skorch.NeuralNetRegressor`.
+
+    Attributes
+    ----------
+    n_samples_ : int
+        Number of training samples, known once training has begun.
+    """
+
+    def __init__(self, module, *args, criterion=nn.MSELoss, **kwargs):
+        super().__init__(module, *args, criterion=criterion, **kwargs)
