@@ -21,7 +21,11 @@ except ImportError as error:
 
 _MODULE_OF = {
     "Batch": "_regularizer",
+    "DeepClassifier": "_classifier",
+    "DeepRegressor": "_regressor",
     "IndexedDataset": "_indexed",
+    "ResidualMLP": "_modules",
+    "SmallCNN": "_modules",
     "RegularizedNetClassifier": "_nets",
     "RegularizedNetRegressor": "_nets",
     "Regularizer": "_regularizer",

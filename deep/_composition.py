@@ -5,6 +5,12 @@ from skreg.deep._regularizer import Regularizer
 PREFIX = "regularizers__"
 
 
+def named_pairs(regularizers):
+    """The pairs in what may not have been checked yet."""
+    listed = regularizers if isinstance(regularizers, list | tuple) else ()
+    return [pair for pair in listed if isinstance(pair, tuple) and len(pair) == 2]
+
+
 class RegularizerParameters:
     """``get_params`` and ``set_params`` for a class with a parameter `regularizers`."""
 
@@ -23,7 +29,7 @@ class RegularizerParameters:
         """
         params = super().get_params(deep=deep)
         if deep:
-            for name, regularizer in self.regularizers or ():
+            for name, regularizer in named_pairs(self.regularizers):
                 params[PREFIX + name] = regularizer
                 if regularizer is not None:
                     for key, value in regularizer.get_params().items():
@@ -53,7 +59,7 @@ class RegularizerParameters:
         super().set_params(**params)
         for key in sorted(ours, key=lambda key: key.count("__")):
             name, _, parameter = key.removeprefix(PREFIX).partition("__")
-            named = dict(self.regularizers or ())
+            named = dict(named_pairs(self.regularizers))
             if name not in named:
                 raise ValueError(
                     f"{type(self).__name__} has no regularizer {name!r}; it has {list(named)}"
