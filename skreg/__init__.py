@@ -6,6 +6,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.linear_model`: sparse linear models with certified solutions.
 - `skreg.ordinal`: probabilities of rare ordered events.
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
+- `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
 - `skreg.bench`: the statistical benchmarks behind the ``skreg`` command.
@@ -16,7 +17,17 @@ import importlib
 
 from skreg._version import __version__
 
-_SUBPACKAGES = ("bench", "coreset", "datasets", "deep", "linear_model", "optim", "ordinal", "probe")
+_SUBPACKAGES = (
+    "bench",
+    "coreset",
+    "datasets",
+    "deep",
+    "linear_model",
+    "metrics",
+    "optim",
+    "ordinal",
+    "probe",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]
 

@@ -8,9 +8,7 @@ from skreg.metrics import shot_scores
 
 
 def test_regions_and_errors_by_hand():
-    y_train = np.concatenate(
-        [np.full(101, 10), np.full(100, 20.3), np.full(20, 30), np.full(19, 40)]
-    )
+    y_train = np.repeat([10, 20.3, 30, 40], [101, 100, 20, 19])
     y_true = np.array([10.0, 10.2, 20.0, 30.4, 40.0, 55.0])
     y_pred = np.array([11.0, 14.2, 20.0, 34.4, 42.0, 47.0])
     scores = shot_scores(y_true, y_pred, y_train)
