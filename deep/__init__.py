@@ -24,6 +24,7 @@ _MODULE_OF = {
     "DeepClassifier": "_classifier",
     "DeepRegressor": "_regressor",
     "IndexedDataset": "_indexed",
+    "LossCurveDisplay": "_display",
     "ResidualMLP": "_modules",
     "SmallCNN": "_modules",
     "RegularizedNetClassifier": "_nets",

@@ -143,4 +143,5 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         ndarray of shape (n,)
             Labels.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]

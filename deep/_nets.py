@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -92,12 +93,6 @@ class RegularizedNet(RegularizerParameters):
                 )
             self.scaler_ = torch.amp.GradScaler(self._device_type())
         return self
-
-    def _get_predict_nonlinearity(self):
-        own = getattr(bare(self.criterion_), "predict_nonlinearity", None)
-        if self.predict_nonlinearity == "auto" and own is not None:
-            return own
-        return super()._get_predict_nonlinearity()
 
     # data
 
@@ -302,7 +297,9 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
         output in single precision. ``"float16"`` scales the gradients, which allows no optimizer
         that evaluates the loss more than once in a step.
     **kwargs : dict
-        Keyword arguments of `skorch.NeuralNetClassifier`.
+        Keyword arguments of `skorch.NeuralNetClassifier`. ``predict_nonlinearity="auto"``, the
+        default, is the criterion's ``predict_nonlinearity`` if it has one, otherwise skorch's
+        rule for ``NLLLoss`` and the binary losses, and softmax for all others.
 
     Attributes
     ----------
@@ -335,6 +332,17 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
     def __init__(self, module, *args, criterion=nn.CrossEntropyLoss, **kwargs):
         super().__init__(module, *args, criterion=criterion, **kwargs)
 
+    def _get_predict_nonlinearity(self):
+        self.check_is_fitted()
+        if self.predict_nonlinearity != "auto":
+            return super()._get_predict_nonlinearity()
+        criterion = bare(self.criterion_)
+        if hasattr(criterion, "predict_nonlinearity"):
+            return criterion.predict_nonlinearity
+        if isinstance(criterion, nn.NLLLoss | nn.BCELoss | nn.BCEWithLogitsLoss):
+            return super()._get_predict_nonlinearity()
+        return functools.partial(torch.softmax, dim=-1)
+
 
 class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
     """skorch's regressor whose training step asks regularizers.
@@ -364,3 +372,14 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
 
     def __init__(self, module, *args, criterion=nn.MSELoss, **kwargs):
         super().__init__(module, *args, criterion=criterion, **kwargs)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        y_pred = self._shaped_like(y_pred, y_true)
+        return super().get_loss(y_pred, y_true, X=X, training=training)
+
+    @staticmethod
+    def _shaped_like(y_pred, y_true):
+        """One column or none: (n,) against (n, 1) would broadcast to (n, n) in the loss."""
+        is_tensor = isinstance(y_pred, torch.Tensor) and isinstance(y_true, torch.Tensor)
+        same = is_tensor and y_pred.numel() == y_true.numel()
+        return y_pred.reshape(y_true.shape) if same else y_pred

@@ -210,7 +210,8 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         ndarray of shape (n,) or (n, n_targets)
             Predictions.
         """
-        columns = self._raw_predictions(X).reshape(-1, self._n_outputs)
+        raw = self._raw_predictions(X)
+        columns = raw.reshape(-1, self._n_outputs)
         if self._target_scaling is not None:
             columns = self._target_scaling.inverse_transform(columns)
         return columns.reshape(-1, *self._target_shape)

@@ -140,7 +140,7 @@ class Regularizer(skorch.callbacks.Callback):
         submodules that have this attribute, for the duration of the call; it must then return
         one loss for each sample, of shape (n,) or (n, ...). A classification criterion may define
         ``predict_nonlinearity(y_pred)``, which turns the module's output into class
-        probabilities; without it the net uses skorch's rule, softmax for ``CrossEntropyLoss``.
+        probabilities; without it they are its softmax.
 
         Parameters
         ----------
