@@ -8,9 +8,11 @@ from skreg.deep.torch._conv_existence import (
 )
 from skreg.deep.torch._conv_orthogonality import orthogonality_bounds, orthogonality_loss
 from skreg.deep.torch._conv_spectrum import conv_singular_values, conv_spectral_norm
+from skreg.deep.torch._density_weights import density_weights
 from skreg.deep.torch._elr import ELRLoss, ELRPenalty
 from skreg.deep.torch._elr_plus import ELRPlus
 from skreg.deep.torch._fisher_sam import FisherSAM, fisher_diagonal
+from skreg.deep.torch._frozen_copy import FrozenCopy
 from skreg.deep.torch._memory import SampleMemory
 from skreg.deep.torch._optimizer import OptimizerWrapper
 from skreg.deep.torch._orthogonal_gradient import (
@@ -42,6 +44,7 @@ __all__ = [
     "ELRPlus",
     "Existence",
     "FisherSAM",
+    "FrozenCopy",
     "OptimizerWrapper",
     "OrthogonalGradient",
     "PSKDLoss",
@@ -54,6 +57,7 @@ __all__ = [
     "as_probabilities",
     "conv_singular_values",
     "conv_spectral_norm",
+    "density_weights",
     "epsilon_sharpness",
     "fisher_diagonal",
     "frozen_buffers",

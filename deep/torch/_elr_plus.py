@@ -1,6 +1,7 @@
 """ELR+: early-learning regularization with two networks, weight averages and mixup (Liu 2020)."""
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -44,6 +45,26 @@ def sigmoid_rampup(step, length):
     return torch.exp(-5 * (1 - (step / length).clamp(max=1)) ** 2)
 
 
+class Mixing(NamedTuple):
+    """Pairs of samples and their common weights (mixup).
+
+    Attributes
+    ----------
+    share : Tensor of shape ()
+        Weight of each sample; its partner has the rest.
+    partner : Tensor of shape (n,)
+        Position of the partner of each sample.
+    """
+
+    share: torch.Tensor
+    partner: torch.Tensor
+
+    def __call__(self, part):
+        """Mix a part of the batch, of shape (n, ...)."""
+        share = self.share.to(part.dtype)
+        return share * part + (1 - share) * part[self.partner]
+
+
 class ELRPlus(nn.Module):
     """Two networks that give each other the targets of early-learning regularization.
 
@@ -65,8 +86,8 @@ class ELRPlus(nn.Module):
     ----------
     first, second : torch.nn.Module
         The networks, with different initial weights.
-    n_samples, n_classes : int, default=0
-        Size of the memories. They can grow later, by `allocate`.
+    n_samples : int, default=0
+        Number of training samples; memory is made for them when the first batch comes.
     lam : float, default=3.0
         Strength, lambda in the paper.
     beta : float, default=0.7
@@ -110,7 +131,7 @@ class ELRPlus(nn.Module):
     >>> _ = torch.manual_seed(0)
     >>> x = torch.cat([torch.randn(50, 2) + 3, torch.randn(50, 2) - 3])
     >>> y, index = torch.arange(100) // 50, torch.arange(100)
-    >>> model = ELRPlus(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), 100, 2, ema_rampup=50)
+    >>> model = ELRPlus(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), 100, ema_rampup=50)
     >>> optimizer = torch.optim.SGD(model.networks.parameters(), lr=0.1)
     >>> for epoch in range(20):
     ...     for network in (0, 1):
@@ -130,7 +151,6 @@ class ELRPlus(nn.Module):
         first,
         second,
         n_samples=0,
-        n_classes=0,
         *,
         lam=3.0,
         beta=0.7,
@@ -156,22 +176,10 @@ class ELRPlus(nn.Module):
         self.averages = nn.ModuleList(
             copy.deepcopy(network).requires_grad_(False) for network in (first, second)
         )
-        self.memories = nn.ModuleList(SampleMemory(n_samples, n_classes) for _ in range(2))
+        self.memories = nn.ModuleList(SampleMemory() for _ in range(2))
+        self.n_samples = n_samples
         self.register_buffer("steps", torch.zeros(2))
         self.active = 0
-
-    def allocate(self, n_samples, n_classes):
-        """Make room in the memories.
-
-        Parameters
-        ----------
-        n_samples : int
-            Number of training samples.
-        n_classes : int
-            Number of classes.
-        """
-        for memory in self.memories:
-            memory.allocate(n_samples, n_classes, like=self.steps)
 
     def turn_to(self, network):
         """Choose the network that trains.
@@ -208,6 +216,73 @@ class ELRPlus(nn.Module):
         return 0.5 * (self.networks[0](x) + self.networks[1](x))
 
     @torch.no_grad()
+    def beliefs(self, x, index):
+        """Update the running averages of predictions that the active network is trained with.
+
+        Parameters
+        ----------
+        x : Tensor of shape (n, ...)
+            Inputs, unmixed.
+        index : Tensor of shape (n,), int64
+            The stable number of each sample.
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+            The new averages.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, or on the CPU if an index is out of range.
+        """
+        logits = self.averages[1 - self.active](x)
+        check_logits(logits)
+        memory = self.memories[self.active].allocate(self.n_samples, logits.shape[1], like=logits)
+        check_index(index, len(logits), len(memory.values))
+        latest = in_full_precision(logits).softmax(1)
+        t = self.beta * memory.read(index).to(latest.dtype) + (1 - self.beta) * latest
+        memory.write(index, t)
+        return t
+
+    def draw(self, n, device):
+        """Draw partners and their weight.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        device : torch.device
+            Where they are.
+
+        Returns
+        -------
+        Mixing
+            Random pairs, or each sample by itself if `mixup_alpha` is zero.
+        """
+        if not self.mixup_alpha:
+            return Mixing(torch.ones(()), torch.arange(n, device=device))
+        share = torch.distributions.Beta(self.mixup_alpha, self.mixup_alpha).sample()
+        return Mixing(torch.maximum(share, 1 - share), torch.randperm(n, device=device))
+
+    def labels(self, y, q):
+        """Labels of mixed samples: as they are, or reweighted by the targets of the penalty.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n, n_classes)
+            Mixed labels.
+        q : Tensor of shape (n, n_classes)
+            Mixed targets.
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+            Class probabilities.
+        """
+        return F.normalize(y * q, p=1, dim=1) if self.reweight_labels else y
+
+    @torch.no_grad()
     def mix(self, x, target, index):
         """Update the running averages of predictions, and mix pairs of samples.
 
@@ -234,23 +309,11 @@ class ELRPlus(nn.Module):
         ValueError
             If shapes do not match, or on the CPU if a label or an index is out of range.
         """
-        memory = self.memories[self.active]
-        check_index(index, len(x), len(memory.values))
-        check_targets(target, memory.read(index))
-        logits = self.averages[1 - self.active](x)
-        check_logits(logits)
-        latest = in_full_precision(logits).softmax(1)
-        q = self.beta * memory.read(index).to(latest.dtype) + (1 - self.beta) * latest
-        memory.write(index, q)
-        y = as_probabilities(target, latest.shape[1]).to(latest.dtype)
-        if self.mixup_alpha:
-            share = torch.distributions.Beta(self.mixup_alpha, self.mixup_alpha).sample()
-            share = torch.maximum(share, 1 - share)
-            partner = torch.randperm(len(x), device=x.device)
-            x, y, q = (share * part + (1 - share) * part[partner] for part in (x, y, q))
-        if self.reweight_labels:
-            y = F.normalize(y * q, p=1, dim=1)
-        return x, y, q
+        t = self.beliefs(x, index)
+        check_targets(target, t)
+        mixing = self.draw(len(x), x.device)
+        y, q = mixing(as_probabilities(target, t.shape[1]).to(t.dtype)), mixing(t)
+        return mixing(x), self.labels(y, q), q
 
     def loss(self, logits, y, q):
         """Loss of the active network.

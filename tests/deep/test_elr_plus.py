@@ -29,7 +29,7 @@ def test_own_teacher_without_mixup_is_elr():
     x, y, index = random_batch()
     network, _ = two_networks()
     alone = copy.deepcopy(network)
-    model = ELRPlus(network, network, 12, 3, mixup_alpha=0.0, ema_decay=0.0, ema_rampup=0)
+    model = ELRPlus(network, network, 12, mixup_alpha=0.0, ema_decay=0.0, ema_rampup=0)
     penalty = ELRPenalty(12, 3)
     for _ in range(4):
         for net, optimizer in [
@@ -55,7 +55,7 @@ def test_own_teacher_without_mixup_is_elr():
 
 def test_targets_come_from_the_other_average_on_unmixed_inputs():
     x, y, index = random_batch()
-    model = ELRPlus(*two_networks(), 12, 3, beta=0.7)
+    model = ELRPlus(*two_networks(), 12, beta=0.7)
     teacher = model.averages[1](x).softmax(1)
     model.mix(x, y, index)
     torch.testing.assert_close(model.memories[0].values, 0.3 * teacher)
@@ -64,7 +64,7 @@ def test_targets_come_from_the_other_average_on_unmixed_inputs():
 
 def test_mixed_parts_share_weight_and_partner():
     x, y, index = random_batch()
-    model = ELRPlus(*two_networks(), 12, 3, mixup_alpha=1.0)
+    model = ELRPlus(*two_networks(), 12, mixup_alpha=1.0)
     mixed, soft, q = model.mix(x, y, index)
     t = model.memories[0].values
     one_hot = F.one_hot(y, 3).float()
@@ -87,8 +87,8 @@ def test_mixed_parts_share_weight_and_partner():
 def test_reweighted_labels_are_the_product_normalised():
     x, y, index = random_batch()
     networks = two_networks()
-    plain = ELRPlus(*networks, 12, 3)
-    reweighted = ELRPlus(*networks, 12, 3, reweight_labels=True)
+    plain = ELRPlus(*networks, 12)
+    reweighted = ELRPlus(*networks, 12, reweight_labels=True)
     torch.manual_seed(3)
     _, soft, q = plain.mix(x, y, index)
     torch.manual_seed(3)
@@ -99,7 +99,7 @@ def test_reweighted_labels_are_the_product_normalised():
 
 @pytest.mark.parametrize("rampup", [0, 10])
 def test_averaged_weights_follow_the_formula(rampup):
-    model = ELRPlus(*two_networks(), 12, 3, ema_decay=0.9, ema_rampup=rampup)
+    model = ELRPlus(*two_networks(), 12, ema_decay=0.9, ema_rampup=rampup)
     weight, expected = model.networks[0].weight, model.networks[0].weight.detach().clone()
     other = model.averages[1].weight.clone()
     for step in range(1, 15):
@@ -118,10 +118,10 @@ def test_averaged_weights_follow_the_formula(rampup):
 
 def test_strength_rises_with_the_steps():
     x, y, index = random_batch()
-    model = ELRPlus(*two_networks(), 12, 3, lam=2.0, lam_rampup=4)
+    model = ELRPlus(*two_networks(), 12, lam=2.0, lam_rampup=4)
     mixed, _, q = model.mix(x, y, index)
     logits = model(mixed)
-    full = ELRPlus(*two_networks(), 12, 3, lam=2.0).penalty(logits, q)
+    full = ELRPlus(*two_networks(), 12, lam=2.0).penalty(logits, q)
     for step in range(6):
         expected = math.exp(-5 * (1 - min(step, 4) / 4) ** 2) * full.item()
         assert model.penalty(logits, q).item() == pytest.approx(expected, rel=1e-5)
@@ -130,7 +130,7 @@ def test_strength_rises_with_the_steps():
 
 def test_only_the_active_network_learns():
     x, y, index = random_batch()
-    model = ELRPlus(*two_networks(), 12, 3)
+    model = ELRPlus(*two_networks(), 12)
     model.turn_to(1)
     mixed, soft, q = model.mix(x, y, index)
     model.loss(model(mixed), soft, q).backward()
@@ -141,7 +141,7 @@ def test_only_the_active_network_learns():
 
 def test_prediction_is_the_mean_of_the_raw_networks():
     x, _, _ = random_batch()
-    model = ELRPlus(*two_networks(), 12, 3)
+    model = ELRPlus(*two_networks(), 12)
     with torch.no_grad():
         model.networks[0].weight += 1.0
     expected = (model.networks[0](x) + model.networks[1](x)) / 2
@@ -151,7 +151,7 @@ def test_prediction_is_the_mean_of_the_raw_networks():
 
 def test_state_dict_restores_networks_averages_memories_and_steps():
     x, y, index = random_batch()
-    model, fresh = ELRPlus(*two_networks(0), 12, 3), ELRPlus(*two_networks(1), 12, 3)
+    model, fresh = ELRPlus(*two_networks(0), 12), ELRPlus(*two_networks(1), 12)
     model.mix(x, y, index)
     model.update_average()
     fresh.load_state_dict(model.state_dict())
@@ -160,7 +160,7 @@ def test_state_dict_restores_networks_averages_memories_and_steps():
 
 
 def test_empty_batch_is_zero_with_a_gradient():
-    model = ELRPlus(*two_networks(), 12, 3)
+    model = ELRPlus(*two_networks(), 12)
     nothing = torch.zeros(0, dtype=torch.long)
     mixed, soft, q = model.mix(torch.zeros(0, 5), nothing, nothing)
     loss = model.loss(model(mixed), soft, q)
@@ -178,11 +178,11 @@ def test_empty_batch_is_zero_with_a_gradient():
 def test_bad_parameters(arguments):
     (name,) = arguments
     with pytest.raises(ValueError, match=f"{name} must be in"):
-        ELRPlus(*two_networks(), 4, 3, **arguments)
+        ELRPlus(*two_networks(), 4, **arguments)
 
 
 def test_bad_turn_and_bad_batches():
-    model = ELRPlus(*two_networks(), 4, 3)
+    model = ELRPlus(*two_networks(), 4)
     with pytest.raises(ValueError, match="network must be 0 or 1, got 2"):
         model.turn_to(2)
     x, y, index = random_batch(4)
