@@ -12,7 +12,7 @@ Three tiers, each usable alone:
 import importlib
 
 try:
-    import torch  # noqa: F401
+    importlib.import_module("torch")  # not bound here: skreg.deep.torch is a subpackage
 except ImportError as error:
     raise ImportError(
         "skreg.deep needs PyTorch and skorch, which are not installed with skreg itself. "
