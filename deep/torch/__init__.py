@@ -20,6 +20,11 @@ from skreg.deep.torch._orthogonal_gradient import (
     orthogonalize_gradients,
     weight_gradient_cosine,
 )
+from skreg.deep.torch._orthogonality_penalty import (
+    LayerOrthogonality,
+    orthogonality_penalty,
+    orthogonality_report,
+)
 from skreg.deep.torch._ps_kd import PSKDLoss, PSKDTargets
 from skreg.deep.torch._sam import SAM, TwoPassOptimizer, frozen_buffers
 from skreg.deep.torch._sharpness import epsilon_sharpness, linear_cka
@@ -34,6 +39,15 @@ from skreg.deep.torch._targets import as_probabilities
 from skreg.deep.torch._tcm import ThresholdConsistentMarginLoss
 from skreg.deep.torch._tram import TRAM
 from skreg.deep.torch._trust_region import TrustRegionDistance
+from skreg.deep.torch._weight_compander import (
+    ExperimentalWarning,
+    WeightCompander,
+    WeightStatistics,
+    apply_weight_compander,
+    compander_param_groups,
+    remove_weight_compander,
+    weight_statistics,
+)
 
 __all__ = [
     "SAM",
@@ -43,8 +57,10 @@ __all__ = [
     "ELRPenalty",
     "ELRPlus",
     "Existence",
+    "ExperimentalWarning",
     "FisherSAM",
     "FrozenCopy",
+    "LayerOrthogonality",
     "OptimizerWrapper",
     "OrthogonalGradient",
     "PSKDLoss",
@@ -54,7 +70,11 @@ __all__ = [
     "ThresholdConsistentMarginLoss",
     "TrustRegionDistance",
     "TwoPassOptimizer",
+    "WeightCompander",
+    "WeightStatistics",
+    "apply_weight_compander",
     "as_probabilities",
+    "compander_param_groups",
     "conv_singular_values",
     "conv_spectral_norm",
     "density_weights",
@@ -67,9 +87,13 @@ __all__ = [
     "orthogonal_conv_init_",
     "orthogonality_bounds",
     "orthogonality_loss",
+    "orthogonality_penalty",
+    "orthogonality_report",
     "orthogonalize_gradients",
+    "remove_weight_compander",
     "softmax_collapse_rate",
     "stablemax",
     "weight_gradient_cosine",
+    "weight_statistics",
     "zero_loss_rate",
 ]

@@ -8,7 +8,8 @@ P. Dasigi, H. Peng, ICLR 2024).
 import torch
 from torch.func import functional_call, grad, vmap
 
-from skreg.deep.torch._sam import TwoPassOptimizer, frozen_buffers, require_nonnegative
+from skreg.deep.torch._batches import check_number
+from skreg.deep.torch._sam import TwoPassOptimizer, frozen_buffers
 
 
 class FisherSAM(TwoPassOptimizer):
@@ -70,8 +71,10 @@ class FisherSAM(TwoPassOptimizer):
 
     def __init__(self, base, gamma=0.1, eta=0.1, module=None):
         super().__init__(base, module)
-        self.gamma = require_nonnegative("gamma", gamma)
-        self.eta = require_nonnegative("eta", eta)
+        check_number("gamma", gamma, 0)
+        check_number("eta", eta, 0)
+        self.gamma = gamma
+        self.eta = eta
         self._fisher = None
 
     def metric(self, parameters, gradients):

@@ -6,14 +6,13 @@ Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural Network
 """
 
 import contextlib
-import math
 
 import torch
 
+from skreg.deep.torch._batches import check_number, in_full_precision
 from skreg.deep.torch._optimizer import OptimizerWrapper
 
 TINY = 1e-12
-_HALF = (torch.float16, torch.bfloat16)
 
 
 class TwoPassOptimizer(OptimizerWrapper):
@@ -41,6 +40,8 @@ class TwoPassOptimizer(OptimizerWrapper):
     TypeError
         If `base` is not an optimizer.
     """
+
+    needs_closure = True
 
     def __init__(self, base, module=None):
         super().__init__(base)
@@ -87,8 +88,8 @@ class TwoPassOptimizer(OptimizerWrapper):
         self._start = parameters, [p.clone() for p in parameters]
         if not parameters:
             return
-        gradients = [_at_least_single(p.grad) for p in parameters]
-        T = self.metric([_at_least_single(p) for p in parameters], gradients)
+        gradients = [in_full_precision(p.grad) for p in parameters]
+        T = self.metric([in_full_precision(p) for p in parameters], gradients)
         scaled = gradients if T is None else torch._foreach_mul(T, gradients)
         norm = _global_norm(scaled)
         if T is not None:
@@ -254,9 +255,11 @@ class SAM(TwoPassOptimizer):
 
     def __init__(self, base, rho=0.05, adaptive=False, adaptive_eps=0.0, module=None):
         super().__init__(base, module)
-        self.rho = require_nonnegative("rho", rho)
+        check_number("rho", rho, 0)
+        check_number("adaptive_eps", adaptive_eps, 0)
+        self.rho = rho
         self.adaptive = adaptive
-        self.adaptive_eps = require_nonnegative("adaptive_eps", adaptive_eps)
+        self.adaptive_eps = adaptive_eps
 
     def metric(self, parameters, gradients):
         r"""Sizes :math:`|\theta|` of the parameters in the adaptive form, None otherwise.
@@ -329,13 +332,6 @@ def frozen_buffers(module):
             torch._foreach_copy_(buffers, values)
 
 
-def require_nonnegative(name, value):
-    """Return a finite number that is not negative, or raise ValueError."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be finite and not negative, got {value!r}")
-    return value
-
-
 def require_radius(name, value):
     """Return a radius that is not negative or NaN; one on an accelerator is not looked at."""
     if isinstance(value, torch.Tensor):
@@ -347,10 +343,6 @@ def require_radius(name, value):
     if not value >= 0:
         raise ValueError(f"{name} must not be negative or NaN, got {value!r}")
     return value
-
-
-def _at_least_single(tensor):
-    return tensor.float() if tensor.dtype in _HALF else tensor
 
 
 def _global_norm(tensors):

@@ -2,7 +2,8 @@
 
 import torch
 
-from skreg.deep.torch._sam import frozen_buffers, require_nonnegative
+from skreg.deep.torch._batches import check_number
+from skreg.deep.torch._sam import frozen_buffers
 
 
 def epsilon_sharpness(model, loss, x, y, eps=1e-5, n_steps=20, lr=8e-5):
@@ -57,10 +58,9 @@ def epsilon_sharpness(model, loss, x, y, eps=1e-5, n_steps=20, lr=8e-5):
     >>> round(epsilon_sharpness(model, mean, x, x, eps=0.1, lr=1.0), 6)  # 100 * 0.2 / (1 + 1)
     10.0
     """
-    require_nonnegative("eps", eps)
-    require_nonnegative("lr", lr)
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be at least 1, got {n_steps!r}")
+    check_number("eps", eps, 0)
+    check_number("lr", lr, 0)
+    check_number("n_steps", n_steps, 1)
     parameters = [p for p in model.parameters() if p.requires_grad]
     start = [p.detach().clone() for p in parameters]
     box = [eps * (value.abs() + 1) for value in start]

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from skreg.deep.torch._sam import frozen_buffers, require_nonnegative
+from skreg.deep.torch._batches import check_choice, check_number
+from skreg.deep.torch._sam import frozen_buffers
 
 TARGETS = ("previous", "initial", "ema", "input_noise")
 
@@ -127,20 +128,19 @@ class TrustRegionDistance(nn.Module):
         generator=None,
     ):
         super().__init__()
-        _require_one_of("target", target, TARGETS)
-        _require_one_of("divergence", divergence, DIVERGENCES)
-        _require_one_of("noise", noise, ("normal", "uniform"))
-        _require_one_of("target_mode", target_mode, ("eval", "same"))
-        if not 0 <= decay <= 1:
-            raise ValueError(f"decay must lie between 0 and 1, got {decay!r}")
-        if target == "input_noise" and not 0 < sigma < math.inf:
-            raise ValueError(f"sigma must be positive and finite, got {sigma!r}")
+        check_choice("target", target, TARGETS)
+        check_choice("divergence", divergence, DIVERGENCES)
+        check_choice("noise", noise, ("normal", "uniform"))
+        check_choice("target_mode", target_mode, ("eval", "same"))
+        check_number("decay", decay, 0, 1)
+        check_number("sigma", sigma, 0, above=target == "input_noise")
+        check_number("scale", scale, 0)
         self.target = target
         self.divergence = divergence
         self.sigma = sigma
         self.noise = noise
         self.decay = decay
-        self.scale = require_nonnegative("scale", scale)
+        self.scale = scale
         self.target_mode = target_mode
         self.embedding = embedding
         self.generator = generator
@@ -350,8 +350,3 @@ def _evaluating(model):
     finally:
         for module in training:
             module.training = True
-
-
-def _require_one_of(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
