@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import threading
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -29,6 +30,8 @@ from skreg.deep._composition import RegularizerParameters
 from skreg.deep._indexed import IndexedDataset
 from skreg.deep._modules import ResidualMLP, SmallCNN
 from skreg.deep._standardize import Standardization
+
+ONE_AT_A_TIME = threading.Lock()
 
 NET_PREFIXES = (
     "callbacks",
@@ -120,6 +123,14 @@ def build_module(factory, dtype, **kwargs):
 def as_array(data):
     """The data as something that scikit-learn validates; tensors come from their device."""
     return data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else data
+
+
+def converted(values, dtype, name):
+    """The values in another type, if they fit into it."""
+    with np.errstate(over="ignore"):
+        values = values.astype(dtype, copy=False)
+    assert_all_finite(values, input_name=name)
+    return values
 
 
 class DeepEstimator(RegularizerParameters, BaseEstimator):
@@ -266,23 +277,25 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         """Train on validated arrays: with a new net, or the one that is there."""
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         rows = np.flatnonzero(weight)
-        if not len(rows):
-            raise ValueError("sample_weight must not be all zero")
         weight = weight[rows]
         X, y = (X, y) if len(rows) == len(X) else (X[rows], y[rows])
         if reset:
             self._shape_in = X.shape[1:]
+        X = self._with_channels(X)
+        if reset:
             self._scale(X, y, weight)
         X, y = self._inputs(X), self._targets(y)
-        with self._random_numbers(reset):
-            if reset:
-                self.net_ = self._make_net(X).initialize()
+        if reset:
+            self._initialize_net(X)
+        with self._random_numbers() as shuffling:
+            self.net_.iterator_train__generator = shuffling
             self.net_.partial_fit(
                 IndexedDataset(Dataset(X, y), index=rows),
                 y,
                 sample_weight=None if sample_weight is None else weight,
                 epochs=epochs,
             )
+            del self.net_.iterator_train__generator
         return self
 
     def _scale(self, X, y, weight):
@@ -291,11 +304,12 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
 
     def _inputs(self, X):
         """What the module gets."""
-        if self._input_scaling is not None:
-            X = self._input_scaling.transform(X, self.dtype)
-        else:
-            X = X.astype(self.dtype, copy=False)
-            assert_all_finite(X, input_name="X")
+        if self._input_scaling is None:
+            return converted(X, self.dtype, "X")
+        return self._input_scaling.transform(X, self.dtype)
+
+    def _with_channels(self, X):
+        """Images without channels get one, if the default network takes them."""
         return X[:, None] if self.module is None and X.ndim == 3 else X
 
     def _raw_predictions(self, X):
@@ -304,7 +318,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         X = validate_data(self, as_array(X), allow_nd=True, reset=False)
         if X.shape[1:] != self._shape_in:
             raise ValueError(f"X must have shape (n, {self._shape_in}), got {X.shape}")
-        return self.net_.predict_proba(self._inputs(X))
+        return self.net_.predict_proba(self._inputs(self._with_channels(X)))
 
     def _make_net(self, X):
         factory = self.module
@@ -323,7 +337,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             sizes = {name: size for name, size in sizes.items() if name in accepted}
         arguments = {
             "module": functools.partial(build_module, factory, getattr(torch, self.dtype), **sizes),
-            "regularizers": [(name, clone(item)) for name, item in self.regularizers or ()],
+            "regularizers": clone(list(self.regularizers or ()), safe=False),
             "optimizer": self.optimizer,
             "lr": self.lr,
             "max_epochs": self.max_epochs,
@@ -368,22 +382,42 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             return "cuda" if torch.cuda.is_available() else "cpu"
         return self.device
 
+    def _initialize_net(self, X):
+        """Make the net from the seed, one thread at a time: torch has one generator for all."""
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        devices = self._cuda_devices()
+        with ONE_AT_A_TIME, torch.random.fork_rng(devices=devices):
+            torch.manual_seed(seed)
+            self.net_ = self._make_net(X).initialize()
+            self._rng_states = [
+                torch.Generator().manual_seed(seed).get_state(),
+                torch.get_rng_state(),
+                *(torch.cuda.get_rng_state(device) for device in devices),
+            ]
+
     @contextlib.contextmanager
-    def _random_numbers(self, reset):
-        """Seed torch, or go on with the numbers after those of the last call; restore torch's."""
+    def _random_numbers(self):
+        """Go on with the random numbers of the last call, and restore torch's.
+
+        Yields a generator for shuffling, which does not depend on what other threads draw.
+        """
+        devices = self._cuda_devices()
+        shuffling = torch.Generator()
+        with torch.random.fork_rng(devices=devices):
+            shuffling.set_state(self._rng_states[0])
+            torch.set_rng_state(self._rng_states[1])
+            for device, state in zip(devices, self._rng_states[2:], strict=False):
+                torch.cuda.set_rng_state(state, device)
+            yield shuffling
+            self._rng_states = [
+                shuffling.get_state(),
+                torch.get_rng_state(),
+                *(torch.cuda.get_rng_state(device) for device in devices),
+            ]
+
+    def _cuda_devices(self):
         device = torch.device(self._device())
-        on_device = device.type == "cuda"
-        with torch.random.fork_rng(devices=[device] if on_device else []):
-            if reset:
-                torch.manual_seed(check_random_state(self.random_state).randint(2**31 - 1))
-            else:
-                torch.set_rng_state(self._rng_state)
-                if on_device:
-                    torch.cuda.set_rng_state(self._rng_state_on_device, device)
-            yield
-            self._rng_state = torch.get_rng_state()
-            if on_device:
-                self._rng_state_on_device = torch.cuda.get_rng_state(device)
+        return [device] if device.type == "cuda" else []
 
     def _goes_on(self):
         return self.warm_start and hasattr(self, "net_")

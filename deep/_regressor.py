@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import validate_data
 
-from skreg.deep._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, as_array
+from skreg.deep._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, as_array, converted
 from skreg.deep._nets import RegularizedNetRegressor
 from skreg.deep._standardize import Standardization
 
@@ -184,11 +183,9 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
     def _targets(self, y):
         columns = y.reshape(len(y), -1)
-        if self._target_scaling is not None:
-            return self._target_scaling.transform(columns, self.dtype)
-        columns = columns.astype(self.dtype, copy=False)
-        assert_all_finite(columns, input_name="y")
-        return columns
+        if self._target_scaling is None:
+            return converted(columns, self.dtype, "y")
+        return self._target_scaling.transform(columns, self.dtype)
 
     @property
     def _n_outputs(self):
