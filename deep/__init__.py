@@ -20,6 +20,7 @@ except ImportError as error:
     ) from error
 
 _MODULE_OF = {
+    "AccelerateMixin": "_accelerate",
     "Batch": "_regularizer",
     "DeepClassifier": "_classifier",
     "DeepRegressor": "_regressor",

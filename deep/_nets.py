@@ -195,8 +195,11 @@ class RegularizedNet(RegularizerParameters):
         y_pred = self.infer(Xi, **fit_params)
         loss = self.get_loss(y_pred, yi, X=Xi, training=True)
         total = loss if self.accumulation_steps == 1 else loss * len(self.pass_.batch.index)
-        (total if self.scaler_ is None else self.scaler_.scale(total)).backward()
+        self._backward(total)
         return {"loss": loss, "y_pred": y_pred}
+
+    def _backward(self, loss):
+        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
 
     def _add_gradients(self, passes, from_zero, fit_params):
         """Gradients of the summed losses of the batches, added to what is there or to zero."""
