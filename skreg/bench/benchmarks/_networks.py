@@ -58,3 +58,11 @@ class Mixup(Regularizer):
         """Targets, mixed alike."""
         y = as_probabilities(y, len(net.classes_))
         return torch.lerp(y[self.partner_], y, self.share_)
+
+
+class MixupRegression(Mixup):
+    """Mixup of inputs and real targets."""
+
+    def targets(self, net, batch, y):
+        """Targets, mixed alike."""
+        return torch.lerp(y[self.partner_], y, self.share_)

@@ -2,9 +2,9 @@
 
 Prieto et al. (ICLR 2025) observe that a classifier at 100% training accuracy lowers its loss by
 scaling its weights up, until the softmax collapses in floating point and learning stops before it
-has generalised. Without weight decay, removing the gradient's component along the weights (perp-Grad)
-lets it generalise within hundreds of epochs. StableMax, whose loss does not vanish, gets there too,
-but needs tens of thousands of epochs, more than are run here.
+has generalised. Removing the gradient's component along the weights (perp-Grad) lets it generalise
+within hundreds of epochs, without weight decay. StableMax, whose loss does not vanish, gets there
+too, but needs tens of thousands of epochs, more than are run here.
 
 In a small version of their experiment, a network learns addition modulo 59 from 40% of all pairs of
 one-hot numbers, full batch, by AdamW without weight decay, in float32. Rivals are plain cross
