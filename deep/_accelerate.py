@@ -17,8 +17,14 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
         Positional arguments of the net.
     accelerator : accelerate.Accelerator
         The accelerator.
+    device : None
+        Leave this to the accelerator.
+    unwrap_after_train : bool, default=True
+        Whether the fitted module is the bare one, which can be pickled.
+    callbacks__print_log__sink : "auto" or callable, default="auto"
+        What prints a line for each epoch; ``"auto"`` prints in the main process only.
     **kwargs : dict
-        Keyword arguments of skorch's class and of the net.
+        Keyword arguments of the net.
 
     Raises
     ------

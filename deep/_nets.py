@@ -27,9 +27,7 @@ class RegularizedNet(RegularizerParameters):
     # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
     cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers"]
 
-    def __init__(
-        self, *args, regularizers=None, accumulation_steps=1, mixed_precision=None, **kwargs
-    ):
+    def __init__(self, *args, regularizers, accumulation_steps, mixed_precision, **kwargs):
         super().__init__(*args, **kwargs)
         self.regularizers = regularizers
         self.accumulation_steps = accumulation_steps
@@ -332,8 +330,25 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
     >>> _ = net.fit(X.astype("float32"), y).set_params(regularizers__small__strength=1.0)
     """
 
-    def __init__(self, module, *args, criterion=nn.CrossEntropyLoss, **kwargs):
-        super().__init__(module, *args, criterion=criterion, **kwargs)
+    def __init__(
+        self,
+        module,
+        *args,
+        criterion=nn.CrossEntropyLoss,
+        regularizers=None,
+        accumulation_steps=1,
+        mixed_precision=None,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            *args,
+            criterion=criterion,
+            regularizers=regularizers,
+            accumulation_steps=accumulation_steps,
+            mixed_precision=mixed_precision,
+            **kwargs,
+        )
 
     def _get_predict_nonlinearity(self):
         self.check_is_fitted()
@@ -373,16 +388,46 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
         Number of training samples, known once training has begun.
     """
 
-    def __init__(self, module, *args, criterion=nn.MSELoss, **kwargs):
-        super().__init__(module, *args, criterion=criterion, **kwargs)
+    def __init__(
+        self,
+        module,
+        *args,
+        criterion=nn.MSELoss,
+        regularizers=None,
+        accumulation_steps=1,
+        mixed_precision=None,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            *args,
+            criterion=criterion,
+            regularizers=regularizers,
+            accumulation_steps=accumulation_steps,
+            mixed_precision=mixed_precision,
+            **kwargs,
+        )
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        y_pred = self._shaped_like(y_pred, y_true)
-        return super().get_loss(y_pred, y_true, X=X, training=training)
+        """Loss of a batch; (n,) and (n, 1) are the same, and not broadcast to (n, n).
 
-    @staticmethod
-    def _shaped_like(y_pred, y_true):
-        """One column or none: (n,) against (n, 1) would broadcast to (n, n) in the loss."""
-        is_tensor = isinstance(y_pred, torch.Tensor) and isinstance(y_true, torch.Tensor)
-        same = is_tensor and y_pred.numel() == y_true.numel()
-        return y_pred.reshape(y_true.shape) if same else y_pred
+        Parameters
+        ----------
+        y_pred : Tensor
+            Predictions.
+        y_true : Tensor
+            Targets.
+        X : dict, default=None
+            Inputs, indices and weights.
+        training : bool, default=False
+            Whether this is a training step.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The loss.
+        """
+        tensors = isinstance(y_pred, torch.Tensor) and isinstance(y_true, torch.Tensor)
+        if tensors and y_pred.numel() == y_true.numel():
+            y_pred = y_pred.reshape(y_true.shape)
+        return super().get_loss(y_pred, y_true, X=X, training=training)
