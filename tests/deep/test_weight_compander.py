@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import pickle
 import warnings
 
 import pytest
@@ -192,6 +193,29 @@ def test_state_dict_and_copies_carry_scales_and_weights(learnable):
     other.load_state_dict(torch.load(stored))
     torch.testing.assert_close(other(x), net(x))
     torch.testing.assert_close(copy.deepcopy(net)(x), net(x))
+
+
+def test_pickled_networks_go_on_as_the_original():
+    """torch itself refuses to pickle parametrized modules."""
+    net = train(apply_weight_compander(network(), learnable=True), steps=2)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    x, y = images()
+    both = (net, optimizer), pickle.loads(pickle.dumps((net, optimizer)))
+    assert type(both[1][0][0]).__name__ == type(net[0]).__name__ == "ParametrizedConv2d"
+    again = pickle.loads(pickle.dumps(both[1]))
+    for model, opt in (*both, again):
+        for _ in range(3):
+            opt.zero_grad()
+            functional.cross_entropy(model(x), y).backward()
+            opt.step()
+    for other in (both[1][0], again[0]):
+        for (name, value), expected in zip(
+            other.state_dict().items(), net.state_dict().values(), strict=True
+        ):
+            assert torch.equal(value, expected), name
+    remove_weight_compander(again[0])
+    assert type(again[0][0]) is nn.Conv2d
+    torch.testing.assert_close(again[0](x), net(x))
 
 
 def test_learned_scales_stay_positive_and_have_their_own_group():
