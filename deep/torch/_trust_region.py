@@ -145,6 +145,7 @@ class TrustRegionDistance(nn.Module):
         self.embedding = embedding
         self.generator = generator
         self._target_values = None
+        self._held = None
 
     def setup(self, model):
         """Take the present parameters and buffers of the model as the target.
@@ -177,11 +178,33 @@ class TrustRegionDistance(nn.Module):
         RuntimeError
             If there is no target yet.
         """
-        if self.target not in ("previous", "ema"):
-            return
+        if self.target in ("previous", "ema"):
+            self._move_to(model)
+            self._follow(_values(model))
+
+    @torch.no_grad()
+    def hold(self, model):
+        """Note where the model is, for an update after a step that evaluates it several times.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The model, at its parameters before the step.
+        """
+        if self.target in ("previous", "ema"):
+            self._move_to(model)
+            self._held = {name: value.clone() for name, value in _values(model).items()}
+
+    @torch.no_grad()
+    def update_to_held(self):
+        """Let the target follow to where the model was at the last `hold`, once."""
+        if self._held is not None:
+            self._follow(self._held)
+            self._held = None
+
+    def _follow(self, values):
         weight = 1.0 if self.target == "previous" else 1.0 - self.decay
-        self._move_to(model)
-        for name, value in _values(model).items():
+        for name, value in values.items():
             if value.is_floating_point() and weight != 1.0:
                 self._target_values[name].lerp_(value, weight)
             else:

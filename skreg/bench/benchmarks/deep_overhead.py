@@ -3,6 +3,7 @@
 Every regularizer of `skreg.deep.regularizers`, with its default parameters, in the training step of
 a ResNet-18 on images of 32 x 32 pixels, on CUDA if it is there, otherwise on the CPU. The methods
 take turns, a few steps each; the first turn, with first batches and empty memories, does not count.
+What is added to the loss of the weights, not of the samples, weighs less in larger batches.
 The time of a method is the least of its steps: seconds on CUDA, CPU seconds otherwise. Ratios are
 to the plain step of the same run. Data are random: they do not matter to the time.
 """
@@ -22,6 +23,7 @@ PLAIN = "plain"
 CLASSIFICATION, REGRESSION = "Classification", "Regression"
 FOR_REGRESSION = ("ConR",)
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+BATCH_SIZE = 128 if DEVICE == "cuda" else 64
 
 
 class Block(nn.Module):
@@ -138,14 +140,18 @@ def at_most(names, allowed):
 
 def setting(description, methods):
     return Setting(
-        description=f"{description} {DEVICE.upper()}.",
+        description=f"{description} Batches of {BATCH_SIZE} images at full size, {DEVICE.upper()}.",
         data=training_data,
         measure=measure,
         metrics=["milliseconds", "ratio"],
         methods=[PLAIN, *methods],
         parameters={
             "smallest": {"batch_size": 8, "n_steps": 1, "width": 8},
-            "full": {"batch_size": 128 if DEVICE == "cuda" else 32, "n_steps": 2, "width": 64},
+            "full": {
+                "batch_size": BATCH_SIZE,
+                "n_steps": 1 if DEVICE == "cpu" else 10,
+                "width": 64,
+            },
         },
     )
 
