@@ -189,8 +189,8 @@ def rare_errors_fall(method, rival):
         error = gain.std(ddof=1) / np.sqrt(len(gain))
         return Verdict(
             bool(gain.mean() > 2 * error),
-            f"error on rare angles {values[rival].mean():.2f}° → {values[method].mean():.2f}°, lower "
-            f"by {gain.mean():.2f} ± {error:.2f}",
+            f"error on rare angles {values[rival].mean():.2f}° → {values[method].mean():.2f}°, "
+            f"lower by {gain.mean():.2f} ± {error:.2f}",
             "lower by more than two standard errors",
         )
 

@@ -159,7 +159,7 @@ def measure_confidence(data, methods, seed):
             nesterov=True,
             callbacks=[LRScheduler("MultiStepLR", milestones=steps, gamma=0.1)],
         )
-        probability = model.predict_proba(task.X_test).astype(np.float64)
+        probability = model.predict_proba(task.X_test)
         yield {
             "method": name,
             "error": np.mean(probability.argmax(axis=1) != task.y_test),
