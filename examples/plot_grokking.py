@@ -11,8 +11,8 @@ than to learn addition.
 # %%
 # A hand-written loop
 # -------------------
-# `OrthogonalGradient` wraps any optimizer of PyTorch, in any loop. The cosine of the weights and the
-# direction of descent tells how much of a step only scales the weights up.
+# `OrthogonalGradient` wraps any optimizer of PyTorch, in any loop. The cosine of the weights and
+# the direction of descent tells how much of a step only scales the weights up.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -67,9 +67,9 @@ for name, history in runs.items():
 # %%
 # What happens
 # ------------
-# Both fit the training pairs. Then, for plain AdamW, descent points more and more along the weights,
-# and the loss falls for nothing. The same tools are regularizers for `DeepClassifier`:
-# `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes such curves into `history_`.
+# Both fit the training pairs. Then, for plain AdamW, descent points ever more along the weights,
+# and the loss falls for nothing. `DeepClassifier` takes the same tools as regularizers:
+# `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes such curves to `history_`.
 
 fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
 for (name, history), colour in zip(runs.items(), ("C1", "C0"), strict=True):
