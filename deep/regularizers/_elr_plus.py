@@ -20,7 +20,8 @@ class ELRPlus(Regularizer):
     unless the net was given a module with weights, which both then start from.
 
     The inputs must be one tensor. Put it before regularizers that reparametrize the module; it does
-    not go together with regularizers that look at a layer.
+    not go together with regularizers that look at a layer. ``DistributedDataParallel`` needs
+    ``find_unused_parameters=True``, as one network waits in each epoch.
 
     Parameters
     ----------
