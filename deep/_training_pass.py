@@ -1,11 +1,18 @@
 """One batch in one optimizer step: what the regularizers see of it."""
 
+from collections.abc import Mapping
+
 import torch
 from skorch.utils import to_tensor
 from torch import nn
 
 from skreg.deep._indexed import INDEX, INPUTS, WEIGHT
 from skreg.deep._regularizer import Batch
+
+
+def is_labelled(inputs):
+    """Whether the inputs of a batch come with their numbers."""
+    return isinstance(inputs, Mapping) and INDEX in inputs
 
 
 class TrainingPass:
@@ -21,6 +28,8 @@ class TrainingPass:
         The targets of the first pass, once they are known.
     loss : Tensor or None
         The loss of the latest pass.
+    is_open : bool
+        Whether the forward pass is still to come.
     """
 
     def __init__(self, raw):
@@ -28,19 +37,24 @@ class TrainingPass:
         self.batch = None
         self.targets = None
         self.loss = None
+        self.is_open = True
 
-    def prepare(self, net, labelled):
+    def prepare(self, net, inputs):
         """Put the batch on the device and let the regularizers change its inputs, once."""
+        self.is_open = False
         if self.batch is not None:
             self.batch = self.batch._replace(first_pass=False)
             return
-        device = net.device
-        weight = labelled.get(WEIGHT)
+        labelled = inputs if is_labelled(inputs) else {INPUTS: inputs}
+        index, weight = (
+            None if part is None else to_tensor(part, device=net.device)
+            for part in (labelled.get(INDEX), labelled.get(WEIGHT))
+        )
         self.batch = Batch(
-            X=to_tensor(labelled[INPUTS], device=device),
-            y=to_tensor(self.raw[1], device=device),
-            index=to_tensor(labelled[INDEX], device=device),
-            sample_weight=None if weight is None else to_tensor(weight, device=device),
+            X=to_tensor(labelled[INPUTS], device=net.device),
+            y=to_tensor(self.raw[1], device=net.device),
+            index=index,
+            sample_weight=weight,
             first_pass=True,
         )
         X = self.batch.X

@@ -150,3 +150,12 @@ class OptimizerWrapper(torch.optim.Optimizer):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.base!r})"
+
+
+def needs_closure(optimizer):
+    """Whether the optimizer, or one inside it, evaluates the loss itself."""
+    while isinstance(optimizer, OptimizerWrapper):
+        if getattr(optimizer, "needs_closure", False):
+            return True
+        optimizer = optimizer.base
+    return isinstance(optimizer, torch.optim.LBFGS)

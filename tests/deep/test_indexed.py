@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Subset, TensorDataset
 
 from skreg.deep import IndexedDataset
-from skreg.deep._indexed import collate
+from skreg.deep._indexed import BatchReader, as_it_is
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def data():
 
 def numbers_match(dataset, **options):
     seen = []
-    for inputs, _ in DataLoader(dataset, batch_size=4, collate_fn=collate, **options):
+    for inputs, _ in DataLoader(dataset, batch_size=4, **options):
         assert torch.equal(inputs["inputs"].squeeze(1).long(), inputs["sample_index"])
         seen += inputs["sample_index"].tolist()
     return seen
@@ -57,16 +57,15 @@ def test_wrapping_twice_changes_nothing(data):
 
 
 @pytest.mark.parametrize("kind", [np.asarray, torch.as_tensor])
-def test_batches_of_arrays_equal_collated_samples(kind):
+@pytest.mark.parametrize("weighted", [False, True])
+def test_batches_cut_out_of_arrays_equal_collated_samples(kind, weighted):
     rng = np.random.default_rng(0)
     X, y = kind(rng.normal(size=(9, 2, 3))), kind(rng.integers(0, 2, 9))
-    weight = rng.random(9)
-    fast = IndexedDataset(skorch.dataset.Dataset(X, y), sample_weight=weight)
-    slow = IndexedDataset(TensorDataset(torch.as_tensor(X), torch.as_tensor(y)), weight)
-    for (a, y_a), (b, y_b) in zip(
-        DataLoader(fast, batch_size=4, collate_fn=collate), DataLoader(slow, batch_size=4),
-        strict=True,
-    ):  # fmt: skip
+    indexed = IndexedDataset(skorch.dataset.Dataset(X, y), rng.random(9) if weighted else None)
+    subset = Subset(indexed, [8, 2, 0, 5, 1])
+    fast = DataLoader(BatchReader(subset), batch_size=2, collate_fn=as_it_is)
+    slow = DataLoader(subset, batch_size=2)
+    for (a, y_a), (b, y_b) in zip(fast, slow, strict=True):
         assert torch.equal(y_a, y_b) and a.keys() == b.keys()
         assert all(torch.equal(a[key], b[key]) for key in a)
 

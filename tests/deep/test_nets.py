@@ -462,6 +462,50 @@ def test_refitting_starts_anew(data):
     assert len(warm.history) == 6 and len(net.history) == 3
 
 
+# data of other kinds
+
+
+def test_collate_function_of_the_user_gets_pairs(data):
+    def doubled(samples):
+        X, y = zip(*samples, strict=True)
+        return 2 * torch.as_tensor(np.stack(X)), torch.as_tensor(np.stack(y))
+
+    collated = make_net([Count()], batch_size=16, iterator_train__collate_fn=doubled)
+    collated.fit(*data, sample_weight=np.ones(N))
+    assert collated.get_params()["iterator_train__collate_fn"] is doubled
+    plain = make_net(batch_size=16).fit(2 * data[0], data[1])
+    assert_same_weights(collated, plain)
+
+
+def test_modules_with_several_inputs(data):
+    class TwoInputs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(2, K), nn.Linear(D - 2, K)
+
+        def forward(self, a, b):
+            return self.first(a) + self.second(b)
+
+    X, y = data
+    count = Count()
+    net = make_net([count, Shrink()], module=TwoInputs, batch_size=16)
+    net.fit({"a": X[:, :2], "b": X[:, 2:]}, y)
+    assert net.predict({"a": X[:, :2], "b": X[:, 2:]}).shape == (N,)
+    assert (count.memory_.values[:, 0] == 3).all()
+
+
+def test_streams_work_without_numbers(data):
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return zip(*data, strict=True)
+
+    streamed = make_net([Smoothing()], batch_size=20).fit(Stream(), None)
+    arrays = make_net([Smoothing()], batch_size=20).fit(*data)
+    assert_same_weights(streamed, arrays)
+    with pytest.raises(ValueError, match="IterableDataset takes no sample_weight"):
+        make_net(batch_size=20).fit(Stream(), None, sample_weight=np.ones(N))
+
+
 # sample weights
 
 
@@ -586,6 +630,8 @@ def test_scaled_gradients_are_unscaled_before_callbacks_see_them(data):
 def test_float16_refuses_optimizers_that_evaluate_again(data):
     with pytest.raises(ValueError, match="use mixed_precision='bfloat16'"):
         make_net([Ascent()], mixed_precision="float16").fit(*data)
+    with pytest.raises(ValueError, match="evaluates the loss several times"):
+        make_net([Ascent(), Signs()], mixed_precision="float16").fit(*data)
     make_net([Ascent()], mixed_precision="bfloat16").fit(*data)
 
 
