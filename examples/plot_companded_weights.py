@@ -78,6 +78,7 @@ bins = np.linspace(-0.2, 0.2, 81)
 for (name, values), color in zip(weights.items(), ("#D55E00", "#0072B2"), strict=True):
     axes[1].hist(values, bins, histtype="step", label=name, color=color)
 axes[1].set(xlabel="weight of the middle layer", ylabel="count")
+axes[1].set_xticks([-0.2, -0.1, 0, 0.1, 0.2])
 axes[1].legend(frameon=False)
 for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)

@@ -102,7 +102,7 @@ fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 epochs = np.arange(1, 21)
 axes[0].plot(epochs, nets["TRAM"].history[:, "trust_region_distance"], "o-", color="#009E73")
 axes[0].axhline(0.5, color="0.5", linewidth=1, linestyle="--")
-axes[0].annotate("largest radius allowed", (1, 0.53), color="0.4")
+axes[0].annotate("largest radius allowed", (12, 0.55), color="0.4")
 axes[0].set(xlabel="epoch", ylabel="distance from the pretrained predictions", title="TRAM")
 for (name, fitted), color in zip(nets.items(), ("#0072B2", "#D55E00", "#009E73"), strict=True):
     axes[1].plot(epochs, fitted.history[:, "train_loss"], label=name, color=color)
