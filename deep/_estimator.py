@@ -92,7 +92,8 @@ PARAMETERS = """
         Whether ``fit`` goes on from the weights of the last call.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, shuffling, dropout and the split for early stopping. An integer
-        gives the same network again on the CPU. torch's global generator is left alone.
+        gives the same network again on the CPU; in several threads of one process only without
+        dropout. torch's global generator is left alone.
     verbose : int, default=0
         1 prints a line for each epoch, 2 also shows a progress bar (needs tqdm).
 """
@@ -131,6 +132,18 @@ def converted(values, dtype, name):
         values = values.astype(dtype, copy=False)
     assert_all_finite(values, input_name=name)
     return values
+
+
+def random_states(devices):
+    """States of torch's generators on the CPU and on CUDA devices."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
+
+
+def set_random_states(states, devices):
+    """Set what `random_states` returned, or the CPU's part of it."""
+    torch.set_rng_state(states[0])
+    for device, state in zip(devices, states[1:], strict=False):
+        torch.cuda.set_rng_state(state, device)
 
 
 class DeepEstimator(RegularizerParameters, BaseEstimator):
@@ -389,11 +402,8 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         with ONE_AT_A_TIME, torch.random.fork_rng(devices=devices):
             torch.manual_seed(seed)
             self.net_ = self._make_net(X).initialize()
-            self._rng_states = [
-                torch.Generator().manual_seed(seed).get_state(),
-                torch.get_rng_state(),
-                *(torch.cuda.get_rng_state(device) for device in devices),
-            ]
+            self._rng_states = random_states(devices)
+            self._shuffling_state = torch.Generator().manual_seed(seed).get_state()
 
     @contextlib.contextmanager
     def _random_numbers(self):
@@ -403,17 +413,17 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         """
         devices = self._cuda_devices()
         shuffling = torch.Generator()
-        with torch.random.fork_rng(devices=devices):
-            shuffling.set_state(self._rng_states[0])
-            torch.set_rng_state(self._rng_states[1])
-            for device, state in zip(devices, self._rng_states[2:], strict=False):
-                torch.cuda.set_rng_state(state, device)
+        shuffling.set_state(self._shuffling_state)
+        with ONE_AT_A_TIME:
+            before = random_states(devices)
+            set_random_states(self._rng_states, devices)
+        try:
             yield shuffling
-            self._rng_states = [
-                shuffling.get_state(),
-                torch.get_rng_state(),
-                *(torch.cuda.get_rng_state(device) for device in devices),
-            ]
+        finally:
+            with ONE_AT_A_TIME:
+                self._rng_states = random_states(devices)
+                set_random_states(before, devices)
+            self._shuffling_state = shuffling.get_state()
 
     def _cuda_devices(self):
         device = torch.device(self._device())

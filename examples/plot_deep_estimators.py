@@ -7,8 +7,8 @@ Regularized networks as scikit-learn estimators
 searches like any other estimator. What happens in its training step is a list of regularizers by
 name: here sharpness-aware minimization, self-distillation, and a penalty written in the script.
 
-The digits are few (300 to train) and noisy. The regularizers differ by little here: the script shows
-how to use them, the other examples what each is for. It takes about half a minute.
+The digits are few (300 to train) and noisy. The regularizers differ by little here: the script
+shows how to use them, the other examples what each is for. It takes about half a minute.
 """
 
 import matplotlib.pyplot as plt
