@@ -1,4 +1,7 @@
-"""Several processes and devices, by Hugging Face's accelerate through skorch's mixin."""
+"""Several processes and devices, by Hugging Face's accelerate through skorch's mixin.
+
+Needs the extra "accelerate": ``pip install 'skreg[accelerate]'``.
+"""
 
 import skorch.hf
 
