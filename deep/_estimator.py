@@ -302,13 +302,15 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             self._initialize_net(X)
         with self._random_numbers() as shuffling:
             self.net_.iterator_train__generator = shuffling
-            self.net_.partial_fit(
-                IndexedDataset(Dataset(X, y), index=rows),
-                y,
-                sample_weight=None if sample_weight is None else weight,
-                epochs=epochs,
-            )
-            del self.net_.iterator_train__generator
+            try:
+                self.net_.partial_fit(
+                    IndexedDataset(Dataset(X, y), index=rows),
+                    y,
+                    sample_weight=None if sample_weight is None else weight,
+                    epochs=epochs,
+                )
+            finally:
+                del self.net_.iterator_train__generator
         return self
 
     def _scale(self, X, y, weight):
