@@ -273,7 +273,7 @@ benchmark = Benchmark(
         "sharpness": Metric("Sharpness in a box of 0.001", "%"),
         "distance": Metric("Mean trust-region distance"),
     },
-    repeats={"smallest": 1, "quick": 10, "full": 10},
+    repeats={"smallest": 1, "quick": 30, "full": 30},
     reference=ADAM,
     together=True,
     claims=[
