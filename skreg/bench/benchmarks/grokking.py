@@ -176,7 +176,8 @@ def draw_accuracy(results):
     for panel, names in zip(panels, shown, strict=True):
         draw_curves(panel, results, ADDITION, "accuracy", "epoch", names)
         panel.set(xlabel="Epoch", ylabel="Test accuracy", ylim=(-0.03, 1.03))
-        panel.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    panels[0].legend(loc="upper left")
+    panels[1].legend(loc="center right", bbox_to_anchor=(1, 0.33), fontsize="x-small")
     return figure
 
 
