@@ -1,9 +1,57 @@
-"""Composable regularizers for PyTorch networks behind ``fit`` and ``predict``."""
+"""Composable regularizers for PyTorch networks behind ``fit`` and ``predict``.
+
+Three tiers, each usable alone:
+
+- `skreg.deep.torch`: losses, optimizers, penalties and parametrizations for any training loop
+  (needs torch only).
+- `skreg.deep.regularizers`: the same as `Regularizer` objects for the skorch nets
+  `RegularizedNetClassifier` and `RegularizedNetRegressor`.
+- `DeepClassifier` and `DeepRegressor`: scikit-learn estimators that build such a net in ``fit``.
+"""
+
+import importlib
 
 try:
-    import torch  # noqa: F401
+    importlib.import_module("torch")  # not bound here: skreg.deep.torch is a subpackage
 except ImportError as error:
     raise ImportError(
         "skreg.deep needs PyTorch and skorch, which are not installed with skreg itself. "
         "Install them with:  pip install 'skreg[deep]'"
     ) from error
+
+_MODULE_OF = {
+    "AccelerateMixin": "_accelerate",
+    "Batch": "_regularizer",
+    "DeepClassifier": "_classifier",
+    "DeepRegressor": "_regressor",
+    "IndexedDataset": "_indexed",
+    "LossCurveDisplay": "_display",
+    "ResidualMLP": "_modules",
+    "SmallCNN": "_modules",
+    "RegularizedNetClassifier": "_nets",
+    "RegularizedNetRegressor": "_nets",
+    "Regularizer": "_regularizer",
+}
+_SUBPACKAGES = ("regularizers", "torch")
+
+__all__ = [*_MODULE_OF]
+
+
+def __getattr__(name):
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"skreg.deep.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'skreg.deep' has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(f"skreg.deep.{_MODULE_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "skorch":
+            raise
+        raise ImportError(
+            f"skreg.deep.{name} needs skorch, which is not installed. "
+            "Install it with:  pip install 'skreg[deep]'"
+        ) from error
+
+
+def __dir__():
+    return sorted([*__all__, *_SUBPACKAGES])

@@ -8,6 +8,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.causal`: linear acyclic graphs with their noise levels.
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
 - `skreg.semi_supervised`: labels spread over graphs.
+- `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
 - `skreg.bench`: the statistical benchmarks behind the ``skreg`` command.
@@ -25,6 +26,7 @@ _SUBPACKAGES = (
     "datasets",
     "deep",
     "linear_model",
+    "metrics",
     "optim",
     "ordinal",
     "probe",

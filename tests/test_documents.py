@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pydoc
 import re
 from pathlib import Path
 
@@ -34,9 +35,8 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
 
 
 def public_objects():
-    for package in skreg.__all__:
-        if package in ("__version__", "deep"):
-            continue
+    packages = [package for package in skreg.__all__ if package != "__version__"]
+    for package in (*packages, "deep.torch", "deep.regularizers"):
         module = importlib.import_module(f"skreg.{package}")
         for name in getattr(module, "__all__", []):
             thing = getattr(module, name)
@@ -51,9 +51,8 @@ def public_objects():
 
 def fields_of(name):
     """Fields of a NamedTuple, which its docstring may call parameters, attributes or symbols."""
-    package, thing = name.split(".")[1:3]
-    public = getattr(importlib.import_module(f"skreg.{package}"), thing)
-    is_record = name.count(".") == 2 and inspect.isclass(public) and issubclass(public, tuple)
+    public = pydoc.locate(name)
+    is_record = inspect.isclass(public) and issubclass(public, tuple)
     return public._fields if is_record else ()
 
 

@@ -196,6 +196,12 @@ class Benchmark:
     together: bool = False
     serial: bool = False
 
+    @property
+    def sizes(self) -> list[str]:
+        """The sizes at which a setting is run."""
+        parameters = [setting.parameters for setting in self.settings.values()]
+        return [size for size in SIZES if any(size in sizes for sizes in parameters)]
+
     def __post_init__(self) -> None:
         _require_known("reference", [self.reference], self.methods)
         _require_known("repeats", SIZES, self.repeats)

@@ -10,7 +10,12 @@ from pathlib import Path
 
 from skreg._version import __version__
 from skreg.bench._benchmark import SIZES
-from skreg.bench._registry import BenchmarkFile, find_benchmarks, near_misses
+from skreg.bench._registry import (
+    BenchmarkFile,
+    find_benchmarks,
+    load_benchmark,
+    near_misses,
+)
 
 OK, FAILED, USAGE, NOT_REPRODUCED, INTERRUPTED = 0, 1, 2, 3, 130
 _ACTIONS = ("list", "run", "quick")
@@ -169,7 +174,8 @@ def _list(arguments):
     files = find_benchmarks(_folders(arguments))
     width = max(map(len, files))
     for name, file in files.items():
-        print(f"{name:<{width}}  {file.summary}")
+        needs = f" (needs skreg[{file.extra}])" if file.missing else ""
+        print(f"{name:<{width}}  {file.summary}{needs}")
     return OK
 
 
@@ -187,8 +193,28 @@ def _run(arguments):
     for name in arguments.names:
         if name != "all" and name not in known:
             return _usage_error(_unknown(name, known))
-    names = list(known) if "all" in arguments.names else list(dict.fromkeys(arguments.names))
-    return _run_known([known[name] for name in names], arguments)
+    if "all" in arguments.names:
+        return _run_known([file for file in known.values() if _can_run(file, arguments)], arguments)
+    files = [known[name] for name in dict.fromkeys(arguments.names)]
+    for file in files:
+        if file.missing:
+            return _usage_error(_lacks(file))
+        sizes = load_benchmark(file.path).sizes
+        if arguments.size not in sizes:
+            return _usage_error(f"{file.name} has no size {arguments.size}, but {', '.join(sizes)}")
+    return _run_known(files, arguments)
+
+
+def _can_run(file, arguments):
+    """Whether a benchmark is part of a run of all; tells if a missing package keeps it out."""
+    if file.missing:
+        print(f"Left out: {_lacks(file)}")
+        return False
+    return arguments.size in load_benchmark(file.path).sizes
+
+
+def _lacks(file):
+    return f"{file.name} needs {file.missing[0]}: pip install 'skreg[{file.extra}]'"
 
 
 def _usage_error(message):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from skreg.bench._benchmark import Benchmark
+from skreg.bench._environment import extras
 
 PACKAGED = Path(__file__).resolve().parent / "benchmarks"
 
@@ -25,20 +26,42 @@ class BenchmarkFile(NamedTuple):
     summary: str
     question: str
     path: Path
+    extra: str = ""
 
     @property
     def digest(self) -> str:
         """Digest of the benchmark's source and of the methods of skreg, in hexadecimal."""
-        return hashlib.sha256(self.path.read_bytes() + _methods_digest()).hexdigest()
+        sources = self.path.read_bytes() + _methods_digest()
+        if self.extra == "deep":
+            sources += _deep_digest()
+        return hashlib.sha256(sources).hexdigest()
+
+    @property
+    def missing(self) -> list[str]:
+        """Packages of the benchmark's extra that are not installed."""
+        return extras()[self.extra] if self.extra else []
 
 
 @functools.cache
 def _methods_digest() -> bytes:
     """Digest of all sources of skreg but the harness itself, whose edits change no outcome."""
+    return _digest(
+        path for path in PACKAGED.parent.parent.rglob("*.py") if PACKAGED.parent not in path.parents
+    )
+
+
+@functools.cache
+def _deep_digest() -> bytes:
+    """Digest of the sources of skreg.deep, which lie elsewhere in an editable installation."""
+    spec = importlib.util.find_spec("skreg.deep")
+    assert spec is not None and spec.origin is not None
+    return _digest(Path(spec.origin).parent.rglob("*.py"))
+
+
+def _digest(paths):
     digest = hashlib.sha256()
-    for path in sorted(PACKAGED.parent.parent.rglob("*.py")):
-        if PACKAGED.parent not in path.parents:
-            digest.update(path.read_bytes())
+    for path in sorted(paths):
+        digest.update(path.read_bytes())
     return digest.digest()
 
 
@@ -58,9 +81,12 @@ def find_benchmarks(folders: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
     found = {}
     for folder in (PACKAGED, *folders):
         for path in folder.glob("[!_]*.py"):
-            summary, _, question = _docstring(path).partition("\n")
+            source = ast.parse(path.read_text(encoding="utf-8"))
+            summary, _, question = (ast.get_docstring(source) or "").partition("\n")
             name = path.stem.replace("_", "-")
-            found[name] = BenchmarkFile(name, summary.strip(), question.strip(), path.resolve())
+            found[name] = BenchmarkFile(
+                name, summary.strip(), question.strip(), path.resolve(), _extra(source)
+            )
     return dict(sorted(found.items()))
 
 
@@ -97,8 +123,13 @@ def near_misses(name: str, known: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(name, known, n=3, cutoff=0.5)
 
 
-def _docstring(path):
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+def _extra(source):
+    """The value of ``EXTRA = "..."`` in a source, or an empty string."""
+    for statement in source.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="EXTRA")], value=ast.Constant(value=str(extra))):
+                return extra
+    return ""
 
 
 def _import_file(path):

@@ -1,14 +1,16 @@
 """The ``skreg`` command: names, exit codes, help, light start."""
 
+import dataclasses
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skreg
 from skreg.bench import _cli
 from skreg.bench._cli import main
-from skreg.bench._registry import find_benchmarks
+from skreg.bench._registry import find_benchmarks, load_benchmark
 
 from .conftest import TOYS
 
@@ -85,6 +87,56 @@ def test_missing_extra_is_named(run_toy, monkeypatch):
     assert code == 2
     assert err == "skreg bench: no_such_package is not installed: pip install 'skreg[bench]'\n"
     assert not folder.exists()
+
+
+@pytest.fixture
+def needy(tmp_path):
+    """A folder with a benchmark that needs packages which are not installed."""
+    folder = tmp_path / "needy"
+    folder.mkdir()
+    (folder / "needs_torch.py").write_text(
+        '"""Is it there?"""\n\nEXTRA = "deep"\nimport no_such_package\n'
+    )
+    return str(folder)
+
+
+def test_benchmark_whose_extra_is_missing_is_listed_named_and_left_out(needy, monkeypatch, capsys):
+    extras = {"deep": ["no_such_package"]}
+    monkeypatch.setattr("skreg.bench._registry.extras", lambda: extras)
+    assert main(["bench", "--benchmarks", needy, "list"]) == 0
+    assert "Is it there? (needs skreg[deep])" in capsys.readouterr().out
+    assert main(["bench", "--benchmarks", needy, "needs-torch"]) == 2
+    message = "needs-torch needs no_such_package: pip install 'skreg[deep]'\n"
+    assert capsys.readouterr().err == f"skreg bench: {message}"
+    known = {name: file for name, file in find_benchmarks([Path(needy)]).items() if "needs" in name}
+    monkeypatch.setattr(_cli, "find_benchmarks", lambda folders: known)
+    assert main(["bench", "quick"]) == 0
+    assert capsys.readouterr().out == f"Left out: {message}"
+    extras["deep"] = []
+    assert main(["bench", "list"]) == 0
+    assert capsys.readouterr().out.endswith("Is it there?\n")
+
+
+def test_size_that_a_benchmark_does_not_have(monkeypatch, tmp_path, capsys):
+    benchmark = load_benchmark(find_benchmarks([TOYS])["toy-means"].path)
+    setting = next(iter(benchmark.settings.values()))
+    full = dataclasses.replace(setting, parameters={"full": setting.parameters["full"]})
+    fuller = dataclasses.replace(benchmark, settings={"full": full}, claims=[], figures=[])
+    monkeypatch.setattr(_cli, "load_benchmark", lambda path: fuller)
+    words = ["bench", "--benchmarks", str(TOYS)]
+    assert main([*words, "toy-means", "--size", "quick"]) == 2
+    assert "toy-means has no size quick, but full" in capsys.readouterr().err
+    assert main([*words, "quick", "--output", str(tmp_path)]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_edits_of_skreg_deep_make_only_deep_benchmarks_run_again(monkeypatch):
+    toy = find_benchmarks([TOYS])["toy-means"]
+    deep = toy._replace(extra="deep")
+    before = toy.digest, deep.digest
+    monkeypatch.setattr("skreg.bench._registry._deep_digest", lambda: b"edited")
+    assert toy.digest == before[0]
+    assert deep.digest != before[1]
 
 
 def test_quick_runs_every_benchmark_into_one_index(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,142 @@
+"""Networks that are used when none is given."""
+
+import itertools
+
+import torch
+from torch import nn
+
+
+class ResidualBlock(nn.Module):
+    """``x + W2 dropout(relu(W1 norm(x)))``."""
+
+    def __init__(self, width, dropout):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.first = nn.Linear(width, 2 * width)
+        self.dropout = nn.Dropout(dropout)
+        self.second = nn.Linear(2 * width, width)
+
+    def forward(self, x):
+        """Output of the block."""
+        return x + self.second(self.dropout(self.first(self.norm(x)).relu()))
+
+
+class ResidualMLP(nn.Module):
+    """Multilayer perceptron with residual blocks, for tables.
+
+    Layers are normalised per sample, not per batch: what one sample contributes depends neither
+    on its neighbours in the batch nor on its weight.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features.
+    n_outputs : int
+        Number of classes or targets.
+    width : int, default=128
+        Number of hidden units.
+    n_blocks : int, default=2
+        Number of residual blocks.
+    dropout : float, default=0.0
+        Share of units that are dropped inside the blocks.
+
+    Examples
+    --------
+    >>> import torch
+    >>> ResidualMLP(n_inputs=4, n_outputs=3)(torch.zeros(5, 4)).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(self, n_inputs, n_outputs, width=128, n_blocks=2, dropout=0.0):
+        super().__init__()
+        self.embedding = nn.Linear(n_inputs, width)
+        self.blocks = nn.Sequential(*[ResidualBlock(width, dropout) for _ in range(n_blocks)])
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, n_outputs)
+
+    def forward(self, X):
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_inputs)
+            Features.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            Logits or predicted targets.
+        """
+        return self.head(self.norm(self.blocks(self.embedding(X))).relu())
+
+
+class ConvolutionBlock(nn.Module):
+    """``shortcut(x) + conv(relu(norm(conv(relu(norm(x))))))`` at half the resolution."""
+
+    def __init__(self, n_in, n_out):
+        super().__init__()
+        self.norm_in = nn.GroupNorm(min(8, n_in), n_in)
+        self.first = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.GroupNorm(8, n_out)
+        self.second = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+        self.shortcut = nn.Conv2d(n_in, n_out, 1, stride=2, bias=False)
+
+    def forward(self, x):
+        """Output of the block."""
+        inner = self.first(self.norm_in(x).relu())
+        return self.shortcut(x) + self.second(self.norm(inner).relu())
+
+
+class SmallCNN(nn.Module):
+    """Residual convolutional network for small images, normalised per sample.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of channels.
+    n_outputs : int
+        Number of classes or targets.
+    width : int, default=32
+        Number of channels of the first layer, a multiple of eight; it doubles in each block.
+    n_blocks : int, default=2
+        Number of blocks, each of which halves the resolution.
+
+    Raises
+    ------
+    ValueError
+        If `width` is not a multiple of eight.
+
+    Examples
+    --------
+    >>> import torch
+    >>> SmallCNN(n_inputs=3, n_outputs=10)(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
+    """
+
+    def __init__(self, n_inputs, n_outputs, width=32, n_blocks=2):
+        super().__init__()
+        if width < 8 or width % 8:
+            raise ValueError(f"width must be a multiple of eight, got {width}")
+        self.stem = nn.Conv2d(n_inputs, width, 3, padding=1, bias=False)
+        widths = [width * 2**block for block in range(n_blocks + 1)]
+        self.blocks = nn.Sequential(
+            *[ConvolutionBlock(n_in, n_out) for n_in, n_out in itertools.pairwise(widths)]
+        )
+        self.norm = nn.GroupNorm(8, widths[-1])
+        self.head = nn.Linear(widths[-1], n_outputs)
+
+    def forward(self, X):
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_inputs, height, width)
+            Images.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            Logits or predicted targets.
+        """
+        features = self.norm(self.blocks(self.stem(X))).relu()
+        return self.head(torch.mean(features, dim=(2, 3)))

@@ -1,0 +1,252 @@
+"""The protocol of a regularizer: what a training step asks of it, and when."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import skorch.callbacks
+import torch
+
+
+class Batch(NamedTuple):
+    """One batch of training samples, on the net's device.
+
+    Attributes
+    ----------
+    X : Tensor, or what the data set yields
+        Inputs of the module, as changed by the regularizers' `inputs`.
+    y : Tensor of shape (n,) or (n, n_targets)
+        Labels as the data set holds them, before any regularizer's `targets`: class numbers
+        0, ..., K - 1 (int64) or real targets.
+    index : Tensor of shape (n,), int64, or None
+        The stable number of each sample: its position in the data given to ``fit``. Shuffling,
+        ``torch.utils.data.Subset``, validation splits, several processes and resuming from a
+        checkpoint leave it alone. None only for an ``IterableDataset``.
+    sample_weight : Tensor of shape (n,) or None
+        Weights scaled to mean one over all samples, or None if ``fit`` got none.
+    first_pass : bool
+        False when the optimizer evaluates the same batch again within one step, as
+        sharpness-aware minimization does. Per-sample state is updated in the first pass only.
+    """
+
+    X: Any
+    y: torch.Tensor
+    index: torch.Tensor | None
+    sample_weight: torch.Tensor | None
+    first_pass: bool
+
+
+class Regularizer(skorch.callbacks.Callback):
+    """Base class of regularizers: a skorch callback that may also take part in the step.
+
+    Every method below is optional, and does nothing here. `RegularizedNetClassifier`,
+    `RegularizedNetRegressor`, `DeepClassifier` and `DeepRegressor` ask their regularizers in the
+    order of the list, each handed what the one before it returned::
+
+        when                          asked
+        ----------------------------  ------------------------------------------------------
+        the net is initialized        initialize()                  (skorch's)
+                                      reparametrize(net, module)
+                                      criterion(net, criterion)
+                                      state(net)
+                                      optimizer(net, optimizer)
+        ``fit`` begins, ends, epochs  on_train_begin(net, X, y), ...  (skorch's)
+        each step, once               inputs(net, batch, X), before the forward pass
+                                      targets(net, batch, y), after the first forward pass
+        each step, in every pass      penalty(net, batch, y_pred, features)
+                                      on_grad_computed(net, ...)    (skorch's)
+
+    The loss of a pass is ``criterion(y_pred, targets) + sum of penalties``. Validation and
+    prediction ask nothing: they use the criterion and the module as they are.
+
+    Rules of composition:
+
+    - ``__init__`` only stores its arguments under their names; whatever else a regularizer sets
+      on itself ends in an underscore, and is set afresh in `initialize`, `state` or later. Then
+      ``get_params``, ``set_params``, ``sklearn.base.clone`` and grid searches over
+      ``regularizers__NAME__PARAM`` work, and refitting starts anew.
+    - `targets` gets either class numbers or, from the regularizer before, class probabilities
+      (n, K), and may return either; `skreg.deep.torch.as_probabilities` turns both into
+      probabilities. A criterion for classification must accept both, as
+      ``torch.nn.CrossEntropyLoss`` does.
+    - Tensors that must survive a checkpoint live in the module that `state` returns. The net
+      keeps it as a submodule of the criterion, thus it moves to the device, is written and read
+      by skorch's ``Checkpoint``, ``LoadInitState`` and ``save_params(f_criterion=...)``, and its
+      parameters are trained. `skreg.deep.torch.SampleMemory` holds per-sample rows there.
+    - No ``.item()`` or other synchronisation with the device in `inputs`, `targets`, `penalty`.
+
+    Attributes
+    ----------
+    layer : str or None
+        Name of the submodule (as in ``module.named_modules()``) whose output `penalty` gets as
+        `features`; ``"penultimate"`` is the input of the last ``torch.nn.Linear``; None (the
+        default) asks for no features. A subclass may make it a parameter of ``__init__``.
+
+    Examples
+    --------
+    Label smoothing that acts on the targets, together with a penalty on confident predictions
+    that remembers for each sample how its confidence was when it was last seen:
+
+    >>> import torch
+    >>> from skreg.deep import Regularizer
+    >>> from skreg.deep.torch import SampleMemory, as_probabilities
+    >>> class SteadyConfidence(Regularizer):
+    ...     def __init__(self, smoothing=0.1, strength=1.0):
+    ...         self.smoothing = smoothing
+    ...         self.strength = strength
+    ...
+    ...     def state(self, net):
+    ...         self.memory_ = SampleMemory()
+    ...         return self.memory_
+    ...
+    ...     def targets(self, net, batch, y):
+    ...         n_classes = len(net.classes_)
+    ...         return torch.lerp(
+    ...             as_probabilities(y, n_classes),
+    ...             torch.full((), 1 / n_classes, device=y.device),
+    ...             self.smoothing,
+    ...         )
+    ...
+    ...     def penalty(self, net, batch, y_pred, features):
+    ...         confidence = y_pred.softmax(1).amax(1, keepdim=True)
+    ...         self.memory_.allocate(net.n_samples_, 1, like=confidence)
+    ...         before, seen = self.memory_.read(batch.index), self.memory_.seen(batch.index)
+    ...         if batch.first_pass:
+    ...             self.memory_.write(batch.index, confidence.detach())
+    ...         rise = (confidence - before).clamp(min=0).squeeze(1)
+    ...         return self.strength * torch.where(seen, rise, 0.0).mean()
+    """
+
+    layer: str | None = None
+
+    def reparametrize(self, net, module):
+        """Change the module in place, before the optimizer is made from its parameters.
+
+        Called when the net is initialized, on the CPU and before ``torch.compile``.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        module : torch.nn.Module
+            Its module.
+        """
+
+    def criterion(self, net, criterion):
+        """Replace or wrap the criterion.
+
+        The criterion is called as ``criterion(y_pred, y)`` and returns the mean loss. When
+        ``fit`` gets sample weights, the net sets ``reduction = "none"`` on it and on all its
+        submodules that have this attribute, for the duration of the call; it must then return
+        one loss for each sample, of shape (n,) or (n, ...). A classification criterion may define
+        ``predict_nonlinearity(y_pred)``, which turns the module's output into class
+        probabilities; without it they are its softmax.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        criterion : torch.nn.Module
+            The criterion so far.
+
+        Returns
+        -------
+        torch.nn.Module
+            The criterion to use.
+        """
+        return criterion
+
+    def state(self, net):
+        """Make the module that holds tensors which belong in a checkpoint.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net. Its ``n_samples_`` is known from the first ``on_epoch_begin`` on.
+
+        Returns
+        -------
+        torch.nn.Module or None
+            The module; keep a reference to it in an attribute that ends in an underscore.
+        """
+        return None
+
+    def optimizer(self, net, optimizer):
+        """Wrap the optimizer.
+
+        The step is ``optimizer.step(closure)``, where each call of the closure clears the
+        gradients, evaluates the loss of the batch at the present parameters, and fills in the
+        gradients; it may be called several times. See `skreg.deep.torch.OptimizerWrapper`.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        optimizer : torch.optim.Optimizer
+            The optimizer so far.
+
+        Returns
+        -------
+        torch.optim.Optimizer
+            The optimizer to use.
+        """
+        return optimizer
+
+    def inputs(self, net, batch, X):
+        """Change the inputs of the module, e.g. to augment or to mix them.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch as the data set holds it.
+        X : Tensor, or what the data set yields
+            The inputs so far.
+
+        Returns
+        -------
+        Tensor, or what the module accepts
+            The inputs to use.
+        """
+        return X
+
+    def targets(self, net, batch, y):
+        """Change the targets. The loss treats the result as a constant.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch; ``batch.y`` are the labels as given.
+        y : Tensor of shape (n,) or (n, n_classes) or (n, n_targets)
+            The targets so far.
+
+        Returns
+        -------
+        Tensor
+            The targets to use.
+        """
+        return y
+
+    def penalty(self, net, batch, y_pred, features):
+        """Add a term to the loss; also the place to look at predictions.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor, or what the module returns
+            The module's output on ``batch.X``, with its graph.
+        features : Tensor or None
+            The output of the layer named by `layer` in the same forward pass.
+
+        Returns
+        -------
+        Tensor of shape () or None
+            The term, including its strength; None adds nothing.
+        """
+        return None

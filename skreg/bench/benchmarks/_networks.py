@@ -1,0 +1,68 @@
+"""What the benchmarks of skreg.deep share: threads, rivals that act on inputs, a plain network."""
+
+import contextlib
+import itertools
+
+import torch
+from torch import nn
+
+from skreg.deep import Regularizer
+from skreg.deep.torch import as_probabilities
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Let torch use one thread: cells run side by side."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def perceptron(n_inputs, *widths):
+    """Fully connected layers with ReLU between them."""
+    layers = [
+        layer
+        for n_in, n_out in itertools.pairwise([n_inputs, *widths])
+        for layer in (nn.Linear(n_in, n_out), nn.ReLU())
+    ]
+    return nn.Sequential(*layers[:-1])
+
+
+class GaussianNoise(Regularizer):
+    """Adds noise of a standard deviation to the inputs of each step."""
+
+    def __init__(self, scale=0.1):
+        self.scale = scale
+
+    def inputs(self, net, batch, X):
+        """Inputs with noise."""
+        return X + self.scale * torch.randn_like(X)
+
+
+class Mixup(Regularizer):
+    """Trains on convex combinations of pairs of samples (Zhang et al. 2018)."""
+
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+
+    def inputs(self, net, batch, X):
+        """Inputs, each mixed with those of its partner."""
+        self.share_ = torch.distributions.Beta(self.alpha, self.alpha).sample()
+        self.partner_ = torch.randperm(len(X))
+        return torch.lerp(X[self.partner_], X, self.share_)
+
+    def targets(self, net, batch, y):
+        """Targets, mixed alike."""
+        y = as_probabilities(y, len(net.classes_))
+        return torch.lerp(y[self.partner_], y, self.share_)
+
+
+class MixupRegression(Mixup):
+    """Mixup of inputs and real targets."""
+
+    def targets(self, net, batch, y):
+        """Targets, mixed alike."""
+        return torch.lerp(y[self.partner_], y, self.share_)

@@ -1,0 +1,203 @@
+"""What does a regularizer add to a training step?
+
+Every regularizer of `skreg.deep.regularizers`, with its default parameters, in the training step of
+a ResNet-18 on images of 32 x 32 pixels, on CUDA if it is there, otherwise on the CPU. The methods
+take turns, a few steps each; the first turn, with first batches and empty memories, does not count.
+What is added to the loss of the weights, not of the samples, weighs less in larger batches.
+The time of a method is the least of its steps: seconds on CUDA, CPU seconds otherwise. Ratios are
+to the plain step of the same run. Data are random: they do not matter to the time.
+"""
+
+import time
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
+from skreg.deep import RegularizedNetClassifier, RegularizedNetRegressor, regularizers
+
+EXTRA = "deep"
+PLAIN = "plain"
+CLASSIFICATION, REGRESSION = "Classification", "Regression"
+FOR_REGRESSION = ("ConR",)
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+BATCH_SIZE = 128 if DEVICE == "cuda" else 64
+
+
+class Block(nn.Module):
+    """Two convolutions and a shortcut (He et al. 2016)."""
+
+    def __init__(self, n_in, n_out, stride):
+        super().__init__()
+        self.first = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+        self.second = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(n_out), nn.BatchNorm2d(n_out)])
+        self.shortcut = nn.Identity()
+        if stride != 1 or n_in != n_out:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
+            )
+
+    def forward(self, x):
+        """Output of the block."""
+        inner = F.relu(self.norms[0](self.first(x)))
+        return F.relu(self.norms[1](self.second(inner)) + self.shortcut(x))
+
+
+class ResNet18(nn.Sequential):
+    """ResNet-18 in its form for small images: no pooling before the blocks."""
+
+    def __init__(self, n_outputs, width=64):
+        widths = [width, width, 2 * width, 4 * width, 8 * width]
+        blocks = [
+            Block(widths[i] if first else widths[i + 1], widths[i + 1], 2 if first and i else 1)
+            for i in range(4)
+            for first in (True, False)
+        ]
+        super().__init__(
+            nn.Conv2d(3, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            *blocks,
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(8 * width, n_outputs),
+        )
+
+
+class Timed:
+    """A net that keeps the time of each training step."""
+
+    def train_step(self, batch, **fit_params):
+        """Step, on the clock."""
+        start = clock()
+        step = super().train_step(batch, **fit_params)
+        self.times_.append(clock() - start)
+        return step
+
+
+class TimedClassifier(Timed, RegularizedNetClassifier):
+    """Classifier on the clock."""
+
+
+class TimedRegressor(Timed, RegularizedNetRegressor):
+    """Regressor on the clock."""
+
+
+def clock():
+    if DEVICE == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def training_data(seed, *, batch_size, n_steps, width):
+    rng = np.random.default_rng(seed)
+    n = batch_size * n_steps
+    X = rng.standard_normal((n, 3, 32, 32), dtype=np.float32)
+    return X, np.arange(n) % 10, batch_size, width
+
+
+def measure(problem, methods, seed):
+    X, y, batch_size, width = problem
+    if FOR_REGRESSION[0] in methods:
+        y = np.random.default_rng(seed).standard_normal((len(X), 1), dtype=np.float32)
+    nets = {}
+    for name in methods:
+        torch.manual_seed(seed)
+        nets[name] = (TimedRegressor if y.ndim == 2 else TimedClassifier)(
+            ResNet18,
+            module__n_outputs=1 if y.ndim == 2 else 10,
+            module__width=width,
+            regularizers=[] if name == PLAIN else [("it", getattr(regularizers, name)())],
+            optimizer__momentum=0.9,
+            batch_size=batch_size,
+            train_split=None,
+            device=DEVICE,
+            verbose=0,
+        ).initialize()
+        nets[name].times_ = []
+    n_warm = len(X) // batch_size
+    for _ in range(3):
+        for net in nets.values():
+            net.partial_fit(X, y, epochs=1)
+    plain = min(nets[PLAIN].times_[n_warm:])
+    for name, net in nets.items():
+        seconds = min(net.times_[n_warm:])
+        yield {"method": name, "milliseconds": 1000 * seconds, "ratio": seconds / plain}
+
+
+def at_most(names, allowed):
+    def check(results):
+        ratios = results[results["method"].isin(names)].groupby("method")["ratio"].median()
+        measured = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
+        return Verdict(bool((ratios <= allowed).all()), f"{measured} times", f"≤ {allowed} times")
+
+    return check
+
+
+def setting(description, methods):
+    return Setting(
+        description=f"{description} Batches of {BATCH_SIZE} images at full size, {DEVICE.upper()}.",
+        data=training_data,
+        measure=measure,
+        metrics=["milliseconds", "ratio"],
+        methods=[PLAIN, *methods],
+        parameters={
+            "smallest": {"batch_size": 8, "n_steps": 1, "width": 8},
+            "full": {
+                "batch_size": BATCH_SIZE,
+                "n_steps": 1 if DEVICE == "cpu" else 10,
+                "width": 64,
+            },
+        },
+    )
+
+
+NAMES = sorted(regularizers.__all__, key=str.lower)
+LIGHT = [name for name in NAMES if name in {"ELR", "PSKD", "ThresholdConsistentMargin"}]
+CLASSIFIERS = [name for name in NAMES if name not in FOR_REGRESSION]
+
+benchmark = Benchmark(
+    settings={
+        CLASSIFICATION: setting("Ten classes, cross entropy.", CLASSIFIERS),
+        REGRESSION: setting("One target, squared error.", FOR_REGRESSION),
+    },
+    methods={name: name for name in (PLAIN, *NAMES)},
+    metrics={
+        "milliseconds": Metric("Time of a step", "ms", digits=1),
+        "ratio": Metric("Ratio to the plain step", digits=2),
+    },
+    repeats={"smallest": 1, "quick": 1, "full": 1},
+    reference=PLAIN,
+    together=True,
+    serial=True,
+    claims=[
+        Claim(
+            "Per-sample memories, metric losses and companded weights cost at most 15%.",
+            at_most([*LIGHT, "ConR", "WeightCompander"], 1.15),
+            [CLASSIFICATION, REGRESSION],
+            sizes=("full",),
+        ),
+        Claim(
+            "Sharpness-aware steps cost at most 2.1 plain ones.",
+            at_most(["SAM", "FisherSAM"], 2.1),
+            [CLASSIFICATION],
+            sizes=("full",),
+        ),
+        Claim(
+            "So does TRAM, which needs one forward pass more.",
+            at_most(["TRAM"], 2.1),
+            [CLASSIFICATION],
+            sizes=("full",),
+        ),
+        Claim(
+            "Orthogonality of all convolutions costs at most 30%.",
+            at_most(["ConvOrthogonality"], 1.3),
+            [CLASSIFICATION],
+            sizes=("full",),
+        ),
+    ],
+)

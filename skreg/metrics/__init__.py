@@ -1,0 +1,28 @@
+"""Metrics of confidence, retrieval and imbalanced regression that scikit-learn does not have."""
+
+from skreg.metrics._confidence import (
+    excess_risk_coverage_score,
+    expected_calibration_error,
+    risk_coverage_score,
+)
+from skreg.metrics._operating_points import (
+    OperatingPoints,
+    operating_point_inconsistency_score,
+    operating_points,
+    verification_error_rates,
+)
+from skreg.metrics._retrieval import recall_at_k
+from skreg.metrics._shots import ShotScore, shot_scores
+
+__all__ = [
+    "OperatingPoints",
+    "ShotScore",
+    "excess_risk_coverage_score",
+    "expected_calibration_error",
+    "operating_point_inconsistency_score",
+    "operating_points",
+    "recall_at_k",
+    "risk_coverage_score",
+    "shot_scores",
+    "verification_error_rates",
+]

@@ -1,0 +1,176 @@
+"""What every regularizer owes to the frame and to its neighbours, whatever it does."""
+
+import copy
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Checkpoint, LoadInitState
+from torch import nn
+
+from skreg.deep import RegularizedNetClassifier, RegularizedNetRegressor, regularizers
+from skreg.deep.regularizers import (
+    ELR,
+    PSKD,
+    SAM,
+    ConvOrthogonality,
+    ThresholdConsistentMargin,
+    TrustRegionPenalty,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::skreg.deep.torch.ExperimentalWarning")
+
+N, K = 24, 3
+NAMES = sorted(regularizers.__all__)
+CLASSIFIERS = [name for name in NAMES if name != "ConR"]
+NEED_THE_MODULE = {"ThresholdConsistentMargin", "TrustRegionPenalty"}  # ELRPlus puts two there
+NEUTRAL = {
+    "ELR": ELR(lam=0.0),
+    "PSKD": PSKD(alpha=0.0),
+    "SAM": SAM(rho=0.0),
+    "ThresholdConsistentMargin": ThresholdConsistentMargin(weight_pos=0.0, weight_neg=0.0),
+    "ConvOrthogonality": ConvOrthogonality(strength=0.0),
+    "TrustRegionPenalty": TrustRegionPenalty(strength=0.0),
+}
+
+
+class Convolutions(nn.Sequential):
+    def __init__(self, n_outputs=K):
+        super().__init__(
+            nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(4 * 36, 8),
+            nn.ReLU(),
+            nn.Linear(8, n_outputs),
+        )
+
+
+def make_net(names, **arguments):
+    torch.manual_seed(0)
+    regression = "ConR" in names
+    used = [
+        (f"{name}_{i}", copy.deepcopy(NEUTRAL[name[1:]]) if name[0] == "-" else make(name))
+        for i, name in enumerate(names)
+    ]
+    defaults = {"lr": 0.05, "max_epochs": 3, "batch_size": 12, "train_split": None, "verbose": 0}
+    net_class = RegularizedNetRegressor if regression else RegularizedNetClassifier
+    return net_class(
+        Convolutions,
+        module__n_outputs=1 if regression else K,
+        regularizers=used,
+        **{**defaults, **arguments},
+    )
+
+
+def make(name):
+    arguments = {"mixup_alpha": 0.0} if name == "ELRPlus" else {}  # no random numbers
+    return getattr(regularizers, name)(**arguments)
+
+
+def data_for(names):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 2, 6, 6)).astype(np.float32)
+    y = rng.integers(0, K, N)
+    return X, (y[:, None].astype(np.float32) if "ConR" in names else y)
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
+
+
+def trained(names, **arguments):
+    net = make_net(names, **arguments).fit(*data_for(names))
+    assert torch.isfinite(weights(net)).all()
+    return net
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_regularizer_changes_the_network(name):
+    """... but a monitor; otherwise what follows would test nothing."""
+    torch.manual_seed(0)
+    plain = make_net(["ConR"] if name == "ConR" else []).set_params(regularizers=[])
+    plain.fit(*data_for([name]))
+    with_it, without = weights(trained([name], max_epochs=3)), weights(plain)
+    same = with_it.shape == without.shape and torch.equal(with_it, without)
+    assert same == (name == "StabilityMonitor")
+
+
+@pytest.mark.parametrize(
+    ("name", "neutral"),
+    [
+        (name, neutral)
+        for name, neutral in itertools.product(CLASSIFIERS, NEUTRAL)
+        if name != neutral and not (name == "ELRPlus" and neutral in NEED_THE_MODULE)
+    ],
+)
+def test_a_neighbour_of_strength_zero_changes_nothing(name, neutral):
+    alone = weights(trained([name]))
+    orders = [[name, f"-{neutral}"], [f"-{neutral}", name]]
+    for names in orders[: 1 if name == "ELRPlus" else 2]:
+        torch.testing.assert_close(weights(trained(names)), alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resumed_training_is_as_if_never_interrupted(name, tmp_path):
+    def train(epochs, *callbacks):
+        net = make_net([name], max_epochs=epochs, callbacks=list(callbacks))
+        if name == "PSKD":
+            net.set_params(regularizers__PSKD_0__max_epochs=4)
+        return weights(net.fit(*data_for([name])))
+
+    straight = train(4)
+    train(2, Checkpoint(dirname=tmp_path, monitor=None))
+    resumed = train(2, LoadInitState(Checkpoint(dirname=tmp_path, monitor=None)))
+    torch.testing.assert_close(resumed, straight, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pickled_net_goes_on_as_the_original(name):
+    net = trained([name])
+    again = pickle.loads(pickle.dumps(net))
+    for one in (net, again):
+        torch.manual_seed(1)
+        one.partial_fit(*data_for([name]))
+    assert torch.equal(weights(net), weights(again))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_of_one_are_no_weights(name):
+    weighted = make_net([name]).fit(*data_for([name]), sample_weight=np.ones(N))
+    torch.testing.assert_close(weights(weighted), weights(trained([name])), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_is_close_to_full(name):
+    half = trained([name], mixed_precision="bfloat16", lr=0.01)
+    full = trained([name], lr=0.01)
+    before = weights(make_net([name]).initialize())
+    moved = (weights(full) - before).norm()
+    assert (weights(half) - weights(full)).norm() < 0.3 * moved
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_accumulated_steps_stay_finite_and_count_epochs(name):
+    net = trained([name], batch_size=5, accumulation_steps=2)
+    assert len(net.history) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "ELRPlus"])
+def test_compiled_module_gives_the_same(name):
+    compiled = trained([name], compile=True, compile__backend="eager", max_epochs=2)
+    eager = trained([name], max_epochs=2)
+    torch.testing.assert_close(weights(compiled), weights(eager), rtol=0, atol=1e-5)
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_sample_batches_and_one_class_are_fine(name):
+    X, y = data_for([name])
+    net = make_net([name], batch_size=1, max_epochs=1).fit(X[:5], y[:5])
+    assert torch.isfinite(weights(net)).all()
+    net = make_net([name], max_epochs=1).fit(X, np.zeros_like(y))
+    assert torch.isfinite(weights(net)).all()

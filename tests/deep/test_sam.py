@@ -1,0 +1,392 @@
+"""Sharpness-aware optimizers against hand computations and the invariances they promise."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from skreg.deep.torch import SAM, TRAM, FisherSAM, fisher_diagonal, frozen_buffers
+
+
+def half_square(theta):
+    return 0.5 * (theta**2).sum()
+
+
+def closure_for(optimizer, loss):
+    def closure():
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    return closure
+
+
+def one_step(make, start, lr=0.1):
+    theta = nn.Parameter(torch.tensor(start, dtype=torch.float64))
+    optimizer = make(torch.optim.SGD([theta], lr=lr))
+    loss = optimizer.step(closure_for(optimizer, lambda: half_square(theta)))
+    return theta.detach(), loss
+
+
+def ascent(make, start):
+    """The ascent step itself."""
+    theta = nn.Parameter(torch.tensor(start, dtype=torch.float64))
+    optimizer = make(torch.optim.SGD([theta], lr=0.1))
+    half_square(theta).backward()
+    before = theta.detach().clone()
+    optimizer.first_step()
+    return theta.detach() - before
+
+
+@pytest.mark.parametrize(
+    "make, expected",
+    [
+        (lambda base: SAM(base, rho=0.5), 1.75),  # uphill at 2.5
+        (lambda base: SAM(base, rho=0.5, adaptive=True), 1.7),  # uphill at 3
+        (lambda base: SAM(base, rho=0.0), 1.8),
+        (lambda base: TRAM(base, distance=lambda: 0.5), 1.7),
+        (lambda base: TRAM(base, distance=lambda: 0.5, adaptive=False), 1.75),
+        (lambda base: TRAM(base, distance=lambda: 9.0, max_radius=0.5), 1.7),
+        (lambda base: FisherSAM(base, gamma=0.5, eta=0.0), 1.75),
+        # F = 4, F^-1 = 1/5, uphill by (2/5) / sqrt(4/5) = sqrt(1/5)
+        (lambda base: FisherSAM(base, gamma=1.0, eta=1.0), 1.8 - 0.1 * 0.2**0.5),
+    ],
+)
+def test_one_step_of_a_scalar_is_the_hand_computation(make, expected):
+    theta, loss = one_step(make, [2.0])
+    assert theta.item() == pytest.approx(expected, rel=1e-9)
+    assert loss.item() == 2.0
+
+
+def test_adaptive_ascent_of_a_vector_is_the_hand_computation():
+    step = ascent(lambda base: SAM(base, rho=0.5, adaptive=True), [1.0, -2.0])
+    assert step.tolist() == pytest.approx([0.5 / 17**0.5, -4 / 17**0.5])
+
+
+def test_ascent_has_the_radius_in_its_own_metric():
+    start = [0.3, -2.0, 5.0]
+    plain = ascent(lambda base: SAM(base, rho=0.7), start)
+    assert plain.norm().item() == pytest.approx(0.7)
+    relative = ascent(lambda base: SAM(base, rho=0.7, adaptive=True), start) / torch.tensor(start)
+    assert relative.norm().item() == pytest.approx(0.7)
+    padded = ascent(lambda base: SAM(base, rho=0.7, adaptive=True, adaptive_eps=0.01), start)
+    assert (padded / (torch.tensor(start).abs() + 0.01)).norm().item() == pytest.approx(0.7)
+
+
+def test_adaptive_ascent_leaves_zeros_alone_unless_told_otherwise():
+    theta = nn.Parameter(torch.zeros(2))
+    loss = lambda: (theta - 1).square().sum()  # noqa: E731
+    for eps, moves in ((0.0, False), (0.01, True)):
+        optimizer = SAM(torch.optim.SGD([theta], lr=0.0), 0.5, adaptive=True, adaptive_eps=eps)
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.first_step()
+        assert bool(theta.detach().any()) == moves
+        optimizer.second_step()
+        assert not theta.detach().any()
+
+
+def test_one_norm_over_all_parameters_and_groups():
+    first, second = (nn.Parameter(torch.tensor([value])) for value in (3.0, 4.0))
+    groups = [{"params": [first]}, {"params": [second], "lr": 0.0}]
+    optimizer = SAM(torch.optim.SGD(groups, lr=1.0), rho=1.0)
+    (half_square(first) + half_square(second)).backward()
+    optimizer.first_step()
+    assert first.item() == pytest.approx(3.6) and second.item() == pytest.approx(4.8)
+
+
+def small_net(seed=0, batch_norm=False, dropout=0.0, dtype=torch.float32):
+    torch.manual_seed(seed)
+    layers = [nn.Linear(4, 16), nn.BatchNorm1d(16) if batch_norm else nn.Identity(), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(16, 3)).to(dtype)
+
+
+def batches(n=5, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(n):
+        yield torch.randn(20, 4, generator=generator), torch.randint(3, (20,), generator=generator)
+
+
+def train(make, net=None, base=torch.optim.Adam):
+    net = net or small_net()
+    optimizer = make(base(net.parameters(), lr=0.02))
+    for x, y in batches():
+        optimizer.step(closure_for(optimizer, lambda: functional.cross_entropy(net(x), y)))  # noqa: B023
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_constant_distance_is_sam_bit_for_bit(adaptive):
+    sam = train(lambda base: SAM(base, 0.3, adaptive=adaptive))
+    tram = train(lambda base: TRAM(base, lambda: torch.tensor(0.3), adaptive=adaptive))
+    assert torch.equal(sam, tram)
+
+
+class Plain(SAM):
+    """The base optimizer behind the same interface."""
+
+    def step(self, closure=None):
+        return self.base.step(closure)
+
+
+@pytest.mark.parametrize("base", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
+def test_zero_radius_is_the_base_optimizer_bit_for_bit(base):
+    plain = train(Plain, base=base)
+    assert torch.equal(plain, train(lambda b: SAM(b, rho=0.0), base=base))
+    assert torch.equal(plain, train(lambda b: TRAM(b, lambda: 0.0), base=base))
+    assert not torch.equal(plain, train(lambda b: SAM(b, rho=0.1), base=base))
+
+
+def test_two_explicit_passes_are_the_closure_step():
+    net = small_net()
+    optimizer = SAM(torch.optim.Adam(net.parameters(), lr=0.02), 0.1)
+    for x, y in batches():
+        optimizer.zero_grad()
+        functional.cross_entropy(net(x), y).backward()
+        optimizer.first_step()
+        optimizer.zero_grad()
+        functional.cross_entropy(net(x), y).backward()
+        optimizer.second_step()
+    explicit = torch.cat([p.detach().flatten() for p in net.parameters()])
+    assert torch.equal(explicit, train(lambda base: SAM(base, 0.1)))
+
+
+def test_step_works_with_a_line_search_that_calls_the_closure_often():
+    theta = nn.Parameter(torch.tensor([3.0, -1.0]))
+    optimizer = SAM(torch.optim.LBFGS([theta], lr=1.0, max_iter=20), rho=1e-3)
+    closure = closure_for(optimizer, lambda: (theta - 1).square().sum())
+    for _ in range(2):
+        optimizer.step(closure)
+    assert (theta.detach() - 1).abs().max() < 5e-3
+
+
+@pytest.mark.parametrize("factor", [7.0, 0.05])
+def test_adaptive_ascent_keeps_the_function_under_rescaling_of_layers_and_sam_does_not(factor):
+    def perturbed_function(adaptive, a):
+        net = small_net(dtype=torch.float64)
+        with torch.no_grad():
+            net[0].weight *= a
+            net[0].bias *= a
+            net[4].weight /= a
+        x, y = next(iter(batches()))
+        x = x.double()
+        optimizer = SAM(torch.optim.SGD(net.parameters(), lr=0.0), 0.5, adaptive=adaptive)
+        functional.cross_entropy(net(x), y).backward()
+        optimizer.first_step()
+        return net(x).detach()
+
+    assert (perturbed_function(True, 1.0) - perturbed_function(True, factor)).abs().max() < 1e-9
+    assert (perturbed_function(False, 1.0) - perturbed_function(False, factor)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("make", [SAM, FisherSAM, lambda b, **k: TRAM(b, lambda: 0.5, **k)])
+def test_no_learning_rate_no_change_and_batch_statistics_move_once(make):
+    net = small_net(batch_norm=True)
+    once = copy.deepcopy(net)
+    x, y = next(iter(batches()))
+    optimizer = make(torch.optim.SGD(net.parameters(), lr=0.0), module=net)
+    optimizer.step(closure_for(optimizer, lambda: functional.cross_entropy(net(x), y)))
+    once(x)
+    for (name, value), expected in zip(
+        net.state_dict().items(), once.state_dict().values(), strict=True
+    ):
+        assert torch.equal(value, expected), name
+
+
+def test_frozen_buffers_come_back_when_the_pass_fails():
+    layer = nn.BatchNorm1d(2)
+    with pytest.raises(ZeroDivisionError), frozen_buffers(layer):
+        layer(torch.randn(5, 2))
+        raise ZeroDivisionError
+    assert torch.equal(layer.running_mean, torch.zeros(2))
+    assert layer.num_batches_tracked == 0
+
+
+def test_parameters_come_back_when_the_second_pass_is_interrupted():
+    theta = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = SAM(torch.optim.SGD([theta], lr=0.1), rho=1.0)
+    calls = []
+
+    def closure():
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        optimizer.zero_grad()
+        half_square(theta).backward()
+
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step(closure)
+    assert theta.tolist() == [1.0, 2.0]
+    optimizer.first_step()  # not uphill any more
+
+
+def test_parameters_without_a_first_gradient_are_left_alone():
+    used, late = (nn.Parameter(torch.ones(1)) for _ in range(2))
+    optimizer = SAM(torch.optim.SGD([used, late], lr=0.1), rho=0.5)
+    used.square().sum().backward()
+    optimizer.first_step()
+    optimizer.zero_grad()
+    (used.square() + late.square()).sum().backward()
+    optimizer.second_step()
+    assert late.item() == 1.0 and used.item() == pytest.approx(1 - 0.1 * 3)
+
+
+def test_no_gradient_at_all_is_no_step():
+    theta = nn.Parameter(torch.ones(1))
+    optimizer = SAM(torch.optim.SGD([theta], lr=0.1))
+    optimizer.first_step()
+    optimizer.second_step()
+    assert theta.item() == 1.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_parameters_neither_overflow_nor_vanish(dtype):
+    theta = nn.Parameter(torch.full((2000,), 300.0, dtype=dtype))
+    optimizer = SAM(torch.optim.SGD([theta], lr=0.0), rho=1.0, adaptive=True)
+    theta.grad = torch.full_like(theta, 300.0)  # theta * g overflows float16
+    optimizer.first_step()
+    expected = 300 + 300 / 2000**0.5
+    assert theta.float().mean().item() == pytest.approx(expected, rel=0.01)
+    optimizer.second_step()
+    assert torch.equal(theta.detach(), torch.full_like(theta, 300.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_ascent_direction_ignores_the_scale_of_the_loss(dtype):
+    """As a GradScaler relies on, under autocast."""
+
+    def uphill(scale):
+        net = small_net()
+        optimizer = SAM(torch.optim.SGD(net.parameters(), lr=0.1), 0.5)
+        x, y = next(iter(batches()))
+        with torch.autocast("cpu", dtype=dtype):
+            loss = functional.cross_entropy(net(x), y)
+        (scale * loss).backward()
+        optimizer.first_step()
+        return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+    assert torch.allclose(uphill(1.0), uphill(1024.0), rtol=2e-3, atol=2e-3)
+
+
+def test_scheduler_and_state_belong_to_the_base_optimizer():
+    net = small_net()
+    optimizer = SAM(torch.optim.Adam(net.parameters(), lr=0.1))
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    x, y = next(iter(batches()))
+    optimizer.step(closure_for(optimizer, lambda: functional.cross_entropy(net(x), y)))
+    scheduler.step()
+    assert optimizer.base.param_groups[0]["lr"] == pytest.approx(0.05)
+    fresh = SAM(torch.optim.Adam(net.parameters(), lr=0.1))
+    fresh.load_state_dict(optimizer.state_dict())
+    assert fresh.param_groups is fresh.base.param_groups
+    assert fresh.param_groups[0]["lr"] == pytest.approx(0.05)
+    moments = [state["exp_avg"] for state in fresh.state.values()]
+    assert torch.equal(moments[0], optimizer.state[net[0].weight]["exp_avg"])
+
+
+def test_pickled_optimizer_goes_on_as_the_original():
+    net = small_net()
+    optimizer = SAM(torch.optim.Adam(net.parameters(), lr=0.02), 0.1, module=net)
+    both = (net, optimizer), pickle.loads(pickle.dumps((net, optimizer)))
+    for model, opt in both:
+        for x, y in batches():
+            opt.step(closure_for(opt, lambda: functional.cross_entropy(model(x), y)))  # noqa: B023
+    for p, q in zip(both[0][0].parameters(), both[1][0].parameters(), strict=True):
+        assert torch.equal(p, q)
+
+
+def test_misuse_is_explained():
+    theta = nn.Parameter(torch.ones(1))
+    optimizer = SAM(torch.optim.SGD([theta], lr=0.1))
+    with pytest.raises(RuntimeError, match="first_step"):
+        optimizer.step()
+    with pytest.raises(RuntimeError, match="needs first_step"):
+        optimizer.second_step()
+    half_square(theta).backward()
+    optimizer.first_step()
+    with pytest.raises(RuntimeError, match="uphill already"):
+        optimizer.first_step()
+    with pytest.raises(RuntimeError, match="distance"):
+        TRAM(torch.optim.SGD([theta], lr=0.1)).first_step()
+
+
+def test_sparse_gradients_are_refused():
+    embedding = nn.Embedding(3, 2, sparse=True)
+    optimizer = SAM(torch.optim.SGD(embedding.parameters(), lr=0.1))
+    embedding(torch.tensor([1])).sum().backward()
+    with pytest.raises(RuntimeError, match="sparse=False"):
+        optimizer.first_step()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda base: SAM(base, rho=-0.1),
+        lambda base: SAM(base, rho=float("nan")),
+        lambda base: SAM(base, adaptive_eps=-1.0),
+        lambda base: FisherSAM(base, gamma=-1.0),
+        lambda base: FisherSAM(base, eta=float("inf")),
+        lambda base: TRAM(base, max_radius=-1.0),
+        lambda base: TRAM(base).first_step(-0.5),
+        lambda base: TRAM(base).first_step(float("nan")),
+        lambda base: TRAM(base).first_step(torch.tensor(-0.5)),
+        lambda base: TRAM(base).first_step(torch.ones(2)),
+        lambda base: SAM(base).first_step(-1.0),
+        lambda base: FisherSAM(base).first_step([torch.ones(3)]),
+    ],
+)
+def test_bad_numbers_are_refused(make):
+    theta = nn.Parameter(torch.ones(1))
+    theta.grad = torch.ones(1)
+    with pytest.raises(ValueError, match=r"must|got"):
+        make(torch.optim.SGD([theta], lr=0.1))
+
+
+def test_base_must_be_an_optimizer():
+    with pytest.raises(TypeError, match="Optimizer"):
+        SAM(torch.optim.SGD)
+
+
+def test_fisher_diagonal_is_the_mean_of_squared_gradients_of_single_examples():
+    net = small_net(dtype=torch.float64)
+    x, y = next(iter(batches()))
+    x = x.double()
+    expected = [torch.zeros_like(p) for p in net.parameters()]
+    for i in range(len(x)):
+        net.zero_grad()
+        functional.cross_entropy(net(x[i : i + 1]), y[i : i + 1]).backward()
+        for total, p in zip(expected, net.parameters(), strict=True):
+            total += p.grad.square() / len(x)
+    net.zero_grad()
+    exact = fisher_diagonal(net, functional.cross_entropy, x, y, per_example=True)
+    for F, F_expected in zip(exact, expected, strict=True):
+        torch.testing.assert_close(F, F_expected)
+    assert all(p.grad is None for p in net.parameters())
+    functional.cross_entropy(net(x), y).backward()
+    cheap = fisher_diagonal(net, functional.cross_entropy, x, y)
+    for F, p in zip(cheap, net.parameters(), strict=True):
+        torch.testing.assert_close(F, p.grad.square())
+
+
+def test_fisher_step_with_the_squared_gradient_given_is_the_default():
+    net, again = small_net(), small_net()
+    x, y = next(iter(batches()))
+    for model, given in ((net, False), (again, True)):
+        optimizer = FisherSAM(torch.optim.SGD(model.parameters(), lr=0.1), eta=10.0)
+        functional.cross_entropy(model(x), y).backward()
+        fisher = fisher_diagonal(model, functional.cross_entropy, x, y) if given else None
+        optimizer.first_step(fisher)
+    for p, q in zip(net.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(p, q)
+
+
+@pytest.mark.parametrize("n", [(0, 0), (3, 2)])
+def test_fisher_diagonal_needs_examples(n):
+    with pytest.raises(ValueError, match="length"):
+        fisher_diagonal(
+            small_net(), functional.cross_entropy, torch.ones(n[0], 4), torch.ones(n[1])
+        )
