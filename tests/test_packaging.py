@@ -12,7 +12,10 @@ import pytest
 import skreg
 
 ROOT = Path(__file__).parent.parent
-OPTIONAL = ("torch", "skorch", "cvxpy", "matplotlib", "pandas", "dask", "distributed", "tqdm")
+OPTIONAL = (
+    *("torch", "skorch", "accelerate", "cvxpy", "matplotlib", "pandas"),
+    *("dask", "distributed", "tqdm", "networkx", "dagma"),
+)
 
 
 def run_python(code, **options):
@@ -22,7 +25,9 @@ def run_python(code, **options):
 
 
 @pytest.mark.parametrize(
-    "imported", ["skreg.optim", "skreg.probe", "skreg.datasets", "skreg.bench._cli"]
+    "imported",
+    [f"skreg.{name}" for name in skreg.__all__ if name not in ("__version__", "bench", "deep")]
+    + ["skreg.bench._cli"],
 )
 def test_import_pulls_no_optional_package_that_scikit_learn_does_not_pull(imported):
     code = (
