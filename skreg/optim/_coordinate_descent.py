@@ -1,38 +1,81 @@
 """Block coordinate descent on a quadratic model plus a penalty, with maintained gradients.
 
 The model of the smooth part around the current point is g^T d + d^T H d / 2. Both kernels below
-visit blocks in turn and take the proximal step with the block's Lipschitz constant L_b,
+visit blocks in turn and take proximal steps with the block's Lipschitz constant L_b,
 
-    w_b <- prox_{penalty_b / L_b}(w_b - g_b / L_b),
+    w_b <- prox_{penalty_b / L_b}(w_b - g_b / L_b).
 
-which is exact minimisation for a block of one coordinate. They differ in what they keep up to
-date: the gradient itself, through the columns of H, or the gradient with respect to the
-predictions.
+One step is exact minimisation for a block of one coordinate. A wider block takes several, from its
+own part of H, which costs little next to bringing all other gradients up to date. The kernels
+differ in what they keep up to date: the gradient itself, through the columns of H, or the gradient
+with respect to the predictions.
 """
 
 import numpy as np
 
-from skreg.optim._designs import column_axpy, column_dot, column_weighted_axpy
+from skreg.optim._designs import clear_rows, column_axpy, column_dot, column_weighted_axpy, shape
 from skreg.optim._jit import kernel
 from skreg.optim._penalties import block_prox
 
+BLOCK_STEPS = 20
+BLOCK_ACCURACY = 0.1  # of the first step's move, at which a block is left
+CANCELLED = 1e-9
+
 
 @kernel
-def _prox_step(penalty, b, lo, hi, lipschitz, coef, gradient, trial):
-    """Proposed block into `trial`; returns whether it moves."""
+def _minimise_block(penalty, b, lipschitz, hessian, start, slope, trial):
+    """Proximal steps on one block from `start`, into `trial`; returns whether it moves.
+
+    The block has its outputs one after the other; they share `hessian`, which may be empty for a
+    single step. `slope`, its gradient, is overwritten.
+    """
+    size, width = start.shape[0], hessian.shape[0]
+    for t in range(size):
+        trial[t] = start[t] - slope[t] / lipschitz
+    block_prox(penalty, b, trial, 1.0 / lipschitz)
+    largest = 0.0
+    for t in range(size):
+        largest = max(largest, abs(trial[t] - start[t]))
+    if largest == 0.0 or width < 2:
+        return largest > 0.0
+    last = start.copy()
+    for _ in range(BLOCK_STEPS - 1):
+        for t in range(size):
+            move = trial[t] - last[t]
+            if move != 0.0:
+                first = t - t % width
+                row = hessian[t - first]
+                for i in range(width):
+                    slope[first + i] += row[i] * move
+        for t in range(size):
+            last[t] = trial[t]
+            trial[t] -= slope[t] / lipschitz
+        block_prox(penalty, b, trial, 1.0 / lipschitz)
+        change = 0.0
+        for t in range(size):
+            change = max(change, abs(trial[t] - last[t]))
+        if change <= BLOCK_ACCURACY * largest:
+            break
+    return True
+
+
+@kernel
+def _widest(order, starts, n_outputs):
+    size = 1
+    for b in order:
+        size = max(size, (starts[b + 1] - starts[b]) * n_outputs)
+    return size
+
+
+@kernel
+def _flatten(values, lo, hi, out):
+    """out <- values[:, lo:hi], output after output."""
     t = 0
-    for k in range(coef.shape[0]):
+    for k in range(values.shape[0]):
         for i in range(lo, hi):
-            trial[t] = coef[k, i] - gradient[k, i] / lipschitz
+            out[t] = values[k, i]
             t += 1
-    block_prox(penalty, b, trial[:t], 1.0 / lipschitz)
-    t = 0
-    moved = False
-    for k in range(coef.shape[0]):
-        for i in range(lo, hi):
-            moved = moved or trial[t] != coef[k, i]
-            t += 1
-    return moved
+    return out[:t]
 
 
 @kernel
@@ -44,10 +87,8 @@ def descend_gram(
     An unchanged block costs O(1), a changed coordinate one row of H. The outputs share H. Stops
     after a pass in which no gradient moved by more than `tol`; returns the largest such move.
     """
-    size = 1
-    for b in order:
-        size = max(size, (starts[b + 1] - starts[b]) * coef.shape[0])
-    trial = np.empty(size)
+    size = _widest(order, starts, coef.shape[0])
+    start_buffer, slope_buffer, trial_buffer = np.empty(size), np.empty(size), np.empty(size)
     largest = 0.0
     for _ in range(max_passes):
         largest = 0.0
@@ -55,27 +96,54 @@ def descend_gram(
             lo, hi = starts[b], starts[b + 1]
             if lipschitz[b] <= 0.0:
                 continue
-            if not _prox_step(penalty, ids[b], lo, hi, lipschitz[b], coef, gradient, trial):
+            start = _flatten(coef, lo, hi, start_buffer)
+            slope = _flatten(gradient, lo, hi, slope_buffer)
+            trial = trial_buffer[: len(start)]
+            if not _minimise_block(
+                penalty, ids[b], lipschitz[b], hessian[lo:hi, lo:hi], start, slope, trial
+            ):
                 continue
             t = 0
             for k in range(coef.shape[0]):
                 for i in range(lo, hi):
-                    step = trial[t] - coef[k, i]
-                    t += 1
+                    step = trial[t] - start[t]
                     if step != 0.0:
-                        coef[k, i] += step
+                        coef[k, i] = trial[t]
                         largest = max(largest, lipschitz[b] * abs(step))
                         row, out = hessian[i], gradient[k]
                         for l in range(n):
                             out[l] += row[l] * step
-            t = 0
-            for k in range(coef.shape[0]):
-                for i in range(lo, hi):
-                    coef[k, i] = trial[t]
                     t += 1
         if largest <= tol:
             break
     return largest
+
+
+@kernel
+def block_hessians(design, features, starts, weight, means, total, bound, offsets, out):
+    """Weighted, centred second moments of each block's columns, a square from `offsets[b]` on.
+
+    They are X_b^T D X_b - total m_b m_b^T, where D has the diagonal `weight`. Where next to nothing
+    is left of a column after centring, the square is replaced by `bound` times the identity.
+    """
+    scaled = np.zeros(shape(design)[0])
+    for b in range(len(starts) - 1):
+        lo, width = starts[b], starts[b + 1] - starts[b]
+        square = out[offsets[b] : offsets[b] + width * width].reshape((width, width))
+        trustworthy = True
+        for i in range(width):
+            j = features[lo + i]
+            column_weighted_axpy(design, j, 1.0, weight, scaled)
+            for l in range(i + 1):
+                centring = total * means[lo + i] * means[lo + l]
+                square[i, l] = column_dot(design, features[lo + l], scaled) - centring
+                square[l, i] = square[i, l]
+            trustworthy = trustworthy and square[i, i] >= CANCELLED * total * means[lo + i] ** 2
+            clear_rows(design, j, scaled)
+        if not trustworthy:
+            square[:] = 0.0
+            for i in range(width):
+                square[i, i] = bound[b]
 
 
 @kernel
@@ -89,6 +157,8 @@ def descend_residual(
     total,
     starts,
     ids,
+    offsets,
+    hessians,
     order,
     max_passes,
     tol,
@@ -101,14 +171,13 @@ def descend_residual(
     `weight` (n_outputs, n_samples) or (1, 1) is the diagonal curvature D of the samples. An
     unpenalised intercept is eliminated: columns are centred by `means` = X^T D / `total` without
     touching them, as shift_k = sum_j means_kj d_kj is subtracted from the predictions. `means` is 0
-    without an intercept. Returns the largest move of a gradient in the last pass.
+    without an intercept. `hessians` holds the blocks' parts of H, from `offsets` on, as
+    `block_hessians` leaves them; it may be empty. Returns the largest move of a gradient in the
+    last pass.
     """
     n_outputs = coef.shape[0]
-    size = 1
-    for b in order:
-        size = max(size, (starts[b + 1] - starts[b]) * n_outputs)
-    trial = np.empty(size)
-    gradient = np.empty(coef.shape)
+    size = _widest(order, starts, n_outputs)
+    start_buffer, slope_buffer, trial_buffer = np.empty(size), np.empty(size), np.empty(size)
     uniform = weight.shape[1] == 1
     largest = 0.0
     for _ in range(max_passes):
@@ -117,16 +186,22 @@ def descend_residual(
             lo, hi = starts[b], starts[b + 1]
             if lipschitz[b] <= 0.0:
                 continue
+            start = _flatten(coef, lo, hi, start_buffer)
+            slope, trial = slope_buffer[: len(start)], trial_buffer[: len(start)]
+            t = 0
             for k in range(n_outputs):
                 for i in range(lo, hi):
                     correction = shift[k] * means[k, i] * total[k]
-                    gradient[k, i] = column_dot(design, features[i], residual[k]) - correction
-            if not _prox_step(penalty, ids[b], lo, hi, lipschitz[b], coef, gradient, trial):
+                    slope[t] = column_dot(design, features[i], residual[k]) - correction
+                    t += 1
+            width = hi - lo if len(hessians) > 0 else 0
+            own = hessians[offsets[b] : offsets[b] + width * width].reshape((width, width))
+            if not _minimise_block(penalty, ids[b], lipschitz[b], own, start, slope, trial):
                 continue
             t = 0
             for k in range(n_outputs):
                 for i in range(lo, hi):
-                    step = trial[t] - coef[k, i]
+                    step = trial[t] - start[t]
                     if step != 0.0:
                         coef[k, i] = trial[t]
                         largest = max(largest, lipschitz[b] * abs(step))

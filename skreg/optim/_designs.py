@@ -97,6 +97,11 @@ def column_weighted_axpy(design, j, step, weight, v):
 
 
 @generic
+def clear_rows(design, j, v):
+    """v <- 0 wherever x_j may be nonzero, in place."""
+
+
+@generic
 def column_moments(design, j, weight):
     """(sum_i s_i x_ij, sum_i s_i (x_ij - mean)^2) with mean = sum_i s_i x_ij / sum_i s_i."""
 
@@ -169,6 +174,11 @@ def _(design, j, step, weight, v):
         v[i] += step * (weight[i] * x[i])
 
 
+@clear_rows.register(Dense)
+def _(design, j, v):
+    v[:] = 0.0
+
+
 @column_moments.register(Dense)
 def _(design, j, weight):
     x = design.matrix[:, j]
@@ -232,6 +242,12 @@ def _(design, j, step, weight, v):
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
         v[row] += step * (weight[row] * design.data[i])
+
+
+@clear_rows.register(Csc)
+def _(design, j, v):
+    for i in range(design.indptr[j], design.indptr[j + 1]):
+        v[np.uint64(design.indices[i])] = 0.0
 
 
 @column_moments.register(Csc)

@@ -1,28 +1,12 @@
 """Gram matrices of weighted, centred columns: a growing store for quadratic losses."""
 
 import numpy as np
-import scipy.sparse
 
 from skreg.optim._blocks import Blocks, members_of
+from skreg.optim._coordinate_descent import block_hessians
 from skreg.optim._designs import Dense, columns, correlate
 
 FIRST_CAPACITY = 256
-
-
-def weighted_gram(selected, weight, means):
-    """(X - means)^T diag(weight) (X - means) for some columns of a design; may overwrite
-    `selected`.
-
-    `means` are the columns' weighted means, or 0 for no centring.
-    """
-    if scipy.sparse.issparse(selected):
-        scaled = selected.copy()
-        scaled.data *= np.sqrt(weight)[scaled.indices]
-        gram = (scaled.T @ scaled).toarray()
-        return gram - weight.sum() * np.outer(means, means)
-    selected -= means
-    selected *= np.sqrt(weight)[:, None]
-    return selected.T @ selected
 
 
 def largest_eigenvalues(hessian, starts):
@@ -34,6 +18,25 @@ def largest_eigenvalues(hessian, starts):
         block = slice(starts[b], starts[b + 1])
         values[b] = np.linalg.eigvalsh(hessian[block, block])[-1] * (1 + 1e-10)
     return np.maximum(values, 0.0)
+
+
+def square_offsets(starts):
+    """Where the square matrix of each block begins when they lie one after the other."""
+    return np.concatenate([[0], np.cumsum(np.diff(starts) ** 2)]).astype(np.int64)
+
+
+def block_models(design, features, starts, weight, means, total, bound, offsets, out):
+    """Fill `out` with the blocks' second moments (`block_hessians`); returns their largest
+    eigenvalues, rounded up and at most `bound`."""
+    block_hessians(design, features, starts, weight, means, total, bound, offsets, out)
+    sizes = np.diff(starts)
+    values = np.empty(len(sizes))
+    for size in np.unique(sizes):
+        same = np.flatnonzero(sizes == size)
+        squares = out[offsets[same][:, None] + np.arange(size * size)]
+        squares = squares.reshape(len(same), size, size)
+        values[same] = np.linalg.eigvalsh(squares)[:, -1] * (1 + 1e-10)
+    return np.minimum(np.maximum(values, 0.0), bound)
 
 
 class GramStore:

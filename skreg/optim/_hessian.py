@@ -8,7 +8,7 @@ the columns.
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._designs import columns, combine, correlate
+from skreg.optim._designs import Dense, columns, combine, correlate
 from skreg.optim._losses import Multinomial, loss_gradient, loss_hessian_product
 from skreg.optim._problem import intercept_inverse
 
@@ -47,19 +47,25 @@ def coordinate_hessian(problem, prediction, features, outputs):
 
 def shared_hessian(problem, weight, features):
     """(X - means)^T diag(weight) (X - means) for the columns `features`."""
+    if isinstance(problem.design, Dense):
+        return gram(weighted_columns(problem, weight, features))
+    selected = columns(problem.design, features)
+    hessian = gram(scale_rows(selected, np.sqrt(weight)))
+    total = weight.sum()
+    if problem.fit_intercept and total > 0.0:
+        sums = selected.T @ weight
+        hessian -= np.outer(sums, sums / total)
+    return hessian
+
+
+def weighted_columns(problem, weight, features):
+    """diag(sqrt(weight)) (X - means) for the columns `features` of a dense design."""
     selected = columns(problem.design, features)
     total = weight.sum()
-    centre = problem.fit_intercept and total > 0.0
-    if scipy.sparse.issparse(selected):
-        hessian = gram(scale_rows(selected, np.sqrt(weight)))
-        if centre:
-            sums = selected.T @ weight
-            hessian -= np.outer(sums, sums / total)
-        return hessian
-    if centre:
+    if problem.fit_intercept and total > 0.0:
         selected -= (weight @ selected) / total
     selected *= np.sqrt(weight)[:, None]
-    return gram(selected)
+    return selected
 
 
 def _multinomial_hessian(problem, prediction, features, outputs):

@@ -70,6 +70,62 @@ def solve_positive(hessian, rhs):
     return solution
 
 
+def solve_through_rows(matrix, starts, diagonal, rank_one, coef, rhs):
+    """Solve (A^T A + diag(a) + blockwise c w w^T) x = r by a system of A's rows; None if singular.
+
+    For more coefficients than samples. All of `diagonal` must be positive; the curvature of a block
+    along w_b itself, a + c ||w_b||^2, may vanish. With D+ = (I - u u^T) / a, u_b = w_b / ||w_b||,
+    and x = D+ (r - A^T y) + U z, the images y = A x and the lengths z along the u_b solve
+
+        (I + A D+ A^T) y = A D+ r + A U z,
+        U^T A^T y + diag(a + c ||w||^2) z = U^T r.
+
+    Blocks with c = 0 take part without their u. Overwrites `matrix`, (n_samples, n) in Fortran
+    order.
+    """
+    radial = np.flatnonzero(rank_one)
+    root = 1.0 / np.sqrt(diagonal)
+    unit, along = np.zeros_like(coef), np.empty(len(radial))
+    images = np.empty((len(matrix), len(radial)), order="F")
+    for k, b in enumerate(radial):
+        block = slice(starts[b], starts[b + 1])
+        length = np.linalg.norm(coef[block])
+        unit[block] = coef[block] / length
+        along[k] = max(diagonal[starts[b]] + rank_one[b] * length**2, 0.0)
+        images[:, k] = matrix[:, block] @ unit[block]
+        matrix[:, block] -= np.outer(images[:, k], unit[block])
+    matrix *= root
+
+    def sums(values):
+        return np.add.reduceat(unit * values, starts[:-1])[radial]
+
+    system = matrix @ matrix.T
+    system.flat[:: len(system) + 1] += 1.0
+    projected = rhs.copy()
+    for b, amount in zip(radial, sums(rhs), strict=True):
+        block = slice(starts[b], starts[b + 1])
+        projected[block] -= amount * unit[block]
+    projected *= root
+    right = np.column_stack([images, matrix @ projected])
+    _, answers, info = dposv(system.T, right, lower=1, overwrite_a=1)
+    if info != 0:
+        return None
+    y = answers[:, -1]
+    solution = np.zeros_like(rhs)
+    if len(radial):
+        small = images.T @ answers[:, :-1]
+        small.flat[:: len(small) + 1] += along
+        z = solve_positive(small, sums(rhs) - images.T @ y)
+        if z is None:
+            return None
+        y = y + answers[:, :-1] @ z
+        lengths = np.zeros(len(starts) - 1)
+        lengths[radial] = z
+        solution += unit * np.repeat(lengths, np.diff(starts))
+    solution += root * (projected - matrix.T @ y)
+    return solution if np.all(np.isfinite(solution)) else None
+
+
 def conjugate_gradient(product, rhs, diagonal, max_iter, tol):
     """Jacobi-preconditioned conjugate gradient; stops early at a direction without curvature."""
     x = np.zeros_like(rhs)

@@ -15,13 +15,12 @@ from skreg.optim._blocks import conjugate, members_of, scan, thresholds
 from skreg.optim._designs import (
     Csc,
     Dense,
-    columns,
     combine,
     correlate,
     stored_per_column,
     summarise,
 )
-from skreg.optim._gram import GramStore, largest_eigenvalues, weighted_gram
+from skreg.optim._gram import GramStore, block_models, square_offsets
 from skreg.optim._losses import Multinomial, Quadratic, loss_gradient, smoothness
 from skreg.optim._moments import compute_moments, pays_by_moments, solve_on_moments
 from skreg.optim._penalties import constrained, ridge_share
@@ -102,6 +101,8 @@ class Workspace:
         self.budget = memory_budget
         self.kkt_scale = None
         self.block_eigenvalue = np.full(n_blocks, np.nan)
+        self.block_offsets = square_offsets(problem.blocks.starts)
+        self.block_hessian = None
         self._start()
 
     def _start(self):
@@ -169,15 +170,25 @@ class Workspace:
         self.travelled += np.sqrt(np.sum(problem.weight * change * change)) * (1 + 1e-12)
         self.dual = dual
 
-    def block_lipschitz(self, blocks):
-        """Largest eigenvalues of X_b^T S X_b (centred like `square`), once for each block."""
+    def block_models(self, blocks, bound):
+        """Second moments of the blocks' columns under the sample weights, computed once for each.
+
+        Returns (offsets, hessians, largest eigenvalues) for `descend_residual`; `bound` bounds the
+        eigenvalues.
+        """
         problem = self.problem
-        for b in blocks[np.isnan(self.block_eigenvalue[blocks])]:
-            features, starts = members_of(problem.blocks, np.array([b]))
+        if self.block_hessian is None:
+            self.block_hessian = np.empty(self.block_offsets[-1])
+        new = np.isnan(self.block_eigenvalue[blocks])
+        if new.any():
+            chosen = blocks[new]
+            features, starts = members_of(problem.blocks, chosen)
             means = self.mean[features] if problem.fit_intercept else np.zeros(len(features))
-            block = weighted_gram(columns(problem.design, features), problem.weight, means)
-            self.block_eigenvalue[b] = largest_eigenvalues(block, starts)[0]
-        return self.block_eigenvalue[blocks]
+            self.block_eigenvalue[chosen] = block_models(
+                problem.design, features, starts, problem.weight, means, 1.0, bound[new],
+                self.block_offsets[chosen], self.block_hessian,
+            )  # fmt: skip
+        return self.block_offsets[blocks], self.block_hessian, self.block_eigenvalue[blocks]
 
     def evaluate(self, blocks):
         """Gradient at the given blocks."""

@@ -12,12 +12,14 @@ import numpy as np
 from skreg.optim._blocks import face, members_of, return_to_face, scan, total_value
 from skreg.optim._coordinate_descent import descend_gram, descend_residual
 from skreg.optim._designs import Dense, combine, correlate, weighted_sums
-from skreg.optim._gram import largest_eigenvalues
+from skreg.optim._gram import block_models, largest_eigenvalues, square_offsets
 from skreg.optim._hessian import (
     coordinate_hessian,
     hessian_operator,
     intercept_response,
+    sample_curvature,
     shared_hessian,
+    weighted_columns,
 )
 from skreg.optim._losses import Multinomial, Quadratic, loss_curvature, loss_gradient
 from skreg.optim._newton import (
@@ -28,6 +30,7 @@ from skreg.optim._newton import (
     conjugate_gradient,
     first_crossing,
     solve_positive,
+    solve_through_rows,
 )
 from skreg.optim._penalties import separable
 from skreg.optim._problem import polish_intercept, smooth_value
@@ -38,6 +41,8 @@ DENSE_CHOLESKY = 3000
 SMALL_GRAM = 150
 LARGE_GRAM = 2000
 CG_STEPS = 50
+BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
+SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
 TINY = np.finfo(float).tiny
 
@@ -263,12 +268,16 @@ def _model_by_samples(sub, point, workspace, accuracy):
     if not problem.fit_intercept:
         means = np.zeros((n_outputs, n_features))
     lipschitz = np.add.reduceat(centred, sub.starts[:-1], axis=1).max(axis=0)
-    if len(sub.ids) < n_features:
-        even = weight.size == 1
-        base = problem.weight[:1] if even else problem.weight
-        largest_ratio = np.max(weight / np.maximum(base, TINY))
-        block = workspace.block_lipschitz(sub.ids)
-        lipschitz = np.minimum(lipschitz, largest_ratio * block)
+    offsets, hessians = np.zeros(len(sub.ids), dtype=np.int64), np.empty(0)
+    if len(sub.ids) < n_features and isinstance(problem.loss, Quadratic):
+        offsets, hessians, lipschitz = workspace.block_models(sub.ids, lipschitz)
+    elif len(sub.ids) < n_features and n_outputs == 1:
+        offsets = square_offsets(sub.starts)
+        hessians = np.empty(offsets[-1])
+        lipschitz = block_models(
+            problem.design, sub.features, sub.starts, weight[0], means[0], total[0], lipschitz,
+            offsets, hessians,
+        )  # fmt: skip
     coef = point.coef.copy()
     dual = loss_gradient(problem.loss, point.prediction, problem.target)
     residual = problem.weight * dual
@@ -276,14 +285,23 @@ def _model_by_samples(sub, point, workspace, accuracy):
     order = np.arange(len(sub.ids))
 
     def passes(order, count):
-        descend_residual(
+        return descend_residual(
             sub.penalty, problem.design, sub.features, weight, lipschitz, means, total,
-            sub.starts, sub.ids, order, count, 0.3 * accuracy, coef, residual, shift,
+            sub.starts, sub.ids, offsets, hessians, order, count, 0.3 * accuracy, coef, residual,
+            shift,
         )  # fmt: skip
 
     passes(order, 2)
     nonzero = np.logical_or.reduceat((coef != 0.0).any(axis=0), sub.starts[:-1])
-    passes(np.flatnonzero(nonzero | sub.fixed), 3 if isinstance(problem.loss, Quadratic) else 6)
+    support = np.flatnonzero(nonzero | sub.fixed)
+    if len(hessians) == 0:
+        passes(support, 3 if isinstance(problem.loss, Quadratic) else 6)
+        return coef
+    largest = np.inf
+    for _ in range(BLOCK_ROUNDS):
+        last, largest = largest, passes(support, BLOCK_PASSES)
+        if largest <= 0.3 * accuracy or largest > SLOW * last:
+            break
     return coef
 
 
@@ -349,6 +367,13 @@ def _face_step(sub, scratch, point):
             return None
         direction = np.zeros_like(coef)
         direction[outputs, positions] = solution
+    elif dense and len(coef) == 1 and free.all() and diagonal.min() > 0.0:
+        weight = sample_curvature(problem, point.prediction)
+        matrix = weighted_columns(problem, weight, sub.features)
+        solution = solve_through_rows(matrix, sub.starts, diagonal[0], rank_one, coef[0], rhs[0])
+        if solution is None:
+            return None
+        direction = solution[None]
     else:
         operator = hessian_operator(problem, point.prediction, sub.features, scratch)
 
