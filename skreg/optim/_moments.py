@@ -31,6 +31,7 @@ FLOPS_PER_STRENGTH = 1e8  # what a strength saves at least, about a hundredth of
 ROW_BLOCK = 2**20  # entries of the design that are centred at once
 ROUNDS = 25
 SLOW, SLOW_ROUNDS = 0.3, 2  # from the third round that leaves more of the gap on, Newton is faster
+ALWAYS = -1.0  # below any move of a gradient
 PATIENCE = 8  # iterations without half the gap, after which only rounding is left
 
 
@@ -234,7 +235,7 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
             n_iter += n_rounds > 0
             if n_rounds > 0:
                 improve_support(
-                    store, penalty, order, nothing_free, 0.1 * violation, objective, True
+                    store, penalty, order, nothing_free, 0.1 * violation, objective, ALWAYS
                 )
                 objective, dual, violation, _ = descend(penalty, tol * scale, 0, 0)
             gap = (objective - dual) / scale

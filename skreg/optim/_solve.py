@@ -40,7 +40,8 @@ from skreg.optim._working_set_gram import solve_on_gram
 from skreg.optim._working_set_samples import solve_on_samples
 
 GRAM_COLUMN_LENGTH = 250  # shorter columns are cheaper to visit than a row of the Gram matrix
-INNER_ACCURACY = 0.2
+
+INNER_ACCURACY = 0.1
 STAGE_RATIO = 3.0
 FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
 STAGE_TOL = 1e-2
@@ -127,8 +128,10 @@ class Workspace:
         starts, members = problem.blocks
         self.norm = np.sqrt(np.add.reduceat(self.square[members], starts[:-1]))
         self.coef[:, self.square == 0.0] = 0.0
+        target_size = np.sqrt(np.sum(problem.weight * problem.target**2))
+        self.gradient_size = np.sqrt(raw.max(initial=0.0)) * target_size
         if not self.coef.any():
-            self.kkt_scale = np.abs(self.q).max(initial=0.0)
+            self.kkt_scale = self._above_rounding(np.abs(self.q).max(initial=0.0))
         self.gram = GramStore(problem, self.mean, self.budget)
 
     def null_gradient_size(self):
@@ -138,8 +141,13 @@ class Workspace:
             dual = loss_gradient(problem.loss, self.null_prediction, problem.target)
             gradient = np.empty_like(self.q)
             correlate(problem.design, self.everything, problem.weight * dual, gradient)
-            self.kkt_scale = np.abs(gradient[:, self.square > 0.0]).max(initial=0.0)
+            largest = np.abs(gradient[:, self.square > 0.0]).max(initial=0.0)
+            self.kkt_scale = self._above_rounding(largest)
         return self.kkt_scale
+
+    def _above_rounding(self, largest):
+        """A null gradient's size; that of the data where it is 0 but for rounding."""
+        return largest if largest > ROUNDING * self.gradient_size else self.gradient_size
 
     def place_prediction(self):
         """Predictions of the current coefficients, with the intercept at its optimum.
@@ -328,7 +336,8 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         accuracy = max(INNER_ACCURACY * violation, floor)
         if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
             floor *= 0.1
-            accuracy = min(accuracy, max(floor, 1e-16 * workspace.null_gradient_size()))
+            target = violation * min(0.1 * tol / (gap if certified else kkt), INNER_ACCURACY)
+            accuracy = max(min(accuracy, target), 1e-16 * workspace.null_gradient_size())
         old_working = working
         before = workspace.coef.copy()
         if len(working):
@@ -374,7 +383,7 @@ def solve(
     intercept_init=None,
     tol=1e-6,
     max_iter=100,
-    working_set_size=100,
+    working_set_size=200,
     memory_budget=2**30,
 ):
     """Minimise a weighted mean loss plus a penalty of the coefficients.
@@ -403,7 +412,7 @@ def solve(
         best intercept; relative KKT residual where no coefficient is penalised.
     max_iter : int, default=100
         Largest number of working sets.
-    working_set_size : int, default=100
+    working_set_size : int, default=200
         Number of blocks in the first working set.
     memory_budget : int, default=2**30
         Bytes that Gram matrices may take; beyond it the solver works on the samples.
@@ -437,7 +446,7 @@ def solve_path(
     intercept_init=None,
     tol=1e-6,
     max_iter=100,
-    working_set_size=100,
+    working_set_size=200,
     memory_budget=2**30,
 ):
     """Solve for several penalties of one kind in turn, each from the last answer.
@@ -464,7 +473,7 @@ def solve_path(
         Relative duality gap to reach at each penalty, as in `solve`.
     max_iter : int, default=100
         Largest number of working sets at each penalty.
-    working_set_size : int, default=100
+    working_set_size : int, default=200
         Number of blocks in the first working set.
     memory_budget : int, default=2**30
         Bytes that Gram matrices may take; beyond it the solver works on the samples.

@@ -9,6 +9,8 @@ from skreg.optim._newton import add_rows, descend_face, submatrix
 
 ROUNDS = 20
 SUPPORT_PASSES = 10
+SUPPORT_ROUNDS = 5  # of passes, while one shrinks the largest move by more than ..
+SLOW = 0.5  # .. this factor; from then on Newton steps are faster
 
 
 def solve_on_gram(workspace, penalty, working, accuracy, magnitude):
@@ -31,19 +33,24 @@ def solve_on_gram(workspace, penalty, working, accuracy, magnitude):
     distance, gauge = np.zeros(store.n_blocks), np.zeros(store.n_blocks)
     unpenalised = (penalty.weights == 0.0) | (penalty.alpha == 0.0)
     for n_round in range(ROUNDS):
+        zero = ~np.logical_or.reduceat(np.any(coef[:, :n] != 0.0, axis=0), store.starts[:-1])
         descend_gram(
-            penalty, store.hessian, n, store.lipschitz, store.starts, store.ids, order, 1, 0.0,
-            coef, gradient,
+            penalty, store.hessian, n, store.lipschitz, store.starts, store.ids, order[zero[order]],
+            1, 0.0, coef, gradient,
         )  # fmt: skip
-        improve_support(store, penalty, order, unpenalised, accuracy, magnitude, n_round > 0)
+        newton_above = 0.3 * accuracy if n_round > 0 else np.inf
+        improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton_above)
         scan(penalty, store.starts, everything, order, store.ids, coef, -gradient, distance, gauge)
         if distance[order].max() <= accuracy:
             break
     workspace.coef[:, store.features] = coef[:, :n]
 
 
-def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton):
-    """Descend on a compact copy of the support, then bring the gradient of the store up to date."""
+def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton_above):
+    """Descend on a compact copy of the support, then bring the gradient of the store up to date.
+
+    Newton steps follow where the last pass still moved a gradient by more than `newton_above`.
+    """
     n = store.size
     coef, gradient = store.coef, store.gradient
     nonzero = np.logical_or.reduceat(np.any(coef[:, :n] != 0.0, axis=0), store.starts[:-1])
@@ -56,11 +63,16 @@ def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, new
     ids = store.ids[chosen]
     hessian = submatrix(store.hessian, inside)
     compact, slope = coef[:, inside], gradient[:, inside]
-    descend_gram(
-        penalty, hessian, len(inside), store.lipschitz[chosen], starts, ids,
-        np.arange(len(chosen)), SUPPORT_PASSES, 0.3 * accuracy, compact, slope,
-    )  # fmt: skip
-    if newton:
+    largest = np.inf
+    for _ in range(SUPPORT_ROUNDS):
+        last = largest
+        largest = descend_gram(
+            penalty, hessian, len(inside), store.lipschitz[chosen], starts, ids,
+            np.arange(len(chosen)), SUPPORT_PASSES, 0.3 * accuracy, compact, slope,
+        )  # fmt: skip
+        if largest <= 0.3 * accuracy or largest > SLOW * last:
+            break
+    if largest > newton_above:
         compact, _ = descend_face(
             hessian, penalty, starts, ids, compact, slope, magnitude, fixed[chosen]
         )

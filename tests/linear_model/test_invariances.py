@@ -214,6 +214,7 @@ def test_constant_columns_and_duplicated_rows_do_no_harm(name):
     assert not model.coef_[..., 7].any()
 
 
+@pytest.mark.filterwarnings("error")
 def test_constant_target_gives_the_constant():
     X, _, _ = problem("lasso")
     for model in [Lasso(), ElasticNet(), HuberLasso(), GroupLasso(), NonNegativeLeastSquares()]:
