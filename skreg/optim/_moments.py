@@ -27,6 +27,7 @@ from skreg.optim._problem import ROUNDING, gap_scale
 from skreg.optim._working_set_gram import SUPPORT_PASSES, improve_support
 
 LARGEST = 1500  # features; beyond it working sets look at fewer of them
+SMALL = 256  # features; up to it the moments cost as little as a few passes over the design
 FLOPS_PER_STRENGTH = 1e8  # what a strength saves at least, about a hundredth of a second
 ROW_BLOCK = 2**20  # entries of the design that are centred at once
 ROUNDS = 25
@@ -74,13 +75,14 @@ class Store(NamedTuple):
 def pays_by_moments(problem, penalties):
     """Whether the moments cost less than what they save on these strengths."""
     n_samples, n_features = problem.target.shape[1], problem.n_features
+    cost = n_samples * n_features**2
     penalised = all(p.alpha > 0.0 and np.all(p.weights > 0.0) for p in penalties)
     return (
         isinstance(problem.loss, Quadratic)
         and isinstance(problem.design, Dense)
         and penalised
         and 0 < n_features <= min(n_samples, LARGEST)
-        and n_samples * n_features**2 <= FLOPS_PER_STRENGTH * len(penalties)
+        and (n_features <= SMALL or cost <= FLOPS_PER_STRENGTH * len(penalties))
     )
 
 
@@ -96,15 +98,21 @@ def compute_moments(problem):
             mean += s[part] @ X[part].astype(np.float64, copy=False)
         target_mean = y @ s
     gram, cross = np.zeros((n_features, n_features)), np.zeros((len(y), n_features))
-    square = 0.0
-    raw = mean**2
+    square, raw = 0.0, mean**2
+    even = np.ptp(s) == 0.0
     for part in rows:
-        root = np.sqrt(s[part])
-        block = (X[part] - mean) * root[:, None]
-        residual = (y[:, part] - target_mean[:, None]) * root
+        block, residual = X[part], y[:, part] - target_mean[:, None]
+        if problem.fit_intercept:
+            block = block - mean
+        if not even:
+            root = np.sqrt(s[part])
+            block, residual = block * root[:, None], residual * root
+        block = block.astype(np.float64, copy=False)
         gram += block.T @ block
         cross += residual @ block
         square += float(np.sum(residual * residual))
+    if even:
+        gram, cross, square = gram * s[0], cross * s[0], square * s[0]
     constant = np.diagonal(gram) <= ROUNDING**2 * (np.diagonal(gram) + raw)
     gram[constant], gram[:, constant], cross[:, constant] = 0.0, 0.0, 0.0
     return Moments(gram, cross, square, mean, target_mean)

@@ -171,6 +171,13 @@ def test_search_goes_on_where_a_range_of_tolerances_has_one_answer():
     assert next_level(runs, 1e-6) == 10
 
 
+def test_search_does_not_take_an_overshooting_solver_for_a_stalled_one():
+    runs = {level: Run(7e-7, 1.0, 1.0) for level in (3, 4, 12)}
+    level = next_level(runs, 1e-10)
+    assert 12 < level <= 20
+    assert next_level(runs | {20: Run(6e-7, 1.0, 1.0)}, 1e-10) is None
+
+
 def test_search_ends_at_its_budget_and_when_it_is_hopeless():
     problem = small_problem(problems.LASSO, problems.correlated_design)
     calls = []

@@ -11,7 +11,7 @@ import numpy as np
 
 from skreg.bench.benchmarks._sparse_race_problems import relative_gaps
 
-STALLED = 0.5  # a search ends when four decades of tolerance leave more than this share of the gap
+STALLED = 0.5  # a search below the target ends when four decades leave more than this share
 FOUR_DECADES, LARGEST_STEP, LAST_LEVEL = 8, 6, 32
 
 
@@ -80,8 +80,9 @@ def next_level(runs, target):
 
     The gap is taken to be proportional to the tolerance, so that one run says where to look.
     """
+    first = round(-2 * np.log10(target))
     if not runs:
-        return round(-2 * np.log10(target))
+        return first
     reached = loosest(runs, target)
     if reached is not None:
         missed = max((level for level in runs if level < reached), default=-1)
@@ -89,7 +90,8 @@ def next_level(runs, target):
         return None if reached - missed == 1 else max(missed + 1, reached - step)
     last = max(runs)
     before = [run.gap for level, run in runs.items() if level <= last - FOUR_DECADES]
-    if last == LAST_LEVEL or runs[last].gap > STALLED * min(before, default=np.inf):
+    stalled = runs[last].gap > STALLED * min(before, default=np.inf)
+    if last == LAST_LEVEL or (stalled and last >= first):
         return None
     return min(LAST_LEVEL, last + half_decades(runs[last].gap / target))
 
