@@ -53,7 +53,6 @@ def _gather(values, members, lo, hi, out):
         for i in range(lo, hi):
             out[t] = values[k, members[i]]
             t += 1
-    return out[:t]
 
 
 @kernel
@@ -75,18 +74,23 @@ def scan(penalty, starts, members, chosen, ids, w, q, distance, gauge):
     size = 1
     for b in chosen:
         size = max(size, (starts[b + 1] - starts[b]) * w.shape[0])
-    w_buffer, q_buffer = np.empty(size), np.empty(size)
+    buffers = np.empty((2, size))
+    w_b, q_b = buffers[0], buffers[1]
     value, largest = 0.0, 0.0
     for b in chosen:
         lo, hi = starts[b], starts[b + 1]
-        w_b = _gather(w, members, lo, hi, w_buffer)
-        q_b = _gather(q, members, lo, hi, q_buffer)
+        size = (hi - lo) * w.shape[0]
+        if size != w_b.shape[0]:
+            w_b, q_b = buffers[0, :size], buffers[1, :size]
+        _gather(w, members, lo, hi, w_b)
+        _gather(q, members, lo, hi, q_b)
         distance[b] = block_distance(penalty, ids[b], w_b, q_b)
         gauge[b] = block_gauge(penalty, ids[b], q_b)
         value += block_value(penalty, ids[b], w_b)
         ridge = block_ridge(penalty, ids[b])
         if ridge > 0.0:
-            q_b -= ridge * w_b
+            for t in range(size):
+                q_b[t] -= ridge * w_b[t]
             largest = max(largest, block_gauge(penalty, ids[b], q_b))
         else:
             largest = max(largest, gauge[b])
@@ -100,10 +104,15 @@ def conjugate(penalty, starts, members, chosen, ids, q, scale):
     for b in chosen:
         size = max(size, (starts[b + 1] - starts[b]) * q.shape[0])
     buffer = np.empty(size)
+    q_b = buffer
     total = 0.0
     for b in chosen:
-        q_b = _gather(q, members, starts[b], starts[b + 1], buffer)
-        q_b *= scale
+        size = (starts[b + 1] - starts[b]) * q.shape[0]
+        if size != q_b.shape[0]:
+            q_b = buffer[:size]
+        _gather(q, members, starts[b], starts[b + 1], q_b)
+        for t in range(size):
+            q_b[t] *= scale
         total += block_conjugate(penalty, ids[b], q_b)
     return total
 
@@ -131,8 +140,9 @@ def face(penalty, starts, ids, w, gradient, diagonal, rank_one):
     value = 0.0
     for b in range(len(ids)):
         lo, hi = starts[b], starts[b + 1]
-        w_b = _gather(w, members, lo, hi, w_buffer)
-        g_b = g_buffer[: w_b.shape[0]]
+        size = (hi - lo) * w.shape[0]
+        w_b, g_b = w_buffer[:size], g_buffer[:size]
+        _gather(w, members, lo, hi, w_b)
         face_gradient(penalty, ids[b], w_b, g_b)
         _scatter(g_b, members, lo, hi, gradient)
         curvature, rank_one[b] = face_curvature(penalty, ids[b], w_b)
@@ -152,8 +162,10 @@ def return_to_face(penalty, starts, ids, old, new):
     value = 0.0
     for b in range(len(ids)):
         lo, hi = starts[b], starts[b + 1]
-        old_b = _gather(old, members, lo, hi, old_buffer)
-        new_b = _gather(new, members, lo, hi, new_buffer)
+        size = (hi - lo) * old.shape[0]
+        old_b, new_b = old_buffer[:size], new_buffer[:size]
+        _gather(old, members, lo, hi, old_b)
+        _gather(new, members, lo, hi, new_b)
         face_return(penalty, ids[b], old_b, new_b)
         _scatter(new_b, members, lo, hi, new)
         value += block_value(penalty, ids[b], new_b)
@@ -170,5 +182,7 @@ def total_value(penalty, starts, ids, w):
     buffer = np.empty(size)
     value = 0.0
     for b in range(len(ids)):
-        value += block_value(penalty, ids[b], _gather(w, members, starts[b], starts[b + 1], buffer))
+        w_b = buffer[: (starts[b + 1] - starts[b]) * w.shape[0]]
+        _gather(w, members, starts[b], starts[b + 1], w_b)
+        value += block_value(penalty, ids[b], w_b)
     return value

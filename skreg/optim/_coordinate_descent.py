@@ -23,13 +23,13 @@ CANCELLED = 1e-9
 
 
 @kernel
-def _minimise_block(penalty, b, lipschitz, hessian, start, slope, trial):
+def _minimise_block(penalty, b, lipschitz, width, hessian, start, slope, trial):
     """Proximal steps on one block from `start`, into `trial`; returns whether it moves.
 
-    The block has its outputs one after the other; they share `hessian`, which may be empty for a
-    single step. `slope`, its gradient, is overwritten.
+    The block has its outputs one after the other, `width` entries each; they share `hessian`,
+    which is read for more than one entry only. `slope`, the block's gradient, is overwritten.
     """
-    size, width = start.shape[0], hessian.shape[0]
+    size = start.shape[0]
     for t in range(size):
         trial[t] = start[t] - slope[t] / lipschitz
     block_prox(penalty, b, trial, 1.0 / lipschitz)
@@ -75,7 +75,6 @@ def _flatten(values, lo, hi, out):
         for i in range(lo, hi):
             out[t] = values[k, i]
             t += 1
-    return out[:t]
 
 
 @kernel
@@ -88,7 +87,8 @@ def descend_gram(
     after a pass in which no gradient moved by more than `tol`; returns the largest such move.
     """
     size = _widest(order, starts, coef.shape[0])
-    start_buffer, slope_buffer, trial_buffer = np.empty(size), np.empty(size), np.empty(size)
+    buffers = np.empty((3, size))
+    start, slope, trial, own = buffers[0], buffers[1], buffers[2], hessian[:0, :0]
     largest = 0.0
     for _ in range(max_passes):
         largest = 0.0
@@ -96,12 +96,15 @@ def descend_gram(
             lo, hi = starts[b], starts[b + 1]
             if lipschitz[b] <= 0.0:
                 continue
-            start = _flatten(coef, lo, hi, start_buffer)
-            slope = _flatten(gradient, lo, hi, slope_buffer)
-            trial = trial_buffer[: len(start)]
-            if not _minimise_block(
-                penalty, ids[b], lipschitz[b], hessian[lo:hi, lo:hi], start, slope, trial
-            ):
+            width = hi - lo
+            size = width * coef.shape[0]
+            if size != start.shape[0]:
+                start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+            if width > 1:
+                own = hessian[lo:hi, lo:hi]
+            _flatten(coef, lo, hi, start)
+            _flatten(gradient, lo, hi, slope)
+            if not _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
                 continue
             t = 0
             for k in range(coef.shape[0]):
@@ -177,7 +180,9 @@ def descend_residual(
     """
     n_outputs = coef.shape[0]
     size = _widest(order, starts, n_outputs)
-    start_buffer, slope_buffer, trial_buffer = np.empty(size), np.empty(size), np.empty(size)
+    buffers = np.empty((3, size))
+    start, slope, trial = buffers[0], buffers[1], buffers[2]
+    own = hessians[:0].reshape((0, 0))
     uniform = weight.shape[1] == 1
     largest = 0.0
     for _ in range(max_passes):
@@ -186,17 +191,20 @@ def descend_residual(
             lo, hi = starts[b], starts[b + 1]
             if lipschitz[b] <= 0.0:
                 continue
-            start = _flatten(coef, lo, hi, start_buffer)
-            slope, trial = slope_buffer[: len(start)], trial_buffer[: len(start)]
+            width = hi - lo if len(hessians) > 0 else 1
+            size = (hi - lo) * n_outputs
+            if size != start.shape[0]:
+                start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+            if width > 1:
+                own = hessians[offsets[b] : offsets[b] + width * width].reshape((width, width))
+            _flatten(coef, lo, hi, start)
             t = 0
             for k in range(n_outputs):
                 for i in range(lo, hi):
                     correction = shift[k] * means[k, i] * total[k]
                     slope[t] = column_dot(design, features[i], residual[k]) - correction
                     t += 1
-            width = hi - lo if len(hessians) > 0 else 0
-            own = hessians[offsets[b] : offsets[b] + width * width].reshape((width, width))
-            if not _minimise_block(penalty, ids[b], lipschitz[b], own, start, slope, trial):
+            if not _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
                 continue
             t = 0
             for k in range(n_outputs):
