@@ -39,6 +39,8 @@ def blocks_from_labels(labels):
 
 def members_of(blocks, chosen):
     """Positions of all members of the chosen blocks, block after block, and their new starts."""
+    if len(blocks.starts) == len(blocks.members) + 1:
+        return blocks.members[chosen], np.arange(len(chosen) + 1)
     sizes = blocks.starts[chosen + 1] - blocks.starts[chosen]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     offsets = np.repeat(blocks.starts[chosen] - starts[:-1], sizes)

@@ -11,6 +11,8 @@ import scipy.sparse
 
 from skreg.optim._jit import generic, kernel
 
+KEPT = 1e-3  # share of a sum of squares that may be left after centring without a second pass
+
 
 class Dense(NamedTuple):
     """Dense design.
@@ -103,7 +105,10 @@ def clear_rows(design, j, v):
 
 @generic
 def column_moments(design, j, weight):
-    """(sum_i s_i x_ij, sum_i s_i (x_ij - mean)^2) with mean = sum_i s_i x_ij / sum_i s_i."""
+    """(mean, sum_i s_i (x_ij - mean)^2) with mean = sum_i s_i x_ij, for weights that sum to one.
+
+    The second is sum_i s_i x_ij^2 - mean^2 where that keeps most digits, else from another pass.
+    """
 
 
 @generic
@@ -182,8 +187,9 @@ def _(design, j, v):
 @column_moments.register(Dense)
 def _(design, j, weight):
     x = design.matrix[:, j]
-    mean = _dot(x, weight)
-    return mean, _centred_square(x, mean, weight)
+    mean, raw = _sums(x, weight)
+    square = raw - mean * mean
+    return mean, square if square > KEPT * raw else _centred_square(x, mean, weight)
 
 
 @column_weighted_sums.register(Dense)
@@ -252,15 +258,20 @@ def _(design, j, v):
 
 @column_moments.register(Csc)
 def _(design, j, weight):
-    mean, stored = 0.0, 0.0
+    mean, raw = 0.0, 0.0
+    for i in range(design.indptr[j], design.indptr[j + 1]):
+        product = weight[np.uint64(design.indices[i])] * design.data[i]
+        mean += product
+        raw += product * design.data[i]
+    square = raw - mean * mean
+    if square > KEPT * raw:
+        return mean, square
+    stored, square = 0.0, 0.0
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
-        mean += weight[row] * design.data[i]
         stored += weight[row]
-    square = max(1.0 - stored, 0.0) * mean**2
-    for i in range(design.indptr[j], design.indptr[j + 1]):
-        square += weight[np.uint64(design.indices[i])] * (design.data[i] - mean) ** 2
-    return mean, square
+        square += weight[row] * (design.data[i] - mean) ** 2
+    return mean, square + max(1.0 - stored, 0.0) * mean**2
 
 
 @column_weighted_sums.register(Csc)

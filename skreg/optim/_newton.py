@@ -16,6 +16,7 @@ from skreg.optim._penalties import separable
 MAX_CHOLESKY = 3000
 HALVINGS = 8
 STEPS = 10
+SINGULAR = 1e-8
 FLAT = 1e-13  # relative change of an objective that rounding hides
 
 
@@ -126,11 +127,33 @@ def solve_through_rows(matrix, starts, diagonal, rank_one, coef, rhs):
     return solution if np.all(np.isfinite(solution)) else None
 
 
-def conjugate_gradient(product, rhs, diagonal, max_iter, tol):
-    """Jacobi-preconditioned conjugate gradient; stops early at a direction without curvature."""
+def face_preconditioner(square, coef, starts, diagonal, rank_one):
+    """Function r -> M^-1 r for M = diag(square + a) + blockwise c w w^T, all outputs together.
+
+    Without the second part the curvature along w_b, where the penalty has none, would be taken for
+    that across it.
+    """
+    total = square + diagonal
+    total = np.where(total > 0.0, total, 1.0)
+    if not rank_one.any():
+        return lambda r: r / total
+    scaled = coef / total
+    inner = np.add.reduceat(np.sum(coef * scaled, axis=0), starts[:-1])
+    factor = rank_one / np.maximum(1.0 + rank_one * inner, SINGULAR)
+    sizes = np.diff(starts)
+
+    def precondition(r):
+        along = np.add.reduceat(np.sum(scaled * r, axis=0), starts[:-1])
+        return r / total - scaled * np.repeat(factor * along, sizes)
+
+    return precondition
+
+
+def conjugate_gradient(product, rhs, precondition, max_iter, tol):
+    """Preconditioned conjugate gradient; stops early at a direction without curvature."""
     x = np.zeros_like(rhs)
     r = rhs.copy()
-    z = r / diagonal
+    z = precondition(r)
     p = z.copy()
     rz = np.vdot(r, z)
     target = tol**2 * np.vdot(rhs, rhs)
@@ -144,7 +167,7 @@ def conjugate_gradient(product, rhs, diagonal, max_iter, tol):
         r -= step * hp
         if np.vdot(r, r) <= target:
             break
-        z = r / diagonal
+        z = precondition(r)
         rz, previous = np.vdot(r, z), rz
         p = z + (rz / previous) * p
     return x
@@ -180,9 +203,8 @@ def newton_direction(hessian, gradient, penalty, starts, ids, coef, frozen):
         out[frozen] = 0.0
         return out
 
-    preconditioner = np.diagonal(hessian) + diagonal
-    preconditioner = np.where(preconditioner > 0.0, preconditioner, 1.0)
-    return conjugate_gradient(product, rhs, preconditioner, 100, 1e-6), value, False
+    precondition = face_preconditioner(np.diagonal(hessian), coef, starts, diagonal, rank_one)
+    return conjugate_gradient(product, rhs, precondition, 100, 1e-6), value, False
 
 
 def first_crossing(coef, direction):

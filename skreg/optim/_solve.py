@@ -101,6 +101,9 @@ class Workspace:
         self.dual = None
         self.budget = memory_budget
         self.kkt_scale = None
+        self.block_of = np.empty(n_features, dtype=np.int64)
+        starts, members = problem.blocks
+        self.block_of[members] = np.repeat(self.block_ids, np.diff(starts))
         self.block_eigenvalue = np.full(n_blocks, np.nan)
         self.block_offsets = square_offsets(problem.blocks.starts)
         self.block_hessian = None
@@ -205,7 +208,7 @@ class Workspace:
         self.seen_at[blocks] = self.travelled
 
 
-def _certify(workspace, penalty, penalty_value, limit, blocks):
+def _certify(workspace, penalty, penalty_value, limit, blocks, threshold):
     """(objective, dual value, scale of the dual point): the best of the scales that are at hand.
 
     `limit` is the largest scale at which the dual point is feasible for the augmented design;
@@ -215,15 +218,10 @@ def _certify(workspace, penalty, penalty_value, limit, blocks):
     objective = smooth_value(problem, workspace.prediction) + penalty_value
     ridge = 0.0
     if ridge_share(penalty) > 0.0:
-        starts, members = problem.blocks
-        weights = np.empty(problem.n_features)
-        weights[members] = np.repeat(penalty.weights, np.diff(starts))
         used = np.flatnonzero(workspace.coef.any(axis=0))
-        ridge = (
-            penalty.alpha
-            * ridge_share(penalty)
-            * float(np.sum(weights[used] * workspace.coef[:, used] ** 2))
-        )
+        weights = penalty.weights[workspace.block_of[used]]
+        squares = float(np.sum(weights * workspace.coef[:, used] ** 2))
+        ridge = penalty.alpha * ridge_share(penalty) * squares
     scale = best_scale(problem, workspace.dual, ridge, limit)
     candidates = [scale] if ridge_share(penalty) == 0.0 else [scale, 1.0]
     best, best_dual = scale, -np.inf
@@ -231,8 +229,9 @@ def _certify(workspace, penalty, penalty_value, limit, blocks):
         value = dual_loss(problem, workspace.dual, t)
         if ridge_share(penalty) > 0.0:
             starts, members = problem.blocks
+            outside = blocks[(workspace.gauge * t > 1.0)[blocks] | (threshold == 0.0)[blocks]]
             value -= conjugate(
-                penalty, starts, members, blocks, workspace.block_ids, workspace.q, t
+                penalty, starts, members, outside, workspace.block_ids, workspace.q, t
             )
         if value > best_dual:
             best, best_dual = t, value
@@ -286,27 +285,29 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         reach_gauge = 2.0 - previous.alpha / penalty.alpha
     floor = 0.1 * tol * (penalty.alpha if certified else workspace.null_gradient_size())
     gap, kkt, idle = np.inf, np.inf, 0
-    needs_all = True
     old_working = None
+    was_nonzero = np.zeros(n_blocks, dtype=bool)
     for n_iter in range(max_iter + 1):
         workspace.place_prediction()
         workspace.move_dual(free)
         alive = np.flatnonzero(live)
-        if needs_all:
+        if n_iter == 0:
             scan(
                 penalty, starts, members, alive, workspace.block_ids,
                 workspace.coef, workspace.q, workspace.distance, workspace.gauge,
             )  # fmt: skip
-            needs_all = False
         drift = workspace.norm * (workspace.travelled - workspace.seen_at)
         nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1])
         slack = finite_threshold * (1.0 - workspace.gauge)
         stale = live & (drift > 0.0) & ((slack <= drift) | nonzero | (threshold == 0.0))
         workspace.evaluate(np.flatnonzero(stale))
+        moved = live & (stale | nonzero | was_nonzero)
+        was_nonzero = nonzero
         value, largest = scan(
-            penalty, starts, members, alive, workspace.block_ids,
+            penalty, starts, members, np.flatnonzero(moved), workspace.block_ids,
             workspace.coef, workspace.q, workspace.distance, workspace.gauge,
         )  # fmt: skip
+        largest = max(largest, np.max(workspace.gauge[live & ~moved], initial=0.0))
         unseen = live & ~stale & (drift > 0.0)
         largest = max(
             largest,
@@ -316,7 +317,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         violation = distance[alive].max(initial=0.0)
         kkt = violation / max(workspace.null_gradient_size(), np.finfo(float).tiny)
         objective, dual, t = _certify(
-            workspace, penalty, value, 1.0 / largest if largest > 0.0 else np.inf, alive
+            workspace, penalty, value, 1.0 / largest if largest > 0.0 else np.inf, alive, threshold
         )
         if certified:
             gap = (objective - dual) / scale
@@ -333,6 +334,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         reach = workspace.gauge >= reach_gauge
         reach_gauge = np.inf
         working = _working_blocks(workspace, live, fixed, distance, size, reach)
+        violation = distance[working].max(initial=0.0)
         accuracy = max(INNER_ACCURACY * violation, floor)
         if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
             floor *= 0.1

@@ -28,6 +28,7 @@ from skreg.optim._newton import (
     STEPS,
     block_rank_one_product,
     conjugate_gradient,
+    face_preconditioner,
     first_crossing,
     solve_positive,
     solve_through_rows,
@@ -295,7 +296,7 @@ def _model_by_samples(sub, point, workspace, accuracy):
     nonzero = np.logical_or.reduceat((coef != 0.0).any(axis=0), sub.starts[:-1])
     support = np.flatnonzero(nonzero | sub.fixed)
     if len(hessians) == 0:
-        passes(support, 3 if isinstance(problem.loss, Quadratic) else 6)
+        passes(support, 10 if isinstance(problem.loss, Quadratic) else 6)
         return coef
     largest = np.inf
     for _ in range(BLOCK_ROUNDS):
@@ -386,9 +387,8 @@ def _face_step(sub, scratch, point):
         weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
         first, square = np.empty((2, *coef.shape))
         weighted_sums(problem.design, sub.features, weight, first, square)
-        preconditioner = square + diagonal
-        preconditioner = np.where(preconditioner > 0.0, preconditioner, 1.0)
-        direction = conjugate_gradient(product, rhs, preconditioner, CG_STEPS, 1e-2)
+        precondition = face_preconditioner(square, coef, sub.starts, diagonal, rank_one)
+        direction = conjugate_gradient(product, rhs, precondition, CG_STEPS, 1e-2)
     return _search_face(sub, scratch, point, direction, value)
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from skreg.optim import ElasticNet, GroupL2, Huber, Logistic, Quadratic, duality_gap, solve
+from skreg.optim import L1, ElasticNet, GroupL2, Huber, Logistic, Quadratic, duality_gap, solve
 from skreg.optim._coordinate_descent import block_hessians
 from skreg.optim._designs import as_design
 from skreg.optim._gram import square_offsets
-from skreg.optim._newton import solve_through_rows
+from skreg.optim._newton import face_preconditioner, solve_through_rows
 
 STARTS = np.array([0, 3, 4, 9, 15])
 
@@ -31,6 +31,34 @@ def test_newton_through_the_samples_is_the_dense_solution(ridge):
     expected = np.linalg.solve(hessian, rhs)
     found = solve_through_rows(A.copy(order="F"), STARTS, diagonal, rank_one, coef, rhs)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_face_preconditioner_is_the_inverse_of_diagonal_plus_rank_one():
+    rng = np.random.default_rng(5)
+    coef, r = rng.normal(size=(2, 15)), rng.normal(size=(2, 15))
+    square, diagonal = rng.random((2, 15)), np.full((2, 15), 0.7)
+    rank_one = np.array([-0.1, 0.0, -0.05, -0.02])
+    found = face_preconditioner(square, coef, STARTS, diagonal, rank_one)(r)
+    for b in range(4):
+        block = slice(STARTS[b], STARTS[b + 1])
+        w = coef[:, block].ravel()
+        matrix = np.diag((square + diagonal)[:, block].ravel()) + rank_one[b] * np.outer(w, w)
+        np.testing.assert_allclose(
+            found[:, block].ravel(), np.linalg.solve(matrix, r[:, block].ravel()), rtol=1e-10
+        )
+
+
+def test_a_working_set_is_solved_to_its_own_violation():
+    """Violators that are missing from it, with larger columns, must not stop the work on it."""
+    rng = np.random.default_rng(6)
+    X = scipy.sparse.random_array((400, 3000), density=0.01, rng=rng, format="csc")
+    X = X @ scipy.sparse.diags_array(10.0 ** rng.uniform(-2, 2, 3000))
+    y = X @ np.where(rng.random(3000) < 0.1, rng.normal(size=3000), 0.0) + rng.normal(size=400)
+    for penalty in (ElasticNet(0.05, 0.5), L1(0.05)):
+        found = solve(X, y, Quadratic(), penalty, tol=1e-8, working_set_size=20)
+        assert found.converged
+        gap = duality_gap(X, y, Quadratic(), penalty, found.coef, found.intercept).gap
+        assert gap <= 2e-8
 
 
 def moments_of(X, weight, features, starts, offsets, means, bound):
