@@ -493,10 +493,11 @@ def _(penalty, b, w):
 def _(penalty, b, v, step):
     norm = _norm(v)
     threshold = step * block_threshold(penalty, b)
-    if norm <= threshold:
-        v[:] = 0.0
-    else:
-        v *= (1.0 - threshold / norm) / (1.0 + step * block_ridge(penalty, b))
+    factor = 0.0
+    if norm > threshold:
+        factor = (1.0 - threshold / norm) / (1.0 + step * block_ridge(penalty, b))
+    for i in range(v.shape[0]):
+        v[i] *= factor
 
 
 @block_distance.register(GroupL2)
@@ -504,7 +505,10 @@ def _(penalty, b, w, q):
     threshold, ridge, norm = block_threshold(penalty, b), block_ridge(penalty, b), _norm(w)
     if norm == 0.0:
         return max(_norm(q) - threshold, 0.0)
-    return _norm(q - (threshold / norm + ridge) * w)
+    factor, total = threshold / norm + ridge, 0.0
+    for i in range(w.shape[0]):
+        total += (q[i] - factor * w[i]) ** 2
+    return np.sqrt(total)
 
 
 @block_threshold.register(GroupL2)
@@ -530,10 +534,12 @@ def _(penalty, b):
 
 @face_gradient.register(GroupL2)
 def _(penalty, b, w, out):
-    out[:] = block_ridge(penalty, b) * w
     norm = _norm(w)
+    factor = block_ridge(penalty, b)
     if norm > 0.0:
-        out += (block_threshold(penalty, b) / norm) * w
+        factor += block_threshold(penalty, b) / norm
+    for i in range(w.shape[0]):
+        out[i] = factor * w[i]
 
 
 @face_curvature.register(GroupL2)
@@ -548,8 +554,12 @@ def _(penalty, b, w):
 
 @face_return.register(GroupL2)
 def _(penalty, b, old, new):
-    if block_threshold(penalty, b) > 0.0 and np.sum(old * new) <= 0.0:
-        new[:] = 0.0
+    inner = 0.0
+    for i in range(old.shape[0]):
+        inner += old[i] * new[i]
+    if block_threshold(penalty, b) > 0.0 and inner <= 0.0:
+        for i in range(new.shape[0]):
+            new[i] = 0.0
 
 
 @separable.register(GroupL2)
