@@ -7,6 +7,7 @@ import numpy as np
 from skreg.optim._blocks import Blocks, blocks_from_labels, singletons
 from skreg.optim._designs import as_design, columns, shape
 from skreg.optim._losses import (
+    Logistic,
     Multinomial,
     Quadratic,
     dual_metric_product,
@@ -164,7 +165,12 @@ def null_point(problem):
 
 
 def gap_scale(problem, null_value):
-    """P(0), to which gaps are relative; 1 where it is 0 but for rounding (a constant target)."""
+    """P(0), to which gaps are relative; 1 where it is 0 but for rounding.
+
+    That is a constant target, or a single class among the samples that count.
+    """
+    if isinstance(problem.loss, Logistic | Multinomial):
+        return null_value if null_value > ROUNDING else 1.0
     square = float(np.sum(problem.weight * problem.target**2))
     return null_value if null_value > ROUNDING**2 * square else 1.0
 

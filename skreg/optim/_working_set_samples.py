@@ -42,6 +42,7 @@ DENSE_CHOLESKY = 3000
 SMALL_GRAM = 150
 LARGE_GRAM = 2000
 CG_STEPS = 50
+SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
@@ -296,7 +297,7 @@ def _model_by_samples(sub, point, workspace, accuracy):
     nonzero = np.logical_or.reduceat((coef != 0.0).any(axis=0), sub.starts[:-1])
     support = np.flatnonzero(nonzero | sub.fixed)
     if len(hessians) == 0:
-        passes(support, 10 if isinstance(problem.loss, Quadratic) else 6)
+        passes(support, SUPPORT_PASSES)
         return coef
     largest = np.inf
     for _ in range(BLOCK_ROUNDS):
@@ -368,7 +369,13 @@ def _face_step(sub, scratch, point):
             return None
         direction = np.zeros_like(coef)
         direction[outputs, positions] = solution
-    elif dense and len(coef) == 1 and free.all() and diagonal.min() > 0.0:
+    elif (
+        dense
+        and len(coef) == 1
+        and free.all()
+        and diagonal.min() > 0.0
+        and np.count_nonzero(rank_one) < len(problem.weight)
+    ):
         weight = sample_curvature(problem, point.prediction)
         matrix = weighted_columns(problem, weight, sub.features)
         solution = solve_through_rows(matrix, sub.starts, diagonal[0], rank_one, coef[0], rhs[0])
