@@ -12,7 +12,7 @@ import numpy as np
 from skreg.bench.benchmarks._sparse_race_problems import relative_gaps
 
 STALLED = 0.5  # a search below the target ends when four decades leave more than this share
-FOUR_DECADES, LARGEST_STEP, LAST_LEVEL = 8, 6, 32
+FOUR_DECADES, LARGEST_STEP, LAST_LEVEL = 8, 8, 32
 
 
 class Run(NamedTuple):
@@ -86,16 +86,16 @@ def next_level(runs, target):
     reached = loosest(runs, target)
     if reached is not None:
         missed = max((level for level in runs if level < reached), default=-1)
-        step = half_decades(target / max(runs[reached].gap, 1e-300))
+        step = half_decades(target / max(runs[reached].gap, 1e-300), np.floor)
         return None if reached - missed == 1 else max(missed + 1, reached - step)
     last = max(runs)
     before = [run.gap for level, run in runs.items() if level <= last - FOUR_DECADES]
     stalled = runs[last].gap > STALLED * min(before, default=np.inf)
     if last == LAST_LEVEL or (stalled and last >= first):
         return None
-    return min(LAST_LEVEL, last + half_decades(runs[last].gap / target))
+    return min(LAST_LEVEL, last + half_decades(runs[last].gap / target, np.round))
 
 
-def half_decades(ratio):
+def half_decades(ratio, whole):
     """Whole steps of the grid in a ratio above one, at least one."""
-    return int(np.clip(np.floor(2 * np.log10(ratio)), 1, LARGEST_STEP)) if ratio > 0 else 1
+    return int(np.clip(whole(2 * np.log10(ratio)), 1, LARGEST_STEP)) if ratio > 0 else 1
