@@ -81,7 +81,7 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
     point = _point(
         sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
     )
-    pattern, stuck = None, False
+    pattern, stuck, at_rounding = None, False, False
     for _ in range(NEWTON_STEPS):
         distance, violated = _distances(sub, point)
         if distance.max() <= accuracy:
@@ -96,7 +96,10 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
         if new is None and not stuck:
             break
         if new is not None and _at_rounding(sub, point, new):
-            break
+            if settled or at_rounding:
+                break
+            at_rounding = True  # of a proximal step; one on the face may still get on
+            continue
         point = point if new is None else new
     workspace.coef[:, features] = point.coef
     workspace.intercept = point.intercept

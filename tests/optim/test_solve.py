@@ -4,6 +4,13 @@ import numpy as np
 import pytest
 import scipy.sparse
 
+from skreg.bench.benchmarks._sparse_race_problems import (
+    LOGISTIC,
+    alpha_max,
+    correlated_design,
+    drawn_problem,
+    relative_gaps,
+)
 from skreg.optim import (
     L1,
     ElasticNet,
@@ -387,3 +394,16 @@ def test_every_point_of_a_long_path_down_to_interpolation_is_certified():
     ):
         certificate = duality_gap(X, y, Quadratic(), penalty, found.coef, found.intercept)
         assert certificate.gap <= 2e-8
+
+
+def test_a_proximal_step_at_rounding_leaves_the_rest_to_newton():
+    """At 3e-8 the objective is flat, though the dual point is not: such a path once stopped."""
+    problem = drawn_problem(
+        LOGISTIC, correlated_design, 0, n_samples=1000, n_features=5000, n_informative=100
+    )
+    alphas = alpha_max(problem) * np.geomspace(1.0, 1e-3, 100)[74:76]
+    penalties = [L1(alpha) for alpha in alphas]
+    path = solve_path(problem.X, problem.y, Logistic(), penalties, fit_intercept=False, tol=1e-10)
+    assert all(found.converged for found in path)
+    gaps = relative_gaps(problem._replace(alphas=alphas), np.array([s.coef for s in path]))
+    assert gaps.max() <= 1.1e-10
