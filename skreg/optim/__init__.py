@@ -40,9 +40,9 @@ arrays and canonical CSC matrices are used in place.
 
 - `BlockCoordinateDescent` composes other methods, from the parts in `skreg.optim.descent`.
 
-The gap is relative to P at w = 0 with the best intercept; where the penalty gives no dual bound
-(nothing is penalised, or non-negativity alone) `gap` is nan and the solver stops on the relative
-KKT residual.
+The gap is relative to P at w = 0 with the best intercept. Unpenalised columns are orthogonalised
+for it. Where non-negativity alone holds a column, or where there are too many unpenalised ones,
+`gap` is nan and the solver stops on the relative KKT residual.
 """
 
 from skreg.optim._certificate import Certificate, duality_gap

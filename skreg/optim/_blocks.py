@@ -9,6 +9,7 @@ from skreg.optim._penalties import (
     block_conjugate,
     block_distance,
     block_gauge,
+    block_prox,
     block_ridge,
     block_threshold,
     block_value,
@@ -117,6 +118,33 @@ def conjugate(penalty, starts, members, chosen, ids, q, scale):
             q_b[t] *= scale
         total += block_conjugate(penalty, ids[b], q_b)
     return total
+
+
+@kernel
+def ridge_energy(penalty, starts, members, chosen, ids, w):
+    """sum_b a2_b ||w_b||^2 over the chosen blocks, with the weights a2 of the quadratic parts."""
+    total = 0.0
+    for b in chosen:
+        ridge = block_ridge(penalty, ids[b])
+        for k in range(w.shape[0]):
+            for i in range(starts[b], starts[b + 1]):
+                value = w[k, members[i]]
+                if value != 0.0:
+                    total += ridge * value * value
+    return total
+
+
+@kernel
+def feasible_start(penalty, starts, members, chosen, w):
+    """Move the chosen blocks of w to the nearest point where the penalty is finite, in place.
+
+    That is a proximal step of length 0.
+    """
+    for b in chosen:
+        w_b = np.empty((starts[b + 1] - starts[b]) * w.shape[0])
+        _gather(w, members, starts[b], starts[b + 1], w_b)
+        block_prox(penalty, b, w_b, 0.0)
+        _scatter(w_b, members, starts[b], starts[b + 1], w)
 
 
 @kernel

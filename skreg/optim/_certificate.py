@@ -1,31 +1,40 @@
-"""An independent certificate: the duality gap of any coefficients, in plain numpy.
+"""An independent certificate: the duality gap of any coefficients.
 
 Fenchel's inequality bounds the optimum from below by
 
     D(u) = -sum_i s_i l*(u_i, y_i) - penalty*(-X^T (s u))        for u in the domain of l*,
 
-with sum_i s_i u_i = 0 if there is an unpenalised intercept. The point u is the gradient of the loss
-at the predictions, moved to be orthogonal to unpenalised columns and scaled into the domain of
-penalty*. Nothing is screened and no compiled code is used.
+with sum_i s_i u_i f_i = 0 for every unpenalised column f, the intercept's included. The point u is
+the gradient of the loss at the predictions, or at those with the best free coefficients, moved to
+be orthogonal to the free columns and scaled into the domain of penalty*. Nothing is screened, and
+what the penalty and the loss are is asked of their generic functions alone.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse
 
-from skreg.optim._losses import Quadratic, dual_metric_product, loss_gradient
-from skreg.optim._penalties import GroupL2, NonNegative, constrained, ridge_share
+from skreg.optim._blocks import conjugate, members_of, ridge_energy, scan
+from skreg.optim._designs import Dense, columns
+from skreg.optim._free_directions import (
+    free_directions,
+    minimise_free,
+    null_point,
+    project_dual,
+    too_many,
+)
+from skreg.optim._losses import loss_gradient
+from skreg.optim._penalties import ridge_share
 from skreg.optim._problem import (
     best_scale,
     dual_loss,
     gap_scale,
     make_problem,
-    null_point,
     ready,
     smooth_value,
+    unpenalised,
 )
+from skreg.optim._units import in_own_units, to_own_units
 
 
 class Certificate(NamedTuple):
@@ -34,7 +43,8 @@ class Certificate(NamedTuple):
     Attributes
     ----------
     primal, dual : float
-        P(w, b), and the best D that the point's own residuals give (-inf if they give none).
+        P(w, b), infinite where the penalty forbids w, and the best D that the point's own residuals
+        give (nan if there are too many unpenalised columns to tell).
     gap : float
         (primal - dual) / P(0).
     kkt : float
@@ -45,23 +55,6 @@ class Certificate(NamedTuple):
     dual: float
     gap: float
     kkt: float
-
-
-def _per_block(penalty, blocks, values, reduce):
-    """Reduce an array (n_outputs, n_features) to groups, or leave it entry by entry."""
-    if not isinstance(penalty, GroupL2):
-        return values
-    starts, members = blocks
-    return np.array([reduce(values[:, members[lo:hi]]) for lo, hi in pairwise(starts)])
-
-
-def _subgradient_distance(penalty, w, q, threshold, ridge):
-    q = q - ridge * w
-    if isinstance(penalty, NonNegative):
-        return np.where(w > 0, np.abs(q - threshold), np.maximum(q - threshold, 0.0))
-    with np.errstate(invalid="ignore"):
-        at_sign = np.abs(q - threshold * np.sign(w))
-    return np.where(w != 0, at_sign, np.maximum(np.abs(q) - threshold, 0.0))
 
 
 def duality_gap(
@@ -83,9 +76,9 @@ def duality_gap(
         Design matrix.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Responses, as in `solve`.
-    loss : Quadratic, Huber, Logistic, Multinomial or Poisson
+    loss : Quadratic, Huber, Logistic, Multinomial, Poisson or one with the same functions
         Loss of one prediction.
-    penalty : L1, ElasticNet, NonNegative or GroupL2
+    penalty : L1, ElasticNet, NonNegative, GroupL2 or one with the same functions
         Penalty with its strength.
     coef : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients.
@@ -100,115 +93,82 @@ def duality_gap(
     -------
     Certificate
         Primal and dual value, relative gap and KKT residual.
+
+    Raises
+    ------
+    TypeError
+        If a function of the loss or the penalty is not registered.
     """
     problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
     penalty = ready(penalty, problem)
-    X = _scipy_or_numpy(problem.design)
-    s, y = problem.weight, problem.target
-    coef = np.asarray(coef, dtype=float).reshape(len(y), -1)
-    z = (X @ coef.T).T + np.reshape(intercept, (-1, 1))
-    u = loss_gradient(loss, z, y)
-    scale = np.where(np.isinf(penalty.weights), np.inf, penalty.alpha * penalty.weights)
-    grouped = isinstance(penalty, GroupL2)
-    l1_share = 1.0 - ridge_share(penalty)
-    threshold = np.where(l1_share > 0, scale, 0.0) * l1_share
-    ridge = np.where(np.isfinite(scale), scale, 0.0) * ridge_share(penalty)
-
-    def norms(values):
-        return _per_block(penalty, problem.blocks, values, np.linalg.norm)
-
-    size = np.abs(norms(coef))
-    primal_penalty = np.sum(
-        np.where(size > 0, threshold, 0.0) * size + 0.5 * ridge * size**2,
-        where=size > 0,
-    )
-    primal = smooth_value(problem, z) + float(primal_penalty)
-
-    q = -(X.T @ (s * u).T).T
-    if grouped:
-        kkt = 0.0
-        starts, members = problem.blocks
-        for b, (lo, hi) in enumerate(pairwise(starts)):
-            w_b, q_b = coef[:, members[lo:hi]], q[:, members[lo:hi]]
-            norm = np.linalg.norm(w_b)
-            if norm > 0:
-                kkt = max(kkt, np.linalg.norm(q_b - (threshold[b] / norm + ridge[b]) * w_b))
-            else:
-                kkt = max(kkt, np.linalg.norm(q_b) - threshold[b])
-    else:
-        kkt = _subgradient_distance(penalty, coef, q, threshold, ridge).max(initial=0.0)
-    if fit_intercept:
-        kkt = max(kkt, np.abs(u @ s).max())
-
-    free_blocks = (scale == 0.0) if not constrained(penalty) else np.zeros(len(scale), dtype=bool)
-    free = _features_of(problem.blocks, free_blocks)
-    u = _orthogonal_to_free(problem, X, z, u, free)
-    q = -(X.T @ (s * u).T).T
-    q[:, free] = 0.0
-
-    def gauge(values):
-        size = np.maximum(norms(values), 0.0) if isinstance(penalty, NonNegative) else norms(values)
-        size = np.abs(size)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(size > 0, size / threshold, 0.0)
-        return ratio.max(initial=0.0)
-
-    ridge_of_feature = np.zeros(problem.n_features)
+    problem = in_own_units(problem, [penalty])
+    n_outputs, n_features = len(problem.target), problem.n_features
+    coef = np.array(coef, dtype=np.float64).reshape(n_outputs, n_features)
+    intercept = np.array(np.broadcast_to(intercept, n_outputs), dtype=np.float64)
+    coef, intercept = to_own_units(problem, coef, intercept)
+    X = _all_columns(problem.design)
+    z = (X @ coef.T).T + intercept[:, None]
     starts, members = problem.blocks
-    ridge_of_feature[members] = np.repeat(ridge, np.diff(starts))
-    largest = gauge(q - ridge_of_feature * coef)
-    limit = 1.0 / largest if largest > 0.0 else np.inf
-    weight = float(np.sum(ridge_of_feature * coef**2))
-    scales = [best_scale(problem, u, weight, limit)]
-    if ridge_share(penalty) > 0.0:
-        scales.append(1.0)
-    dual = -np.inf
-    for t in scales:
-        value = dual_loss(problem, t * u, 1.0)
-        if ridge_share(penalty) > 0.0:
-            size = t * norms(q)
-            size = np.maximum(size, 0.0) if isinstance(penalty, NonNegative) else np.abs(size)
-            excess = np.where(size > threshold, size - threshold, 0.0)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                value -= float(np.sum(np.where(excess > 0, excess**2 / (2.0 * ridge), 0.0)))
-        dual = max(dual, value)
+    blocks = np.arange(len(starts) - 1)
+    allowed = blocks[np.isfinite(penalty.weights)]
+    excluded, _ = members_of(problem.blocks, np.setdiff1d(blocks, allowed))
+
+    def gradient(dual):
+        return -(X.T @ (problem.weight * dual).T).T
+
+    def look(q):
+        """(penalty, largest gauge, distances) at minus the gradient q."""
+        distance, gauge = np.zeros(len(blocks)), np.zeros(len(blocks))
+        value, largest = scan(penalty, starts, members, allowed, blocks, coef, q, distance, gauge)
+        return value, largest, distance, gauge
+
+    dual = loss_gradient(loss, z, problem.target)
+    user_q = gradient(dual) / problem.design.scale
+    value, _, distance, _ = look(user_q)
+    if coef[:, excluded].any():
+        value = np.inf
+    primal = smooth_value(problem, z) + value
+    kkt = distance.max(initial=0.0)
+    if fit_intercept:
+        kkt = max(kkt, np.abs(dual @ problem.weight).max())
+
+    free, _ = members_of(problem.blocks, np.flatnonzero(unpenalised(penalty)))
+    if too_many(problem, free):
+        return Certificate(primal, np.nan, np.nan, float(kkt))
+    means = (X.T @ problem.weight) if fit_intercept else np.zeros(n_features)
+    basis = free_directions(problem, free, np.asarray(means).reshape(-1)).basis
+    best = dual_loss(problem, dual, 0.0)  # 0 is a dual point of every loss
+    for prediction in (z, minimise_free(problem, z, basis)[1]):
+        dual = loss_gradient(loss, prediction, problem.target)
+        dual, feasible = project_dual(problem, prediction, dual, basis)
+        if feasible:
+            q = gradient(dual)
+            q[:, free] = 0.0
+            best = max(best, _dual_value(problem, penalty, allowed, coef, dual, q))
     null = smooth_value(problem, null_point(problem)[1])
-    gap = (primal - dual) / gap_scale(problem, null)
-    return Certificate(primal, dual, gap, float(kkt))
+    gap = (primal - best) / gap_scale(problem, null)
+    return Certificate(primal, best, gap, float(kkt))
 
 
-def _scipy_or_numpy(design):
-    if hasattr(design, "matrix"):
+def _all_columns(design):
+    if isinstance(design, Dense) and not design.shift.any() and np.all(design.scale == 1.0):
         return design.matrix.astype(np.float64, copy=False)
-    return scipy.sparse.csc_array(
-        (design.data.astype(np.float64, copy=False), design.indices, design.indptr),
-        shape=(design.n_rows, len(design.indptr) - 1),
-    )
+    return columns(design, np.arange(len(design.scale)))
 
 
-def _features_of(blocks, flags):
-    starts, members = blocks
-    return members[np.repeat(flags, np.diff(starts))]
-
-
-def _orthogonal_to_free(problem, X, z, u, free):
-    """u - M F a for the unpenalised columns F, with a such that F^T S (u - M F a) = 0."""
-    F = X[:, free]
-    F = F.toarray() if scipy.sparse.issparse(F) else F
-    if problem.fit_intercept:
-        if isinstance(problem.loss, Quadratic):
-            F = F - problem.weight @ F
-        F = np.hstack([np.ones((len(problem.weight), 1)), F])
-    if F.shape[1] == 0:
-        return u
-    n_outputs, n_free = len(u), F.shape[1]
-
-    def metric(direction):
-        return dual_metric_product(problem.loss, z, problem.target, direction)
-
-    basis = [np.eye(n_outputs)[:, [k]] * F[:, f] for k in range(n_outputs) for f in range(n_free)]
-    images = [metric(direction) for direction in basis]
-    matrix = np.array([[np.sum(problem.weight * b * m) for m in images] for b in basis])
-    rhs = np.array([np.sum(problem.weight * b * u) for b in basis])
-    amount = np.linalg.lstsq(matrix, rhs, rcond=None)[0]
-    return u - sum(a * m for a, m in zip(amount, images, strict=True))
+def _dual_value(problem, penalty, blocks, coef, dual, q):
+    """Largest D(t u) over the scales t that are at hand; q = -X^T S u."""
+    starts, members = problem.blocks
+    ids = np.arange(len(starts) - 1)
+    distance, gauge = np.zeros(len(ids)), np.zeros(len(ids))
+    _, largest = scan(penalty, starts, members, blocks, ids, coef, q, distance, gauge)
+    limit = 1.0 / largest if largest > 0.0 else np.inf
+    with_ridge = ridge_share(penalty) > 0.0
+    ridge = ridge_energy(penalty, starts, members, blocks, ids, coef)
+    best = -np.inf
+    for scale in (best_scale(problem, dual, ridge, limit), *([1.0] if with_ridge else [])):
+        value = dual_loss(problem, dual, scale)
+        if with_ridge:
+            value -= conjugate(penalty, starts, members, blocks, ids, q, scale)
+        best = max(best, value)
+    return best

@@ -2,6 +2,11 @@
 
 A design keeps the user's numbers, in the user's precision. Whatever is computed from them is
 float64. Nothing here densifies a sparse design or copies a dense one in Fortran order.
+
+Column j of a design stands for (x_j - shift_j) scale_j, computed entry by entry as it is read. A
+column far from zero (a timestamp) keeps its digits when its shift lies among its values, as the
+subtraction is then exact but for rounding of the small difference. Only columns with an entry in
+every row may be shifted, so that a sparse column stays sparse.
 """
 
 from typing import NamedTuple
@@ -11,6 +16,7 @@ import scipy.sparse
 
 from skreg.optim._jit import generic, kernel
 
+PROBES, NEAR = 8, 0.01  # rows that show whether a column lies far from zero, and how near they are
 KEPT = 1e-3  # share of a sum of squares that may be left after centring without a second pass
 
 
@@ -21,9 +27,13 @@ class Dense(NamedTuple):
     ----------
     matrix : ndarray of shape (n_samples, n_features)
         Fortran order, float32 or float64.
+    shift, scale : ndarray of shape (n_features,), default=None
+        Origin and unit of each column; 0 and 1 once `as_design` has seen the design.
     """
 
     matrix: np.ndarray
+    shift: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 class Csc(NamedTuple):
@@ -35,12 +45,17 @@ class Csc(NamedTuple):
         As in `scipy.sparse.csc_array`; row indices int32 or int64, each column without repeats.
     n_rows : int
         Number of samples.
+    shift, scale : ndarray of shape (n_features,), default=None
+        Origin (of columns with `n_rows` entries) and unit of each column; 0 and 1 once `as_design`
+        has seen the design.
     """
 
     data: np.ndarray
     indices: np.ndarray
     indptr: np.ndarray
     n_rows: int
+    shift: np.ndarray | None = None
+    scale: np.ndarray | None = None
 
 
 def as_design(X):
@@ -57,7 +72,7 @@ def as_design(X):
         The design.
     """
     if isinstance(X, Dense | Csc):
-        return X
+        return X if X.shift is not None else in_units(X, None, None)
     if scipy.sparse.issparse(X):
         columns = X.tocsc()
         if not columns.has_canonical_format:
@@ -66,11 +81,46 @@ def as_design(X):
         data = columns.data
         if data.dtype not in (np.float32, np.float64):
             data = data.astype(np.float64)
-        return Csc(data, columns.indices, columns.indptr, int(columns.shape[0]))
+        design = Csc(data, columns.indices, columns.indptr, int(columns.shape[0]))
+        return in_units(design, None, None)
     matrix = np.asarray(X)
     if matrix.dtype not in (np.float32, np.float64):
         matrix = matrix.astype(np.float64)
-    return Dense(np.asfortranarray(matrix))
+    return in_units(Dense(np.asfortranarray(matrix)), None, None)
+
+
+def in_units(design, shift, scale):
+    """The design with other origins and units of its columns; 0 and 1 for None."""
+    n_features = shape(design)[1]
+    return design._replace(
+        shift=np.zeros(n_features) if shift is None else shift,
+        scale=np.ones(n_features) if scale is None else scale,
+    )
+
+
+def far_columns(design, weight):
+    """Columns whose mean lies far from zero for their spread, with a value among theirs.
+
+    A column counts whose values at `PROBES` rows lie within a hundredth of their size of one
+    another. A column that one of these rows hides from this view varies by more than that, and
+    has lost few digits at most. Returns (features, shifts).
+    """
+    rows = np.flatnonzero(weight > 0.0)
+    rows = rows[np.linspace(0, len(rows) - 1, PROBES).astype(int)]
+    if isinstance(design, Dense):
+        probes = design.matrix[rows].astype(np.float64)
+        features = np.arange(probes.shape[1])
+    else:
+        sizes = np.diff(design.indptr)
+        features = np.flatnonzero(sizes == design.n_rows)
+        matrix = scipy.sparse.csc_array(
+            (design.data, design.indices, design.indptr), shape=shape(design), copy=False
+        )
+        probes = matrix[:, features].toarray()[rows].astype(np.float64)
+    low, high = probes.min(axis=0, initial=np.inf), probes.max(axis=0, initial=-np.inf)
+    middle = 0.5 * (low + high)
+    far = high - low < NEAR * np.abs(middle)
+    return features[far], probes[0, far]
 
 
 @generic
@@ -133,12 +183,21 @@ def _dot(x, v):
 
 
 @kernel(reassociate=True)
-def _sums(x, weight):
+def _shifted_dot(x, shift, v):
+    total = 0.0
+    for i in range(x.shape[0]):
+        total += (x[i] - shift) * v[i]
+    return total
+
+
+@kernel(reassociate=True)
+def _sums(x, shift, weight):
     first, second = 0.0, 0.0
     for i in range(x.shape[0]):
-        product = weight[i] * x[i]
+        value = x[i] - shift
+        product = weight[i] * value
         first += product
-        second += product * x[i]
+        second += product * value
     return first, second
 
 
@@ -162,21 +221,22 @@ def _(design):
 
 @column_dot.register(Dense)
 def _(design, j, v):
-    return _dot(design.matrix[:, j], v)
+    x, shift = design.matrix[:, j], design.shift[j]
+    return design.scale[j] * (_dot(x, v) if shift == 0.0 else _shifted_dot(x, shift, v))
 
 
 @column_axpy.register(Dense)
 def _(design, j, step, v):
-    x = design.matrix[:, j]
+    x, shift, factor = design.matrix[:, j], design.shift[j], step * design.scale[j]
     for i in range(x.shape[0]):
-        v[i] += step * x[i]
+        v[i] += factor * (x[i] - shift)
 
 
 @column_weighted_axpy.register(Dense)
 def _(design, j, step, weight, v):
-    x = design.matrix[:, j]
+    x, shift, factor = design.matrix[:, j], design.shift[j], step * design.scale[j]
     for i in range(x.shape[0]):
-        v[i] += step * (weight[i] * x[i])
+        v[i] += factor * (weight[i] * (x[i] - shift))
 
 
 @clear_rows.register(Dense)
@@ -186,20 +246,28 @@ def _(design, j, v):
 
 @column_moments.register(Dense)
 def _(design, j, weight):
-    x = design.matrix[:, j]
-    mean, raw = _sums(x, weight)
+    x, shift, scale = design.matrix[:, j], design.shift[j], design.scale[j]
+    mean, raw = _sums(x, shift, weight)
     square = raw - mean * mean
-    return mean, square if square > KEPT * raw else _centred_square(x, mean, weight)
+    if square <= KEPT * raw:
+        square = _centred_square(x, shift + mean, weight)
+    return scale * mean, scale * scale * square
 
 
 @column_weighted_sums.register(Dense)
 def _(design, j, weight):
-    return _sums(design.matrix[:, j], weight)
+    first, second = _sums(design.matrix[:, j], design.shift[j], weight)
+    return design.scale[j] * first, design.scale[j] ** 2 * second
 
 
 @columns.register(Dense)
 def _(design, features):
-    return np.take(design.matrix.T, features, axis=0).astype(np.float64, copy=False).T
+    rows = np.take(design.matrix.T, features, axis=0).astype(np.float64, copy=False)
+    if design.shift[features].any():
+        rows -= design.shift[features][:, None]
+    if np.any(design.scale[features] != 1.0):
+        rows *= design.scale[features][:, None]
+    return rows.T
 
 
 # Csc: unsigned indices spare numba's wrap-around test, four sums hide the latency of an addition
@@ -222,6 +290,14 @@ def _sparse_dot(data, indices, start, stop, v):
     return (a + b) + (c + d)
 
 
+@kernel
+def _shifted_sparse_dot(data, indices, start, stop, shift, v):
+    total = 0.0
+    for i in range(start, stop):
+        total += (data[i] - shift) * v[np.uint64(indices[i])]
+    return total
+
+
 @shape.register(Csc)
 def _(design):
     return design.n_rows, len(design.indptr) - 1
@@ -234,20 +310,27 @@ def _(design):
 
 @column_dot.register(Csc)
 def _(design, j, v):
-    return _sparse_dot(design.data, design.indices, design.indptr[j], design.indptr[j + 1], v)
+    start, stop, shift = design.indptr[j], design.indptr[j + 1], design.shift[j]
+    if shift == 0.0:
+        total = _sparse_dot(design.data, design.indices, start, stop, v)
+    else:
+        total = _shifted_sparse_dot(design.data, design.indices, start, stop, shift, v)
+    return design.scale[j] * total
 
 
 @column_axpy.register(Csc)
 def _(design, j, step, v):
+    shift, factor = design.shift[j], step * design.scale[j]
     for i in range(design.indptr[j], design.indptr[j + 1]):
-        v[np.uint64(design.indices[i])] += step * design.data[i]
+        v[np.uint64(design.indices[i])] += factor * (design.data[i] - shift)
 
 
 @column_weighted_axpy.register(Csc)
 def _(design, j, step, weight, v):
+    shift, factor = design.shift[j], step * design.scale[j]
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
-        v[row] += step * (weight[row] * design.data[i])
+        v[row] += factor * (weight[row] * (design.data[i] - shift))
 
 
 @clear_rows.register(Csc)
@@ -258,30 +341,34 @@ def _(design, j, v):
 
 @column_moments.register(Csc)
 def _(design, j, weight):
-    mean, raw = 0.0, 0.0
+    mean, raw, shift, scale = 0.0, 0.0, design.shift[j], design.scale[j]
     for i in range(design.indptr[j], design.indptr[j + 1]):
-        product = weight[np.uint64(design.indices[i])] * design.data[i]
+        value = design.data[i] - shift
+        product = weight[np.uint64(design.indices[i])] * value
         mean += product
-        raw += product * design.data[i]
+        raw += product * value
     square = raw - mean * mean
     if square > KEPT * raw:
-        return mean, square
-    stored, square = 0.0, 0.0
+        return scale * mean, scale * scale * square
+    stored, square, centre = 0.0, 0.0, shift + mean
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
         stored += weight[row]
-        square += weight[row] * (design.data[i] - mean) ** 2
-    return mean, square + max(1.0 - stored, 0.0) * mean**2
+        square += weight[row] * (design.data[i] - centre) ** 2
+    if design.indptr[j + 1] - design.indptr[j] < design.n_rows:
+        square += max(1.0 - stored, 0.0) * mean**2
+    return scale * mean, scale * scale * square
 
 
 @column_weighted_sums.register(Csc)
 def _(design, j, weight):
-    first, second = 0.0, 0.0
+    first, second, shift, scale = 0.0, 0.0, design.shift[j], design.scale[j]
     for i in range(design.indptr[j], design.indptr[j + 1]):
-        product = weight[np.uint64(design.indices[i])] * design.data[i]
+        value = design.data[i] - shift
+        product = weight[np.uint64(design.indices[i])] * value
         first += product
-        second += product * design.data[i]
-    return first, second
+        second += product * value
+    return scale * first, scale * scale * second
 
 
 @columns.register(Csc)
@@ -289,7 +376,13 @@ def _(design, features):
     matrix = scipy.sparse.csc_array(
         (design.data, design.indices, design.indptr), shape=shape(design), copy=False
     )
-    return matrix[:, features].astype(np.float64)
+    chosen = matrix[:, features].astype(np.float64)
+    sizes = np.diff(chosen.indptr)
+    if design.shift[features].any():
+        chosen.data -= np.repeat(design.shift[features], sizes)
+    if np.any(design.scale[features] != 1.0):
+        chosen.data *= np.repeat(design.scale[features], sizes)
+    return chosen
 
 
 # Products with many columns

@@ -126,8 +126,9 @@ def generic(declaration):
     Returns
     -------
     callable
-        The generic function. ``register(cls)`` decorates the body for one NamedTuple class. Called
-        from Python it runs that body uncompiled, called from a kernel it is compiled into it.
+        The generic function. ``register(cls)`` decorates the body for one NamedTuple class, and
+        ``knows(cls)`` says whether there is one. Called from Python it runs that body uncompiled,
+        called from a kernel it is compiled into it.
 
     Raises
     ------
@@ -167,4 +168,5 @@ def generic(declaration):
     compile_for.__signature__ = signature
     overload(dispatch, jit_options=_OPTIONS)(compile_for)
     dispatch.register = register
+    dispatch.knows = bodies.__contains__
     return dispatch

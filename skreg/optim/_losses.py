@@ -79,6 +79,19 @@ def smoothness(loss):
 
 
 @generic
+def step_bound(loss):
+    """Longest change of a prediction that a Newton step may make: the unit of an exponential loss.
+
+    It is infinite for losses whose predictions have the unit of the target.
+    """
+
+
+@generic
+def location(loss, target, sample_weight):
+    """Typical target of a loss of z - y, which moves with both; (n_outputs,). 0 for others."""
+
+
+@generic
 def initial_intercept(loss, target, sample_weight):
     """Minimiser of sum_i s_i l(b, y_i), or a start close to it; shape (n_outputs,)."""
 
@@ -119,6 +132,16 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Quadratic)
 def _(loss):
     return 1.0
+
+
+@step_bound.register(Quadratic)
+def _(loss):
+    return np.inf
+
+
+@location.register(Quadratic)
+def _(loss, target, sample_weight):
+    return initial_intercept(loss, target, sample_weight)
 
 
 @initial_intercept.register(Quadratic)
@@ -167,6 +190,16 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Huber)
 def _(loss):
     return 1.0
+
+
+@step_bound.register(Huber)
+def _(loss):
+    return np.inf
+
+
+@location.register(Huber)
+def _(loss, target, sample_weight):
+    return initial_intercept(loss, target, sample_weight)
 
 
 @initial_intercept.register(Huber)
@@ -221,6 +254,16 @@ def _(loss):
     return 0.25
 
 
+@step_bound.register(Logistic)
+def _(loss):
+    return 5.0
+
+
+@location.register(Logistic)
+def _(loss, target, sample_weight):
+    return np.zeros(len(target))
+
+
 @initial_intercept.register(Logistic)
 def _(loss, target, sample_weight):
     positive = np.clip(sample_weight @ (target[0] > 0), 1e-10, 1 - 1e-10)
@@ -271,6 +314,16 @@ def _(loss):
     return 0.5
 
 
+@step_bound.register(Multinomial)
+def _(loss):
+    return 5.0
+
+
+@location.register(Multinomial)
+def _(loss, target, sample_weight):
+    return np.zeros(len(target))
+
+
 @initial_intercept.register(Multinomial)
 def _(loss, target, sample_weight):
     logarithm = np.log(np.maximum(target @ sample_weight, 1e-10))
@@ -317,6 +370,16 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Poisson)
 def _(loss):
     return np.inf
+
+
+@step_bound.register(Poisson)
+def _(loss):
+    return 5.0
+
+
+@location.register(Poisson)
+def _(loss, target, sample_weight):
+    return np.zeros(len(target))
 
 
 @initial_intercept.register(Poisson)

@@ -89,21 +89,23 @@ def pays_by_moments(problem, penalties):
 def compute_moments(problem):
     """Moments of a dense least-squares problem, in blocks of rows."""
     X, s, y = problem.design.matrix, problem.weight, problem.target
+    shift = problem.design.shift
     n_samples, n_features = X.shape
     mean, target_mean = np.zeros(n_features), np.zeros(len(y))
     step = max(1, ROW_BLOCK // n_features)
     rows = [slice(lo, lo + step) for lo in range(0, n_samples, step)]
     if problem.fit_intercept:
         for part in rows:
-            mean += s[part] @ X[part].astype(np.float64, copy=False)
+            block = X[part] - shift if shift.any() else X[part].astype(np.float64, copy=False)
+            mean += s[part] @ block
         target_mean = y @ s
     gram, cross = np.zeros((n_features, n_features)), np.zeros((len(y), n_features))
-    square, raw = 0.0, mean**2
+    square, raw = 0.0, (mean + shift) ** 2
     even = np.ptp(s) == 0.0
     for part in rows:
         block, residual = X[part], y[:, part] - target_mean[:, None]
         if problem.fit_intercept:
-            block = block - mean
+            block = block - (mean + shift)
         if not even:
             root = np.sqrt(s[part])
             block, residual = block * root[:, None], residual * root

@@ -155,6 +155,23 @@ def ridge_share(penalty):
     """Share of the quadratic part, 1 - l1_ratio."""
 
 
+PENALTY_FUNCTIONS = (
+    block_value,
+    block_prox,
+    block_distance,
+    block_threshold,
+    block_gauge,
+    block_conjugate,
+    block_ridge,
+    face_gradient,
+    face_curvature,
+    face_return,
+    separable,
+    constrained,
+    ridge_share,
+)
+
+
 @kernel
 def _scale(penalty, b):
     """alpha weights_b, with 0 * inf = inf for excluded blocks."""
@@ -401,6 +418,9 @@ def _(penalty):
 
 @block_value.register(NonNegative)
 def _(penalty, b, w):
+    for i in range(w.shape[0]):
+        if w[i] < 0.0:
+            return np.inf
     return _absolute_sum(w, block_threshold(penalty, b)) + _half_square(w, block_ridge(penalty, b))
 
 

@@ -5,19 +5,17 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg.optim._blocks import Blocks, blocks_from_labels, singletons
-from skreg.optim._designs import as_design, columns, shape
+from skreg.optim._designs import as_design, shape
 from skreg.optim._losses import (
     Logistic,
     Multinomial,
     Quadratic,
-    dual_metric_product,
-    initial_intercept,
     loss_conjugate,
     loss_curvature,
     loss_gradient,
     loss_value,
 )
-from skreg.optim._penalties import GroupL2
+from skreg.optim._penalties import PENALTY_FUNCTIONS, constrained
 
 ROUNDING = 64 * np.finfo(float).eps
 
@@ -31,11 +29,18 @@ class Problem(NamedTuple):
     weight: np.ndarray
     fit_intercept: bool
     blocks: Blocks
+    target_shift: np.ndarray
 
     @property
     def n_features(self):
         """Number of columns of the design."""
         return shape(self.design)[1]
+
+    @property
+    def target_size(self):
+        """Root mean square of the target as it was given."""
+        given = self.target + self.target_shift[:, None]
+        return float(np.sqrt(np.sum(self.weight * given**2)))
 
 
 def make_problem(design, target, loss, penalty, sample_weight, fit_intercept):
@@ -57,7 +62,7 @@ def make_problem(design, target, loss, penalty, sample_weight, fit_intercept):
         if not weight.sum() > 0.0 or np.any(weight < 0.0):
             raise ValueError("sample_weight must be nonnegative with a positive sum")
         weight = weight / weight.sum()
-    labels = penalty.groups if isinstance(penalty, GroupL2) else None
+    labels = getattr(penalty, "groups", None)
     if labels is None:
         blocks = singletons(n_features)
     else:
@@ -68,11 +73,23 @@ def make_problem(design, target, loss, penalty, sample_weight, fit_intercept):
                 "every label used"
             )
         blocks = blocks_from_labels(labels)
-    return Problem(design, rows, loss, weight, bool(fit_intercept), blocks)
+    unmoved = np.zeros(len(rows))
+    return Problem(design, rows, loss, weight, bool(fit_intercept), blocks, unmoved)
 
 
 def ready(penalty, problem):
-    """The penalty with explicit weights, one per block, as kernels take it."""
+    """The penalty with explicit weights, one per block, as kernels take it.
+
+    Raises
+    ------
+    TypeError
+        If a function of the penalty is missing: the certificate needs a convex penalty's conjugate.
+    """
+    kind = type(penalty).__name__
+    missing = [f.__name__ for f in PENALTY_FUNCTIONS if not f.knows(type(penalty))]
+    missing += [name for name in ("alpha", "weights") if not hasattr(penalty, name)]
+    if missing:
+        raise TypeError(f"{kind} is no penalty of the engine: it lacks {', '.join(missing)}")
     n_blocks = len(problem.blocks.starts) - 1
     if not (0.0 <= penalty.alpha < np.inf):
         raise ValueError(f"alpha must be nonnegative and finite, not {penalty.alpha!r}")
@@ -87,9 +104,16 @@ def ready(penalty, problem):
         if not 0.0 <= penalty.l1_ratio <= 1.0:
             raise ValueError(f"l1_ratio must lie in [0, 1], not {penalty.l1_ratio!r}")
         penalty = penalty._replace(l1_ratio=float(penalty.l1_ratio))
-    if isinstance(penalty, GroupL2):
+    if hasattr(penalty, "groups"):
         penalty = penalty._replace(groups=problem.blocks.members)
     return penalty
+
+
+def unpenalised(penalty):
+    """Flags of the blocks that a penalty as `ready` returns it leaves free."""
+    if constrained(penalty):
+        return np.zeros(len(penalty.weights), dtype=bool)
+    return (penalty.weights == 0.0) | ((penalty.alpha == 0.0) & np.isfinite(penalty.weights))
 
 
 def smooth_value(problem, prediction):
@@ -119,51 +143,6 @@ def intercept_inverse(problem, prediction):
     return np.diag(np.divide(1.0, curvature, out=np.zeros(n_outputs), where=curvature > 0.0))
 
 
-def polish_intercept(problem, prediction, tol=1e-14, max_iter=50):
-    """Change of the intercepts that minimises the loss at fixed coefficients, by Newton's method.
-
-    Returns (change, prediction); a step that does not decrease the loss is halved. The softmax of a
-    multinomial loss is blind to a common shift of the intercepts: their mean stays.
-    """
-    change = np.zeros(len(prediction))
-    value = None
-    for _ in range(max_iter):
-        dual = loss_gradient(problem.loss, prediction, problem.target)
-        gradient = dual @ problem.weight
-        size = np.abs(dual) @ problem.weight
-        if np.all(np.abs(gradient) <= tol * size):
-            break
-        step = -intercept_inverse(problem, prediction) @ gradient
-        step = np.clip(step, -5.0, 5.0)
-        if isinstance(problem.loss, Multinomial):
-            step -= step.mean()
-        small = np.all(np.abs(gradient) <= 1e-6 * size)
-        if not small:
-            value = smooth_value(problem, prediction)
-            while (
-                not smooth_value(problem, prediction + step[:, None]) <= value
-                and np.abs(step).max() > 1e-12
-            ):
-                step = step / 2
-        change += step
-        prediction = prediction + step[:, None]
-        if np.abs(step).max() <= 1e-15 * (1.0 + np.abs(prediction).max()):
-            break
-    return change, prediction
-
-
-def null_point(problem):
-    """Intercepts of the model without features, and its predictions."""
-    intercept = np.zeros(len(problem.target))
-    if problem.fit_intercept:
-        intercept = initial_intercept(problem.loss, problem.target, problem.weight)
-    prediction = np.repeat(intercept[:, None], problem.target.shape[1], axis=1)
-    if problem.fit_intercept and not isinstance(problem.loss, Quadratic):
-        change, prediction = polish_intercept(problem, prediction)
-        intercept = intercept + change
-    return intercept, prediction
-
-
 def gap_scale(problem, null_value):
     """P(0), to which gaps are relative; 1 where it is 0 but for rounding.
 
@@ -171,42 +150,7 @@ def gap_scale(problem, null_value):
     """
     if isinstance(problem.loss, Logistic | Multinomial):
         return null_value if null_value > ROUNDING else 1.0
-    square = float(np.sum(problem.weight * problem.target**2))
-    return null_value if null_value > ROUNDING**2 * square else 1.0
-
-
-def project_dual(problem, prediction, dual, free, means):
-    """Move a dual point so that it is orthogonal to the unpenalised columns.
-
-    Feasible dual points satisfy sum_i s_i f_i u_i = 0 for every unpenalised column f, the
-    intercept's included. With the metric M of the loss, u - M F a with F^T S M F a = F^T S u does
-    and stays in the domain of the conjugate when a is small.
-    """
-    weight, n_outputs = problem.weight, len(dual)
-    free_columns = []
-    if problem.fit_intercept:
-        free_columns.append(np.ones((len(weight), 1)))
-    if len(free):
-        selected = columns(problem.design, free)
-        selected = selected if isinstance(selected, np.ndarray) else selected.toarray()
-        free_columns.append(selected - means[free] if problem.fit_intercept else selected)
-    if not free_columns:
-        return dual
-    basis = np.concatenate(free_columns, axis=1)
-    unit = np.zeros((n_outputs, *basis.shape))
-    matrix = np.empty((basis.shape[1], n_outputs, basis.shape[1], n_outputs))
-    for k in range(n_outputs):
-        for f in range(basis.shape[1]):
-            unit = np.zeros_like(dual)
-            unit[k] = basis[:, f]
-            product = dual_metric_product(problem.loss, prediction, problem.target, unit)
-            matrix[f, k] = ((product * weight) @ basis).T
-    size = basis.shape[1] * n_outputs
-    rhs = ((dual * weight) @ basis).T.reshape(size)
-    amount = np.linalg.lstsq(matrix.reshape(size, size).T, rhs, rcond=None)[0]
-    direction = (basis @ amount.reshape(basis.shape[1], n_outputs)).T
-    metric = dual_metric_product(problem.loss, prediction, problem.target, direction)
-    return dual - metric
+    return null_value if null_value > (ROUNDING * problem.target_size) ** 2 else 1.0
 
 
 def best_scale(problem, dual, ridge, limit):

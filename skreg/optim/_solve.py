@@ -11,7 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import conjugate, members_of, scan, thresholds
+from skreg.optim._blocks import (
+    conjugate,
+    feasible_start,
+    members_of,
+    ridge_energy,
+    scan,
+    thresholds,
+)
 from skreg.optim._designs import (
     Csc,
     Dense,
@@ -19,6 +26,14 @@ from skreg.optim._designs import (
     correlate,
     stored_per_column,
     summarise,
+)
+from skreg.optim._free_directions import (
+    FreeDirections,
+    free_directions,
+    minimise_free,
+    null_point,
+    project_dual,
+    too_many,
 )
 from skreg.optim._gram import GramStore, block_models, square_offsets
 from skreg.optim._losses import Multinomial, Quadratic, loss_gradient, smoothness
@@ -30,12 +45,11 @@ from skreg.optim._problem import (
     dual_loss,
     gap_scale,
     make_problem,
-    null_point,
-    polish_intercept,
-    project_dual,
     ready,
     smooth_value,
+    unpenalised,
 )
+from skreg.optim._units import in_own_units, to_own_units, to_user_units
 from skreg.optim._working_set_gram import solve_on_gram
 from skreg.optim._working_set_samples import solve_on_samples
 
@@ -45,6 +59,7 @@ INNER_ACCURACY = 0.1
 STAGE_RATIO = 3.0
 FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
 STAGE_TOL = 1e-2
+NEGATIVE = -1e-9  # relative gap that rounding may leave below 0
 
 
 class Solution(NamedTuple):
@@ -59,8 +74,8 @@ class Solution(NamedTuple):
     objective : float
         sum_i s_i l(z_i, y_i) + penalty(w), with sample weights s that sum to one.
     gap : float
-        Relative duality gap (P - D) / P(0); nan where the problem has no finite dual bound (without
-        a penalty).
+        Relative duality gap (P - D) / P(0); nan where the problem has no finite dual bound (an
+        unpenalised restriction) or too many unpenalised columns to make one.
     kkt : float
         Largest distance of minus the gradient to the subdifferential of the penalty, relative to
         the largest such distance without a penalty at w = 0.
@@ -91,19 +106,19 @@ class Workspace:
         self.null_prediction = prediction
         self.null_value = smooth_value(problem, prediction)
         self.coef = np.zeros((n_outputs, n_features)) if coef is None else coef
-        self.intercept = self.null_intercept.copy() if intercept is None else intercept
+        self.intercept = self.null_intercept.copy()
+        if intercept is not None and problem.fit_intercept:
+            self.intercept = intercept
         self.mean, self.square = np.empty(n_features), np.empty(n_features)
         self.q = np.zeros((n_outputs, n_features))
         self.everything = np.arange(n_features)
         self.block_ids = np.arange(n_blocks)
         self.distance, self.gauge = np.zeros(n_blocks), np.zeros(n_blocks)
         self.travelled, self.seen_at = 0.0, np.zeros(n_blocks)
-        self.dual = None
+        self.dual, self.feasible = None, False
+        self.free = self._directions(np.empty(0, dtype=np.int64), np.zeros(n_features))
         self.budget = memory_budget
         self.kkt_scale = None
-        self.block_of = np.empty(n_features, dtype=np.int64)
-        starts, members = problem.blocks
-        self.block_of[members] = np.repeat(self.block_ids, np.diff(starts))
         self.block_eigenvalue = np.full(n_blocks, np.nan)
         self.block_offsets = square_offsets(problem.blocks.starts)
         self.block_hessian = None
@@ -125,14 +140,14 @@ class Workspace:
             self.q,
         )
         raw = self.square + self.mean**2
+        given = self.square + (self.mean + problem.design.shift * problem.design.scale) ** 2
         if not problem.fit_intercept:
             self.square = raw
-        self.square[self.square <= ROUNDING**2 * raw] = 0.0
+        self.square[self.square <= ROUNDING**2 * given] = 0.0
         starts, members = problem.blocks
         self.norm = np.sqrt(np.add.reduceat(self.square[members], starts[:-1]))
         self.coef[:, self.square == 0.0] = 0.0
-        target_size = np.sqrt(np.sum(problem.weight * problem.target**2))
-        self.gradient_size = np.sqrt(raw.max(initial=0.0)) * target_size
+        self.gradient_size = np.sqrt(given.max(initial=0.0)) * problem.target_size
         if not self.coef.any():
             self.kkt_scale = self._above_rounding(np.abs(self.q).max(initial=0.0))
         self.gram = GramStore(problem, self.mean, self.budget)
@@ -152,31 +167,57 @@ class Workspace:
         """A null gradient's size; that of the data where it is 0 but for rounding."""
         return largest if largest > ROUNDING * self.gradient_size else self.gradient_size
 
+    def _directions(self, features, means):
+        """Free directions of the unpenalised columns `features`, next to the intercept's."""
+        problem = self.problem
+        if len(features):
+            return free_directions(problem, features, means)
+        constant = np.ones((int(problem.fit_intercept), problem.target.shape[1]))
+        return FreeDirections(
+            constant, features, np.zeros((len(constant), 0)), np.ones(len(constant))
+        )
+
+    def set_free(self, features):
+        """Let `features` be the unpenalised columns; returns whether their basis is affordable."""
+        if too_many(self.problem, features):
+            features = features[:0]
+        if not np.array_equal(features, self.free.features):
+            self.free = self._directions(features, self.mean)
+
     def place_prediction(self):
-        """Predictions of the current coefficients, with the intercept at its optimum.
+        """Predictions, with the intercept and the free coefficients at their optimum.
 
         Multinomial intercepts, which matter up to a common shift, are centred.
         """
-        problem = self.problem
+        problem, free = self.problem, self.free
         if problem.fit_intercept and isinstance(problem.loss, Multinomial):
             self.intercept = self.intercept - self.intercept.mean()
+        self.prediction = self._predict()
+        if self.quadratic and len(free.features) == 0:
+            return
+        amounts, prediction = minimise_free(problem, self.prediction, free.basis)
+        self.intercept = self.intercept + amounts @ free.intercept
+        if len(free.features):
+            self.coef[:, free.features] += amounts @ free.coef
+            prediction = self._predict()
+        self.prediction = prediction
+
+    def _predict(self):
+        """X w + b; for a quadratic loss with the best b."""
+        problem = self.problem
         prediction = np.zeros(problem.target.shape)
         support = np.flatnonzero(self.coef.any(axis=0))
         combine(problem.design, support, self.coef, prediction)
         if problem.fit_intercept and self.quadratic:
             self.intercept = (problem.target - prediction) @ problem.weight
         prediction += self.intercept[:, None]
-        if problem.fit_intercept and not self.quadratic:
-            change, prediction = polish_intercept(problem, prediction)
-            self.intercept = self.intercept + change
-        self.prediction = prediction
+        return prediction
 
-    def move_dual(self, free):
+    def move_dual(self):
         """Dual point of the current prediction; counts the way that it went."""
         problem = self.problem
         dual = loss_gradient(problem.loss, self.prediction, problem.target)
-        if free is not None:
-            dual = project_dual(problem, self.prediction, dual, free, self.mean)
+        dual, self.feasible = project_dual(problem, self.prediction, dual, self.free.basis)
         change = dual - self.dual
         self.travelled += np.sqrt(np.sum(problem.weight * change * change)) * (1 + 1e-12)
         self.dual = dual
@@ -216,19 +257,18 @@ def _certify(workspace, penalty, penalty_value, limit, blocks, threshold):
     """
     problem = workspace.problem
     objective = smooth_value(problem, workspace.prediction) + penalty_value
+    if not workspace.feasible:  # 0 is a dual point of every loss
+        return objective, dual_loss(problem, workspace.dual, 0.0), 0.0
+    starts, members = problem.blocks
     ridge = 0.0
     if ridge_share(penalty) > 0.0:
-        used = np.flatnonzero(workspace.coef.any(axis=0))
-        weights = penalty.weights[workspace.block_of[used]]
-        squares = float(np.sum(weights * workspace.coef[:, used] ** 2))
-        ridge = penalty.alpha * ridge_share(penalty) * squares
+        ridge = ridge_energy(penalty, starts, members, blocks, workspace.block_ids, workspace.coef)
     scale = best_scale(problem, workspace.dual, ridge, limit)
     candidates = [scale] if ridge_share(penalty) == 0.0 else [scale, 1.0]
     best, best_dual = scale, -np.inf
     for t in candidates:
         value = dual_loss(problem, workspace.dual, t)
         if ridge_share(penalty) > 0.0:
-            starts, members = problem.blocks
             outside = blocks[(workspace.gauge * t > 1.0)[blocks] | (threshold == 0.0)[blocks]]
             value -= conjugate(
                 penalty, starts, members, outside, workspace.block_ids, workspace.q, t
@@ -266,18 +306,16 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
     starts, members = problem.blocks
     n_blocks = len(starts) - 1
     threshold = thresholds(penalty, n_blocks)
-    live = np.isfinite(threshold) & (workspace.norm > 0.0)
+    live = np.isfinite(threshold) & np.isfinite(penalty.weights) & (workspace.norm > 0.0)
     finite_threshold = np.where(live, threshold, 0.0)
-    if penalty.alpha > 0.0:
-        live &= np.isfinite(penalty.weights)
     dead, _ = members_of(problem.blocks, np.flatnonzero(~live))
     workspace.coef[:, dead] = 0.0
-    unpenalised = (penalty.weights == 0.0) | (penalty.alpha == 0.0)
-    certified = not (unpenalised & live).all() or not live.any()
+    fixed = unpenalised(penalty) & live
+    free, _ = members_of(problem.blocks, np.flatnonzero(fixed))
+    workspace.set_free(free)
+    certified = len(workspace.free.features) == len(free)
     if constrained(penalty):
-        certified = not (unpenalised & live).any()
-    fixed = unpenalised & live & (not constrained(penalty))
-    free = members_of(problem.blocks, np.flatnonzero(fixed))[0] if certified else None
+        certified = not (live & ((penalty.weights == 0.0) | (penalty.alpha == 0.0))).any()
     scale = gap_scale(problem, workspace.null_value)
     lipschitz = smoothness(problem.loss)
     reach_gauge = np.inf
@@ -289,7 +327,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
     was_nonzero = np.zeros(n_blocks, dtype=bool)
     for n_iter in range(max_iter + 1):
         workspace.place_prediction()
-        workspace.move_dual(free)
+        workspace.move_dual()
         alive = np.flatnonzero(live)
         if n_iter == 0:
             scan(
@@ -321,7 +359,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         )
         if certified:
             gap = (objective - dual) / scale
-            converged = gap <= tol
+            converged = NEGATIVE <= gap <= tol
         else:
             gap, converged = np.nan, kkt <= tol
         if converged or n_iter == max_iter or idle > 3:
@@ -346,12 +384,13 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             _solve_on(workspace, penalty, working, accuracy, objective)
         idle = idle + 1 if np.array_equal(before, workspace.coef) else 0
     return _solution(
-        workspace.coef.copy(), workspace.intercept + 0.0, objective, gap, kkt, n_iter, converged
+        problem, workspace.coef, workspace.intercept, objective, gap, kkt, n_iter, converged
     )
 
 
-def _solution(coef, intercept, objective, gap, kkt, n_iter, converged):
-    """A solution without the axis of outputs where there is one output only."""
+def _solution(problem, coef, intercept, objective, gap, kkt, n_iter, converged):
+    """A solution in the user's units, without the axis of outputs where there is one only."""
+    coef, intercept = to_user_units(problem, coef, intercept)
     if len(coef) == 1:
         coef, intercept = coef[0], float(intercept[0])
     return Solution(
@@ -426,10 +465,12 @@ def solve(
     """
     problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
     penalty, previous = ready(penalty, problem), None
+    problem = in_own_units(problem, [penalty])
+    start = _start(problem, penalty, coef_init, intercept_init)
     if pays_by_moments(problem, [penalty]):
-        (solution,) = _by_moments(problem, [penalty], coef_init, tol, max_iter)
+        (solution,) = _by_moments(problem, [penalty], start[0], tol, max_iter)
         return solution
-    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
+    workspace = Workspace(problem, *start, memory_budget)
     for stage in _stages(workspace, penalty):
         _descend(workspace, stage, max(STAGE_TOL, tol), max_iter, working_set_size, previous)
         previous = stage
@@ -487,9 +528,11 @@ def solve_path(
     """
     problem = make_problem(design, target, loss, penalties[0], sample_weight, fit_intercept)
     penalties = [ready(penalty, problem) for penalty in penalties]
+    problem = in_own_units(problem, penalties)
+    start = _start(problem, penalties[0], coef_init, intercept_init)
     if pays_by_moments(problem, penalties):
-        return _by_moments(problem, penalties, coef_init, tol, max_iter)
-    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
+        return _by_moments(problem, penalties, start[0], tol, max_iter)
+    workspace = Workspace(problem, *start, memory_budget)
     solutions, previous = [], None
     for penalty in penalties:
         solutions.append(_descend(workspace, penalty, tol, max_iter, working_set_size, previous))
@@ -552,31 +595,39 @@ def penalty_max(design, target, loss, penalty, *, sample_weight=None, fit_interc
     """
     problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
     penalty = ready(penalty._replace(alpha=1.0), problem)
-    workspace = _workspace(problem, None, None, 2**30)
+    problem = in_own_units(problem, [penalty])
+    workspace = Workspace(problem, None, None, 2**30)
     fixed = penalty.weights == 0.0
     if fixed.any():
         alone = penalty._replace(weights=np.where(fixed, 0.0, np.inf))
         _descend(workspace, alone, 1e-12, 100, 100, None)
-        workspace.move_dual(None)
+        workspace.move_dual()
         workspace.evaluate(workspace.block_ids)
     return float(_largest_gauge(workspace, penalty))
 
 
 def _by_moments(problem, penalties, coef_init, tol, max_iter):
-    moments, coef = compute_moments(problem), _start(problem, coef_init)
-    answers = solve_on_moments(problem, moments, penalties, coef, tol, max_iter)
-    return [_solution(*answer) for answer in answers]
+    moments = compute_moments(problem)
+    answers = solve_on_moments(problem, moments, penalties, coef_init, tol, max_iter)
+    return [_solution(problem, *answer) for answer in answers]
 
 
-def _start(problem, coef):
-    """Coefficients to start from as (n_outputs, n_features), in an array of their own."""
-    if coef is None:
-        return None
-    return np.array(coef, dtype=np.float64).reshape(len(problem.target), problem.n_features)
+def _start(problem, penalty, coef, intercept):
+    """Point to start from in the solver's units, (n_outputs, n_features), in arrays of its own.
 
-
-def _workspace(problem, coef, intercept, memory_budget):
-    coef = _start(problem, coef)
+    Coefficients that the penalty forbids (excluded, or of the wrong sign) are moved to the nearest
+    that it allows.
+    """
+    n_outputs = len(problem.target)
     if intercept is not None:
-        intercept = np.array(intercept, dtype=np.float64).reshape(len(problem.target))
-    return Workspace(problem, coef, intercept, memory_budget)
+        intercept = np.array(intercept, dtype=np.float64).reshape(n_outputs)
+    if coef is not None:
+        coef = np.array(coef, dtype=np.float64).reshape(n_outputs, problem.n_features)
+    coef, intercept = to_own_units(problem, coef, intercept)
+    if coef is not None:
+        excluded = np.flatnonzero(np.isinf(penalty.weights))
+        coef[:, members_of(problem.blocks, excluded)[0]] = 0.0
+        allowed = np.flatnonzero(np.isfinite(penalty.weights))
+        starts, members = problem.blocks
+        feasible_start(penalty, starts, members, allowed, coef)
+    return coef, intercept

@@ -12,6 +12,7 @@ import numpy as np
 from skreg.optim._blocks import face, members_of, return_to_face, scan, total_value
 from skreg.optim._coordinate_descent import descend_gram, descend_residual
 from skreg.optim._designs import Dense, combine, correlate, weighted_sums
+from skreg.optim._free_directions import polish_intercept
 from skreg.optim._gram import block_models, largest_eigenvalues, square_offsets
 from skreg.optim._hessian import (
     coordinate_hessian,
@@ -34,7 +35,7 @@ from skreg.optim._newton import (
     solve_through_rows,
 )
 from skreg.optim._penalties import separable
-from skreg.optim._problem import polish_intercept, smooth_value
+from skreg.optim._problem import smooth_value
 
 NEWTON_STEPS = 30
 SPARSE_CHOLESKY = 400
