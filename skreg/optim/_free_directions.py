@@ -27,7 +27,7 @@ from skreg.optim._losses import (
 from skreg.optim._problem import smooth_value
 
 WELL_CONDITIONED = 1e-6  # smallest eigenvalue of a correlation matrix whose Cholesky factor is safe
-COLLINEAR = 1e-11  # singular value, relative to the largest, below which rounding is all there is
+COLLINEAR = 1e-14  # singular value, relative to the largest, below which rounding is all there is
 FEASIBLE = 1e-10  # largest inner product of a feasible dual point with a direction, both normed
 LARGEST_BASIS = 2**27  # entries, a GiB
 LARGEST_WORK = 2e11  # operations of an orthonormalisation, some seconds

@@ -55,17 +55,23 @@ def add_face_curvature(hessian, coef, starts, diagonal, rank_one):
 def solve_positive(hessian, rhs):
     """Solve a symmetric system that should be positive definite; None if it is not.
 
-    A hair is added to the diagonal of a singular matrix (more coefficients than samples,
-    duplicated columns). Overwrites the matrix, which is in C order: LAPACK sees its transpose and
-    leaves one triangle as it was.
+    The coordinates are scaled to a diagonal of one, so that their units do not matter. A hair is
+    added to the diagonal of a singular matrix (more coefficients than samples, duplicated
+    columns). Overwrites the matrix, which is in C order: LAPACK sees its transpose and leaves one
+    triangle as it was.
     """
-    diagonal = np.diagonal(hessian).copy()
-    _, solution, info = dposv(hessian.T, rhs, lower=1, overwrite_a=1)
+    diagonal = np.diagonal(hessian)
+    unit = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    hessian *= unit
+    hessian *= unit[:, None]
+    diagonal, scaled = np.diagonal(hessian).copy(), rhs * unit
+    _, solution, info = dposv(hessian.T, scaled, lower=1, overwrite_a=1)
     if info != 0:
         hessian = np.tril(hessian, -1)
         hessian += hessian.T
-        np.fill_diagonal(hessian, diagonal + 1e-12 * diagonal.max())
-        _, solution, info = dposv(hessian.T, rhs, lower=1, overwrite_a=1)
+        np.fill_diagonal(hessian, diagonal + 1e-12)
+        _, solution, info = dposv(hessian.T, scaled, lower=1, overwrite_a=1)
+    solution = solution * unit
     if info != 0 or not np.all(np.isfinite(solution)):
         return None
     return solution

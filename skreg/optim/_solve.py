@@ -222,6 +222,10 @@ class Workspace:
         self.travelled += np.sqrt(np.sum(problem.weight * change * change)) * (1 + 1e-12)
         self.dual = dual
 
+    def dual_size(self):
+        """Root mean square of the dual point."""
+        return float(np.sqrt(np.sum(self.problem.weight * self.dual**2)))
+
     def block_models(self, blocks, bound):
         """Second moments of the blocks' columns under the sample weights, computed once for each.
 
@@ -321,7 +325,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
     reach_gauge = np.inf
     if previous is not None and previous.alpha > penalty.alpha > 0.0:
         reach_gauge = 2.0 - previous.alpha / penalty.alpha
-    floor = 0.1 * tol * (penalty.alpha if certified else workspace.null_gradient_size())
+    wanted = 0.1 * tol  # of the smallest threshold on the working set
     gap, kkt, idle = np.inf, np.inf, 0
     old_working = None
     was_nonzero = np.zeros(n_blocks, dtype=bool)
@@ -373,11 +377,17 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         reach_gauge = np.inf
         working = _working_blocks(workspace, live, fixed, distance, size, reach)
         violation = distance[working].max(initial=0.0)
-        accuracy = max(INNER_ACCURACY * violation, floor)
+        size_of_gradient = workspace.null_gradient_size()
+        smallest = size_of_gradient
+        if certified:
+            penalised = threshold[working]
+            smallest = np.min(penalised, where=penalised > 0.0, initial=size_of_gradient)
+        accuracy = max(INNER_ACCURACY * violation, wanted * smallest)
         if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
-            floor *= 0.1
+            wanted *= 0.1
             target = violation * min(0.1 * tol / (gap if certified else kkt), INNER_ACCURACY)
-            accuracy = max(min(accuracy, target), 1e-16 * workspace.null_gradient_size())
+            rounding = 1e-16 * workspace.norm[working].max(initial=0.0) * workspace.dual_size()
+            accuracy = max(min(accuracy, target), min(rounding, 1e-16 * size_of_gradient))
         old_working = working
         before = workspace.coef.copy()
         if len(working):
