@@ -22,6 +22,7 @@ must therefore stand in a kernel source. Bodies that a user registers from outsi
 the key of exactly those compiled versions that their NamedTuple takes part in.
 """
 
+import contextlib
 import functools
 import hashlib
 import inspect
@@ -57,25 +58,65 @@ def _digest_of_outside_body(body, source):
     return hashlib.sha256(content).hexdigest()
 
 
+class _Index(IndexDataCacheFile):
+    """numba's index of a function's compiled versions, as pickled signatures."""
+
+    def _load_index(self):
+        try:
+            return super()._load_index()
+        except (AttributeError, ImportError):
+            return {}  # it names a class that has moved since: as stale as an old stamp
+
+
 class _StampedCache(FunctionCache):
-    """numba's disk cache of one function, valid while no kernel source changes."""
+    """numba's disk cache of one function, valid while no kernel source changes.
+
+    A signature is pickled with the classes of its NamedTuples. Versions for classes from outside
+    the package have an index of their own for each set of them, so that processes that do not know
+    those classes never read it.
+    """
 
     def __init__(self, py_func):
         super().__init__(py_func)
-        self._cache_file = IndexDataCacheFile(
-            cache_path=self.cache_path,
-            filename_base=self._impl.filename_base,
-            source_stamp=(self._impl.locator.get_source_stamp(), kernel_sources_stamp()),
-        )
+        self._cache_file = self._index(self._impl.filename_base)
+
+    def _index(self, name):
+        stamp = self._impl.locator.get_source_stamp(), kernel_sources_stamp()
+        return _Index(cache_path=self.cache_path, filename_base=name, source_stamp=stamp)
+
+    def _load_overload(self, sig, target_context):
+        with self._at_index_of(sig):
+            return super()._load_overload(sig, target_context)
+
+    def _save_overload(self, sig, data):
+        with self._at_index_of(sig):
+            super()._save_overload(sig, data)
+
+    @contextlib.contextmanager
+    def _at_index_of(self, sig):
+        outside = _outside_classes(sig)
+        inside = self._cache_file
+        if outside:
+            names = [f"{cls.__module__}.{cls.__qualname__}" for cls in outside]
+            digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+            self._cache_file = self._index(f"{self._impl.filename_base}-{digest}")
+        try:
+            yield
+        finally:
+            self._cache_file = inside
 
     def _index_key(self, sig, codegen):
-        outside = tuple(
-            digest
-            for argument in sig
-            if isinstance(argument, types.BaseNamedTuple)
-            for digest in _OUTSIDE_BODIES[argument.instance_class]
-        )
-        return super()._index_key(sig, codegen) + outside
+        digests = [digest for cls in _outside_classes(sig) for digest in _OUTSIDE_BODIES[cls]]
+        return super()._index_key(sig, codegen) + tuple(digests)
+
+
+def _outside_classes(sig):
+    """NamedTuple classes among the arguments that are not the package's own."""
+    classes = [
+        argument.instance_class for argument in sig if isinstance(argument, types.BaseNamedTuple)
+    ]
+    package = __name__.partition(".")[0] + "."
+    return [cls for cls in classes if not cls.__module__.startswith(package)]
 
 
 def kernel(function=None, *, reassociate=False):

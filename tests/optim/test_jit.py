@@ -198,3 +198,30 @@ if __name__ != "__main__":
     assert run() == ["2.0", "1"]
     program.write_text(source.replace("OFFSET", "2.0"))
     assert run() == ["3.0", "0"]
+
+
+def test_a_class_that_is_gone_breaks_no_other_process(package_copy):
+    program = package_copy / "mine.py"
+    program.write_text(
+        """
+from typing import NamedTuple
+import numpy as np
+from skreg.optim._scale import kelvin
+from skreg.optim._temperature import kelvin_total
+class Mine(NamedTuple):
+    degrees: float
+@kelvin.register(Mine)
+def _(temperature, offset):
+    return temperature.degrees + offset
+kelvin_total(Mine(1.0), np.zeros(1))
+"""
+    )
+    environment = os.environ | {"PYTHONPATH": str(package_copy)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    for _ in range(2):
+        subprocess.run(
+            [sys.executable, "-c", "import mine"], env=environment, cwd=package_copy, check=True
+        )
+    program.unlink()
+    assert run_copy(package_copy)[:2] == (pytest.approx(586.3), 0)
+    assert run_copy(package_copy)[:2] == (pytest.approx(586.3), 1)
