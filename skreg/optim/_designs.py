@@ -202,24 +202,9 @@ def _(design, features):
     return np.take(design.matrix.T, features, axis=0).astype(np.float64, copy=False).T
 
 
-# Csc: unsigned indices spare numba's wrap-around test, four sums hide the latency of an addition
-
-
-@kernel
-def _sparse_dot(data, indices, start, stop, v):
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    i, end = np.uint64(start), np.uint64(stop)
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    while i + four <= end:
-        a += data[i] * v[np.uint64(indices[i])]
-        b += data[i + one] * v[np.uint64(indices[i + one])]
-        c += data[i + two] * v[np.uint64(indices[i + two])]
-        d += data[i + three] * v[np.uint64(indices[i + three])]
-        i += four
-    while i < end:
-        a += data[i] * v[np.uint64(indices[i])]
-        i += one
-    return (a + b) + (c + d)
+# Csc: unsigned indices spare numba's wrap-around test, several sums hide the latency of an
+# addition, and loops stand in the bodies themselves, as a call of another kernel costs as much as
+# twenty entries
 
 
 @shape.register(Csc)
@@ -234,7 +219,20 @@ def _(design):
 
 @column_dot.register(Csc)
 def _(design, j, v):
-    return _sparse_dot(design.data, design.indices, design.indptr[j], design.indptr[j + 1], v)
+    data, indices = design.data, design.indices
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    i, end = np.uint64(design.indptr[j]), np.uint64(design.indptr[j + 1])
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    while i + four <= end:
+        a += data[i] * v[np.uint64(indices[i])]
+        b += data[i + one] * v[np.uint64(indices[i + one])]
+        c += data[i + two] * v[np.uint64(indices[i + two])]
+        d += data[i + three] * v[np.uint64(indices[i + three])]
+        i += four
+    while i < end:
+        a += data[i] * v[np.uint64(indices[i])]
+        i += one
+    return (a + b) + (c + d)
 
 
 @column_axpy.register(Csc)
@@ -258,11 +256,23 @@ def _(design, j, v):
 
 @column_moments.register(Csc)
 def _(design, j, weight):
-    mean, raw = 0.0, 0.0
-    for i in range(design.indptr[j], design.indptr[j + 1]):
+    one, two = np.uint64(1), np.uint64(2)
+    i, end = np.uint64(design.indptr[j]), np.uint64(design.indptr[j + 1])
+    mean, odd_mean, raw, odd_raw = 0.0, 0.0, 0.0, 0.0
+    while i + two <= end:
+        product = weight[np.uint64(design.indices[i])] * design.data[i]
+        odd = weight[np.uint64(design.indices[i + one])] * design.data[i + one]
+        mean += product
+        odd_mean += odd
+        raw += product * design.data[i]
+        odd_raw += odd * design.data[i + one]
+        i += two
+    if i < end:
         product = weight[np.uint64(design.indices[i])] * design.data[i]
         mean += product
         raw += product * design.data[i]
+    mean += odd_mean
+    raw += odd_raw
     square = raw - mean * mean
     if square > KEPT * raw:
         return mean, square

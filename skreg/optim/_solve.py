@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import conjugate, members_of, scan, thresholds
+from skreg.optim._blocks import conjugate, discard, members_of, outdated, scan, thresholds
 from skreg.optim._designs import (
     Csc,
     Dense,
@@ -105,8 +105,7 @@ class Workspace:
         starts, members = problem.blocks
         self.block_of[members] = np.repeat(self.block_ids, np.diff(starts))
         self.block_eigenvalue = np.full(n_blocks, np.nan)
-        self.block_offsets = square_offsets(problem.blocks.starts)
-        self.block_hessian = None
+        self.block_offsets, self.block_hessian = None, None
         self._start()
 
     def _start(self):
@@ -189,6 +188,7 @@ class Workspace:
         """
         problem = self.problem
         if self.block_hessian is None:
+            self.block_offsets = square_offsets(problem.blocks.starts)
             self.block_hessian = np.empty(self.block_offsets[-1])
         new = np.isnan(self.block_eigenvalue[blocks])
         if new.any():
@@ -200,6 +200,14 @@ class Workspace:
                 self.block_offsets[chosen], self.block_hessian,
             )  # fmt: skip
         return self.block_offsets[blocks], self.block_hessian, self.block_eigenvalue[blocks]
+
+    def nonzero_blocks(self):
+        """Flags of the blocks that have a nonzero coefficient."""
+        starts, members = self.problem.blocks
+        nonzero = self.coef.any(axis=0)[members]
+        if len(starts) == len(members) + 1:
+            return nonzero
+        return np.logical_or.reduceat(nonzero, starts[:-1])
 
     def evaluate(self, blocks):
         """Gradient at the given blocks."""
@@ -244,8 +252,7 @@ def _working_blocks(workspace, live, fixed, distance, size, reach):
     Violators count by their distance relative to the norm of their columns. There are at least
     `size` blocks and at most about as many new ones as there were nonzero ones.
     """
-    starts, members = workspace.problem.blocks
-    nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1]) & live
+    nonzero = workspace.nonzero_blocks() & live
     kept = nonzero | fixed
     others = np.flatnonzero(live & ~kept & ((distance > 0.0) | reach))
     room = max(size - int(kept.sum()), int(nonzero.sum()), size // 2)
@@ -286,7 +293,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
     floor = 0.1 * tol * (penalty.alpha if certified else workspace.null_gradient_size())
     gap, kkt, idle = np.inf, np.inf, 0
     old_working = None
-    was_nonzero = np.zeros(n_blocks, dtype=bool)
+    was_nonzero, drift = np.zeros(n_blocks, dtype=bool), np.zeros(n_blocks)
     for n_iter in range(max_iter + 1):
         workspace.place_prediction()
         workspace.move_dual(free)
@@ -296,23 +303,19 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
                 penalty, starts, members, alive, workspace.block_ids,
                 workspace.coef, workspace.q, workspace.distance, workspace.gauge,
             )  # fmt: skip
-        drift = workspace.norm * (workspace.travelled - workspace.seen_at)
-        nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1])
-        slack = finite_threshold * (1.0 - workspace.gauge)
-        stale = live & (drift > 0.0) & ((slack <= drift) | nonzero | (threshold == 0.0))
-        workspace.evaluate(np.flatnonzero(stale))
-        moved = live & (stale | nonzero | was_nonzero)
+        nonzero = workspace.nonzero_blocks()
+        way = workspace.travelled - workspace.seen_at
+        stale, moved, unseen = outdated(
+            alive, nonzero, was_nonzero, finite_threshold, workspace.norm, way, workspace.gauge,
+            drift,
+        )  # fmt: skip
+        workspace.evaluate(stale)
         was_nonzero = nonzero
         value, largest = scan(
-            penalty, starts, members, np.flatnonzero(moved), workspace.block_ids,
+            penalty, starts, members, moved, workspace.block_ids,
             workspace.coef, workspace.q, workspace.distance, workspace.gauge,
         )  # fmt: skip
-        largest = max(largest, np.max(workspace.gauge[live & ~moved], initial=0.0))
-        unseen = live & ~stale & (drift > 0.0)
-        largest = max(
-            largest,
-            np.max(workspace.gauge[unseen] + drift[unseen] / threshold[unseen], initial=0.0),
-        )
+        largest = max(largest, unseen)
         distance = workspace.distance
         violation = distance[alive].max(initial=0.0)
         kkt = violation / max(workspace.null_gradient_size(), np.finfo(float).tiny)
@@ -328,9 +331,10 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             break
         if certified and np.isfinite(lipschitz) and np.isfinite(dual):
             radius = np.sqrt(2.0 * lipschitz * max(objective - dual, 0.0))
-            bound = t * (workspace.gauge * finite_threshold + np.where(stale, 0.0, drift))
-            inside = bound + radius * workspace.norm < threshold * (1 - 1e-12)
-            live &= ~inside | nonzero
+            discard(
+                alive, nonzero, finite_threshold, workspace.norm, workspace.gauge, drift, t, radius,
+                live,
+            )  # fmt: skip
         reach = workspace.gauge >= reach_gauge
         reach_gauge = np.inf
         working = _working_blocks(workspace, live, fixed, distance, size, reach)
