@@ -41,6 +41,8 @@ from skreg.optim._working_set_samples import solve_on_samples
 
 GRAM_COLUMN_LENGTH = 250  # shorter columns are cheaper to visit than a row of the Gram matrix
 
+SHARE = 1 / 30  # of short columns: passes over so few cost less than one gradient
+
 INNER_ACCURACY = 0.1
 STAGE_RATIO = 3.0
 FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
@@ -250,17 +252,21 @@ def _working_blocks(workspace, live, fixed, distance, size, reach):
     """Blocks to work on: the support, the unpenalised ones, and the worst violators.
 
     Violators count by their distance relative to the norm of their columns. There are at least
-    `size` blocks and at most about as many new ones as there were nonzero ones.
+    `size` blocks (more where a gradient costs many passes over these) and at most about as many new
+    ones as there were nonzero ones.
     """
     nonzero = workspace.nonzero_blocks() & live
     kept = nonzero | fixed
     others = np.flatnonzero(live & ~kept & ((distance > 0.0) | reach))
+    if short_columns(workspace.problem):
+        size = max(size, int(SHARE * live.sum()))
     room = max(size - int(kept.sum()), int(nonzero.sum()), size // 2)
     if len(others) > room:
         score = distance[others] / workspace.norm[others]
         score[reach[others]] += score.max(initial=1.0)
         others = others[np.argpartition(-score, room)[:room]]
-    return np.union1d(np.flatnonzero(kept), others)
+    kept[others] = True
+    return np.flatnonzero(kept)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -292,8 +298,8 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         reach_gauge = 2.0 - previous.alpha / penalty.alpha
     floor = 0.1 * tol * (penalty.alpha if certified else workspace.null_gradient_size())
     gap, kkt, idle = np.inf, np.inf, 0
-    old_working = None
-    was_nonzero, drift = np.zeros(n_blocks, dtype=bool), np.zeros(n_blocks)
+    was_nonzero, was_working = np.zeros((2, n_blocks), dtype=bool)
+    drift = np.zeros(n_blocks)
     for n_iter in range(max_iter + 1):
         workspace.place_prediction()
         workspace.move_dual(free)
@@ -340,11 +346,12 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         working = _working_blocks(workspace, live, fixed, distance, size, reach)
         violation = distance[working].max(initial=0.0)
         accuracy = max(INNER_ACCURACY * violation, floor)
-        if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
+        if was_working[working].all():
             floor *= 0.1
             target = violation * min(0.1 * tol / (gap if certified else kkt), INNER_ACCURACY)
             accuracy = max(min(accuracy, target), 1e-16 * workspace.null_gradient_size())
-        old_working = working
+        was_working[:] = False
+        was_working[working] = True
         before = workspace.coef.copy()
         if len(working):
             _solve_on(workspace, penalty, working, accuracy, objective)
@@ -363,14 +370,18 @@ def _solution(coef, intercept, objective, gap, kkt, n_iter, converged):
     )
 
 
+def short_columns(problem):
+    """Whether the design is sparse, with fewer entries in a column than a Gram matrix pays for."""
+    sparse = isinstance(problem.design, Csc)
+    return sparse and stored_per_column(problem.design) < GRAM_COLUMN_LENGTH
+
+
 def _solve_on(workspace, penalty, working, accuracy, magnitude):
     """Solve on the working set, by Gram matrix or by samples, whichever is cheaper."""
     problem = workspace.problem
-    sparse = isinstance(problem.design, Csc)
-    short_columns = sparse and stored_per_column(problem.design) < GRAM_COLUMN_LENGTH
     n_columns = np.sum(np.diff(problem.blocks.starts)[working])
     wide_groups = n_columns > max(len(working), problem.target.shape[1])
-    by_gram = workspace.quadratic and not short_columns and not wide_groups
+    by_gram = workspace.quadratic and not short_columns(problem) and not wide_groups
     if by_gram and workspace.gram.fits(working):
         solve_on_gram(workspace, penalty, working, accuracy, magnitude)
     else:
