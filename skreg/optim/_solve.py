@@ -46,7 +46,8 @@ SHARE = 1 / 30  # of short columns: passes over so few cost less than one gradie
 INNER_ACCURACY = 0.1
 STAGE_RATIO = 3.0
 FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
-STAGE_TOL = 1e-2
+MOST_STAGES = 40
+STAGE_TOL = 1e-2  # of what the stage before left unexplained
 
 
 class Solution(NamedTuple):
@@ -439,16 +440,21 @@ def solve(
     Solution
         Coefficients, intercept and their certificate.
     """
-    problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
-    penalty, previous = ready(penalty, problem), None
-    if pays_by_moments(problem, [penalty]):
-        (solution,) = _by_moments(problem, [penalty], coef_init, tol, max_iter)
-        return solution
-    workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
-    for stage in _stages(workspace, penalty):
-        _descend(workspace, stage, max(STAGE_TOL, tol), max_iter, working_set_size, previous)
-        previous = stage
-    return _descend(workspace, penalty, tol, max_iter, working_set_size, previous)
+    (solution,) = solve_path(
+        design,
+        target,
+        loss,
+        [penalty],
+        sample_weight=sample_weight,
+        fit_intercept=fit_intercept,
+        coef_init=coef_init,
+        intercept_init=intercept_init,
+        tol=tol,
+        max_iter=max_iter,
+        working_set_size=working_set_size,
+        memory_budget=memory_budget,
+    )
+    return solution
 
 
 def solve_path(
@@ -505,15 +511,36 @@ def solve_path(
     if pays_by_moments(problem, penalties):
         return _by_moments(problem, penalties, coef_init, tol, max_iter)
     workspace = _workspace(problem, coef_init, intercept_init, memory_budget)
-    solutions, previous = [], None
+    solutions, (previous, used) = (
+        [],
+        _approach(workspace, penalties[0], tol, max_iter, working_set_size),
+    )
     for penalty in penalties:
-        solutions.append(_descend(workspace, penalty, tol, max_iter, working_set_size, previous))
-        previous = penalty
+        found = _descend(workspace, penalty, tol, max_iter - used, working_set_size, previous)
+        solutions.append(found._replace(n_iter=found.n_iter + used))
+        previous, used = penalty, 0
     return solutions
 
 
+def _approach(workspace, penalty, tol, max_iter, size):
+    """Pass roughly through larger penalties; returns the last one and the number of working sets.
+
+    A gap is rough in relation to what the stage before left unexplained: where hardly any noise is
+    in the target, one relative to P(0) would soon accept any point. One working set is left over.
+    """
+    scale = gap_scale(workspace.problem, workspace.null_value)
+    last, used, unexplained = None, 0, 1.0
+    for stage in _stages(workspace, penalty):
+        if used + 1 >= max_iter:
+            break
+        rough = max(STAGE_TOL * unexplained, tol)
+        found = _descend(workspace, stage, rough, max_iter - used - 1, size, last)
+        last, used, unexplained = stage, used + found.n_iter, found.objective / scale
+    return last, used
+
+
 def _stages(workspace, penalty):
-    """Larger penalties to pass through on the way from w = 0, each solved roughly.
+    """Larger penalties on the way from w = 0 to a small one.
 
     A cold start at a small alpha would fill the working set with features that only the first
     gradient makes look good.
@@ -525,6 +552,7 @@ def _stages(workspace, penalty):
     if largest < FAR_FROM_ZERO:
         return []
     count = int(np.ceil(np.log(max(largest, 1.0)) / np.log(STAGE_RATIO))) - 1
+    count = min(count, MOST_STAGES)
     return [
         penalty._replace(alpha=penalty.alpha * float(largest) ** (k / (count + 1)))
         for k in range(count, 0, -1)
