@@ -2,7 +2,7 @@
 
 A proximal Newton step minimises the quadratic model of the loss plus the penalty by coordinate
 descent, roughly, and searches along the line to the model's minimiser. When the zero pattern has
-settled and nothing outside of it wants in, Newton steps on the face take over.
+settled, Newton steps on the face take over, by turns as long as something outside of it wants in.
 """
 
 from typing import NamedTuple
@@ -82,18 +82,20 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
     point = _point(
         sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
     )
-    pattern, stuck, at_rounding = None, False, False
+    pattern, on_face, stuck, at_rounding = None, False, False, False
     for _ in range(NEWTON_STEPS):
         distance, violated = _distances(sub, point)
         if distance.max() <= accuracy:
             break
         previous, pattern = pattern, point.coef != 0.0
-        settled = previous is not None and np.array_equal(pattern, previous) and not violated.any()
-        if settled and not stuck:
+        settled = previous is not None and np.array_equal(pattern, previous)
+        settled &= not (violated.any() and on_face)
+        on_face = settled and not stuck
+        if on_face:
             new = _newton_on_face(sub, scratch, point, accuracy)
         else:
             new = _prox_newton(sub, scratch, point, workspace, accuracy)
-        stuck = new is None and settled and not stuck
+        stuck = new is None and on_face
         if new is None and not stuck:
             break
         if new is not None and _at_rounding(sub, point, new):
