@@ -72,7 +72,8 @@ def scan(penalty, starts, members, chosen, ids, w, q, distance, gauge):
     """Distance to optimality and gauge of the chosen blocks; returns (penalty, largest gauge).
 
     The second gauge is that of q without the gradient of the quadratic part of the penalty, which
-    scales a dual point of the augmented design to feasibility.
+    scales a dual point of the augmented design to feasibility. Most blocks are 0 and stay there,
+    as their gauge tells.
     """
     size = 1
     for b in chosen:
@@ -85,10 +86,18 @@ def scan(penalty, starts, members, chosen, ids, w, q, distance, gauge):
         size = (hi - lo) * w.shape[0]
         if size != w_b.shape[0]:
             w_b, q_b = buffers[0, :size], buffers[1, :size]
-        _gather(w, members, lo, hi, w_b)
-        _gather(q, members, lo, hi, q_b)
-        distance[b] = block_distance(penalty, ids[b], w_b, q_b)
+        t, zero = 0, True
+        for k in range(w.shape[0]):
+            for i in range(lo, hi):
+                w_b[t], q_b[t] = w[k, members[i]], q[k, members[i]]
+                zero = zero and w_b[t] == 0.0
+                t += 1
         gauge[b] = block_gauge(penalty, ids[b], q_b)
+        if zero and gauge[b] <= 1.0 and block_threshold(penalty, ids[b]) > 0.0:
+            distance[b] = 0.0
+            largest = max(largest, gauge[b])
+            continue
+        distance[b] = block_distance(penalty, ids[b], w_b, q_b)
         value += block_value(penalty, ids[b], w_b)
         ridge = block_ridge(penalty, ids[b])
         if ridge > 0.0:
@@ -98,6 +107,44 @@ def scan(penalty, starts, members, chosen, ids, w, q, distance, gauge):
         else:
             largest = max(largest, gauge[b])
     return value, largest
+
+
+@kernel
+def outdated(alive, nonzero, was_nonzero, threshold, norm, way, gauge, drift):
+    """What has to be looked at again after the dual point has gone `way` since each block was seen.
+
+    Returns the blocks whose gradient may matter, those whose coefficients or gradient are new, and
+    a bound of the gauges of all others. `drift` receives how far a block's gradient may be off.
+    """
+    stale, moved = np.empty_like(alive), np.empty_like(alive)
+    n_stale, n_moved, largest = 0, 0, 0.0
+    for b in alive:
+        off = norm[b] * way[b]
+        again = off > 0.0 and (
+            nonzero[b] or threshold[b] * (1.0 - gauge[b]) <= off or threshold[b] == 0.0
+        )
+        drift[b] = 0.0 if again else off
+        if again:
+            stale[n_stale] = b
+            n_stale += 1
+        elif off > 0.0:
+            largest = max(largest, gauge[b] + off / threshold[b])
+        if again or nonzero[b] or was_nonzero[b]:
+            moved[n_moved] = b
+            n_moved += 1
+        else:
+            largest = max(largest, gauge[b])
+    return stale[:n_stale], moved[:n_moved], largest
+
+
+@kernel
+def discard(alive, nonzero, threshold, norm, gauge, drift, scale, radius, live):
+    """Clear the flags of blocks that are zero for all dual points within `radius` of the scaled
+    one."""
+    for b in alive:
+        size = scale * (gauge[b] * threshold[b] + drift[b])
+        if size + radius * norm[b] < threshold[b] * (1.0 - 1e-12) and not nonzero[b]:
+            live[b] = False
 
 
 @kernel

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg.optim._blocks import conjugate, members_of, ridge_energy, scan
-from skreg.optim._designs import Dense, columns
+from skreg.optim._designs import Dense, columns, shape, units
 from skreg.optim._free_directions import (
     free_directions,
     minimise_free,
@@ -123,7 +123,7 @@ def duality_gap(
         return value, largest, distance, gauge
 
     dual = loss_gradient(loss, z, problem.target)
-    user_q = gradient(dual) / problem.design.scale
+    user_q = gradient(dual) / units(problem.design)[1]
     value, _, distance, _ = look(user_q)
     if coef[:, excluded].any():
         value = np.inf
@@ -151,9 +151,9 @@ def duality_gap(
 
 
 def _all_columns(design):
-    if isinstance(design, Dense) and not design.shift.any() and np.all(design.scale == 1.0):
+    if isinstance(design, Dense) and len(design.shift) == 0:
         return design.matrix.astype(np.float64, copy=False)
-    return columns(design, np.arange(len(design.scale)))
+    return columns(design, np.arange(shape(design)[1]))
 
 
 def _dual_value(problem, penalty, blocks, coef, dual, q):

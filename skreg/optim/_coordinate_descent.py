@@ -100,6 +100,17 @@ def descend_gram(
             size = width * coef.shape[0]
             if size != start.shape[0]:
                 start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+            if size == 1:  # no arrays to pass around
+                trial[0] = coef[0, lo] - gradient[0, lo] / lipschitz[b]
+                block_prox(penalty, ids[b], trial, 1.0 / lipschitz[b])
+                step = trial[0] - coef[0, lo]
+                if step != 0.0:
+                    coef[0, lo] = trial[0]
+                    largest = max(largest, lipschitz[b] * abs(step))
+                    row, out = hessian[lo], gradient[0]
+                    for l in range(n):
+                        out[l] += row[l] * step
+                continue
             if width > 1:
                 own = hessian[lo:hi, lo:hi]
             _flatten(coef, lo, hi, start)
@@ -195,6 +206,21 @@ def descend_residual(
             size = (hi - lo) * n_outputs
             if size != start.shape[0]:
                 start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+            if size == 1:  # no arrays to pass around
+                j, out = features[lo], residual[0]
+                derivative = column_dot(design, j, out) - shift[0] * means[0, lo] * total[0]
+                trial[0] = coef[0, lo] - derivative / lipschitz[b]
+                block_prox(penalty, ids[b], trial, 1.0 / lipschitz[b])
+                step = trial[0] - coef[0, lo]
+                if step != 0.0:
+                    coef[0, lo] = trial[0]
+                    largest = max(largest, lipschitz[b] * abs(step))
+                    shift[0] += means[0, lo] * step
+                    if uniform:
+                        column_axpy(design, j, step * weight[0, 0], out)
+                    else:
+                        column_weighted_axpy(design, j, step, weight[0], out)
+                continue
             if width > 1:
                 own = hessians[offsets[b] : offsets[b] + width * width].reshape((width, width))
             _flatten(coef, lo, hi, start)

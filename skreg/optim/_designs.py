@@ -28,7 +28,7 @@ class Dense(NamedTuple):
     matrix : ndarray of shape (n_samples, n_features)
         Fortran order, float32 or float64.
     shift, scale : ndarray of shape (n_features,), default=None
-        Origin and unit of each column; 0 and 1 once `as_design` has seen the design.
+        Origin and unit of each column; empty where all are 0 and 1.
     """
 
     matrix: np.ndarray
@@ -46,8 +46,8 @@ class Csc(NamedTuple):
     n_rows : int
         Number of samples.
     shift, scale : ndarray of shape (n_features,), default=None
-        Origin (of columns with `n_rows` entries) and unit of each column; 0 and 1 once `as_design`
-        has seen the design.
+        Origin (of columns with `n_rows` entries) and unit of each column; empty where all are 0
+        and 1.
     """
 
     data: np.ndarray
@@ -72,7 +72,7 @@ def as_design(X):
         The design.
     """
     if isinstance(X, Dense | Csc):
-        return X if X.shift is not None else in_units(X, None, None)
+        return X if X.shift is not None else in_units(X, np.zeros(1), np.ones(1))
     if scipy.sparse.issparse(X):
         columns = X.tocsc()
         if not columns.has_canonical_format:
@@ -82,20 +82,34 @@ def as_design(X):
         if data.dtype not in (np.float32, np.float64):
             data = data.astype(np.float64)
         design = Csc(data, columns.indices, columns.indptr, int(columns.shape[0]))
-        return in_units(design, None, None)
+        return in_units(design, np.zeros(1), np.ones(1))
     matrix = np.asarray(X)
     if matrix.dtype not in (np.float32, np.float64):
         matrix = matrix.astype(np.float64)
-    return in_units(Dense(np.asfortranarray(matrix)), None, None)
+    return in_units(Dense(np.asfortranarray(matrix)), np.zeros(1), np.ones(1))
 
 
 def in_units(design, shift, scale):
-    """The design with other origins and units of its columns; 0 and 1 for None."""
-    n_features = shape(design)[1]
-    return design._replace(
-        shift=np.zeros(n_features) if shift is None else shift,
-        scale=np.ones(n_features) if scale is None else scale,
-    )
+    """The design with other origins and units of its columns."""
+    if not shift.any() and np.all(scale == 1.0):
+        shift, scale = np.empty(0), np.empty(0)
+    return design._replace(shift=shift, scale=scale)
+
+
+def units(design):
+    """(origin, unit) of every column."""
+    if len(design.shift) == 0:
+        n_features = shape(design)[1]
+        return np.zeros(n_features), np.ones(n_features)
+    return design.shift, design.scale
+
+
+@kernel
+def origin_and_unit(design, j):
+    """(origin, unit) of column j."""
+    if design.shift.shape[0] == 0:
+        return 0.0, 1.0
+    return design.shift[j], design.scale[j]
 
 
 def far_columns(design, weight):
@@ -221,20 +235,25 @@ def _(design):
 
 @column_dot.register(Dense)
 def _(design, j, v):
-    x, shift = design.matrix[:, j], design.shift[j]
-    return design.scale[j] * (_dot(x, v) if shift == 0.0 else _shifted_dot(x, shift, v))
+    x = design.matrix[:, j]
+    shift, scale = origin_and_unit(design, j)
+    return scale * (_dot(x, v) if shift == 0.0 else _shifted_dot(x, shift, v))
 
 
 @column_axpy.register(Dense)
 def _(design, j, step, v):
-    x, shift, factor = design.matrix[:, j], design.shift[j], step * design.scale[j]
+    x = design.matrix[:, j]
+    shift, scale = origin_and_unit(design, j)
+    factor = step * scale
     for i in range(x.shape[0]):
         v[i] += factor * (x[i] - shift)
 
 
 @column_weighted_axpy.register(Dense)
 def _(design, j, step, weight, v):
-    x, shift, factor = design.matrix[:, j], design.shift[j], step * design.scale[j]
+    x = design.matrix[:, j]
+    shift, scale = origin_and_unit(design, j)
+    factor = step * scale
     for i in range(x.shape[0]):
         v[i] += factor * (weight[i] * (x[i] - shift))
 
@@ -246,7 +265,8 @@ def _(design, j, v):
 
 @column_moments.register(Dense)
 def _(design, j, weight):
-    x, shift, scale = design.matrix[:, j], design.shift[j], design.scale[j]
+    x = design.matrix[:, j]
+    shift, scale = origin_and_unit(design, j)
     mean, raw = _sums(x, shift, weight)
     square = raw - mean * mean
     if square <= KEPT * raw:
@@ -256,46 +276,23 @@ def _(design, j, weight):
 
 @column_weighted_sums.register(Dense)
 def _(design, j, weight):
-    first, second = _sums(design.matrix[:, j], design.shift[j], weight)
-    return design.scale[j] * first, design.scale[j] ** 2 * second
+    shift, scale = origin_and_unit(design, j)
+    first, second = _sums(design.matrix[:, j], shift, weight)
+    return scale * first, scale * scale * second
 
 
 @columns.register(Dense)
 def _(design, features):
     rows = np.take(design.matrix.T, features, axis=0).astype(np.float64, copy=False)
-    if design.shift[features].any():
+    if len(design.shift):
         rows -= design.shift[features][:, None]
-    if np.any(design.scale[features] != 1.0):
         rows *= design.scale[features][:, None]
     return rows.T
 
 
-# Csc: unsigned indices spare numba's wrap-around test, four sums hide the latency of an addition
-
-
-@kernel
-def _sparse_dot(data, indices, start, stop, v):
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    i, end = np.uint64(start), np.uint64(stop)
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    while i + four <= end:
-        a += data[i] * v[np.uint64(indices[i])]
-        b += data[i + one] * v[np.uint64(indices[i + one])]
-        c += data[i + two] * v[np.uint64(indices[i + two])]
-        d += data[i + three] * v[np.uint64(indices[i + three])]
-        i += four
-    while i < end:
-        a += data[i] * v[np.uint64(indices[i])]
-        i += one
-    return (a + b) + (c + d)
-
-
-@kernel
-def _shifted_sparse_dot(data, indices, start, stop, shift, v):
-    total = 0.0
-    for i in range(start, stop):
-        total += (data[i] - shift) * v[np.uint64(indices[i])]
-    return total
+# Csc: unsigned indices spare numba's wrap-around test, several sums hide the latency of an
+# addition, and loops stand in the bodies themselves, as a call of another kernel costs as much as
+# twenty entries
 
 
 @shape.register(Csc)
@@ -310,24 +307,40 @@ def _(design):
 
 @column_dot.register(Csc)
 def _(design, j, v):
-    start, stop, shift = design.indptr[j], design.indptr[j + 1], design.shift[j]
-    if shift == 0.0:
-        total = _sparse_dot(design.data, design.indices, start, stop, v)
-    else:
-        total = _shifted_sparse_dot(design.data, design.indices, start, stop, shift, v)
-    return design.scale[j] * total
+    data, indices = design.data, design.indices
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    i, end = np.uint64(design.indptr[j]), np.uint64(design.indptr[j + 1])
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    if design.shift.shape[0] > 0:
+        shift = design.shift[j]
+        while i < end:
+            a += (data[i] - shift) * v[np.uint64(indices[i])]
+            i += one
+        return design.scale[j] * a
+    while i + four <= end:
+        a += data[i] * v[np.uint64(indices[i])]
+        b += data[i + one] * v[np.uint64(indices[i + one])]
+        c += data[i + two] * v[np.uint64(indices[i + two])]
+        d += data[i + three] * v[np.uint64(indices[i + three])]
+        i += four
+    while i < end:
+        a += data[i] * v[np.uint64(indices[i])]
+        i += one
+    return (a + b) + (c + d)
 
 
 @column_axpy.register(Csc)
 def _(design, j, step, v):
-    shift, factor = design.shift[j], step * design.scale[j]
+    shift, scale = origin_and_unit(design, j)
+    factor = step * scale
     for i in range(design.indptr[j], design.indptr[j + 1]):
         v[np.uint64(design.indices[i])] += factor * (design.data[i] - shift)
 
 
 @column_weighted_axpy.register(Csc)
 def _(design, j, step, weight, v):
-    shift, factor = design.shift[j], step * design.scale[j]
+    shift, scale = origin_and_unit(design, j)
+    factor = step * scale
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
         v[row] += factor * (weight[row] * (design.data[i] - shift))
@@ -341,12 +354,26 @@ def _(design, j, v):
 
 @column_moments.register(Csc)
 def _(design, j, weight):
-    mean, raw, shift, scale = 0.0, 0.0, design.shift[j], design.scale[j]
-    for i in range(design.indptr[j], design.indptr[j + 1]):
+    one, two = np.uint64(1), np.uint64(2)
+    i, end = np.uint64(design.indptr[j]), np.uint64(design.indptr[j + 1])
+    mean, odd_mean, raw, odd_raw = 0.0, 0.0, 0.0, 0.0
+    shift, scale = origin_and_unit(design, j)
+    while i + two <= end:
+        even_value, odd_value = design.data[i] - shift, design.data[i + one] - shift
+        even = weight[np.uint64(design.indices[i])] * even_value
+        odd = weight[np.uint64(design.indices[i + one])] * odd_value
+        mean += even
+        odd_mean += odd
+        raw += even * even_value
+        odd_raw += odd * odd_value
+        i += two
+    if i < end:
         value = design.data[i] - shift
         product = weight[np.uint64(design.indices[i])] * value
         mean += product
         raw += product * value
+    mean += odd_mean
+    raw += odd_raw
     square = raw - mean * mean
     if square > KEPT * raw:
         return scale * mean, scale * scale * square
@@ -362,7 +389,8 @@ def _(design, j, weight):
 
 @column_weighted_sums.register(Csc)
 def _(design, j, weight):
-    first, second, shift, scale = 0.0, 0.0, design.shift[j], design.scale[j]
+    first, second = 0.0, 0.0
+    shift, scale = origin_and_unit(design, j)
     for i in range(design.indptr[j], design.indptr[j + 1]):
         value = design.data[i] - shift
         product = weight[np.uint64(design.indices[i])] * value
@@ -377,10 +405,9 @@ def _(design, features):
         (design.data, design.indices, design.indptr), shape=shape(design), copy=False
     )
     chosen = matrix[:, features].astype(np.float64)
-    sizes = np.diff(chosen.indptr)
-    if design.shift[features].any():
+    if len(design.shift):
+        sizes = np.diff(chosen.indptr)
         chosen.data -= np.repeat(design.shift[features], sizes)
-    if np.any(design.scale[features] != 1.0):
         chosen.data *= np.repeat(design.scale[features], sizes)
     return chosen
 

@@ -9,8 +9,15 @@ import numpy as np
 import scipy.sparse
 
 from skreg.optim._designs import Dense, columns, combine, correlate
-from skreg.optim._losses import Multinomial, loss_gradient, loss_hessian_product
+from skreg.optim._losses import (
+    Multinomial,
+    loss_curvature,
+    loss_gradient,
+    loss_hessian_product,
+)
 from skreg.optim._problem import intercept_inverse
+
+FLAT_SHARE = 1e-4  # of the bounding curvature that samples get where the loss is linear
 
 
 def scale_rows(selected, factor):
@@ -29,9 +36,16 @@ def gram(selected):
 
 
 def sample_curvature(problem, prediction):
-    """s_i l''(z_i, y_i) for a loss of one output (or of equal curvature for all)."""
+    """s_i l''(z_i, y_i) for a loss of one output (or of equal curvature for all).
+
+    Where the loss is linear, a small share of the bounding curvature stands for it: with fewer
+    samples elsewhere than coefficients the Hessian would be singular, and a Newton direction long
+    in no sensible way.
+    """
     unit = np.ones_like(prediction)
-    return problem.weight * loss_hessian_product(problem.loss, prediction, problem.target, unit)[0]
+    curvature = loss_hessian_product(problem.loss, prediction, problem.target, unit)[0]
+    bound = loss_curvature(problem.loss, prediction, problem.target)[0]
+    return problem.weight * np.maximum(curvature, FLAT_SHARE * bound)
 
 
 def coordinate_hessian(problem, prediction, features, outputs):
@@ -118,19 +132,34 @@ def hessian_operator(problem, prediction, features, scratch):
 
     `scratch`, shape (n_outputs, n_features), is overwritten.
     """
-    if problem.fit_intercept:
-        inverse_block = intercept_inverse(problem, prediction)
+    moved_by = _predictions_operator(problem, prediction)
 
     def product(v):
         change = np.zeros_like(prediction)
         scratch[:, features] = v
         combine(problem.design, features, scratch, change)
-        moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
-        if problem.fit_intercept:
-            shift = inverse_block @ (moved @ problem.weight)
-            change -= shift[:, None]
-            moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
-        correlate(problem.design, features, problem.weight * moved, scratch)
+        correlate(problem.design, features, moved_by(change), scratch)
         return scratch[:, features]
 
     return product
+
+
+def _predictions_operator(problem, prediction):
+    """Function from a change of X w to that of the weighted gradient, the intercepts following."""
+    if not isinstance(problem.loss, Multinomial):
+        weight = sample_curvature(problem, prediction)
+        total = weight.sum() if problem.fit_intercept else 0.0
+        if not total > 0.0:
+            return lambda change: weight * change
+        return lambda change: weight * (change - ((change @ weight) / total)[:, None])
+    inverse = intercept_inverse(problem, prediction)
+
+    def moved_by(change):
+        moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
+        if problem.fit_intercept:
+            shift = inverse @ (moved @ problem.weight)
+            change = change - shift[:, None]
+            moved = loss_hessian_product(problem.loss, prediction, problem.target, change)
+        return problem.weight * moved
+
+    return moved_by

@@ -18,7 +18,7 @@ import numpy as np
 
 from skreg.optim._blocks import conjugate, scan
 from skreg.optim._coordinate_descent import descend_gram
-from skreg.optim._designs import Dense
+from skreg.optim._designs import Dense, units
 from skreg.optim._gram import largest_eigenvalues
 from skreg.optim._jit import kernel
 from skreg.optim._losses import Quadratic
@@ -89,7 +89,7 @@ def pays_by_moments(problem, penalties):
 def compute_moments(problem):
     """Moments of a dense least-squares problem, in blocks of rows."""
     X, s, y = problem.design.matrix, problem.weight, problem.target
-    shift = problem.design.shift
+    shift = units(problem.design)[0]
     n_samples, n_features = X.shape
     mean, target_mean = np.zeros(n_features), np.zeros(len(y))
     step = max(1, ROW_BLOCK // n_features)

@@ -7,7 +7,7 @@ projection on the whole support), so that many coefficients may leave the suppor
 """
 
 import numpy as np
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dposv, dpotrf, dpotri
 
 from skreg.optim._blocks import face, return_to_face
 from skreg.optim._jit import kernel
@@ -74,6 +74,66 @@ def solve_positive(hessian, rhs):
     solution = solution * unit
     if info != 0 or not np.all(np.isfinite(solution)):
         return None
+    return solution
+
+
+def inverse_positive(matrix):
+    """Inverse of a symmetric matrix that should be positive definite; None if it is not.
+
+    A hair is added to the diagonal of a singular one.
+    """
+    hair = np.array([0.0, 1e-12]) * np.diagonal(matrix).max(initial=0.0)
+    for amount in hair:
+        factor, info = dpotrf(matrix + amount * np.eye(len(matrix)), lower=1)
+        if info == 0:
+            inverse, _ = dpotri(factor, lower=1)
+            return np.tril(inverse) + np.tril(inverse, -1).T
+    return None
+
+
+def solve_outputs(hessian, starts, diagonal, rank_one, coef, rhs):
+    """Solve (I (x) M + blockwise c w w^T) x = r with M = H + diag(a), all outputs together.
+
+    The outputs share M, and c <= 0. With C = -diag(c), one column of W for each block and
+    G = sum_k w_k w_k^T over the outputs k, Woodbury's identity needs systems of one output only:
+
+        x = y + M^-1 W C^1/2 S^-1 C^1/2 W^T y,    y = M^-1 r,
+        S = I - C^1/2 (W^T M^-1 W) C^1/2,         W^T M^-1 W = blockwise sums of M^-1 * G,
+
+    where * multiplies entries. S is singular where neither the loss nor the penalty curves, along
+    the w of more blocks than samples, and gets a hair then. None if M or S is not positive.
+    """
+    matrix = hessian + np.diag(diagonal[0])
+    inverse = inverse_positive(matrix)
+    if inverse is None:
+        return None
+    solution = rhs @ inverse
+    root, sizes = np.sqrt(np.maximum(-rank_one, 0.0)), np.diff(starts)
+    curved = inverse * (coef.T @ coef)
+    for axis in (0, 1):
+        curved = np.add.reduceat(curved, starts[:-1], axis=axis)
+    small = np.eye(len(root)) - root[:, None] * curved * root
+    along = root * np.add.reduceat(np.sum(coef * solution, axis=0), starts[:-1])
+    amount = solve_positive(np.ascontiguousarray(small), along)
+    if amount is None:
+        return None
+    solution += (coef * np.repeat(root * amount, sizes)) @ inverse
+    return solution if np.all(np.isfinite(solution)) else None
+
+
+def solve_each_output(hessian, diagonal, frozen, rhs):
+    """Solve (H + diag(a)) x = r for each output on the entries that are not frozen."""
+    solution = np.zeros_like(rhs)
+    for k in range(len(rhs)):
+        chosen = np.flatnonzero(~frozen[k])
+        if len(chosen) == 0:
+            continue
+        matrix = submatrix(hessian, chosen)
+        matrix.flat[:: len(chosen) + 1] += diagonal[k, chosen]
+        answer = solve_positive(matrix, rhs[k, chosen])
+        if answer is None:
+            return None
+        solution[k, chosen] = answer
     return solution
 
 
@@ -188,9 +248,9 @@ def block_rank_one_product(coef, starts, rank_one, v):
 def newton_direction(hessian, gradient, penalty, starts, ids, coef, frozen):
     """Newton direction of the quadratic loss plus penalty on the face.
 
-    Entries in `frozen` stay. The Hessian is shared by the outputs. Returns the direction, the
-    penalty and whether the step is the exact minimum of the face (Cholesky, penalty without
-    curvature c).
+    Entries in `frozen` stay; no penalty has both those and a curvature c. The Hessian is shared by
+    the outputs. Returns the direction, the penalty and whether the step is the exact minimum of the
+    face (Cholesky, penalty without curvature c).
     """
     face_grad, diagonal = np.empty_like(coef), np.empty_like(coef)
     rank_one = np.empty(len(ids))
@@ -202,6 +262,10 @@ def newton_direction(hessian, gradient, penalty, starts, ids, coef, frozen):
         solution = solve_positive(matrix, rhs[0])
         direction = None if solution is None else solution[None]
         return direction, value, not rank_one.any()
+    if len(coef) > 1 and len(hessian) <= MAX_CHOLESKY:
+        if rank_one.any():
+            return solve_outputs(hessian, starts, diagonal, rank_one, coef, rhs), value, False
+        return solve_each_output(hessian, diagonal, frozen, rhs), value, True
     rhs[frozen] = 0.0
 
     def product(v):

@@ -13,8 +13,10 @@ import numpy as np
 
 from skreg.optim._blocks import (
     conjugate,
+    discard,
     feasible_start,
     members_of,
+    outdated,
     ridge_energy,
     scan,
     thresholds,
@@ -26,6 +28,7 @@ from skreg.optim._designs import (
     correlate,
     stored_per_column,
     summarise,
+    units,
 )
 from skreg.optim._free_directions import (
     FreeDirections,
@@ -55,10 +58,13 @@ from skreg.optim._working_set_samples import solve_on_samples
 
 GRAM_COLUMN_LENGTH = 250  # shorter columns are cheaper to visit than a row of the Gram matrix
 
+SHARE = 1 / 30  # of short columns: passes over so few cost less than one gradient
+
 INNER_ACCURACY = 0.1
 STAGE_RATIO = 3.0
 FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
-STAGE_TOL = 1e-2
+MOST_STAGES = 40
+STAGE_TOL = 1e-2  # of what the stage before left unexplained
 NEGATIVE = -1e-9  # relative gap that rounding may leave below 0
 
 
@@ -120,8 +126,7 @@ class Workspace:
         self.budget = memory_budget
         self.kkt_scale = None
         self.block_eigenvalue = np.full(n_blocks, np.nan)
-        self.block_offsets = square_offsets(problem.blocks.starts)
-        self.block_hessian = None
+        self.block_offsets, self.block_hessian = None, None
         self._start()
 
     def _start(self):
@@ -140,7 +145,8 @@ class Workspace:
             self.q,
         )
         raw = self.square + self.mean**2
-        given = self.square + (self.mean + problem.design.shift * problem.design.scale) ** 2
+        shift, scale = units(problem.design)
+        given = self.square + (self.mean + shift * scale) ** 2
         if not problem.fit_intercept:
             self.square = raw
         self.square[self.square <= ROUNDING**2 * given] = 0.0
@@ -234,6 +240,7 @@ class Workspace:
         """
         problem = self.problem
         if self.block_hessian is None:
+            self.block_offsets = square_offsets(problem.blocks.starts)
             self.block_hessian = np.empty(self.block_offsets[-1])
         new = np.isnan(self.block_eigenvalue[blocks])
         if new.any():
@@ -245,6 +252,14 @@ class Workspace:
                 self.block_offsets[chosen], self.block_hessian,
             )  # fmt: skip
         return self.block_offsets[blocks], self.block_hessian, self.block_eigenvalue[blocks]
+
+    def nonzero_blocks(self):
+        """Flags of the blocks that have a nonzero coefficient."""
+        starts, members = self.problem.blocks
+        nonzero = self.coef.any(axis=0)[members]
+        if len(starts) == len(members) + 1:
+            return nonzero
+        return np.logical_or.reduceat(nonzero, starts[:-1])
 
     def evaluate(self, blocks):
         """Gradient at the given blocks."""
@@ -286,18 +301,21 @@ def _working_blocks(workspace, live, fixed, distance, size, reach):
     """Blocks to work on: the support, the unpenalised ones, and the worst violators.
 
     Violators count by their distance relative to the norm of their columns. There are at least
-    `size` blocks and at most about as many new ones as there were nonzero ones.
+    `size` blocks (more where a gradient costs many passes over these) and at most about as many new
+    ones as there were nonzero ones.
     """
-    starts, members = workspace.problem.blocks
-    nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1]) & live
+    nonzero = workspace.nonzero_blocks() & live
     kept = nonzero | fixed
     others = np.flatnonzero(live & ~kept & ((distance > 0.0) | reach))
+    if short_columns(workspace.problem):
+        size = max(size, int(SHARE * live.sum()))
     room = max(size - int(kept.sum()), int(nonzero.sum()), size // 2)
     if len(others) > room:
         score = distance[others] / workspace.norm[others]
         score[reach[others]] += score.max(initial=1.0)
         others = others[np.argpartition(-score, room)[:room]]
-    return np.union1d(np.flatnonzero(kept), others)
+    kept[others] = True
+    return np.flatnonzero(kept)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -327,8 +345,8 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
         reach_gauge = 2.0 - previous.alpha / penalty.alpha
     wanted = 0.1 * tol  # of the smallest threshold on the working set
     gap, kkt, idle = np.inf, np.inf, 0
-    old_working = None
-    was_nonzero = np.zeros(n_blocks, dtype=bool)
+    was_nonzero, was_working = np.zeros((2, n_blocks), dtype=bool)
+    drift = np.zeros(n_blocks)
     for n_iter in range(max_iter + 1):
         workspace.place_prediction()
         workspace.move_dual()
@@ -338,23 +356,19 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
                 penalty, starts, members, alive, workspace.block_ids,
                 workspace.coef, workspace.q, workspace.distance, workspace.gauge,
             )  # fmt: skip
-        drift = workspace.norm * (workspace.travelled - workspace.seen_at)
-        nonzero = np.logical_or.reduceat(workspace.coef.any(axis=0)[members], starts[:-1])
-        slack = finite_threshold * (1.0 - workspace.gauge)
-        stale = live & (drift > 0.0) & ((slack <= drift) | nonzero | (threshold == 0.0))
-        workspace.evaluate(np.flatnonzero(stale))
-        moved = live & (stale | nonzero | was_nonzero)
+        nonzero = workspace.nonzero_blocks()
+        way = workspace.travelled - workspace.seen_at
+        stale, moved, unseen = outdated(
+            alive, nonzero, was_nonzero, finite_threshold, workspace.norm, way, workspace.gauge,
+            drift,
+        )  # fmt: skip
+        workspace.evaluate(stale)
         was_nonzero = nonzero
         value, largest = scan(
-            penalty, starts, members, np.flatnonzero(moved), workspace.block_ids,
+            penalty, starts, members, moved, workspace.block_ids,
             workspace.coef, workspace.q, workspace.distance, workspace.gauge,
         )  # fmt: skip
-        largest = max(largest, np.max(workspace.gauge[live & ~moved], initial=0.0))
-        unseen = live & ~stale & (drift > 0.0)
-        largest = max(
-            largest,
-            np.max(workspace.gauge[unseen] + drift[unseen] / threshold[unseen], initial=0.0),
-        )
+        largest = max(largest, unseen)
         distance = workspace.distance
         violation = distance[alive].max(initial=0.0)
         kkt = violation / max(workspace.null_gradient_size(), np.finfo(float).tiny)
@@ -370,9 +384,10 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             break
         if certified and np.isfinite(lipschitz) and np.isfinite(dual):
             radius = np.sqrt(2.0 * lipschitz * max(objective - dual, 0.0))
-            bound = t * (workspace.gauge * finite_threshold + np.where(stale, 0.0, drift))
-            inside = bound + radius * workspace.norm < threshold * (1 - 1e-12)
-            live &= ~inside | nonzero
+            discard(
+                alive, nonzero, finite_threshold, workspace.norm, workspace.gauge, drift, t, radius,
+                live,
+            )  # fmt: skip
         reach = workspace.gauge >= reach_gauge
         reach_gauge = np.inf
         working = _working_blocks(workspace, live, fixed, distance, size, reach)
@@ -383,12 +398,13 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             penalised = threshold[working]
             smallest = np.min(penalised, where=penalised > 0.0, initial=size_of_gradient)
         accuracy = max(INNER_ACCURACY * violation, wanted * smallest)
-        if old_working is not None and len(np.setdiff1d(working, old_working)) == 0:
+        if was_working[working].all():
             wanted *= 0.1
             target = violation * min(0.1 * tol / (gap if certified else kkt), INNER_ACCURACY)
             rounding = 1e-16 * workspace.norm[working].max(initial=0.0) * workspace.dual_size()
             accuracy = max(min(accuracy, target), min(rounding, 1e-16 * size_of_gradient))
-        old_working = working
+        was_working[:] = False
+        was_working[working] = True
         before = workspace.coef.copy()
         if len(working):
             _solve_on(workspace, penalty, working, accuracy, objective)
@@ -408,14 +424,18 @@ def _solution(problem, coef, intercept, objective, gap, kkt, n_iter, converged):
     )
 
 
+def short_columns(problem):
+    """Whether the design is sparse, with fewer entries in a column than a Gram matrix pays for."""
+    sparse = isinstance(problem.design, Csc)
+    return sparse and stored_per_column(problem.design) < GRAM_COLUMN_LENGTH
+
+
 def _solve_on(workspace, penalty, working, accuracy, magnitude):
     """Solve on the working set, by Gram matrix or by samples, whichever is cheaper."""
     problem = workspace.problem
-    sparse = isinstance(problem.design, Csc)
-    short_columns = sparse and stored_per_column(problem.design) < GRAM_COLUMN_LENGTH
     n_columns = np.sum(np.diff(problem.blocks.starts)[working])
     wide_groups = n_columns > max(len(working), problem.target.shape[1])
-    by_gram = workspace.quadratic and not short_columns and not wide_groups
+    by_gram = workspace.quadratic and not short_columns(problem) and not wide_groups
     if by_gram and workspace.gram.fits(working):
         solve_on_gram(workspace, penalty, working, accuracy, magnitude)
     else:
@@ -473,18 +493,21 @@ def solve(
     Solution
         Coefficients, intercept and their certificate.
     """
-    problem = make_problem(design, target, loss, penalty, sample_weight, fit_intercept)
-    penalty, previous = ready(penalty, problem), None
-    problem = in_own_units(problem, [penalty])
-    start = _start(problem, penalty, coef_init, intercept_init)
-    if pays_by_moments(problem, [penalty]):
-        (solution,) = _by_moments(problem, [penalty], start[0], tol, max_iter)
-        return solution
-    workspace = Workspace(problem, *start, memory_budget)
-    for stage in _stages(workspace, penalty):
-        _descend(workspace, stage, max(STAGE_TOL, tol), max_iter, working_set_size, previous)
-        previous = stage
-    return _descend(workspace, penalty, tol, max_iter, working_set_size, previous)
+    (solution,) = solve_path(
+        design,
+        target,
+        loss,
+        [penalty],
+        sample_weight=sample_weight,
+        fit_intercept=fit_intercept,
+        coef_init=coef_init,
+        intercept_init=intercept_init,
+        tol=tol,
+        max_iter=max_iter,
+        working_set_size=working_set_size,
+        memory_budget=memory_budget,
+    )
+    return solution
 
 
 def solve_path(
@@ -543,15 +566,34 @@ def solve_path(
     if pays_by_moments(problem, penalties):
         return _by_moments(problem, penalties, start[0], tol, max_iter)
     workspace = Workspace(problem, *start, memory_budget)
-    solutions, previous = [], None
+    previous, used = _approach(workspace, penalties[0], tol, max_iter, working_set_size)
+    solutions = []
     for penalty in penalties:
-        solutions.append(_descend(workspace, penalty, tol, max_iter, working_set_size, previous))
-        previous = penalty
+        found = _descend(workspace, penalty, tol, max_iter - used, working_set_size, previous)
+        solutions.append(found._replace(n_iter=found.n_iter + used))
+        previous, used = penalty, 0
     return solutions
 
 
+def _approach(workspace, penalty, tol, max_iter, size):
+    """Pass roughly through larger penalties; returns the last one and the number of working sets.
+
+    A gap is rough in relation to what the stage before left unexplained: where hardly any noise is
+    in the target, one relative to P(0) would soon accept any point. One working set is left over.
+    """
+    scale = gap_scale(workspace.problem, workspace.null_value)
+    last, used, unexplained = None, 0, 1.0
+    for stage in _stages(workspace, penalty):
+        if used + 1 >= max_iter:
+            break
+        rough = max(STAGE_TOL * unexplained, tol)
+        found = _descend(workspace, stage, rough, max_iter - used - 1, size, last)
+        last, used, unexplained = stage, used + found.n_iter, found.objective / scale
+    return last, used
+
+
 def _stages(workspace, penalty):
-    """Larger penalties to pass through on the way from w = 0, each solved roughly.
+    """Larger penalties on the way from w = 0 to a small one.
 
     A cold start at a small alpha would fill the working set with features that only the first
     gradient makes look good.
@@ -563,6 +605,7 @@ def _stages(workspace, penalty):
     if largest < FAR_FROM_ZERO:
         return []
     count = int(np.ceil(np.log(max(largest, 1.0)) / np.log(STAGE_RATIO))) - 1
+    count = min(count, MOST_STAGES)
     return [
         penalty._replace(alpha=penalty.alpha * float(largest) ** (k / (count + 1)))
         for k in range(count, 0, -1)

@@ -10,7 +10,7 @@ units of penalised columns are part of the penalty's meaning and stay.
 import numpy as np
 
 from skreg.optim._blocks import members_of
-from skreg.optim._designs import far_columns, in_units, summarise
+from skreg.optim._designs import far_columns, in_units, summarise, units
 from skreg.optim._losses import location
 from skreg.optim._problem import unpenalised
 
@@ -44,7 +44,7 @@ def in_own_units(problem, penalties):
 
 def to_own_units(problem, coef, intercept):
     """Coefficients and intercepts of the user in the solver's units, `in_own_units`."""
-    shift, scale = problem.design.shift, problem.design.scale
+    shift, scale = units(problem.design)
     if intercept is not None:
         moved = np.zeros(len(intercept)) if coef is None else coef @ shift
         intercept = intercept + moved - problem.target_shift
@@ -53,5 +53,6 @@ def to_own_units(problem, coef, intercept):
 
 def to_user_units(problem, coef, intercept):
     """Coefficients and intercepts of the solver in the user's units, the inverse of the above."""
-    coef = coef * problem.design.scale
-    return coef, intercept + problem.target_shift - coef @ problem.design.shift
+    shift, scale = units(problem.design)
+    coef = coef * scale
+    return coef, intercept + problem.target_shift - coef @ shift

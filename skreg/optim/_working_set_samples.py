@@ -2,7 +2,7 @@
 
 A proximal Newton step minimises the quadratic model of the loss plus the penalty by coordinate
 descent, roughly, and searches along the line to the model's minimiser. When the zero pattern has
-settled and nothing outside of it wants in, Newton steps on the face take over.
+settled, Newton steps on the face take over, by turns as long as something outside of it wants in.
 """
 
 from typing import NamedTuple
@@ -47,6 +47,7 @@ SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
+ABOUT_RIGHT, LONGEST, BISECTIONS = 0.3, 1e6, 40  # share of a slope, step, and steps of the search
 TINY = np.finfo(float).tiny
 
 
@@ -82,18 +83,20 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
     point = _point(
         sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
     )
-    pattern, stuck, at_rounding = None, False, False
+    pattern, on_face, stuck, at_rounding = None, False, False, False
     for _ in range(NEWTON_STEPS):
         distance, violated = _distances(sub, point)
         if distance.max() <= accuracy:
             break
         previous, pattern = pattern, point.coef != 0.0
-        settled = previous is not None and np.array_equal(pattern, previous) and not violated.any()
-        if settled and not stuck:
+        settled = previous is not None and np.array_equal(pattern, previous)
+        settled &= not (violated.any() and on_face)
+        on_face = settled and not stuck
+        if on_face:
             new = _newton_on_face(sub, scratch, point, accuracy)
         else:
             new = _prox_newton(sub, scratch, point, workspace, accuracy)
-        stuck = new is None and settled and not stuck
+        stuck = new is None and on_face
         if new is None and not stuck:
             break
         if new is not None and _at_rounding(sub, point, new):
@@ -404,8 +407,14 @@ def _face_step(sub, scratch, point):
 
 
 def _search_face(sub, scratch, point, direction, value):
-    """Halve a step on the face until the objective falls, projecting each trial."""
-    steps = [0.5**k for k in range(HALVINGS)] + [first_crossing(point.coef, direction)]
+    """Step along a direction on the face to where the objective is least, projected back.
+
+    The step is halved until the objective falls.
+    """
+    change = _predictions(sub, scratch, direction)
+    shift = intercept_response(sub.problem, point.prediction, change)
+    best = _line_minimum(sub, point, direction, change + shift[:, None])
+    steps = [best * 0.5**k for k in range(HALVINGS)] + [first_crossing(point.coef, direction)]
     for step in steps:
         coef = point.coef + step * direction
         raw = coef.copy()
@@ -421,3 +430,35 @@ def _search_face(sub, scratch, point, direction, value):
                 coef=coef, intercept=point.intercept + shift, prediction=prediction
             )
     return None
+
+
+def _line_minimum(sub, point, direction, change):
+    """Step along a direction at which the objective's slope vanishes, 1 where that is about right.
+
+    Newton's step is wrong by orders of magnitude where the curvature jumps, as that of a Huber loss
+    does with every residual that crosses delta.
+    """
+    problem, starts, ids = sub.problem, sub.starts, sub.ids
+    gradient, diagonal = np.empty_like(direction), np.empty_like(direction)
+    rank_one = np.empty(len(ids))
+
+    def slope(step):
+        prediction = point.prediction + step * change
+        dual = loss_gradient(problem.loss, prediction, problem.target)
+        face(sub.penalty, starts, ids, point.coef + step * direction, gradient, diagonal, rank_one)
+        return np.sum(problem.weight * dual * change) + np.vdot(gradient, direction)
+
+    first, last = slope(0.0), slope(1.0)
+    if abs(last) <= ABOUT_RIGHT * abs(first) or not np.isfinite(last):
+        return 1.0
+    low, high = 0.0, 1.0
+    while last < 0.0 and high < LONGEST:
+        low, high = high, 4.0 * high
+        last = slope(high)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        at_middle = slope(middle)
+        if abs(at_middle) <= ABOUT_RIGHT**2 * abs(first):
+            return middle
+        low, high = (middle, high) if at_middle < 0.0 else (low, middle)
+    return high

@@ -434,14 +434,14 @@ def _scale_column(x, design, j, weight, standardize):
 def _standardise_sparse(data, indices, indptr, weight, standardize, centre, scale, apart):
     """`apart` is the centre that the stored entries still have."""
     n_rows = weight.shape[0]
-    origin, unit = np.zeros(centre.shape[0]), np.ones(centre.shape[0])
+    nothing = np.empty(0)
     for j in range(indptr.shape[0] - 1):
         x = data[indptr[j] : indptr[j + 1]]
         if x.shape[0] == n_rows:
             centre[j], scale[j] = _standardise_column(x, weight, standardize)
             apart[j] = 0.0
         else:
-            design = Csc(data, indices, indptr, n_rows, origin, unit)
+            design = Csc(data, indices, indptr, n_rows, nothing, nothing)
             centre[j], scale[j] = _scale_column(x, design, j, weight, standardize)
             apart[j] = centre[j]
 
