@@ -41,7 +41,7 @@ class FreeDirections(NamedTuple):
 
     Attributes
     ----------
-    basis : ndarray of shape (n_directions, n_samples)
+    basis : ndarray of shape (n_directions, n_samples), or (n_directions, 1) of constants
         Rows b with sum_i s_i b_i b'_i = 1[b = b']; the first is constant if there is an intercept.
     features : ndarray of shape (n_free,)
         Unpenalised columns.
@@ -113,6 +113,13 @@ def _inverse_factor(matrix):
     return np.linalg.inv(np.linalg.cholesky(matrix)).T
 
 
+def _along(values, basis):
+    """Inner products of rows of values, weights included, with the directions."""
+    if basis.shape[1] == 1:
+        return values.sum(axis=1, keepdims=True) * basis.T
+    return values @ basis.T
+
+
 def _solve_moments(problem, factor, basis, rhs):
     """Solve B S M B^T x = rhs in the least-squares sense; shape (n_outputs, n_directions).
 
@@ -124,7 +131,7 @@ def _solve_moments(problem, factor, basis, rhs):
     if not isinstance(problem.loss, Multinomial):
         weighted = basis * (factor[0] * problem.weight)
         if size == 1:
-            moment = np.vdot(weighted, basis)
+            moment = _along(weighted, basis)[0, 0]
             return rhs / moment if moment > 0.0 else np.zeros_like(rhs)
         return rhs @ np.linalg.pinv(weighted @ basis.T, hermitian=True)
     matrix = np.empty((n_outputs, size, n_outputs, size))
@@ -168,7 +175,7 @@ def minimise_free(problem, prediction, basis):
     weight, target, loss = problem.weight, problem.target, problem.loss
     for _ in range(NEWTON_STEPS if len(basis) else 0):
         dual = loss_gradient(loss, prediction, target)
-        gradient = (dual * weight) @ basis.T
+        gradient = _along(dual * weight, basis)
         size = np.sqrt(np.sum(weight * dual * dual))
         if np.abs(gradient).max() <= ROUNDING * size:
             break
@@ -205,7 +212,7 @@ def _step(problem, prediction, basis, gradient, size):
 
 def polish_intercept(problem, prediction):
     """(change of the intercepts that minimises the loss at fixed coefficients, predictions)."""
-    amounts, prediction = minimise_free(problem, prediction, np.ones((1, len(problem.weight))))
+    amounts, prediction = minimise_free(problem, prediction, np.ones((1, 1)))
     return amounts[:, 0], prediction
 
 
@@ -232,7 +239,7 @@ def project_dual(problem, prediction, dual, basis):
     if len(basis) == 0:
         return dual, True
     for _ in range(3):
-        gradient = (dual * weight) @ basis.T
+        gradient = _along(dual * weight, basis)
         size = np.sqrt(np.sum(weight * dual * dual))
         if np.abs(gradient).max() <= ROUNDING * size:
             return dual, True
@@ -246,6 +253,6 @@ def project_dual(problem, prediction, dual, basis):
             factor = dual_metric_product(loss, prediction, problem.target, unit)
         direction = _solve_moments(problem, factor, basis, gradient) @ basis
         dual = dual - dual_metric_product(loss, prediction, problem.target, direction)
-    gradient = (dual * weight) @ basis.T
+    gradient = _along(dual * weight, basis)
     size = np.sqrt(np.sum(weight * dual * dual))
     return dual, bool(np.abs(gradient).max() <= FEASIBLE * size)

@@ -178,7 +178,7 @@ class Workspace:
         problem = self.problem
         if len(features):
             return free_directions(problem, features, means)
-        constant = np.ones((int(problem.fit_intercept), problem.target.shape[1]))
+        constant = np.ones((int(problem.fit_intercept), 1))
         return FreeDirections(
             constant, features, np.zeros((len(constant), 0)), np.ones(len(constant))
         )
