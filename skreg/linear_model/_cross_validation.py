@@ -15,8 +15,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_method_params
 
+from skreg.linear_model._base import unchanged_by_failure
 from skreg.linear_model._path import check_progression
-from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
+from skreg.optim._selection import (
+    SELECTION_RULES,
+    RoutedFolds,
+    check_scores,
+    choose_strength,
+    folds_of,
+    scorer_of_classes,
+    weighted_folds,
+)
 
 CV_CONSTRAINTS = {
     "eps": [Interval(Real, 0, None, closed="neither")],
@@ -33,6 +42,7 @@ class CrossValidated(RoutedFolds):
     """Mixin over a model: fits paths on the folds, chooses a strength, refits.
 
     The model class is `_model_class`, and `_error_name` names the error of ``scoring=None``.
+    Folds without weight among their held-out rows are left out.
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -58,7 +68,8 @@ class CrossValidated(RoutedFolds):
         Raises
         ------
         ValueError
-            If an argument is out of its range, or if a score is nan.
+            If an argument is out of its range, if a fold has no training rows of positive weight,
+            or if a score is nan. A fold whose held-out rows have no weight is left out.
 
         Warns
         -----
@@ -67,13 +78,14 @@ class CrossValidated(RoutedFolds):
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)
-        data = self._validate(X, y, sample_weight)
-        models = [self._prepared(model) for model in self._models()]
-        grids = [model._alphas(data, self.alphas, self.eps) for model in models]
-        scores, missed = self._score_folds(models, grids, data, params)
-        model = self._choose(models, grids, scores)
-        (solution,) = model._solve(data, [self.alpha_])
-        self._store(solution, data.X.dtype)
+        with unchanged_by_failure(self):
+            data = self._validate(X, y, sample_weight)
+            models = [self._prepared(model) for model in self._models()]
+            grids = [model._alphas(data, self.alphas, self.eps) for model in models]
+            scores, missed = self._score_folds(models, grids, data, params)
+            model = self._choose(models, grids, scores)
+            (solution,) = model._solve(data, [self.alpha_])
+            self._store(solution, data.X.dtype)
         if missed:
             warnings.warn(
                 f"{type(self).__name__}: {missed} fits on the folds did not reach tol={self.tol}. "
@@ -153,9 +165,13 @@ class CrossValidated(RoutedFolds):
     def _score_folds(self, models, grids, data, params):
         """Scores of shape (n_models, n_alphas, n_folds), and the number of inexact fits."""
         splitting, scoring = self._routed(params, data.sample_weight)
-        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        folds = list(cv.split(data.X, data.y, **splitting))
         scorer = self._fold_scorer()
+        if scorer is not None and is_classifier(self):
+            scorer = scorer_of_classes(scorer, self.classes_)
+        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
+        folds = folds_of(cv.split(data.X, data.y, **splitting), data.X.shape[0])
+        score_weight = data.sample_weight if scorer is None else scoring.get("sample_weight")
+        folds = weighted_folds(folds, data.sample_weight, score_weight)
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_score_path)(
                 copy.copy(model),

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -16,6 +17,7 @@ from skreg.linear_model._base import (
     RowPerOutput,
     SparseLinearModel,
     check_penalty_weights,
+    plain_numbers,
 )
 from skreg.linear_model._cross_validation import (
     CV_CONSTRAINTS,
@@ -215,6 +217,25 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
             Log-probabilities, in the order of `classes_`.
         """
         return np.log(self.predict_proba(X))
+
+    def score(self, X, y, sample_weight=None):
+        """Share of the samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            Weighted mean accuracy.
+        """
+        return super().score(X, plain_numbers(column_or_1d(y)), sample_weight)
 
     def _loss(self):
         return Logistic() if len(self.classes_) == 2 else Multinomial()
