@@ -19,6 +19,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from skreg._selected_features import SelectsFeatures
 from skreg.optim import Solution, as_design, solve_path
 from skreg.optim._losses import loss_value
 
@@ -51,7 +52,7 @@ class Data(NamedTuple):
         return Data(X, self.y[indices], self.target[indices], weight)
 
 
-class SparseLinearModel(BaseEstimator, ABC):
+class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
     """A loss of a linear predictor plus a penalty of its coefficients."""
 
     @abstractmethod

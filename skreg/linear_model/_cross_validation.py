@@ -69,12 +69,14 @@ class CrossValidated(RoutedFolds):
         ------
         ValueError
             If an argument is out of its range, if a fold has no training rows of positive weight,
-            or if a score is nan. A fold whose held-out rows have no weight is left out.
+            or if a score is nan. The estimator then stays as it was.
 
         Warns
         -----
         ConvergenceWarning
             If `tol` was not reached in a fold or in the final fit.
+        UserWarning
+            If the held-out rows of a fold have no weight; the fold is left out.
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)
@@ -171,7 +173,14 @@ class CrossValidated(RoutedFolds):
         cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
         folds = folds_of(cv.split(data.X, data.y, **splitting), data.X.shape[0])
         score_weight = data.sample_weight if scorer is None else scoring.get("sample_weight")
-        folds = weighted_folds(folds, data.sample_weight, score_weight)
+        folds, n_splits = weighted_folds(folds, data.sample_weight, score_weight), len(folds)
+        if len(folds) < n_splits:
+            warnings.warn(
+                f"{n_splits - len(folds)} of the {n_splits} folds hold out rows without weight "
+                "only; they are left out, as if these rows were not there",
+                UserWarning,
+                stacklevel=4,
+            )
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_score_path)(
                 copy.copy(model),

@@ -31,6 +31,23 @@ from skreg.optim import GroupL2, Logistic, Multinomial
 _PENALTY_CONSTRAINTS = {"penalty": [StrOptions({"l1", "elasticnet", "row_groups"})]}
 
 
+class ZeroingPenalty(str):
+    """Name of a penalty that sets coefficients to zero, which also equals "l1".
+
+    With ``estimator.penalty == "l1"`` scikit-learn asks whether the features of a model are those
+    with a nonzero coefficient (see `SelectsFeatures`), and "row_groups" has to answer yes.
+    """
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return str.__eq__(self, other) or other == "l1"
+
+    def __ne__(self, other):
+        return not self == other
+
+
 class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinearModel):
     r"""Sparse logistic regression, binary or multinomial, solved to a certified duality gap.
 
@@ -151,6 +168,32 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
+
+    @property
+    def penalty(self):
+        """Penalty as given; equal to "l1", too, if it sets coefficients to zero."""
+        name = vars(self)["penalty"]
+        zeroing = name == "row_groups" or (name == "elasticnet" and super().penalty == "l1")
+        return ZeroingPenalty(name) if zeroing else name
+
+    @penalty.setter
+    def penalty(self, name):
+        vars(self)["penalty"] = name
+
+    def get_params(self, deep=True):
+        """Parameters of the constructor.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored: no parameter is an estimator.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        return {**super().get_params(deep), "penalty": vars(self)["penalty"]}
 
     def decision_function(self, X):
         """Linear scores.
