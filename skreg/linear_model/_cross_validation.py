@@ -28,7 +28,7 @@ from skreg.optim._selection import (
 )
 
 CV_CONSTRAINTS = {
-    "eps": [Interval(Real, 0, None, closed="neither")],
+    "eps": [Interval(Real, 0, 1, closed="right")],
     "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "cv": ["cv_object"],
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
@@ -152,6 +152,8 @@ class CrossValidated(RoutedFolds):
         if "l1_ratio" not in shared:
             return [self._model_class(**shared)]
         ratios = np.atleast_1d(shared.pop("l1_ratio"))
+        if len(ratios) == 0:
+            raise ValueError("l1_ratio must hold at least one value, it is empty")
         models = [self._model_class(l1_ratio=ratio, **shared) for ratio in ratios]
         for model in models:
             model._validate_params()

@@ -86,7 +86,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and these classes.
 
     Attributes
     ----------
@@ -297,7 +297,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         if n_classes < 2:
             raise ValueError(
                 "y must have at least two classes, "
-                f"the data contain one class: {self.classes_[0]!r}"
+                f"the data contain one class: {self.classes_.tolist()[0]!r}"
             )
         return 2.0 * labels - 1.0 if n_classes == 2 else np.eye(n_classes)[labels]
 
@@ -322,7 +322,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Share of the L1 norm, in [0, 1]; used by "elasticnet". Of several values the one with the
         best mean score is chosen; 0 needs explicit `alphas`.
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
