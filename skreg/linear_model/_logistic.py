@@ -118,7 +118,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     Notes
     -----
     P(0) in the relative duality gap is the entropy of the class frequencies. With more than two
-    classes the intercepts sum to zero.
+    classes the intercepts sum to zero, and so do the coefficients of an unpenalised feature.
 
     References
     ----------
@@ -301,11 +301,24 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
             )
         return 2.0 * labels - 1.0 if n_classes == 2 else np.eye(n_classes)[labels]
 
-    def _fields(self, solution, dtype):
-        coef, intercept, *certificate = super()._fields(solution, dtype)
-        if len(intercept) > 1:  # the probabilities do not see a common shift
-            intercept = intercept - intercept.mean()
-        return coef, intercept, *certificate
+    def _solve(self, data, alphas, coef=None, intercept=None):
+        solutions = super()._solve(data, alphas, coef, intercept)
+        if len(self.classes_) == 2:
+            return solutions
+        weights = check_penalty_weights(self.penalty_weights, data.X.shape[1])
+        free = np.zeros(data.X.shape[1], dtype=bool) if weights is None else weights == 0.0
+        return [
+            centred(s, free | (alpha == 0.0)) for s, alpha in zip(solutions, alphas, strict=True)
+        ]
+
+
+def centred(solution, free):
+    """The solution whose intercepts and unpenalised coefficients sum to zero over the classes.
+
+    The softmax does not see what is common to all classes.
+    """
+    coef = solution.coef - np.where(free, solution.coef.mean(axis=0), 0.0)
+    return solution._replace(coef=coef, intercept=solution.intercept - solution.intercept.mean())
 
 
 class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
