@@ -173,6 +173,8 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     def penalty(self):
         """Penalty as given; equal to "l1", too, if it sets coefficients to zero."""
         name = vars(self)["penalty"]
+        if not isinstance(name, str):
+            return name
         zeroing = name == "row_groups" or (name == "elasticnet" and super().penalty == "l1")
         return ZeroingPenalty(name) if zeroing else name
 
@@ -193,7 +195,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         dict
             Values by name.
         """
-        return {**super().get_params(deep), "penalty": vars(self)["penalty"]}
+        return {name: vars(self)[name] for name in self._get_param_names()}
 
     def decision_function(self, X):
         """Linear scores.

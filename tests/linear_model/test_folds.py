@@ -191,6 +191,7 @@ def test_scores_that_a_missing_class_leaves_undefined_are_reported():
             SparseLogisticRegressionCV(alphas=3, cv=cv, scoring="roc_auc").fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:1 of the 4 folds")
 @pytest.mark.parametrize("own_error", [True, False])
 @pytest.mark.parametrize("model", ALL, ids=name_of)
 def test_fold_whose_held_out_rows_have_no_weight_is_left_out(model, own_error):
@@ -219,7 +220,9 @@ def test_fold_whose_held_out_rows_have_no_weight_is_left_out(model, own_error):
 def test_default_folds_without_weight():
     X, y = data()
     weight = np.r_[np.zeros(N // 5), np.ones(N - N // 5)]
-    model = LassoCV(alphas=3).fit(X, y, sample_weight=weight)
+    with pytest.warns(UserWarning, match="1 of the 5 folds hold out rows without weight") as caught:
+        model = LassoCV(alphas=3).fit(X, y, sample_weight=weight)
+    assert caught[0].filename == __file__
     assert model.score_path_.shape == (3, 4) and np.isfinite(model.score_path_).all()
 
 
@@ -231,6 +234,14 @@ def test_training_rows_without_weight_are_an_error():
     halves = [(np.arange(30), np.arange(30, N))]
     with pytest.raises(ValueError, match="holds out no row whose sample_weight is positive"):
         LassoCV(alphas=3, cv=halves).fit(X, y, sample_weight=weight)
+
+
+def test_routing_without_metadata_changes_nothing():
+    X, y = data()
+    plain = LassoCV(alphas=3, scoring="r2").fit(X, y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = LassoCV(alphas=3, scoring="r2").fit(X, y)
+    assert np.array_equal(routed.score_path_, plain.score_path_)
 
 
 def test_weights_that_a_scorer_does_not_ask_for_leave_no_fold_out():
