@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
@@ -261,7 +261,10 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         ndarray of shape (n_samples, n_classes)
             Log-probabilities, in the order of `classes_`.
         """
-        return np.log(self.predict_proba(X))
+        scores = self.decision_function(X)
+        if scores.ndim == 2:
+            return log_softmax(scores, axis=1)
+        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
 
     def score(self, X, y, sample_weight=None):
         """Share of the samples whose label is predicted.

@@ -372,6 +372,19 @@ def test_labels_that_keep_their_order_give_the_same_answer(model, classes, as_la
     assert fitted.classes_.tolist() == sorted(set(np.ravel(np.asarray(labels)).tolist()))
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_logarithms_of_probabilities_below_the_smallest_number(classes):
+    X, y = data()
+    model = SparseLogisticRegression().fit(X, np.minimum(y, classes - 1))
+    assert_allclose(model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-12)
+    model.coef_ = np.zeros_like(model.coef_)
+    model.coef_[-1, 0] = -1e4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        far = model.predict_log_proba([[1.0, 0, 0, 0]])
+    assert_allclose(far[0, -1], -1e4, rtol=1e-3)  # exp(-1e4) is 0 in floating point
+
+
 def test_bad_labels_are_named():
     X, _ = data()
     with pytest.raises(ValueError, match="the data contain one class: 'only'"):
