@@ -6,7 +6,8 @@ rest is here and calls the engine on validated arrays.
 
 import warnings
 from abc import ABC, abstractmethod
-from numbers import Integral, Real
+from contextlib import contextmanager
+from numbers import Integral, Number, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from skreg._selected_features import SelectsFeatures
 from skreg.optim import Solution, as_design, solve_path
 from skreg.optim._losses import loss_value
 
@@ -50,7 +52,7 @@ class Data(NamedTuple):
         return Data(X, self.y[indices], self.target[indices], weight)
 
 
-class SparseLinearModel(BaseEstimator, ABC):
+class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
     """A loss of a linear predictor plus a penalty of its coefficients."""
 
     @abstractmethod
@@ -76,7 +78,8 @@ class SparseLinearModel(BaseEstimator, ABC):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         sample_weight : float or array-like of shape (n_samples,), default=None
-            Nonnegative weights. Only their ratios matter: the loss is their weighted mean.
+            Nonnegative weights. Only their ratios matter: the loss is their weighted mean. A
+            number, which must be positive, gives all samples the same weight.
 
         Returns
         -------
@@ -86,16 +89,19 @@ class SparseLinearModel(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If X, y or a weight is not finite or has the wrong shape, or if a weight is negative.
+            If X, y or a weight is not finite or has the wrong shape, if a weight is negative, or if
+            no weight is positive. The estimator then stays as it was.
 
         Warns
         -----
         ConvergenceWarning
             If `tol` was not reached within `max_iter` working sets.
         """
-        data = self._validate(X, y, sample_weight)
-        (solution,) = self._solve(data, [self._strength()], *self._start(data))
-        self._store(solution, data.X.dtype)
+        with unchanged_by_failure(self):
+            last = vars(self).copy()
+            data = self._validate(X, y, sample_weight)
+            (solution,) = self._solve(data, [self._strength()], *self._start(data, last))
+            self._store(solution, data.X.dtype)
         if not solution.converged:
             warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
         return self
@@ -121,26 +127,22 @@ class SparseLinearModel(BaseEstimator, ABC):
             multi_output=tags.target_tags.multi_output,
             y_numeric=tags.estimator_type == "regressor",
         )
-        if isinstance(sample_weight, Real):
-            sample_weight = None
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-        return Data(X, y, self._encode(y), sample_weight)
+        y = plain_numbers(y)
+        return Data(X, y, self._encode(y), check_sample_weight(sample_weight, X))
 
-    def _start(self, data):
-        """Coefficients and intercept to start from."""
-        if not (self.warm_start and hasattr(self, "coef_")):
-            return None, None
+    def _start(self, data, last):
+        """Coefficients and intercept to start from: those of the last fit if they fit the problem.
+
+        They do if there are as many features and outputs, and the same classes, as there were.
+        """
         n_features = data.X.shape[1]
         shape = (n_features,) if data.target.ndim == 1 else (data.target.shape[1], n_features)
-        if self.coef_.size != np.prod(shape):
-            raise ValueError(
-                f"warm_start=True starts from coef_ of shape {self.coef_.shape}, but X and y need "
-                f"{shape}; fit a new estimator or set warm_start=False"
-            )
-        return self.coef_.reshape(shape), getattr(self, "intercept_", None)
+        coef = np.asarray(last.get("coef_", np.nan), dtype=np.float64)
+        same_outputs = np.atleast_2d(coef).shape == (shape if len(shape) == 2 else (1, *shape))
+        same_classes = np.array_equal(last.get("classes_", 0), getattr(self, "classes_", 0))
+        if not (self.warm_start and same_outputs and same_classes and np.isfinite(coef).all()):
+            return None, None
+        return coef.reshape(shape), last["intercept_"] if self.fit_intercept else None
 
     def _solve(self, data, alphas, coef=None, intercept=None):
         """One solution for each strength, started from the last one."""
@@ -263,6 +265,44 @@ def stack_outputs(solutions):
     fields = [np.stack(values) for values in zip(*solutions, strict=True)]
     stacked = Solution(*fields)
     return stacked._replace(converged=bool(stacked.converged.all()))
+
+
+@contextmanager
+def unchanged_by_failure(estimator):
+    """Undo what a block did to an estimator's attributes if it fails or is interrupted."""
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def plain_numbers(y):
+    """Numbers in an array of objects in their own dtype; other arrays as they are.
+
+    scikit-learn does not take numbers of dtype object for labels.
+    """
+    if y.dtype == object and all(isinstance(entry, Real) for entry in y.flat):
+        return np.array(y.tolist())
+    return y
+
+
+def check_sample_weight(weight, X):
+    """Weights of the samples as an array, None where all are equal."""
+    if weight is None:
+        return None
+    if isinstance(weight, Number):
+        if not (isinstance(weight, Real) and 0.0 < weight < np.inf):
+            raise ValueError(
+                f"sample_weight={weight!r} must be positive and finite if it is a number; "
+                "give nonnegative weights of the samples as an array"
+            )
+        return None
+    weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        return weight if np.isfinite(weight.sum()) else weight / weight.max()
 
 
 def check_penalty_weights(weights, n_features):

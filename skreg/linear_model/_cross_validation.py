@@ -15,11 +15,20 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_method_params
 
+from skreg.linear_model._base import unchanged_by_failure
 from skreg.linear_model._path import check_progression
-from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
+from skreg.optim._selection import (
+    SELECTION_RULES,
+    RoutedFolds,
+    check_scores,
+    choose_strength,
+    folds_of,
+    scorer_of_classes,
+    weighted_folds,
+)
 
 CV_CONSTRAINTS = {
-    "eps": [Interval(Real, 0, None, closed="neither")],
+    "eps": [Interval(Real, 0, 1, closed="right")],
     "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "cv": ["cv_object"],
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
@@ -33,6 +42,7 @@ class CrossValidated(RoutedFolds):
     """Mixin over a model: fits paths on the folds, chooses a strength, refits.
 
     The model class is `_model_class`, and `_error_name` names the error of ``scoring=None``.
+    Folds without weight among their held-out rows are left out.
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -58,22 +68,26 @@ class CrossValidated(RoutedFolds):
         Raises
         ------
         ValueError
-            If an argument is out of its range, or if a score is nan.
+            If an argument is out of its range, if a fold has no training rows of positive weight,
+            or if a score is nan. The estimator then stays as it was.
 
         Warns
         -----
         ConvergenceWarning
             If `tol` was not reached in a fold or in the final fit.
+        UserWarning
+            If the held-out rows of a fold have no weight; the fold is left out.
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)
-        data = self._validate(X, y, sample_weight)
-        models = [self._prepared(model) for model in self._models()]
-        grids = [model._alphas(data, self.alphas, self.eps) for model in models]
-        scores, missed = self._score_folds(models, grids, data, params)
-        model = self._choose(models, grids, scores)
-        (solution,) = model._solve(data, [self.alpha_])
-        self._store(solution, data.X.dtype)
+        with unchanged_by_failure(self):
+            data = self._validate(X, y, sample_weight)
+            models = [self._prepared(model) for model in self._models()]
+            grids = [model._alphas(data, self.alphas, self.eps) for model in models]
+            scores, missed = self._score_folds(models, grids, data, params)
+            model = self._choose(models, grids, scores)
+            (solution,) = model._solve(data, [self.alpha_])
+            self._store(solution, data.X.dtype)
         if missed:
             warnings.warn(
                 f"{type(self).__name__}: {missed} fits on the folds did not reach tol={self.tol}. "
@@ -138,6 +152,8 @@ class CrossValidated(RoutedFolds):
         if "l1_ratio" not in shared:
             return [self._model_class(**shared)]
         ratios = np.atleast_1d(shared.pop("l1_ratio"))
+        if len(ratios) == 0:
+            raise ValueError("l1_ratio must hold at least one value, it is empty")
         models = [self._model_class(l1_ratio=ratio, **shared) for ratio in ratios]
         for model in models:
             model._validate_params()
@@ -153,9 +169,20 @@ class CrossValidated(RoutedFolds):
     def _score_folds(self, models, grids, data, params):
         """Scores of shape (n_models, n_alphas, n_folds), and the number of inexact fits."""
         splitting, scoring = self._routed(params, data.sample_weight)
-        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        folds = list(cv.split(data.X, data.y, **splitting))
         scorer = self._fold_scorer()
+        if scorer is not None and is_classifier(self):
+            scorer = scorer_of_classes(scorer, self.classes_)
+        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
+        folds = folds_of(cv.split(data.X, data.y, **splitting), data.X.shape[0])
+        score_weight = data.sample_weight if scorer is None else scoring.get("sample_weight")
+        folds, n_splits = weighted_folds(folds, data.sample_weight, score_weight), len(folds)
+        if len(folds) < n_splits:
+            warnings.warn(
+                f"{n_splits - len(folds)} of the {n_splits} folds hold out rows without weight "
+                "only; they are left out, as if these rows were not there",
+                UserWarning,
+                stacklevel=4,
+            )
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_score_path)(
                 copy.copy(model),

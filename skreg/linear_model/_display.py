@@ -91,9 +91,10 @@ class RegularizationPathDisplay:
         ----------
         estimator : estimator of skreg.linear_model
             A fitted cross-validated model, whose strengths and errors are drawn, or a model with
-            or without a fit.
+            or without a fit; or a fitted Pipeline or search that ends in one.
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
-            Features.
+            Features, as the estimator takes them. The legend has the names of the features that
+            reach the model: those of a data frame here or at its fit, or those of the transformers.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Target.
         alphas : int or array-like of shape (n_alphas,), default=None
@@ -115,20 +116,20 @@ class RegularizationPathDisplay:
         ValueError
             If the estimator has no path, or as its `path`.
         """
-        if not hasattr(estimator, "path"):
-            raise ValueError(f"{type(estimator).__name__} has no regularization path")
-        validated = hasattr(estimator, "selection_rule")
+        model, X, names = _reaching(estimator, X, _names_of(X))
+        if not hasattr(model, "path"):
+            raise ValueError(f"{type(model).__name__} has no regularization path")
+        validated = hasattr(model, "selection_rule")
         if validated:
-            check_is_fitted(estimator)
+            check_is_fitted(model)
         if alphas is None and not validated:
             alphas = 100
-        path = estimator.path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
-        names = getattr(X, "columns", None)
+        path = model.path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
         display = cls(
             alphas=path.alphas,
             coefs=path.coefs,
-            feature_names=None if names is None else [str(name) for name in names],
-            **(_errors_of(estimator) if validated else {}),
+            feature_names=names,
+            **(_errors_of(model) if validated else {}),
         )
         return display.plot(axes)
 
@@ -152,10 +153,10 @@ class RegularizationPathDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the number of axes does not fit.
+            If the number of axes or of names does not fit.
         """
         n_axes = 1 if self.errors is None else 2
-        self.axes_ = _new_axes(n_axes) if axes is None else np.atleast_1d(axes)
+        self.axes_ = _new_axes(n_axes) if axes is None else np.ravel(axes)
         if len(self.axes_) != n_axes:
             raise ValueError(f"axes must hold {n_axes} Axes, it holds {len(self.axes_)}")
         self.figure_ = self.axes_[0].figure
@@ -173,7 +174,7 @@ class RegularizationPathDisplay:
             else self.coefs.reshape(-1, len(self.alphas))
         )
         shown = np.flatnonzero(size.any(axis=1))
-        names = self.feature_names or [f"x{j}" for j in range(len(size))]
+        names = self._names(len(size))
         order = shown[np.argsort(-np.abs(size[shown]).max(axis=1), kind="stable")]
         self.coef_lines_ = []
         for rank, j in enumerate(order):
@@ -197,6 +198,15 @@ class RegularizationPathDisplay:
         _style_axis(ax, self.alphas)
         if self.errors is None:
             ax.set_xlabel("penalty strength α (log scale)")
+
+    def _names(self, n_features):
+        if self.feature_names is None:
+            return [f"x{j}" for j in range(n_features)]
+        if len(self.feature_names) != n_features:
+            raise ValueError(
+                f"feature_names must name {n_features} features, it holds {len(self.feature_names)}"
+            )
+        return [str(name) for name in self.feature_names]
 
     def _draw_errors(self, ax):
         mean = self.errors.mean(axis=1)
@@ -228,6 +238,37 @@ class RegularizationPathDisplay:
             self.axes_[-1].legend(handles=handles, loc="best", frameon=False, fontsize="small")
 
 
+def _reaching(estimator, X, names):
+    """(model, features, names): the model within an estimator, and what reaches it of X."""
+    if hasattr(estimator, "best_estimator_"):
+        return _reaching(estimator.best_estimator_, X, names)
+    if hasattr(estimator, "steps"):
+        check_is_fitted(estimator)
+        before, last = estimator[:-1], estimator[-1]
+        if len(before.steps):
+            names = _names_after(before, names)
+            X = before.transform(X)
+            names = names if _names_of(X) is None else _names_of(X)
+        return _reaching(last, X, names)
+    if names is None and hasattr(estimator, "feature_names_in_"):
+        names = list(estimator.feature_names_in_)
+    return estimator, X, names
+
+
+def _names_of(X):
+    columns = getattr(X, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
+
+
+def _names_after(transformers, names):
+    """Names of the outputs of a pipeline's transformers, None where one does not name its own."""
+    steps = [step for _, step in transformers.steps if step not in (None, "passthrough")]
+    if not all(hasattr(step, "get_feature_names_out") for step in steps):
+        return None
+    known = names is None or hasattr(transformers, "feature_names_in_")
+    return list(transformers.get_feature_names_out(None if known else names))
+
+
 def _errors_of(model):
     """What the display needs to know of a fitted cross-validation."""
     scores = model.score_path_
@@ -246,8 +287,9 @@ def _style_axis(ax, alphas):
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
-    ax.set_xlim(alphas[0] * 1.1, alphas[-1] / 1.1)
-    if alphas[0] < 100 * alphas[-1]:
+    positive = alphas[alphas > 0.0]  # there is no 0 on a logarithmic axis
+    ax.set_xlim(positive[0] * 1.1, positive[-1] / 1.1)
+    if positive[0] < 100 * positive[-1]:
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())

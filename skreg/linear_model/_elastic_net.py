@@ -49,7 +49,7 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and outputs.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         Share of the L1 norm, in [0, 1]. Of several values the one with the best mean score is
         chosen; 0 needs explicit `alphas`.
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True

@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
+from sklearn.utils._missing import is_pandas_na
 from sklearn.utils._param_validation import Interval
 
 from skreg.linear_model._base import (
@@ -42,7 +43,7 @@ def group_labels(groups, n_features):
     Raises
     ------
     ValueError
-        If the groups do not place each feature in exactly one group.
+        If the groups do not place each feature in exactly one group, or if a label is missing.
     """
     if groups is None:
         return np.arange(n_features)
@@ -52,12 +53,29 @@ def group_labels(groups, n_features):
         return np.arange(n_features) // groups
     if len(groups) and all(np.ndim(group) == 1 for group in groups):
         return _labels_of_partition(groups, n_features)
-    if np.shape(groups) != (n_features,):
+    if len(groups) != n_features or any(np.ndim(label) for label in groups):
         raise ValueError(
             f"groups must hold one label for each of the {n_features} features, or lists of "
-            f"features; its shape is {np.shape(groups)}"
+            f"features; it holds {len(groups)} entries, here the first: {list(groups)[:3]}"
         )
+    return _labels_of_kinds(groups)
+
+
+def _labels_of_kinds(groups):
+    missing = [j for j, label in enumerate(groups) if _is_missing(label)]
+    if missing:
+        raise ValueError(
+            f"groups has no label for the features {missing[:10]} (nan or None); give a feature "
+            "that is alone a label of its own"
+        )
+    kinds = {isinstance(label, str) for label in groups}
+    if len(kinds) > 1:
+        raise ValueError("labels in groups must be all text or all numbers, they are mixed")
     return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def _is_missing(label):
+    return label is None or is_pandas_na(label) or label != label
 
 
 def _labels_of_partition(groups, n_features):
@@ -106,7 +124,7 @@ class GroupLasso(Paths, SparseRegressor):
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and outputs.
 
     Attributes
     ----------
@@ -199,7 +217,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
     weights : array-like of shape (n_groups,), default=None
         Weights of the groups; None means the square root of the group's size.
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True

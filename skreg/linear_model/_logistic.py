@@ -3,8 +3,9 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -16,6 +17,7 @@ from skreg.linear_model._base import (
     RowPerOutput,
     SparseLinearModel,
     check_penalty_weights,
+    plain_numbers,
 )
 from skreg.linear_model._cross_validation import (
     CV_CONSTRAINTS,
@@ -27,6 +29,23 @@ from skreg.linear_model._path import Paths
 from skreg.optim import GroupL2, Logistic, Multinomial
 
 _PENALTY_CONSTRAINTS = {"penalty": [StrOptions({"l1", "elasticnet", "row_groups"})]}
+
+
+class ZeroingPenalty(str):
+    """Name of a penalty that sets coefficients to zero, which also equals "l1".
+
+    With ``estimator.penalty == "l1"`` scikit-learn asks whether the features of a model are those
+    with a nonzero coefficient (see `SelectsFeatures`), and "row_groups" has to answer yes.
+    """
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        return str.__eq__(self, other) or other == "l1"
+
+    def __ne__(self, other):
+        return not self == other
 
 
 class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinearModel):
@@ -67,7 +86,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and these classes.
 
     Attributes
     ----------
@@ -99,7 +118,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     Notes
     -----
     P(0) in the relative duality gap is the entropy of the class frequencies. With more than two
-    classes the intercepts sum to zero.
+    classes the intercepts sum to zero, and so do the coefficients of an unpenalised feature.
 
     References
     ----------
@@ -149,6 +168,34 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
+
+    @property
+    def penalty(self):
+        """Penalty as given; equal to "l1", too, if it sets coefficients to zero."""
+        name = vars(self)["penalty"]
+        if not isinstance(name, str):
+            return name
+        zeroing = name == "row_groups" or (name == "elasticnet" and super().penalty == "l1")
+        return ZeroingPenalty(name) if zeroing else name
+
+    @penalty.setter
+    def penalty(self, name):
+        vars(self)["penalty"] = name
+
+    def get_params(self, deep=True):
+        """Parameters of the constructor.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Ignored: no parameter is an estimator.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        return {name: vars(self)[name] for name in self._get_param_names()}
 
     def decision_function(self, X):
         """Linear scores.
@@ -214,7 +261,29 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         ndarray of shape (n_samples, n_classes)
             Log-probabilities, in the order of `classes_`.
         """
-        return np.log(self.predict_proba(X))
+        scores = self.decision_function(X)
+        if scores.ndim == 2:
+            return log_softmax(scores, axis=1)
+        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
+
+    def score(self, X, y, sample_weight=None):
+        """Share of the samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            Weighted mean accuracy.
+        """
+        return super().score(X, plain_numbers(column_or_1d(y)), sample_weight)
 
     def _loss(self):
         return Logistic() if len(self.classes_) == 2 else Multinomial()
@@ -233,15 +302,28 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         if n_classes < 2:
             raise ValueError(
                 "y must have at least two classes, "
-                f"the data contain one class: {self.classes_[0]!r}"
+                f"the data contain one class: {self.classes_.tolist()[0]!r}"
             )
         return 2.0 * labels - 1.0 if n_classes == 2 else np.eye(n_classes)[labels]
 
-    def _fields(self, solution, dtype):
-        coef, intercept, *certificate = super()._fields(solution, dtype)
-        if len(intercept) > 1:  # the probabilities do not see a common shift
-            intercept = intercept - intercept.mean()
-        return coef, intercept, *certificate
+    def _solve(self, data, alphas, coef=None, intercept=None):
+        solutions = super()._solve(data, alphas, coef, intercept)
+        if len(self.classes_) == 2:
+            return solutions
+        weights = check_penalty_weights(self.penalty_weights, data.X.shape[1])
+        free = np.zeros(data.X.shape[1], dtype=bool) if weights is None else weights == 0.0
+        return [
+            centred(s, free | (alpha == 0.0)) for s, alpha in zip(solutions, alphas, strict=True)
+        ]
+
+
+def centred(solution, free):
+    """The solution whose intercepts and unpenalised coefficients sum to zero over the classes.
+
+    The softmax does not see what is common to all classes.
+    """
+    coef = solution.coef - np.where(free, solution.coef.mean(axis=0), 0.0)
+    return solution._replace(coef=coef, intercept=solution.intercept - solution.intercept.mean())
 
 
 class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
@@ -258,7 +340,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Share of the L1 norm, in [0, 1]; used by "elasticnet". Of several values the one with the
         best mean score is chosen; 0 needs explicit `alphas`.
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True

@@ -43,7 +43,7 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and outputs.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
     Parameters
     ----------
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True

@@ -26,7 +26,7 @@ class NonNegativeLeastSquares(SeparateOutputs, SparseRegressor):
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and outputs.
 
     Attributes
     ----------

@@ -56,7 +56,7 @@ class Paths:
         alphas : int or array-like of shape (n_alphas,), default=100
             Strengths, or how many to place in geometric progression below `alpha_max`.
         eps : float, default=1e-3
-            Ratio of the smallest strength of the progression to the largest.
+            Ratio of the smallest strength of the progression to the largest, in (0, 1].
         sample_weight : float or array-like of shape (n_samples,), default=None
             Nonnegative weights.
 
@@ -144,9 +144,17 @@ def check_progression(alphas, eps):
     """Check strengths, or the number of them and their range."""
     if isinstance(alphas, Integral):
         check_scalar(alphas, "alphas", Integral, min_val=1)
-        check_scalar(eps, "eps", Real, min_val=0.0, include_boundaries="neither")
+        check_scalar(eps, "eps", Real)
+        if not 0.0 < eps <= 1.0:
+            raise ValueError(f"eps must lie in (0, 1], it is {eps}")
         return
+    if np.ndim(alphas) != 1:
+        raise ValueError(
+            f"alphas must be a number of strengths or a sequence of them, it is {alphas!r}"
+        )
     if len(alphas) == 0:
         raise ValueError("alphas must hold at least one strength, it is empty")
     for index, alpha in enumerate(alphas):
         check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)
+        if not np.isfinite(alpha):
+            raise ValueError(f"alphas[{index}] must be finite, it is {alpha}")

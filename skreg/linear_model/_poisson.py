@@ -1,9 +1,11 @@
 """The estimators `SparsePoissonRegressor` and `SparsePoissonRegressorCV`."""
 
+import warnings
 from typing import ClassVar
 
 import numpy as np
-from sklearn.metrics import d2_tweedie_score
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.utils import check_consistent_length, column_or_1d
 
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
@@ -13,6 +15,7 @@ from skreg.linear_model._base import (
     WEIGHTS_CONSTRAINTS,
     SparseRegressor,
     check_penalty_weights,
+    check_sample_weight,
 )
 from skreg.linear_model._cross_validation import (
     CV_CONSTRAINTS,
@@ -22,6 +25,8 @@ from skreg.linear_model._cross_validation import (
 from skreg.linear_model._least_squares import separable_penalty
 from skreg.linear_model._path import Paths
 from skreg.optim import Poisson
+
+_NEGLIGIBLE = 1e-12  # deviance, relative to constant counts, that is rounding
 
 
 class SparsePoissonRegressor(Paths, SparseRegressor):
@@ -55,7 +60,7 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
     max_iter : int, default=100
         Largest number of working sets.
     warm_start : bool, default=False
-        Start from the coefficients of the last fit.
+        Start from the coefficients of the last fit, if it had as many features and outputs.
 
     Attributes
     ----------
@@ -159,8 +164,39 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
         -------
         float
             One minus the ratio of the deviance to that of the best constant.
+
+        Raises
+        ------
+        ValueError
+            If y is negative or not finite, or if a weight is negative or not finite.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If y is constant, where the best constant has no deviance. As for
+            `sklearn.linear_model.PoissonRegressor`, the score is then minus infinity, and nan for
+            predictions without deviance.
         """
-        return d2_tweedie_score(y, self.predict(X), sample_weight=sample_weight, power=1)
+        prediction = self._linear_predictor(X)
+        y = self._encode(column_or_1d(y))
+        check_consistent_length(prediction, y)
+        weight = check_sample_weight(sample_weight, X)
+        deviance = self._mean_deviance(prediction, y, weight)
+        counted = y if weight is None else y[weight > 0.0]
+        if np.ptp(counted) == 0.0:
+            warnings.warn(
+                f"D^2 is not defined for constant y, here {counted[0]:.6g}: score more samples, or "
+                "take sklearn.metrics.mean_poisson_deviance",
+                UndefinedMetricWarning,
+                stacklevel=2,
+            )
+            return np.nan if deviance <= _NEGLIGIBLE * (counted[0] or 1.0) else -np.inf
+        null = np.full_like(prediction, np.log(np.average(y, weights=weight)))
+        return float(1.0 - deviance / self._mean_deviance(null, y, weight))
+
+    def _mean_deviance(self, prediction, y, weight):
+        deviance = self._held_out_error(prediction[None, :], y[None, :])
+        return np.average(deviance, weights=weight)
 
     def _loss(self):
         return Poisson()
@@ -196,7 +232,7 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         Share of the L1 norm, in [0, 1]. Of several values the one with the best mean score is
         chosen; 0 needs explicit `alphas`.
     eps : float, default=1e-3
-        Ratio of the smallest strength to the largest.
+        Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True

@@ -1,6 +1,8 @@
 """Choice of a penalty strength by its scores on held-out folds."""
 
+import copy
 from abc import ABC, abstractmethod
+from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +53,122 @@ def check_scores(scores, scoring):
         raise ValueError(f"scoring={scoring!r} gave nan on {np.isnan(scores).sum()} fits")
 
 
+class Fold(NamedTuple):
+    """Positions of a fold's training and held-out rows."""
+
+    train: np.ndarray
+    test: np.ndarray
+
+
+def folds_of(splits, n_samples):
+    """Folds of a splitter: positions, boolean masks and slices all become positions.
+
+    Parameters
+    ----------
+    splits : iterable of pairs
+        Training and held-out rows of each fold.
+    n_samples : int
+        Number of rows.
+
+    Returns
+    -------
+    list of Fold
+        At least one fold, each with rows on both sides.
+
+    Raises
+    ------
+    ValueError
+        If there is no fold, or one without training or held-out rows.
+    """
+    rows = np.arange(n_samples)
+    folds = [Fold(_positions(train, rows), _positions(test, rows)) for train, test in splits]
+    if not folds:
+        raise ValueError("cv gives no folds; an iterator gives them once, pass a list instead")
+    for number, fold in enumerate(folds):
+        for side, positions in zip(("training", "held-out"), fold, strict=True):
+            if len(positions) == 0:
+                raise ValueError(f"fold {number} of cv has no {side} rows")
+    return folds
+
+
+def _positions(chosen, rows):
+    if isinstance(chosen, slice):
+        return rows[chosen]
+    chosen = np.asarray(chosen)
+    return rows[chosen] if chosen.size else rows[:0]
+
+
+def weighted_folds(folds, fit_weight, score_weight):
+    """Folds that count: those whose held-out rows have no weight are left out.
+
+    A row of weight zero is a row that is not there, thus such a fold holds nothing to score. One
+    whose training rows have no weight cannot be fitted, which is for the user to decide upon.
+
+    Parameters
+    ----------
+    folds : list of Fold
+        Folds.
+    fit_weight : ndarray of shape (n_samples,) or None
+        Weights in the fits, None for ones.
+    score_weight : ndarray of shape (n_samples,) or None
+        Weights in the scores, None for ones.
+
+    Returns
+    -------
+    list of Fold
+        At least one fold.
+
+    Raises
+    ------
+    ValueError
+        If the training rows of a fold, or the held-out rows of all folds, have no weight.
+    """
+    if score_weight is not None:
+        score_weight = np.asarray(score_weight)
+        folds = [fold for fold in folds if score_weight[fold.test].sum() > 0.0]
+        if not folds:
+            raise ValueError("cv holds out no row whose sample_weight is positive")
+    if fit_weight is not None:
+        for fold in folds:
+            if not fit_weight[fold.train].sum() > 0.0:
+                raise ValueError(
+                    f"a fold of cv trains on {len(fold.train)} rows whose sample_weight is zero: "
+                    "leave rows without weight out, or shuffle the folds"
+                )
+    return folds
+
+
+def scorer_of_classes(scorer, classes):
+    """The scorer, told which classes there are where its function asks for them.
+
+    A fold may lack a class, but the columns of probabilities are those of all. As
+    `sklearn.linear_model.LogisticRegressionCV` does, `labels` are all classes, and of two classes
+    the second is the positive one; what the scorer was made with stays.
+
+    Parameters
+    ----------
+    scorer : callable
+        Scorer of scikit-learn, or any function of (estimator, X, y), which is returned as it is.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+
+    Returns
+    -------
+    callable
+        Scorer.
+    """
+    function = getattr(scorer, "_score_func", None)
+    if function is None:
+        return scorer
+    known = {"labels": classes}
+    if len(classes) == 2:
+        known["pos_label"] = classes[1]
+    asked = {name: known[name] for name in known.keys() & signature(function).parameters.keys()}
+    scorer = copy.copy(scorer)
+    scorer._kwargs = {**asked, **scorer._kwargs}
+    return scorer
+
+
 class RoutedFolds(ABC):
     """Mixin of estimators with `cv` and `scoring`: metadata for the splitter and the scorer."""
 
@@ -64,6 +182,8 @@ class RoutedFolds(ABC):
             return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
         if sample_weight is not None:
             params = {**params, "sample_weight": sample_weight}
+        if not params:
+            return {}, {}
         routed = process_routing(self, "fit", **params)
         return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
 
@@ -76,8 +196,11 @@ class RoutedFolds(ABC):
             Router of scikit-learn.
         """
         router = MetadataRouter(owner=self).add_self_request(self)
+        splits_are_given = not (
+            self.cv is None or hasattr(self.cv, "split") or np.isscalar(self.cv)
+        )
         router.add(
-            splitter=check_cv(self.cv),
+            splitter=check_cv([] if splits_are_given else self.cv),  # an iterator is left for fit
             method_mapping=MethodMapping().add(caller="fit", callee="split"),
         )
         scorer = self._fold_scorer()

@@ -1,11 +1,17 @@
 """The picture of a path."""
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
 
 from skreg.linear_model import (
     ElasticNetCV,
@@ -94,3 +100,97 @@ def test_estimators_without_path_are_refused(diabetes):
         RegularizationPathDisplay.from_estimator(NonNegativeLeastSquares(), X, y)
     with pytest.raises(NotFittedError):
         RegularizationPathDisplay.from_estimator(LassoCV(), X, y)
+
+
+def drawn_names(display):
+    return {text.get_text() for text in display.axes_[0].get_legend().get_texts()}
+
+
+@pytest.mark.parametrize("model", [Lasso(), LassoCV(alphas=5)], ids=["one strength", "CV"])
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("array", [f"x{j}" for j in range(10)]),
+        ("integers", [str(j) for j in range(10)]),
+        ("frame", ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]),
+        ("fitted on a frame", ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]),
+    ],
+)
+@pytest.mark.parametrize("wrap", ["", "pipeline", "search", "search in a pipeline", "nested"])
+def test_models_inside_others_are_drawn_under_the_names_of_the_columns(
+    diabetes, model, kind, names, wrap
+):
+    X, y = diabetes
+    model = clone(model)
+    if wrap == "pipeline":
+        model = make_pipeline(StandardScaler(), model)
+    elif wrap == "search":
+        model = GridSearchCV(make_pipeline(StandardScaler(), model), {}, cv=2)
+    elif wrap == "search in a pipeline":
+        model = make_pipeline(StandardScaler(), GridSearchCV(model, {}, cv=2))
+    elif wrap == "nested":
+        model = make_pipeline(StandardScaler(), make_pipeline("passthrough", model))
+    values = {
+        "array": X.to_numpy(),
+        "integers": X.set_axis(range(10), axis=1),
+        "frame": X,
+        "fitted on a frame": X,
+    }[kind]
+    model.fit(values, y)
+    given = X.to_numpy() if kind == "fitted on a frame" else values
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        display = RegularizationPathDisplay.from_estimator(model, given, y, alphas=5)
+    scaled = StandardScaler().fit_transform(X) if wrap else X.to_numpy()
+    expected = Lasso().path(scaled, y, alphas=5)
+    lines = {line.get_label(): line.get_ydata() for line in display.coef_lines_[:7]}
+    assert len(lines) == 7 and drawn_names(display) == set(lines)
+    for name, values in lines.items():
+        assert_allclose(values, expected.coefs[names.index(name)], atol=1e-3)
+
+
+def test_transformers_name_their_features(diabetes):
+    X, y = diabetes
+    squares = PolynomialFeatures(2, interaction_only=True, include_bias=False)
+    model = make_pipeline(squares, StandardScaler(), LassoCV(alphas=4)).fit(X[["bmi", "bp"]], y)
+    display = RegularizationPathDisplay.from_estimator(model, X[["bmi", "bp"]], y)
+    assert drawn_names(display) == {"bmi", "bp", "bmi bp"}
+    nameless = make_pipeline(FunctionTransformer(np.asarray), LassoCV(alphas=4)).fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(nameless, X, y)
+    assert drawn_names(display) <= {f"x{j}" for j in range(10)}
+
+
+def test_unfitted_pipelines_and_wrapped_models_without_path_are_refused(diabetes):
+    X, y = diabetes
+    with pytest.raises(NotFittedError):
+        RegularizationPathDisplay.from_estimator(make_pipeline(StandardScaler(), Lasso()), X, y)
+    model = make_pipeline(StandardScaler(), NonNegativeLeastSquares()).fit(X, y)
+    with pytest.raises(ValueError, match="NonNegativeLeastSquares has no regularization path"):
+        RegularizationPathDisplay.from_estimator(model, X, y)
+
+
+def test_columns_of_axes_and_arrays_of_names(diabetes):
+    X, y = diabetes
+    model = LassoCV(alphas=4).fit(X, y)
+    figure, axes = plt.subplots(2, 1, squeeze=False)
+    display = RegularizationPathDisplay.from_estimator(model, X, y, axes=axes)
+    assert display.axes_[1] is axes[1, 0] and display.figure_ is figure
+    figure, ax = plt.subplots()
+    display = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=4, axes=ax)
+    assert list(display.axes_) == [ax] and plt.get_fignums()[-1] == figure.number
+    names = np.array(["first", 2])
+    path = {"alphas": np.array([0.2, 0.1]), "coefs": np.ones((2, 2))}
+    display = RegularizationPathDisplay(**path, feature_names=names).plot()
+    assert drawn_names(display) == {"first", "2"}
+    with pytest.raises(ValueError, match="feature_names must name 2 features, it holds 1"):
+        RegularizationPathDisplay(**path, feature_names=["one"]).plot()
+
+
+def test_strength_zero_is_beyond_a_logarithmic_axis(diabetes):
+    X, y = diabetes
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        display = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=[1.0, 0.1, 0.0])
+        display.figure_.canvas.draw()
+    left, right = display.axes_[0].get_xlim()
+    assert left > 1.0 > 0.1 > right > 0.0
