@@ -58,7 +58,7 @@ pipeline = Pipeline(
     ]
 )
 grid = {
-    "model__penalty": ["l1", "row_groups"],
+    "model__row_groups": [False, True],
     "model__alpha": np.geomspace(3e-3, 3e-4, 4),
 }
 search = GridSearchCV(pipeline, grid, cv=StratifiedGroupKFold(3), scoring="neg_log_loss")
@@ -70,7 +70,7 @@ for parameters, score in zip(
     search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
 ):
     print(
-        f"{parameters['model__penalty']:>10}, alpha = {parameters['model__alpha']:.4f}: "
+        f"row groups {parameters['model__row_groups']!s:>5}, alpha = {parameters['model__alpha']:.4f}: "
         f"log-loss {-score:.3f}"
     )
 frequencies = np.unique(labels[test], return_counts=True)[1] / len(test)

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from skreg.linear_model._base import (
@@ -28,24 +27,7 @@ from skreg.linear_model._least_squares import separable_penalty
 from skreg.linear_model._path import Paths
 from skreg.optim import GroupL2, Logistic, Multinomial
 
-_PENALTY_CONSTRAINTS = {"penalty": [StrOptions({"l1", "elasticnet", "row_groups"})]}
-
-
-class ZeroingPenalty(str):
-    """Name of a penalty that sets coefficients to zero, which also equals "l1".
-
-    With ``estimator.penalty == "l1"`` scikit-learn asks whether the features of a model are those
-    with a nonzero coefficient (see `SelectsFeatures`), and "row_groups" has to answer yes.
-    """
-
-    __slots__ = ()
-    __hash__ = str.__hash__
-
-    def __eq__(self, other):
-        return str.__eq__(self, other) or other == "l1"
-
-    def __ne__(self, other):
-        return not self == other
+_ROW_CONSTRAINTS = {"row_groups": ["boolean"]}
 
 
 class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinearModel):
@@ -58,13 +40,14 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
 
     over coefficients W and unpenalised intercepts b, with sample weights s that are scaled to sum
     to n. With two classes the log-odds of the second are :math:`x^\top w + b`; with more, the
-    probabilities are the softmax of one linear score for each class. The penalties are
+    probabilities are the softmax of one linear score for each class. The penalty is one of
 
-    - "l1": :math:`\Omega = \sum_{jk} \omega_j |W_{jk}|`;
-    - "elasticnet": :math:`\Omega = \sum_{jk} \omega_j (\rho |W_{jk}| + (1 - \rho) W_{jk}^2 / 2)`;
-    - "row_groups": :math:`\Omega = \sum_j \omega_j \|W_j\|_2` over the rows of W, the coefficients
-      of a feature in all classes: a feature is used for all classes or for none. With two classes
-      this is "l1".
+    .. math::
+        \Omega &= \sum_{jk} \omega_j (\rho |W_{jk}| + (1 - \rho) W_{jk}^2 / 2), \\
+        \Omega &= \sum_j \omega_j (\rho \|W_j\|_2 + (1 - \rho) \|W_j\|_2^2 / 2),
+
+    the second, of the rows of W, with `row_groups`: a feature is then used for all classes or for
+    none. With two classes they are the same.
 
     Parameters
     ----------
@@ -72,10 +55,10 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         Strength :math:`\alpha` of the penalty; 0 gives logistic regression. The inverse strength of
         `sklearn.linear_model.LogisticRegression`, whose loss is a sum, is ``C = 1 / (alpha * n)``,
         with n the number of samples (the sum of their weights).
-    penalty : {"l1", "elasticnet", "row_groups"}, default="l1"
-        Penalty :math:`\Omega`.
-    l1_ratio : float, default=0.5
-        Share :math:`\rho` of the L1 norm, in [0, 1]; used by "elasticnet".
+    l1_ratio : float, default=1.0
+        Share :math:`\rho` of the norm, in [0, 1]; 1 for the lasso, less for the elastic net.
+    row_groups : bool, default=False
+        Penalise the coefficients of a feature in all classes as one group.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
     penalty_weights : array-like of shape (n_features,), default=None
@@ -133,7 +116,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     >>> from sklearn.datasets import load_iris
     >>> from skreg.linear_model import SparseLogisticRegression
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = SparseLogisticRegression(alpha=0.05, penalty="row_groups").fit(X, y)
+    >>> model = SparseLogisticRegression(alpha=0.05, row_groups=True).fit(X, y)
     >>> model.active_set_
     array([2])
     >>> model.predict_proba(X[:1]).round(2)
@@ -141,7 +124,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **_PENALTY_CONSTRAINTS,
+        **_ROW_CONSTRAINTS,
         **ALPHA_CONSTRAINTS,
         **L1_RATIO_CONSTRAINTS,
         **WEIGHTS_CONSTRAINTS,
@@ -152,8 +135,8 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         self,
         alpha=0.01,
         *,
-        penalty="l1",
-        l1_ratio=0.5,
+        l1_ratio=1.0,
+        row_groups=False,
         fit_intercept=True,
         penalty_weights=None,
         tol=1e-6,
@@ -161,41 +144,13 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         warm_start=False,
     ):
         self.alpha = alpha
-        self.penalty = penalty
         self.l1_ratio = l1_ratio
+        self.row_groups = row_groups
         self.fit_intercept = fit_intercept
         self.penalty_weights = penalty_weights
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
-
-    @property
-    def penalty(self):
-        """Penalty as given; equal to "l1", too, if it sets coefficients to zero."""
-        name = vars(self)["penalty"]
-        if not isinstance(name, str):
-            return name
-        zeroing = name == "row_groups" or (name == "elasticnet" and super().penalty == "l1")
-        return ZeroingPenalty(name) if zeroing else name
-
-    @penalty.setter
-    def penalty(self, name):
-        vars(self)["penalty"] = name
-
-    def get_params(self, deep=True):
-        """Parameters of the constructor.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Ignored: no parameter is an estimator.
-
-        Returns
-        -------
-        dict
-            Values by name.
-        """
-        return {name: vars(self)[name] for name in self._get_param_names()}
 
     def decision_function(self, X):
         """Linear scores.
@@ -290,10 +245,9 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
 
     def _penalty(self, n_features):
         weights = check_penalty_weights(self.penalty_weights, n_features)
-        if self.penalty == "row_groups" and len(self.classes_) > 2:
-            return GroupL2(1.0, None, weights)
-        l1_ratio = self.l1_ratio if self.penalty == "elasticnet" else 1.0
-        return separable_penalty(l1_ratio, False, weights)
+        if self.row_groups and len(self.classes_) > 2:
+            return GroupL2(1.0, None, weights, self.l1_ratio)
+        return separable_penalty(self.l1_ratio, False, weights)
 
     def _encode(self, y):
         check_classification_targets(y)
@@ -334,11 +288,11 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
 
     Parameters
     ----------
-    penalty : {"l1", "elasticnet", "row_groups"}, default="l1"
-        Penalty, as for `SparseLogisticRegression`.
-    l1_ratio : float or array-like of float, default=0.5
-        Share of the L1 norm, in [0, 1]; used by "elasticnet". Of several values the one with the
-        best mean score is chosen; 0 needs explicit `alphas`.
+    l1_ratio : float or array-like of float, default=1.0
+        Share of the norm, in [0, 1]. Of several values the one with the best mean score is chosen;
+        0 needs explicit `alphas`.
+    row_groups : bool, default=False
+        Penalise the coefficients of a feature in all classes as one group.
     eps : float, default=1e-3
         Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
@@ -414,7 +368,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **_PENALTY_CONSTRAINTS,
+        **_ROW_CONSTRAINTS,
         **CV_CONSTRAINTS,
         **L1_RATIOS_CONSTRAINTS,
         **WEIGHTS_CONSTRAINTS,
@@ -426,8 +380,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     def __init__(
         self,
         *,
-        penalty="l1",
-        l1_ratio=0.5,
+        l1_ratio=1.0,
+        row_groups=False,
         eps=1e-3,
         alphas=100,
         fit_intercept=True,
@@ -439,8 +393,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         selection_rule="min",
         n_jobs=None,
     ):
-        self.penalty = penalty
         self.l1_ratio = l1_ratio
+        self.row_groups = row_groups
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept

@@ -129,9 +129,16 @@ class Workspace:
         self.block_offsets, self.block_hessian = None, None
         self._start()
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _start(self):
-        """First pass over the design: column moments, and the gradient at the start."""
+        """First pass over the design: column moments, and the gradient at the start.
+
+        A start that is worse than no features at all (data in another unit) is dropped.
+        """
         problem = self.problem
+        if self.coef.any() and not smooth_value(problem, self._predict()) <= self.null_value:
+            self.coef[:] = 0.0
+            self.intercept = self.null_intercept.copy()
         self.place_prediction()
         self.dual = loss_gradient(problem.loss, self.prediction, problem.target)
         weighted = -problem.weight * self.dual

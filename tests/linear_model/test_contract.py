@@ -34,8 +34,8 @@ MODELS = [
     HuberLasso(),
     SparsePoissonRegressor(),
     SparseLogisticRegression(),
-    SparseLogisticRegression(penalty="row_groups"),
-    SparseLogisticRegression(penalty="elasticnet"),
+    SparseLogisticRegression(row_groups=True),
+    SparseLogisticRegression(l1_ratio=0.5),
 ]
 # few strengths keep the checks fast, their number is not what is checked
 CROSS_VALIDATED = [

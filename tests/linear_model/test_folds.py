@@ -30,7 +30,7 @@ ALL = [
     SparsePoissonRegressorCV(alphas=3),
     SparseLogisticRegressionCV(alphas=3),
 ]
-RIDGE = {"penalty": "elasticnet", "l1_ratio": 0.0}
+RIDGE = {"l1_ratio": 0.0}
 N = 60
 
 

@@ -29,8 +29,8 @@ MODELS = {
     "huber": HuberLasso(STRENGTH, delta=0.5),
     "poisson": SparsePoissonRegressor(STRENGTH, l1_ratio=0.8),
     "logistic": SparseLogisticRegression(STRENGTH),
-    "multinomial": SparseLogisticRegression(STRENGTH, penalty="l1"),
-    "row groups": SparseLogisticRegression(STRENGTH, penalty="row_groups"),
+    "multinomial": SparseLogisticRegression(STRENGTH),
+    "row groups": SparseLogisticRegression(STRENGTH, row_groups=True),
 }
 WITH_STRENGTH = [name for name in MODELS if name != "nonnegative"]
 

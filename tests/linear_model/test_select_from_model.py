@@ -7,7 +7,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -41,17 +40,16 @@ MODELS = [
     SparsePoissonRegressor(0.02),
     SparsePoissonRegressor(0.05, l1_ratio=0.5),
     SparseLogisticRegression(),
-    SparseLogisticRegression(penalty="row_groups"),
-    SparseLogisticRegression(penalty="row_groups", l1_ratio=0.0),
-    SparseLogisticRegression(0.05, penalty="elasticnet"),
+    SparseLogisticRegression(row_groups=True),
+    SparseLogisticRegression(0.05, l1_ratio=0.5),
     LassoCV(**CV),
     ElasticNetCV(**CV, l1_ratio=[0.5, 0.9]),
     GroupLassoCV(2, **CV),
     HuberLassoCV(**CV),
     MultiTaskLassoCV(**CV),
     SparsePoissonRegressorCV(**CV),
-    SparseLogisticRegressionCV(**CV, penalty="row_groups"),
-    SparseLogisticRegressionCV(**CV, penalty="elasticnet", l1_ratio=[0.5, 0.9]),
+    SparseLogisticRegressionCV(**CV, row_groups=True),
+    SparseLogisticRegressionCV(**CV, l1_ratio=[0.5, 0.9]),
 ]
 
 
@@ -99,7 +97,7 @@ def test_thresholds_that_are_given_act(model):
     [
         ElasticNet(0.05, l1_ratio=0.0),
         SparsePoissonRegressor(0.02, l1_ratio=0.0),
-        SparseLogisticRegression(penalty="elasticnet", l1_ratio=0.0),
+        SparseLogisticRegression(l1_ratio=0.0),
     ],
     ids=repr,
 )
@@ -108,17 +106,3 @@ def test_ridge_penalties_which_only_shrink_keep_the_mean_as_threshold(model):
     selector = SelectFromModel(model).fit(X, y)
     size = np.linalg.norm(np.atleast_2d(selector.estimator_.coef_), axis=0, ord=1)
     assert np.array_equal(selector.get_support(), size >= size.mean())
-
-
-@pytest.mark.parametrize("penalty", ["l1", "elasticnet", "row_groups"])
-def test_the_name_of_a_penalty_stays_a_parameter_like_any_other(penalty):
-    X, y = data(SparseLogisticRegression())
-    model = SparseLogisticRegression(penalty=penalty)
-    assert model.penalty == penalty and str(model.penalty) == penalty
-    assert clone(model).get_params()["penalty"] is penalty
-    assert type(clone(model.fit(X, y)).get_params()["penalty"]) is str
-    assert f"{penalty!r}" in repr(model) or penalty == "l1"
-    search = GridSearchCV(model, {"penalty": ["l1", "row_groups"]}, cv=2).fit(X, y)
-    assert list(search.cv_results_["param_penalty"]) == ["l1", "row_groups"]
-    one, other = (clone(model).set_params(penalty=name) for name in ("l1", "row_groups"))
-    assert not np.array_equal(one.fit(X, y).coef_, other.fit(X, y).coef_)

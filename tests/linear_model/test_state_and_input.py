@@ -43,7 +43,7 @@ SINGLE = [
     NonNegativeLeastSquares(),
     SparsePoissonRegressor(),
     SparseLogisticRegression(),
-    SparseLogisticRegression(penalty="row_groups"),
+    SparseLogisticRegression(row_groups=True),
 ]
 CROSS_VALIDATED = [
     LassoCV(**CV),

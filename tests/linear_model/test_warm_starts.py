@@ -27,8 +27,8 @@ SIGNED = np.array([1.0, -0.8, 0.5, -0.3, 0.0, 0.0])
 SEPARABLE = [Lasso(0.05), ElasticNet(0.05), HuberLasso(0.05), SparsePoissonRegressor(0.02)]
 LOGISTIC = [
     SparseLogisticRegression(0.02),
-    SparseLogisticRegression(0.02, penalty="row_groups"),
-    SparseLogisticRegression(0.02, penalty="elasticnet"),
+    SparseLogisticRegression(0.02, row_groups=True),
+    SparseLogisticRegression(0.02, l1_ratio=0.5),
 ]
 WEIGHTED = [*SEPARABLE, MultiTaskLasso(0.05), *LOGISTIC]
 PENALISED = [*WEIGHTED, GroupLasso(2, alpha=0.05)]
@@ -75,8 +75,9 @@ CHANGES = [
     (GroupLasso(2, alpha=0.05), {}, {"weights": [np.inf, 1.0, 1.0]}),
     (GroupLasso(2, alpha=0.05), {}, {"weights": [0.0, 1.0, 1.0]}),
     (GroupLasso(2, alpha=0.05), {"weights": [np.inf, 1.0, 0.0]}, {"weights": None}),
-    *((LOGISTIC[0], {}, {"penalty": name}) for name in ("row_groups", "elasticnet")),
-    *((model, {}, {"penalty": "l1"}) for model in LOGISTIC[1:]),
+    *((LOGISTIC[0], {}, change) for change in ({"row_groups": True}, {"l1_ratio": 0.5})),
+    (LOGISTIC[1], {}, {"row_groups": False}),
+    (LOGISTIC[2], {}, {"l1_ratio": 1.0}),
 ]  # fmt: skip
 
 
@@ -122,13 +123,12 @@ def penalty(model):
         weights = np.sqrt(np.bincount(labels)) if model.weights is None else model.weights
         return weighted_sum(norms, weights)
     by_rows = isinstance(model, MultiTaskLasso) or (
-        isinstance(model, SparseLogisticRegression) and model.penalty == "row_groups"
+        isinstance(model, SparseLogisticRegression) and model.row_groups
     )
     if by_rows:
         sizes = np.linalg.norm(coef, axis=0)
     else:
-        mixed = getattr(model, "penalty", "") == "elasticnet" or not hasattr(model, "classes_")
-        ratio = getattr(model, "l1_ratio", 1.0) if mixed else 1.0
+        ratio = getattr(model, "l1_ratio", 1.0)
         sizes = (ratio * np.abs(coef) + (1 - ratio) / 2 * coef**2).sum(axis=0)
     return weighted_sum(
         sizes, np.ones(len(sizes)) if model.penalty_weights is None else model.penalty_weights
@@ -166,11 +166,7 @@ def check_ends_where_a_cold_start_does(warm, X, y, weight=None):
 def name_of(value):
     if isinstance(value, dict):
         return ",".join(f"{k}={np.asarray(v).tolist()}" for k, v in value.items()) or "default"
-    return (
-        f"{type(value).__name__}-{value.get_params()['penalty']}"
-        if value in LOGISTIC
-        else type(value).__name__
-    )
+    return repr(value) if value in LOGISTIC else type(value).__name__
 
 
 @pytest.mark.parametrize(("model", "first", "second"), CHANGES, ids=name_of)
