@@ -9,7 +9,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skreg.ordinal._labels import check_class_weights, from_categorical, order_labels
+from skreg.ordinal._labels import (
+    check_class_weights,
+    from_categorical,
+    order_labels,
+    warn_if_guessed,
+    warn_if_lost_by_encoding,
+)
 from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities, repair_crossing
 
 LARGEST_PREDICTOR = 1e300
@@ -39,16 +45,18 @@ class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
 
         The largest weight is one.
         """
-        y, order = from_categorical(y)
-        order = order if self.class_order is None else self.class_order
+        y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        labels = order_labels(y, order)
+        labels = order_labels(y, self.class_order, levels)
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         check_class_weights(labels, sample_weight)
         sample_weight = sample_weight / sample_weight.max()
+        warn_if_guessed(labels)
+        warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order
+        self._order_origin = labels.origin
         return X, labels, sample_weight
 
     def _predictors(self, X):

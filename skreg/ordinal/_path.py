@@ -1,6 +1,5 @@
 """From arrays to the solver and back: the problem, the largest useful alpha, the path."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from skreg.ordinal._newton import (
     solve,
 )
 from skreg.ordinal._rows import Scaling, sorted_design
+from skreg.ordinal._warnings import warn
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01
@@ -192,7 +192,7 @@ def original_scale(problem, theta):
     return Coefficients(intercept, beta / scale, theta[:, 1:] / scale)
 
 
-def warn_if_not_converged(problem, solution, *, tol, max_iter, stacklevel=4):
+def warn_if_not_converged(problem, solution, *, tol, max_iter):
     """Say by how much the solver missed its tolerance, or that coefficients diverge."""
     if not solution.converged:
         if np.isnan(solution.dual_gap):
@@ -204,20 +204,18 @@ def warn_if_not_converged(problem, solution, *, tol, max_iter, stacklevel=4):
             what = (
                 f"the duality gap is {solution.dual_gap:.3g}, wanted {tol * problem.null_loss:.3g}"
             )
-        warnings.warn(
+        warn(
             f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): {what}. "
             "Increase max_iter or tol.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )
     elif np.isnan(solution.dual_gap) and _runs_away(solution):
-        warnings.warn(
+        warn(
             "The classes are separable or nearly so, and some coefficients are not penalised: "
             "they diverge, and were stopped at the tolerance on the optimality conditions, "
             f"{tol * problem.null_gradient:.3g} (violation {solution.kkt_residual:.3g}). "
             "Penalise them: alpha > 0, first_penalty > 0 and penalty_factor > 0.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -19,6 +19,7 @@ from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
 from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
+from skreg.ordinal._warnings import warn
 
 SMALLEST_PROBABILITY = 1e-8
 
@@ -240,11 +241,10 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         )
         scores, missed = zip(*results, strict=True)
         if any(missed):
-            warnings.warn(
+            warn(
                 f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
                 "or tol, or leave out the smallest alphas.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         self.score_path_ = np.column_stack(scores)
         check_scores(self.score_path_, self.scoring)
@@ -260,11 +260,9 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
             folds = list(cv.split(X, labels.codes, **splitting))
         if sizes.min() < len(folds):
-            warnings.warn(
+            warn(
                 f"class {names[sizes.argmin()]!r} has {sizes.min()} members, fewer than the "
-                f"{len(folds)} folds: some folds test without it",
-                UserWarning,
-                stacklevel=4,
+                f"{len(folds)} folds: some folds test without it"
             )
         for number, (train, _) in enumerate(folds):
             total = np.bincount(
