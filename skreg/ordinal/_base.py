@@ -1,5 +1,6 @@
 """What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
 
+from functools import wraps
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,6 +10,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from skreg._selected_features import SelectsFeatures
 from skreg.ordinal._labels import (
     check_class_weights,
     from_categorical,
@@ -29,7 +31,23 @@ PENALTY_CONSTRAINTS = {
 }
 
 
-class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
+def all_or_nothing(fit):
+    """Decorator: a fit that fails or is interrupted leaves the estimator as it was."""
+
+    @wraps(fit)
+    def guarded(self, *args, **kwargs):
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return guarded
+
+
+class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator):
     """P(Y <= k | x) = sigma(alpha_k + x^T beta_k) for the ordered classes k.
 
     Subclasses fit `coef_` and `intercept_`.

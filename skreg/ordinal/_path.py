@@ -6,12 +6,16 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg.ordinal import _certificate as certificate
+from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import (
     Point,
     Rows,
+    block_hessians,
     elastic_net,
     intercept_point,
+    penalty_at,
     point_at,
+    quadratic_model,
     solve,
 )
 from skreg.ordinal._rows import Scaling, sorted_design
@@ -97,13 +101,17 @@ def _excluding(weights):
 
 
 def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
-    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others."""
+    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others.
+
+    A factor of infinity excludes the feature from the first boundary too, if first_penalty is 0;
+    one of 0 frees the feature there, if first_penalty is infinite.
+    """
     factor = np.ones(n_features) if penalty_factor is None else penalty_factor
     level = np.ones(n_classes - 1)
     level[0] = first_penalty
     with np.errstate(invalid="ignore"):
         weights = np.outer(level, factor)
-    return np.where(np.isnan(weights), 0.0, weights)
+    return np.where(np.isnan(weights), factor, weights)
 
 
 def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
@@ -170,14 +178,32 @@ def solve_path(problem, null, alphas, *, tol, max_iter):
         previous, before = solution, alpha
 
 
-def warm_point(problem, coefficients):
-    """Point of earlier coefficients on these rows; None where their boundaries cross."""
+def warm_point(problem, coefficients, alpha):
+    """Point of earlier coefficients on these rows, for the penalty with strength `alpha`.
+
+    Increments that are excluded, or on which no row depends, start at zero: the solver would leave
+    them as they are. None where the objective is no better than without features, such as where
+    boundaries cross, or where a feature has come in another unit.
+    """
     centre, scale = problem.scaling
-    psi = coefficients.coef_diff * scale
-    alpha = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
-    theta = np.column_stack([np.diff(alpha, prepend=0.0), psi])
-    point = point_at(problem.rows, theta)
-    return point if np.all(point.a > point.b) else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        psi = coefficients.coef_diff * scale
+        intercept = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
+        theta = np.column_stack([np.diff(intercept, prepend=0.0), psi])
+        theta[~_free_to_move(problem)] = 0.0
+        point = point_at(problem.rows, theta)
+        value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)
+        value += penalty_at(elastic_net(alpha, problem.l1_ratio, problem.weights), theta)
+    return point if value < problem.null_loss else None
+
+
+def _free_to_move(problem):
+    """Increments that are not excluded and that move some row, (n_boundaries, 1 + n_features)."""
+    rows, start = problem.rows, problem.start
+    model = quadratic_model(rows, start.a, start.b)
+    joint, own = np.zeros(start.theta.shape[::-1]), np.zeros(start.theta.shape[::-1])
+    block_hessians(rows.design, np.arange(len(joint)), model, joint, own)
+    return ((joint + own).T > 0.0) & np.isfinite(problem.weights)
 
 
 def original_scale(problem, theta):
