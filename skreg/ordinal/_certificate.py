@@ -46,16 +46,17 @@ def penalty_value(penalty, theta):
 
 
 @kernel
-def kkt_residual(penalty, theta, q):
+def kkt_residual(penalty, theta, q, deviation):
     """Largest distance of an entry of q, minus the gradient, from the subdifferential at theta.
 
-    Excluded increments have no condition to violate.
+    It is relative to the `deviation` of the entry's column, so that the unit of a feature does not
+    matter. Excluded increments have no condition to violate.
     """
-    largest = 0.0
+    largest, width = 0.0, deviation.shape[0]
     for b in range(theta.shape[0]):
         if not np.isinf(penalty.weights[b]):
             distance = block_distance(penalty, b, theta[b : b + 1], q[b : b + 1])
-            largest = max(largest, distance)
+            largest = max(largest, distance / deviation[b % width])
     return largest
 
 

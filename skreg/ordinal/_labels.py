@@ -59,8 +59,8 @@ def _plain(labels):
     odd = [label for label in labels if not isinstance(label, str)]
     if odd:
         raise ValueError(
-            f"y must hold strings only or numbers only; it has strings or missing values beside "
-            f"others, such as {odd[0]!r}, {len(odd)} of {len(labels)} entries"
+            "y must hold only strings or only numbers, and nothing missing; "
+            f"{len(odd)} of its {len(labels)} entries are no strings, such as {odd[0]!r}"
         )
     return labels
 

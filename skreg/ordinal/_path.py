@@ -35,8 +35,9 @@ class Problem(NamedTuple):
     """Sorted rows, penalty weights (n_boundaries, 1 + n_features), and the scales of the data.
 
     `start` is the optimum without features, `null_loss` its mean loss, the scale of the tolerance
-    on the duality gap, and `null_gradient` its largest gradient, the scale of the tolerance on the
-    optimality conditions.
+    on the duality gap, and `null_gradient` its largest gradient per standard deviation of a
+    feature, the scale of the tolerance on the optimality conditions. From `alpha_bound` on, a
+    penalty with factors of 1 leaves no feature in.
     """
 
     rows: Rows
@@ -46,6 +47,7 @@ class Problem(NamedTuple):
     start: Point
     null_loss: float
     null_gradient: float
+    alpha_bound: float
 
 
 class Coefficients(NamedTuple):
@@ -91,8 +93,12 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
     point = intercept_point(rows)
     null = solve(rows, _excluding(weights), point, tol=0.0, kkt_tol=0.0, max_iter=1)
-    null_gradient = max(np.abs(null.gradient[:, 1:]).max(), SMALLEST_GRADIENT)
-    return Problem(rows, weights, l1_ratio, scaling, point, null.objective, null_gradient)
+    gradient = np.abs(null.gradient[:, 1:])
+    null_gradient = max((gradient / design.deviation[1:]).max(), SMALLEST_GRADIENT)
+    alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)
+    return Problem(
+        rows, weights, l1_ratio, scaling, point, null.objective, null_gradient, alpha_bound
+    )
 
 
 def _excluding(weights):
@@ -117,7 +123,7 @@ def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
 def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
     """Solve for one alpha, from `start` or on the way from the optimum without features."""
     if start is None:
-        start = approach(problem, alpha, problem.start, problem.null_gradient, max_iter)
+        start = approach(problem, alpha, problem.start, problem.alpha_bound, max_iter)
     return solve(
         problem.rows,
         elastic_net(alpha, problem.l1_ratio, problem.weights),
@@ -171,7 +177,7 @@ def solve_path(problem, null, alphas, *, tol, max_iter):
     previous, before = null, np.inf
     for alpha in alphas:
         share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
-        nearest = min(before, problem.null_gradient)
+        nearest = min(before, problem.alpha_bound)
         start = approach(problem, alpha, previous.point, nearest, max_iter)
         solution = solve_at(problem, alpha, tol=tol, max_iter=max_iter, start=start, share=share)
         yield solution

@@ -74,7 +74,8 @@ class PrestoClassifier(CumulativeLogitClassifier):
     tol : float, default=1e-4
         The duality gap is at most `tol` times the log-loss of the class frequencies. If some
         increment is not penalised there is no gap, and the violation of the optimality conditions
-        is at most `tol` times the largest gradient at the class frequencies.
+        is at most `tol` times the largest gradient at the class frequencies, both per standard
+        deviation of the feature.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
     warm_start : bool, default=False
@@ -101,7 +102,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         Duality gap: the objective is at most this far above its minimum. NaN where some increment
         is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions.
+        Largest violation of the optimality conditions, per standard deviation of the feature.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross, so that `predict_proba`
         repairs them.

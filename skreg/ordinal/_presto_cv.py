@@ -143,7 +143,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
     dual_gap_ : float
         Duality gap of the chosen fit; NaN where some increment is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions of the chosen fit.
+        Largest violation of the optimality conditions of the chosen fit, per standard deviation of
+        the feature.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross.
     n_features_in_ : int

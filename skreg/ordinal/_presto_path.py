@@ -42,7 +42,7 @@ class PrestoPath(NamedTuple):
     coef_diffs : ndarray of shape (n_alphas, n_classes - 1, n_features)
         Increments between boundaries, with exact zeros.
     kkt_residuals : ndarray of shape (n_alphas,)
-        Largest violations of the optimality conditions.
+        Largest violations of the optimality conditions, per standard deviation of the feature.
     dual_gaps : ndarray of shape (n_alphas,)
         Duality gaps; NaN where some increment is not penalised.
     n_iters : ndarray of shape (n_alphas,)

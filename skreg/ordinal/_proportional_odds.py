@@ -44,7 +44,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     tol : float, default=1e-4
         The duality gap is at most `tol` times the log-loss of the class frequencies. If some
         feature is not penalised there is no gap, and the violation of the optimality conditions is
-        at most `tol` times the largest gradient at the class frequencies.
+        at most `tol` times the largest gradient at the class frequencies, both per standard
+        deviation of the feature.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
 
@@ -65,7 +66,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Duality gap: the objective is at most this far above its minimum. NaN where some feature is
         not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions.
+        Largest violation of the optimality conditions, per standard deviation of the feature.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
