@@ -33,9 +33,17 @@ def from_categorical(y):
     """
     column = _only_column(y)
     dtype = getattr(column, "dtype", None)
-    if not (hasattr(column, "dtype") or isinstance(column, list | tuple)) or issparse(column):
+    if isinstance(column, list | tuple):
+        return _from_list(column), None
+    if dtype is None or issparse(column):
         return y, None
     return _plain(np.asarray(column)), _ordered_levels(dtype)
+
+
+def _from_list(labels):
+    """Array of a list, where numpy would turn a nan or a number among strings into a string."""
+    values = np.asarray(labels)
+    return _plain(np.asarray(labels, dtype=object) if values.dtype.kind == "U" else values)
 
 
 def _ordered_levels(dtype):
