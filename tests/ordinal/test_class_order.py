@@ -40,7 +40,9 @@ def categorical(y):
     [PrestoClassifier(), ProportionalOddsClassifier(), PrestoClassifierCV(n_alphas=2)],
     ids=lambda estimator: type(estimator).__name__,
 )
-@pytest.mark.parametrize("wrap", [np.asarray, list, pd.Categorical, pd.Series], ids=str)
+@pytest.mark.parametrize(
+    "wrap", [np.asarray, list, pd.Categorical, pd.Series], ids=lambda f: f.__name__
+)
 def test_a_guessed_order_is_said_and_so_is_how_to_give_another(example, estimator, wrap):
     messages = said(lambda: estimator.fit(example.X, wrap(NAMED[example.y])))
     assert len(messages) == 1
