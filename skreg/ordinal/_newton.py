@@ -325,7 +325,7 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     Solution
         Its gap is NaN where there is none.
     """
-    penalised = certificate.has_gap(penalty, point.theta.shape)
+    penalised = certificate.has_gap(penalty, rows.design.deviation)
     objective = mean_loss(point.a, point.b, rows.weight, rows.start)
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape

@@ -73,9 +73,9 @@ class PrestoClassifier(CumulativeLogitClassifier):
         a polars Enum), or of numbers; strings are taken alphabetically, with a warning.
     tol : float, default=1e-4
         The duality gap is at most `tol` times the log-loss of the class frequencies. If some
-        increment is not penalised there is no gap, and the violation of the optimality conditions
-        is at most `tol` times the largest gradient at the class frequencies, both per standard
-        deviation of the feature.
+        increment is not penalised, or by no more than rounding (1e-11 per standard deviation),
+        there is no gap, and the violation of the optimality conditions is at most `tol` times the
+        largest gradient at the class frequencies, both per standard deviation of the feature.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
     warm_start : bool, default=False

@@ -1,6 +1,7 @@
 """PrestoClassifier: invariances, labels, weights, extreme data, errors and warnings."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -438,6 +439,16 @@ def test_a_failed_or_interrupted_fit_leaves_the_estimator_as_it_was(example, est
     assert estimator.set_params(penalty_factor=None).predict_proba(X).shape == (100, 4)
 
 
+@pytest.mark.parametrize("alpha", [1e-300, 1e-13])
+def test_a_penalty_of_the_size_of_rounding_counts_as_none(example, alpha):
+    """No gap can certify it, but the conditions of optimality can, without a false warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, plain = fit(example, alpha=alpha, tol=1e-8), fit(example, alpha=0.0, tol=1e-8)
+    assert np.isnan(model.dual_gap_)
+    np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-6)
+
+
 @pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
 def test_timestamps_beside_small_columns_are_fitted_like_centred_ones(example, storage):
     X, y = example
@@ -515,6 +526,9 @@ def test_bad_data_are_named(example):
         PrestoClassifier().fit(X, y, (y < 3).astype(float))
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         PrestoClassifier().fit(X, y, -np.ones(100))
+    for weight, message in ((-1.0, "Negative"), (np.nan, "NaN"), (np.inf, "infinity"), (0, "zero")):
+        with pytest.raises(ValueError, match=message):
+            PrestoClassifier().fit(X, y, weight)
     with pytest.raises(ValueError, match="Unknown label type"):
         PrestoClassifier().fit(X, X[:, 0])
 
