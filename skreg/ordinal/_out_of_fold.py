@@ -74,7 +74,7 @@ def out_of_fold_proba(
     >>> proba = out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=5)
     >>> critical = sorted(names).index("critical")
     >>> round(float(proba[stage == 3, critical].mean()), 2)
-    0.18
+    0.17
     """
     labels, proba = ordered_out_of_fold(
         estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params

@@ -109,8 +109,7 @@ def _excluding(weights):
 def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
     """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others.
 
-    A factor of infinity excludes the feature from the first boundary too, if first_penalty is 0;
-    one of 0 frees the feature there, if first_penalty is infinite.
+    A factor of infinity excludes the feature from the first boundary too, if first_penalty is 0.
     """
     factor = np.ones(n_features) if penalty_factor is None else penalty_factor
     level = np.ones(n_classes - 1)

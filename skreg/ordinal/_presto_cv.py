@@ -297,6 +297,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
             ]
         _warn_if_rare(labels, sample_weight, len(folds))
         tested = [fold for fold in folds if np.any(sample_weight[fold[1]] > 0.0)]
+        if not tested:
+            raise ValueError("sample_weight gives no row of any test fold a weight")
         if len(tested) < len(folds):
             warn(
                 f"{len(folds) - len(tested)} of the {len(folds)} folds test rows without weight "

@@ -178,6 +178,8 @@ def test_folds_that_test_rows_without_weight_count_as_absent(example, scoring):
     without = PrestoClassifierCV(n_alphas=3, cv=remaining, scoring=scoring).fit(X[rows], y[rows])
     np.testing.assert_allclose(model.score_path_, without.score_path_, rtol=1e-6)
     assert model.alpha_ == pytest.approx(without.alpha_)
+    with pytest.raises(ValueError, match="no row of any test fold a weight"):
+        PrestoClassifierCV(cv=splits[2:3], scoring=scoring).fit(X, y, weight)
 
 
 def test_groups_reach_the_splitter_through_metadata_routing(example):
