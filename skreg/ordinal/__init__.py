@@ -4,6 +4,7 @@ G. Faletto, J. Bien, "Predicting Rare Events by Shrinking Towards Proportional O
 """
 
 from skreg.ordinal._calibration import calibration_error
+from skreg.ordinal._out_of_fold import out_of_fold_proba
 from skreg.ordinal._path_display import PrestoPathDisplay
 from skreg.ordinal._presto import PrestoClassifier
 from skreg.ordinal._presto_cv import PrestoClassifierCV
@@ -21,6 +22,7 @@ __all__ = [
     "ProportionalOddsClassifier",
     "RareReliabilityDisplay",
     "calibration_error",
+    "out_of_fold_proba",
     "presto_alpha_max",
     "presto_path",
 ]

@@ -1,5 +1,6 @@
 """What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
 
+from functools import wraps
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,7 +10,14 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from skreg.ordinal._labels import check_class_weights, from_categorical, order_labels
+from skreg._selected_features import SelectsFeatures
+from skreg.ordinal._labels import (
+    check_class_weights,
+    from_categorical,
+    order_labels,
+    warn_if_guessed,
+    warn_if_lost_by_encoding,
+)
 from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities, repair_crossing
 
 LARGEST_PREDICTOR = 1e300
@@ -23,7 +31,23 @@ PENALTY_CONSTRAINTS = {
 }
 
 
-class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
+def all_or_nothing(fit):
+    """Decorator: a fit that fails or is interrupted leaves the estimator as it was."""
+
+    @wraps(fit)
+    def guarded(self, *args, **kwargs):
+        before = dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return guarded
+
+
+class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator):
     """P(Y <= k | x) = sigma(alpha_k + x^T beta_k) for the ordered classes k.
 
     Subclasses fit `coef_` and `intercept_`.
@@ -39,16 +63,20 @@ class CumulativeLogitClassifier(ClassifierMixin, BaseEstimator):
 
         The largest weight is one.
         """
-        y, order = from_categorical(y)
-        order = order if self.class_order is None else self.class_order
+        y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        labels = order_labels(y, order)
+        labels = order_labels(y, self.class_order, levels)
+        if np.ndim(sample_weight) == 0 and sample_weight is not None:
+            sample_weight = np.full(X.shape[0], sample_weight)  # else a nan would not be seen
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
         check_class_weights(labels, sample_weight)
         sample_weight = sample_weight / sample_weight.max()
+        warn_if_guessed(labels)
+        warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order
+        self._order_origin = labels.origin
         return X, labels, sample_weight
 
     def _predictors(self, X):

@@ -13,6 +13,9 @@ from skreg.optim._penalties import (
 from skreg.ordinal._likelihood import mean_conjugate
 from skreg.ordinal._rows import class_sums, n_columns
 
+# of a penalty per standard deviation, where gradients are at most about 1
+SMALLEST_STRENGTH = 1e-11
+
 
 @kernel
 def all_class_sums(design, model, out):
@@ -46,16 +49,17 @@ def penalty_value(penalty, theta):
 
 
 @kernel
-def kkt_residual(penalty, theta, q):
+def kkt_residual(penalty, theta, q, deviation):
     """Largest distance of an entry of q, minus the gradient, from the subdifferential at theta.
 
-    Excluded increments have no condition to violate.
+    It is relative to the `deviation` of the entry's column, so that the unit of a feature does not
+    matter. Excluded increments have no condition to violate.
     """
-    largest = 0.0
+    largest, width = 0.0, deviation.shape[0]
     for b in range(theta.shape[0]):
         if not np.isinf(penalty.weights[b]):
             distance = block_distance(penalty, b, theta[b : b + 1], q[b : b + 1])
-            largest = max(largest, distance)
+            largest = max(largest, distance / deviation[b % width])
     return largest
 
 
@@ -77,10 +81,15 @@ def penalty_conjugate(penalty, q):
     return total
 
 
-def has_gap(penalty, shape):
-    """Whether every increment but those of the intercepts, the first column, is penalised."""
-    weights = penalty.weights.reshape(shape)
-    return penalty.alpha > 0.0 and bool(np.all(weights[:, 1:] > 0.0))
+def has_gap(penalty, deviation):
+    """Whether every increment but those of the intercepts, the first column, is penalised.
+
+    A dual point has gradients within the strengths of the penalty; strengths of the size of
+    rounding cannot be told from none.
+    """
+    weights = penalty.weights.reshape(-1, len(deviation))[:, 1:]
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.all(penalty.alpha * (weights / deviation[1:]) >= SMALLEST_STRENGTH))
 
 
 def class_balance(sums):

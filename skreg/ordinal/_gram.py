@@ -50,8 +50,9 @@ def descend_on_gram(design, model, penalty, theta, tol):
     all_class_sums(design, model, sums)
     gradient_from_sums(sums, gradient)
     step, old = np.zeros_like(theta), theta.reshape(-1)[active]
+    tol = 0.1 * tol * np.min(design.deviation[column], initial=1.0)
     new = minimise_quadratic(
-        H, gradient.reshape(-1)[active], penalty, active, smooth[active], old, 0.1 * tol
+        H, gradient.reshape(-1)[active], penalty, active, smooth[active], old, tol
     )
     step.reshape(-1)[active] = new - old
     theta.reshape(-1)[active] = new

@@ -217,13 +217,14 @@ def _sweep(design, columns, model, joint, own, penalty, theta, active_only, tol)
             beyond += sums[1, c]
             gradient[c - 1] = sums[0, c - 1] + beyond
         block[:] = theta[:, j]
+        unit = design.deviation[j]
         moved = _descend_block(
-            joint[j], own[j], gradient, penalty, j, width, first, block, step, 0.1 * tol
+            joint[j], own[j], gradient, penalty, j, width, first, block, step, 0.1 * tol * unit
         )
         if moved > 0.0:
             theta[:, j] = block
             step_model(design, j, first, step, model)
-            largest = max(largest, moved)
+            largest = max(largest, moved / unit)
     return largest
 
 
@@ -232,7 +233,7 @@ def descend(design, columns, model, joint, own, penalty, theta, tol, max_passes)
     """Block coordinate descent on the model: all columns, then the active ones until they rest.
 
     Moves `theta` and `model`. Returns the number of passes, and whether a pass over all columns
-    changed no gradient by more than `tol`.
+    changed no gradient by more than `tol`, in deviations of its column.
     """
     n_passes = 0
     while n_passes < max_passes:
@@ -313,7 +314,7 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     tol : float
         Bound on the duality gap, if every increment is penalised.
     kkt_tol : float
-        Bound on the violation of the optimality conditions, if not.
+        Bound on the violation of the optimality conditions, if not, in deviations of the columns.
     max_iter : int
         Largest number of iterations. Each checks the certificate first; the last takes no step.
     share : float, default=1.0
@@ -324,7 +325,7 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     Solution
         Its gap is NaN where there is none.
     """
-    penalised = certificate.has_gap(penalty, point.theta.shape)
+    penalised = certificate.has_gap(penalty, rows.design.deviation)
     objective = mean_loss(point.a, point.b, rows.weight, rows.start)
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape
@@ -335,7 +336,7 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
         certificate.all_class_sums(rows.design, model, sums)
         certificate.gradient_from_sums(sums, gradient)
         violation = certificate.kkt_residual(
-            penalty, point.theta.reshape(-1), -gradient.reshape(-1)
+            penalty, point.theta.reshape(-1), -gradient.reshape(-1), rows.design.deviation
         )
         gap = np.nan
         if penalised:

@@ -1,21 +1,25 @@
 """From arrays to the solver and back: the problem, the largest useful alpha, the path."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg.ordinal import _certificate as certificate
+from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import (
     Point,
     Rows,
+    block_hessians,
     elastic_net,
     intercept_point,
+    penalty_at,
     point_at,
+    quadratic_model,
     solve,
 )
 from skreg.ordinal._rows import Scaling, sorted_design
+from skreg.ordinal._warnings import warn
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01
@@ -31,8 +35,9 @@ class Problem(NamedTuple):
     """Sorted rows, penalty weights (n_boundaries, 1 + n_features), and the scales of the data.
 
     `start` is the optimum without features, `null_loss` its mean loss, the scale of the tolerance
-    on the duality gap, and `null_gradient` its largest gradient, the scale of the tolerance on the
-    optimality conditions.
+    on the duality gap, and `null_gradient` its largest gradient per standard deviation of a
+    feature, the scale of the tolerance on the optimality conditions. From `alpha_bound` on, a
+    penalty with factors of 1 leaves no feature in.
     """
 
     rows: Rows
@@ -42,6 +47,7 @@ class Problem(NamedTuple):
     start: Point
     null_loss: float
     null_gradient: float
+    alpha_bound: float
 
 
 class Coefficients(NamedTuple):
@@ -87,8 +93,12 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
     point = intercept_point(rows)
     null = solve(rows, _excluding(weights), point, tol=0.0, kkt_tol=0.0, max_iter=1)
-    null_gradient = max(np.abs(null.gradient[:, 1:]).max(), SMALLEST_GRADIENT)
-    return Problem(rows, weights, l1_ratio, scaling, point, null.objective, null_gradient)
+    gradient = np.abs(null.gradient[:, 1:])
+    null_gradient = max((gradient / design.deviation[1:]).max(), SMALLEST_GRADIENT)
+    alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)
+    return Problem(
+        rows, weights, l1_ratio, scaling, point, null.objective, null_gradient, alpha_bound
+    )
 
 
 def _excluding(weights):
@@ -97,19 +107,22 @@ def _excluding(weights):
 
 
 def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
-    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others."""
+    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others.
+
+    A factor of infinity excludes the feature from the first boundary too, if first_penalty is 0.
+    """
     factor = np.ones(n_features) if penalty_factor is None else penalty_factor
     level = np.ones(n_classes - 1)
     level[0] = first_penalty
     with np.errstate(invalid="ignore"):
         weights = np.outer(level, factor)
-    return np.where(np.isnan(weights), 0.0, weights)
+    return np.where(np.isnan(weights), factor, weights)
 
 
 def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
     """Solve for one alpha, from `start` or on the way from the optimum without features."""
     if start is None:
-        start = approach(problem, alpha, problem.start, problem.null_gradient, max_iter)
+        start = approach(problem, alpha, problem.start, problem.alpha_bound, max_iter)
     return solve(
         problem.rows,
         elastic_net(alpha, problem.l1_ratio, problem.weights),
@@ -163,21 +176,39 @@ def solve_path(problem, null, alphas, *, tol, max_iter):
     previous, before = null, np.inf
     for alpha in alphas:
         share = max(2.0 - before / alpha, 0.0) if alpha > 0.0 and np.isfinite(before) else 1.0
-        nearest = min(before, problem.null_gradient)
+        nearest = min(before, problem.alpha_bound)
         start = approach(problem, alpha, previous.point, nearest, max_iter)
         solution = solve_at(problem, alpha, tol=tol, max_iter=max_iter, start=start, share=share)
         yield solution
         previous, before = solution, alpha
 
 
-def warm_point(problem, coefficients):
-    """Point of earlier coefficients on these rows; None where their boundaries cross."""
+def warm_point(problem, coefficients, alpha):
+    """Point of earlier coefficients on these rows, for the penalty with strength `alpha`.
+
+    Increments that are excluded, or on which no row depends, start at zero: the solver would leave
+    them as they are. None where the objective is no better than without features, such as where
+    boundaries cross, or where a feature has come in another unit.
+    """
     centre, scale = problem.scaling
-    psi = coefficients.coef_diff * scale
-    alpha = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
-    theta = np.column_stack([np.diff(alpha, prepend=0.0), psi])
-    point = point_at(problem.rows, theta)
-    return point if np.all(point.a > point.b) else None
+    with np.errstate(over="ignore", invalid="ignore"):
+        psi = coefficients.coef_diff * scale
+        intercept = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
+        theta = np.column_stack([np.diff(intercept, prepend=0.0), psi])
+        theta[~_free_to_move(problem)] = 0.0
+        point = point_at(problem.rows, theta)
+        value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)
+        value += penalty_at(elastic_net(alpha, problem.l1_ratio, problem.weights), theta)
+    return point if value < problem.null_loss else None
+
+
+def _free_to_move(problem):
+    """Increments that are not excluded and that move some row, (n_boundaries, 1 + n_features)."""
+    rows, start = problem.rows, problem.start
+    model = quadratic_model(rows, start.a, start.b)
+    joint, own = np.zeros(start.theta.shape[::-1]), np.zeros(start.theta.shape[::-1])
+    block_hessians(rows.design, np.arange(len(joint)), model, joint, own)
+    return ((joint + own).T > 0.0) & np.isfinite(problem.weights)
 
 
 def original_scale(problem, theta):
@@ -192,7 +223,7 @@ def original_scale(problem, theta):
     return Coefficients(intercept, beta / scale, theta[:, 1:] / scale)
 
 
-def warn_if_not_converged(problem, solution, *, tol, max_iter, stacklevel=4):
+def warn_if_not_converged(problem, solution, *, tol, max_iter):
     """Say by how much the solver missed its tolerance, or that coefficients diverge."""
     if not solution.converged:
         if np.isnan(solution.dual_gap):
@@ -204,20 +235,18 @@ def warn_if_not_converged(problem, solution, *, tol, max_iter, stacklevel=4):
             what = (
                 f"the duality gap is {solution.dual_gap:.3g}, wanted {tol * problem.null_loss:.3g}"
             )
-        warnings.warn(
+        warn(
             f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): {what}. "
             "Increase max_iter or tol.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )
     elif np.isnan(solution.dual_gap) and _runs_away(solution):
-        warnings.warn(
+        warn(
             "The classes are separable or nearly so, and some coefficients are not penalised: "
             "they diverge, and were stopped at the tolerance on the optimality conditions, "
             f"{tol * problem.null_gradient:.3g} (violation {solution.kkt_residual:.3g}). "
             "Penalise them: alpha > 0, first_penalty > 0 and penalty_factor > 0.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.ordinal._class_order import fitted_inside
 from skreg.ordinal._style import boundary_colours, pyplot
 
 
@@ -65,7 +66,7 @@ class PrestoPathDisplay:
         Parameters
         ----------
         estimator : PrestoClassifierCV
-            Fitted estimator.
+            Fitted estimator, or a Pipeline or the like that holds one.
         max_features : int, default=12
             Largest number of panels.
 
@@ -73,10 +74,20 @@ class PrestoPathDisplay:
         -------
         PrestoPathDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If there is no path.
         """
-        check_is_fitted(estimator, "path_")
-        names = getattr(estimator, "feature_names_in_", None)
-        display = cls(path=estimator.path_, feature_names=names, alpha=estimator.alpha_)
+        check_is_fitted(estimator)
+        inside = [inner for inner in fitted_inside(estimator) if hasattr(inner, "path_")]
+        if not inside:
+            raise ValueError(
+                f"{type(estimator).__name__} holds no fitted PrestoClassifierCV, which has a path"
+            )
+        names = getattr(inside[0], "feature_names_in_", None)
+        display = cls(path=inside[0].path_, feature_names=names, alpha=inside[0].alpha_)
         return display.plot(max_features=max_features)
 
     @classmethod

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLogitClassifier,
+    all_or_nothing,
     check_penalty_factor,
     crossing_rate,
 )
@@ -67,12 +68,14 @@ class PrestoClassifier(CumulativeLogitClassifier):
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
         on the original scale in any case.
     class_order : array-like of shape (n_classes,), default=None
-        The labels from the first class to the last, rare one. If None, the order of the categories
-        of a pandas ordered categorical, or else the sorted labels.
+        The labels from the first class to the last, rare one; those that y does not have are left
+        out of the model. If None, the order of the categories of an ordered categorical (pandas, or
+        a polars Enum), or of numbers; strings are taken alphabetically, with a warning.
     tol : float, default=1e-4
         The duality gap is at most `tol` times the log-loss of the class frequencies. If some
-        increment is not penalised there is no gap, and the violation of the optimality conditions
-        is at most `tol` times the largest gradient at the class frequencies.
+        increment is not penalised, or by no more than rounding (1e-11 per standard deviation),
+        there is no gap, and the violation of the optimality conditions is at most `tol` times the
+        largest gradient at the class frequencies, both per standard deviation of the feature.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
     warm_start : bool, default=False
@@ -99,7 +102,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         Duality gap: the objective is at most this far above its minimum. NaN where some increment
         is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions.
+        Largest violation of the optimality conditions, per standard deviation of the feature.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross, so that `predict_proba`
         repairs them.
@@ -112,13 +115,15 @@ class PrestoClassifier(CumulativeLogitClassifier):
     --------
     PrestoClassifierCV : Chooses `alpha` by cross-validation.
     ProportionalOddsClassifier : The same coefficients at all boundaries.
+    out_of_fold_proba : Cross-validated probabilities that keep the order of the classes.
 
     Notes
     -----
     The columns of `predict_proba` follow the sorted `classes_`, because scikit-learn's metrics
     assume that order. Utilities that encode the labels before they fit, such as
-    `sklearn.model_selection.cross_val_predict` with probabilities, lose an order that is given by
-    `class_order` or a categorical; give them integers in the right order.
+    `sklearn.model_selection.cross_val_predict` with probabilities, stacking, voting and bagging,
+    lose the order of a categorical: give them integers in the right order. `out_of_fold_proba`
+    keeps the order.
 
     A small `alpha` is approached through rough solutions at ten times its value, a hundred times,
     and so on; `n_iter_` counts the iterations at `alpha` itself.
@@ -175,6 +180,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         self.warm_start = warm_start
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Fit all boundaries.
 
@@ -183,7 +189,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,)
-            Labels: numbers, strings, or a pandas ordered categorical.
+            Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights. An integer weight equals that many copies of the row.
 
@@ -197,13 +203,22 @@ class PrestoClassifier(CumulativeLogitClassifier):
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
             weight, or if `class_order` or `penalty_factor` does not fit the data.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached.
+        UserWarning
+            If three or more labels have no order of their own, so that the alphabetical one is
+            taken; or if that of a categorical differs from the sorted one, which utilities that
+            encode `y` take.
         """
         previous = self._previous() if self.warm_start else None
         X, labels, sample_weight = self._validate(X, y, sample_weight)
         problem = presto_problem(self, X, labels, sample_weight)
         start = None
         if previous is not None and previous.coef.shape == (len(labels.order) - 1, X.shape[1]):
-            start = warm_point(problem, previous)
+            start = warm_point(problem, previous, self.alpha)
         solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter, start=start)
         warn_if_not_converged(problem, solution, tol=self.tol, max_iter=self.max_iter)
         return self._store(problem, solution, X, sample_weight)

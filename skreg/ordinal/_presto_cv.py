@@ -14,11 +14,18 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_method_params
 
 from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
-from skreg.ordinal._base import CumulativeLogitClassifier, crossing_rate, linear_predictors
+from skreg.ordinal._base import (
+    CumulativeLogitClassifier,
+    all_or_nothing,
+    crossing_rate,
+    linear_predictors,
+)
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
+from skreg.ordinal._out_of_fold import as_indices
 from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
+from skreg.ordinal._warnings import warn
 
 SMALLEST_PROBABILITY = 1e-8
 
@@ -30,13 +37,33 @@ def negative_brier(log_probability, codes, weight):
     return -np.average((error**2).sum(axis=1), weights=weight)
 
 
+def negative_brier_of_scikit_learn(log_probability, codes, weight):
+    """Half of that for two classes, whose two terms are equal, as in scikit-learn."""
+    share = 0.5 if log_probability.shape[1] == 2 else 1.0
+    return share * negative_brier(log_probability, codes, weight)
+
+
 def negative_log_loss(log_probability, codes, weight):
     """Weighted mean of log pi of the observed class, with pi at least 1e-8."""
     observed = log_probability[np.arange(len(codes)), codes]
     return np.average(np.maximum(observed, np.log(SMALLEST_PROBABILITY)), weights=weight)
 
 
-BUILT_IN_SCORES = {"brier": negative_brier, "neg_log_loss": negative_log_loss}
+# also on folds that test without some class, of which scikit-learn's scorers would not know
+BUILT_IN_SCORES = {
+    "brier": negative_brier,
+    "neg_brier_score": negative_brier_of_scikit_learn,
+    "neg_log_loss": negative_log_loss,
+}
+
+
+def _warn_if_rare(labels, sample_weight, n_folds):
+    sizes = np.bincount(labels.codes[sample_weight > 0.0], minlength=len(labels.order))
+    if sizes.min() < n_folds:
+        warn(
+            f"class {labels.order.tolist()[sizes.argmin()]!r} has {sizes.min()} members, fewer "
+            f"than the {n_folds} folds: some folds test without it"
+        )
 
 
 class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
@@ -60,9 +87,11 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         ``StratifiedKFold(5, shuffle=True, random_state=0)`` if the order of the rows matters.
     scoring : str or callable, default="brier"
         What the folds are scored by, higher is better. "brier" is minus the Brier score summed over
-        the classes, as in the paper; "neg_log_loss" judges small probabilities on their own scale,
-        and came closer to the true rare probabilities in the paper's simulations. Any other
-        scorer of scikit-learn, by name or as ``scorer(estimator, X, y)``, works too.
+        the classes, as in the paper, and so is "neg_brier_score", but for two classes, where it is
+        half of that; "neg_log_loss" judges small probabilities on their own scale, and came closer
+        to the true rare probabilities in the paper's simulations. These know all classes even where
+        a fold tests without one. Any other scorer of scikit-learn, by name or as
+        ``scorer(estimator, X, y)``, works too.
     selection_rule : {"min", "one_standard_error"}, default="min"
         Take the alpha of the best mean score, or the largest alpha whose mean score is within one
         standard error (over the folds) of it.
@@ -114,7 +143,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
     dual_gap_ : float
         Duality gap of the chosen fit; NaN where some increment is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions of the chosen fit.
+        Largest violation of the optimality conditions of the chosen fit, per standard deviation of
+        the feature.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross.
     n_features_in_ : int
@@ -130,7 +160,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
     Notes
     -----
     A warning is given when a class has fewer members than there are folds, since some folds then
-    test without it. A training fold without a member of some class is an error.
+    test without it. A training fold without a member of some class is an error. Folds that test
+    rows without weight only are left out.
 
     References
     ----------
@@ -193,6 +224,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None, **params):
         """Choose alpha on the folds and fit all data there.
 
@@ -201,7 +233,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,)
-            Labels: numbers, strings, or a pandas ordered categorical.
+            Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights of the rows, in the fits and in the scores.
         **params : dict
@@ -223,7 +255,9 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         ConvergenceWarning
             If `tol` was not reached in a fold or on all data.
         UserWarning
-            If a class has fewer members than there are folds.
+            If a class has fewer members than there are folds, if a fold tests rows without weight
+            only, and if the order of the classes was guessed or is easily lost, as in
+            `PrestoClassifier.fit`.
         """
         _raise_for_params(params, self, "fit")
         weighted = sample_weight is not None
@@ -240,11 +274,10 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         )
         scores, missed = zip(*results, strict=True)
         if any(missed):
-            warnings.warn(
+            warn(
                 f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
                 "or tol, or leave out the smallest alphas.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         self.score_path_ = np.column_stack(scores)
         check_scores(self.score_path_, self.scoring)
@@ -254,28 +287,36 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         return self._choose(X, sample_weight)
 
     def _folds(self, X, labels, sample_weight, splitting):
+        """Pairs of training and test rows; what is wrong with them is said."""
         cv = check_cv(self.cv, labels.codes, classifier=True)
-        names, sizes = labels.order.tolist(), np.bincount(labels.codes)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = list(cv.split(X, labels.codes, **splitting))
-        if sizes.min() < len(folds):
-            warnings.warn(
-                f"class {names[sizes.argmin()]!r} has {sizes.min()} members, fewer than the "
-                f"{len(folds)} folds: some folds test without it",
-                UserWarning,
-                stacklevel=4,
+            folds = [
+                (as_indices(train), as_indices(test))
+                for train, test in cv.split(X, labels.codes, **splitting)
+            ]
+        _warn_if_rare(labels, sample_weight, len(folds))
+        tested = [fold for fold in folds if np.any(sample_weight[fold[1]] > 0.0)]
+        if not tested:
+            raise ValueError("sample_weight gives no row of any test fold a weight")
+        if len(tested) < len(folds):
+            warn(
+                f"{len(folds) - len(tested)} of the {len(folds)} folds test rows without weight "
+                "only; they are left out, as if these rows were not there"
             )
-        for number, (train, _) in enumerate(folds):
-            total = np.bincount(
-                labels.codes[train], weights=sample_weight[train], minlength=len(names)
+        for number, (train, _) in enumerate(tested):
+            self._check_training_fold(number, labels, sample_weight, train)
+        return tested
+
+    def _check_training_fold(self, number, labels, sample_weight, train):
+        total = np.bincount(
+            labels.codes[train], weights=sample_weight[train], minlength=len(labels.order)
+        )
+        if not np.all(total > 0):
+            raise ValueError(
+                f"training fold {number} of cv={self.cv!r} lacks the class "
+                f"{labels.order.tolist()[total.argmin()]!r}: merge rare classes or use fewer folds"
             )
-            if not np.all(total > 0):
-                raise ValueError(
-                    f"training fold {number} of cv={self.cv!r} lacks the class "
-                    f"{names[total.argmin()]!r}: merge rare classes or use fewer folds"
-                )
-        return folds
 
     def _score_fold(self, X, labels, sample_weight, scoring, train, test):
         """Scores of all alphas on one fold, shape (n_alphas,), and the number of inexact fits."""

@@ -42,7 +42,7 @@ class PrestoPath(NamedTuple):
     coef_diffs : ndarray of shape (n_alphas, n_classes - 1, n_features)
         Increments between boundaries, with exact zeros.
     kkt_residuals : ndarray of shape (n_alphas,)
-        Largest violations of the optimality conditions.
+        Largest violations of the optimality conditions, per standard deviation of the feature.
     dual_gaps : ndarray of shape (n_alphas,)
         Duality gaps; NaN where some increment is not penalised.
     n_iters : ndarray of shape (n_alphas,)
@@ -79,9 +79,9 @@ def check_alphas(alphas, problem, null, n_alphas, eps):
 def collect_path(problem, null, alphas, class_order, *, tol, max_iter):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
     fits, certificates = [], []
-    warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter, stacklevel=5)
+    warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter)
     for solution in solve_path(problem, null, alphas, tol=tol, max_iter=max_iter):
-        warn_if_not_converged(problem, solution, tol=tol, max_iter=max_iter, stacklevel=5)
+        warn_if_not_converged(problem, solution, tol=tol, max_iter=max_iter)
         fits.append(original_scale(problem, solution.point.theta))
         certificates.append((solution.kkt_residual, solution.dual_gap, solution.n_iter))
     coefficients = (np.array(values) for values in zip(*fits, strict=True))

@@ -1,11 +1,13 @@
 """The picture of class probabilities along one feature."""
 
+from collections import Counter
 from numbers import Integral
 
 import numpy as np
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from skreg.ordinal._class_order import class_order_of
 from skreg.ordinal._style import boundary_colours, pyplot
 
 
@@ -60,18 +62,23 @@ class OrdinalProbabilityDisplay:
         self.feature_name = feature_name
 
     @classmethod
-    def from_estimator(cls, estimator, X, feature, *, n_points=200, reference=None, axes=None):
+    def from_estimator(
+        cls, estimator, X, feature, *, class_order=None, n_points=200, reference=None, axes=None
+    ):
         """Vary one feature over the range of X and draw what the estimator predicts.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted classifier with `predict_proba`; a Pipeline works. The order of the classes is
-            its `class_order_` or that of its last step, `classes_` if it has none.
+            Fitted classifier with `predict_proba`, such as a Pipeline or a search.
         X : {ndarray, dataframe} of shape (n_samples, n_features)
-            Features, in the form that the estimator was fitted on.
+            Features, in the form that the estimator was fitted on; NaN is left out of ranges and
+            medians.
         feature : int or str
-            Column of X; its name if X is a data frame.
+            Column of X; its name if X is a data frame, or else its position.
+        class_order : array-like of shape (n_levels,), default=None
+            The labels from the first class to the last. If None, the order that the classifier was
+            fitted with, wherever it is wrapped, or else that of labels that are numbers.
         n_points : int, default=200
             Number of values.
         reference : int, default=None
@@ -88,17 +95,19 @@ class OrdinalProbabilityDisplay:
         Raises
         ------
         ValueError
-            If `feature` is not a column of X or is not numeric.
+            If `feature` is not a column of X or is not numeric, or if the order of the classes is
+            not known.
         """
         check_is_fitted(estimator)
+        order = class_order_of(estimator, class_order)
         column, name = _find_column(X, feature)
         observed = np.asarray(_safe_indexing(X, column, axis=1))
         if not np.issubdtype(observed.dtype, np.number):
             raise ValueError(f"feature={feature!r} must be numeric, not of dtype {observed.dtype}")
-        values = np.linspace(observed.min(), observed.max(), n_points)
+        values = np.linspace(np.nanmin(observed), np.nanmax(observed), n_points)
         proba = estimator.predict_proba(_grid(X, column, values, reference))
-        order = _class_order(estimator)
-        position = [np.flatnonzero(estimator.classes_ == label)[0] for label in order]
+        classes = np.asarray(estimator.classes_).tolist()
+        position = [classes.index(label) for label in order.tolist()]
         display = cls(
             values=values,
             probabilities=proba[:, position],
@@ -161,12 +170,6 @@ class OrdinalProbabilityDisplay:
         ax.spines[["top", "right"]].set_visible(False)
 
 
-def _class_order(estimator):
-    last = estimator[-1] if hasattr(estimator, "steps") else estimator
-    last = getattr(last, "best_estimator_", last)
-    return np.asarray(getattr(last, "class_order_", estimator.classes_))
-
-
 def _find_column(X, feature):
     names = list(getattr(X, "columns", range(np.shape(X)[1])))
     if feature in names:
@@ -178,19 +181,33 @@ def _find_column(X, feature):
 
 def _grid(X, column, values, reference):
     """Copies of the reference row with the values in `column`."""
-    if hasattr(X, "iloc"):
-        row = X.iloc[[reference]] if reference is not None else _typical_row(X)
-        grid = row.iloc[np.zeros(len(values), dtype=int)].reset_index(drop=True)
-        return grid.assign(**{str(X.columns[column]): values})
-    row = X[reference] if reference is not None else np.median(X, axis=0)
-    grid = np.tile(np.asarray(row, dtype=float), (len(values), 1))
-    grid[:, column] = values
+    if not hasattr(X, "columns"):
+        row = np.nanmedian(X, axis=0) if reference is None else X[reference]
+        grid = np.tile(np.asarray(row, dtype=float), (len(values), 1))
+        grid[:, column] = values
+        return grid
+    n = len(values)
+    grid = _safe_indexing(X, [0 if reference is None else reference] * n)
+    if reference is None:
+        for j in range(X.shape[1]):
+            _replace_column(grid, j, _typical(_safe_indexing(X, j, axis=1), n))
+    _replace_column(grid, column, values)
     return grid
 
 
-def _typical_row(X):
-    row = X.iloc[[0]].copy()
-    for name in X.columns:
-        numeric = np.issubdtype(np.asarray(X[name]).dtype, np.number)
-        row[name] = [X[name].median() if numeric else X[name].mode().iloc[0]]
-    return row
+def _replace_column(frame, j, values):
+    """Replace a column of a data frame of pandas or polars, in place."""
+    if hasattr(frame, "isetitem"):
+        frame.isetitem(j, getattr(values, "array", values))
+    else:
+        frame.replace_column(j, type(frame[:, j])(frame.columns[j], values))
+
+
+def _typical(column, n):
+    """n copies of the median of numbers, or of the most frequent of other entries."""
+    entries = np.asarray(column)
+    if np.issubdtype(entries.dtype, np.number):
+        return np.full(n, np.nanmedian(entries))
+    entries = entries.tolist()
+    most_frequent = Counter(entries).most_common(1)[0][0]
+    return _safe_indexing(column, [entries.index(most_frequent)] * n)

@@ -6,7 +6,12 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
-from skreg.ordinal._base import PENALTY_CONSTRAINTS, CumulativeLogitClassifier, check_penalty_factor
+from skreg.ordinal._base import (
+    PENALTY_CONSTRAINTS,
+    CumulativeLogitClassifier,
+    all_or_nothing,
+    check_penalty_factor,
+)
 from skreg.ordinal._path import make_problem, original_scale, solve_at, warn_if_not_converged
 
 
@@ -33,12 +38,14 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
         on the original scale in any case.
     class_order : array-like of shape (n_classes,), default=None
-        The labels from the first class to the last. If None, the order of the categories of a
-        pandas ordered categorical, or else the sorted labels.
+        The labels from the first class to the last; those that y does not have are left out of the
+        model. If None, the order of the categories of an ordered categorical (pandas, or a polars
+        Enum), or of numbers; strings are taken alphabetically, with a warning.
     tol : float, default=1e-4
         The duality gap is at most `tol` times the log-loss of the class frequencies. If some
         feature is not penalised there is no gap, and the violation of the optimality conditions is
-        at most `tol` times the largest gradient at the class frequencies.
+        at most `tol` times the largest gradient at the class frequencies, both per standard
+        deviation of the feature.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
 
@@ -59,7 +66,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Duality gap: the objective is at most this far above its minimum. NaN where some feature is
         not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions.
+        Largest violation of the optimality conditions, per standard deviation of the feature.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -113,6 +120,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Fit the coefficients and intercepts.
 
@@ -121,7 +129,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,)
-            Labels: numbers, strings, or a pandas ordered categorical.
+            Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights. An integer weight equals that many copies of the row.
 
@@ -135,6 +143,15 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
             weight, or if `class_order` or `penalty_factor` does not fit the data.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If `tol` was not reached.
+        UserWarning
+            If three or more labels have no order of their own, so that the alphabetical one is
+            taken; or if that of a categorical differs from the sorted one, which utilities that
+            encode `y` take.
         """
         X, labels, sample_weight = self._validate(X, y, sample_weight)
         problem = self._problem(X, labels, sample_weight)

@@ -2,9 +2,13 @@
 
 import numpy as np
 from scipy.stats import beta
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from skreg.ordinal._calibration import bin_samples, check_event
+from skreg.ordinal._class_order import class_order_of, order_unknown
+from skreg.ordinal._labels import GUESSED, from_categorical
+from skreg.ordinal._out_of_fold import ordered_out_of_fold
 from skreg.ordinal._style import pyplot
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -49,6 +53,7 @@ class RareReliabilityDisplay:
     See Also
     --------
     calibration_error : One number instead of a picture.
+    out_of_fold_proba : What `from_estimator` draws if it is given folds.
     sklearn.calibration.CalibrationDisplay : Linear scales, for common events.
 
     Examples
@@ -71,19 +76,48 @@ class RareReliabilityDisplay:
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, label=None, n_bins=10, name=None, ax=None):
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        label=None,
+        class_order=None,
+        cv=None,
+        groups=None,
+        n_jobs=None,
+        params=None,
+        n_bins=10,
+        name=None,
+        ax=None,
+    ):
         """Predict the probability of one class and draw its reliability.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted classifier with `predict_proba`.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Classifier with `predict_proba`, such as a Pipeline or a search. It must be fitted,
+            on other rows than these if the picture is to be fair, unless `cv` is given.
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Features.
         y : array-like of shape (n_samples,)
             Labels.
         label : label, default=None
-            The class; the last of `class_order_` of the estimator, or of `classes_`, if None.
+            The class; the last one, in the order of the classes, if None.
+        class_order : array-like of shape (n_levels,), default=None
+            The labels from the first class to the last. If None, the order that the classifier was
+            fitted with, wherever it is wrapped; or else that of an ordered categorical `y`, or of
+            labels that are numbers.
+        cv : int, cross-validation generator or iterable, default=None
+            Folds for clones of the estimator: each row is predicted by a fit that has not seen it,
+            as by `out_of_fold_proba`. If None, the estimator itself predicts.
+        groups : array-like of shape (n_samples,), default=None
+            As in `out_of_fold_proba`.
+        n_jobs : int, default=None
+            As in `out_of_fold_proba`.
+        params : dict, default=None
+            As in `out_of_fold_proba`.
         n_bins : int, default=10
             Number of bins.
         name : str, default=None
@@ -99,17 +133,16 @@ class RareReliabilityDisplay:
         Raises
         ------
         ValueError
-            If `label` is not a class of the estimator.
+            If `label` is not a class, or if it is None and the order of the classes is not known.
         """
-        check_is_fitted(estimator)
-        classes = list(estimator.classes_)
-        if label is None:
-            label = getattr(estimator, "class_order_", classes)[-1]
-        if label not in classes:
-            raise ValueError(f"label={label!r} is not one of the classes {classes}")
+        if cv is None:
+            event, probability = _predicted(estimator, X, y, label, class_order)
+        else:
+            options = {"cv": cv, "groups": groups, "n_jobs": n_jobs, "params": params}
+            event, probability = _out_of_fold(estimator, X, y, label, class_order, options)
         return cls.from_predictions(
-            np.asarray(y) == label,
-            estimator.predict_proba(X)[:, classes.index(label)],
+            event,
+            probability,
             n_bins=n_bins,
             name=type(estimator).__name__ if name is None else name,
             ax=ax,
@@ -215,6 +248,31 @@ class RareReliabilityDisplay:
         drawn = [c.lines[0].get_data() for c in ax.containers if c.lines[0] is not None]
         lowest = min(np.min(data, initial=1.0) for data in drawn)
         ax.set_ylim(bottom=0.3 * lowest, auto=True)
+
+
+def _predicted(estimator, X, y, label, class_order):
+    """Whether the class happened, and its probability by a fitted estimator."""
+    check_is_fitted(estimator)
+    if label is None:
+        label = class_order_of(estimator, class_order, y)[-1]
+    column = _position(label, estimator.classes_)
+    return column_or_1d(from_categorical(y)[0]) == label, estimator.predict_proba(X)[:, column]
+
+
+def _out_of_fold(estimator, X, y, label, class_order, options):
+    """The same by clones of the estimator that have not seen the row."""
+    labels, proba = ordered_out_of_fold(estimator, X, y, class_order, **options)
+    if label is None and labels.origin == GUESSED and len(labels.order) == 2:
+        raise order_unknown(labels.classes, "y")
+    column = len(labels.order) - 1 if label is None else _position(label, labels.order)
+    return labels.codes == column, proba[:, column]
+
+
+def _position(label, classes):
+    classes = np.asarray(classes).tolist()
+    if label not in classes:
+        raise ValueError(f"label={label!r} is not one of the classes {classes}")
+    return classes.index(label)
 
 
 def clopper_pearson(n_events, n_samples, level=0.95):

@@ -29,11 +29,13 @@ EXTREME = 1e100  # magnitudes whose squares come near the limits of float64
 class SortedDense(NamedTuple):
     """Standardised columns as rows of `matrix`, shape (1 + n_features, n_samples).
 
-    Class c has the samples start[c] .. start[c + 1] - 1.
+    Class c has the samples start[c] .. start[c + 1] - 1. Gradients are measured by the `deviation`
+    of their column, 1 for the constant and for standardised columns.
     """
 
     matrix: np.ndarray
     start: np.ndarray
+    deviation: np.ndarray
 
 
 class SortedCsc(NamedTuple):
@@ -42,7 +44,8 @@ class SortedCsc(NamedTuple):
     A column that stores all its entries is centred outright and has centre 0: nothing is lost then
     to rounding, even if its mean is large. In the others zeros keep the mean near the deviation.
 
-    Column j has its entries of class c at segment[j, c] .. segment[j, c + 1] - 1.
+    Column j has its entries of class c at segment[j, c] .. segment[j, c + 1] - 1, and `deviation`
+    is as in `SortedDense`.
     """
 
     data: np.ndarray
@@ -50,6 +53,7 @@ class SortedCsc(NamedTuple):
     segment: np.ndarray
     centre: np.ndarray
     start: np.ndarray
+    deviation: np.ndarray
 
 
 class QuadraticModel(NamedTuple):
@@ -358,23 +362,24 @@ def sorted_design(X, order, start, weight, standardize):
     """
     n_features = X.shape[1]
     centre, scale = np.zeros(n_features), np.ones(n_features)
+    deviation = np.ones(n_features + 1)
     if isinstance(X, np.ndarray):
         matrix = np.empty((n_features + 1, len(order)), dtype=X.dtype)
         matrix[0] = 1.0
         for low in range(0, len(order), ROWS_PER_COPY):
             rows = slice(low, low + ROWS_PER_COPY)
             matrix[1:, rows] = X[order[rows]].T
-        _standardise_dense(matrix[1:], weight, standardize, centre, scale)
-        return SortedDense(matrix, start), Scaling(centre, scale)
+        _standardise_dense(matrix[1:], weight, standardize, centre, scale, deviation[1:])
+        return SortedDense(matrix, start, deviation), Scaling(centre, scale)
     columns = X[order].tocsc()
     columns.sum_duplicates()
     data, apart = columns.data.astype(np.float64), np.full(n_features + 1, -1.0)
-    _standardise_sparse(
-        data, columns.indices, columns.indptr, weight, standardize, centre, scale, apart[1:]
-    )
+    stored = Csc(data, columns.indices, columns.indptr, len(order), np.empty(0), np.empty(0))
+    _standardise_sparse(stored, weight, standardize, centre, scale, deviation[1:], apart[1:])
     segment = np.zeros((n_features + 1, len(start)), dtype=np.int64)
     _find_segments(columns.indices, columns.indptr, start, segment[1:])
-    return SortedCsc(data, columns.indices, segment, apart, start), Scaling(centre, scale)
+    design = SortedCsc(data, columns.indices, segment, apart, start, deviation)
+    return design, Scaling(centre, scale)
 
 
 @kernel
@@ -397,7 +402,11 @@ def _deviation(mean, variance, n_rows):
 
 @kernel
 def _standardise_column(x, weight, standardize):
-    """Centre and scale a column in place; returns its centre (mean / scale) and its scale."""
+    """Centre and scale a column in place.
+
+    Returns its centre (mean / scale), its scale, and the deviation that is left, 1 if it is
+    constant.
+    """
     factor = _safe_factor(x)
     for i in range(x.shape[0]):
         x[i] *= factor
@@ -407,18 +416,18 @@ def _standardise_column(x, weight, standardize):
     divisor = deviation if standardize and deviation > 0.0 else factor
     for i in range(x.shape[0]):
         x[i] = (x[i] - mean) / divisor if deviation > 0.0 else 0.0
-    return mean / divisor, divisor / factor
+    return mean / divisor, divisor / factor, deviation / divisor if deviation > 0.0 else 1.0
 
 
 @kernel
-def _standardise_dense(matrix, weight, standardize, centre, scale):
+def _standardise_dense(matrix, weight, standardize, centre, scale, left):
     for j in range(matrix.shape[0]):
-        centre[j], scale[j] = _standardise_column(matrix[j], weight, standardize)
+        centre[j], scale[j], left[j] = _standardise_column(matrix[j], weight, standardize)
 
 
 @kernel
 def _scale_column(x, design, j, weight, standardize):
-    """Scale the stored entries of column j in place; returns its centre and its scale."""
+    """Scale the stored entries of column j in place; returns what `_standardise_column` does."""
     factor = _safe_factor(x)
     for i in range(x.shape[0]):
         x[i] *= factor
@@ -427,22 +436,21 @@ def _scale_column(x, design, j, weight, standardize):
     divisor = deviation if standardize and deviation > 0.0 else factor
     for i in range(x.shape[0]):
         x[i] = x[i] / divisor if deviation > 0.0 else 0.0
-    return mean / divisor if deviation > 0.0 else 0.0, divisor / factor
+    if deviation > 0.0:
+        return mean / divisor, divisor / factor, deviation / divisor
+    return 0.0, divisor / factor, 1.0
 
 
 @kernel
-def _standardise_sparse(data, indices, indptr, weight, standardize, centre, scale, apart):
+def _standardise_sparse(stored, weight, standardize, centre, scale, left, apart):
     """`apart` is the centre that the stored entries still have."""
-    n_rows = weight.shape[0]
-    nothing = np.empty(0)
-    for j in range(indptr.shape[0] - 1):
-        x = data[indptr[j] : indptr[j + 1]]
-        if x.shape[0] == n_rows:
-            centre[j], scale[j] = _standardise_column(x, weight, standardize)
+    for j in range(stored.indptr.shape[0] - 1):
+        x = stored.data[stored.indptr[j] : stored.indptr[j + 1]]
+        if x.shape[0] == stored.n_rows:
+            centre[j], scale[j], left[j] = _standardise_column(x, weight, standardize)
             apart[j] = 0.0
         else:
-            design = Csc(data, indices, indptr, n_rows, nothing, nothing)
-            centre[j], scale[j] = _scale_column(x, design, j, weight, standardize)
+            centre[j], scale[j], left[j] = _scale_column(x, stored, j, weight, standardize)
             apart[j] = centre[j]
 
 

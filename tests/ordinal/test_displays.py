@@ -1,15 +1,22 @@
 """The pictures show the numbers."""
 
+from typing import NamedTuple
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skreg.ordinal import (
     OrdinalProbabilityDisplay,
@@ -17,6 +24,7 @@ from skreg.ordinal import (
     PrestoClassifierCV,
     PrestoPathDisplay,
     RareReliabilityDisplay,
+    out_of_fold_proba,
     presto_path,
 )
 
@@ -144,3 +152,153 @@ def test_reliability_displays_share_an_axes(example):
     assert sum(other.n_events) == 47
     with pytest.raises(ValueError, match="label=9 is not one of the classes"):
         RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, label=9)
+
+
+LEVELS = ["low", "mid", "high"]
+
+
+class Stages(NamedTuple):
+    """Their alphabetical order, high < low < mid, is not that of the stages."""
+
+    X: pd.DataFrame
+    y: pd.Series
+
+
+@pytest.fixture(scope="module")
+def stages():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.standard_normal((300, 3)), columns=list("abc"))
+    code = np.digitize(X["a"] + rng.logistic(size=300), [-1, 2])
+    return Stages(X, pd.Series(pd.Categorical.from_codes(code, LEVELS, ordered=True)))
+
+
+def pipeline():
+    return make_pipeline(StandardScaler(), PrestoClassifier())
+
+
+@pytest.mark.filterwarnings("ignore:The order of the categories")
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pipeline,
+        lambda: GridSearchCV(pipeline(), {"prestoclassifier__alpha": [0.01, 0.02]}, cv=2),
+        lambda: HalvingGridSearchCV(pipeline(), {"prestoclassifier__alpha": [0.01, 0.02]}, cv=2),
+        lambda: make_pipeline(StandardScaler(), GridSearchCV(PrestoClassifier(), {}, cv=2)),
+        lambda: CalibratedClassifierCV(pipeline(), cv=2),
+        lambda: make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)),
+    ],
+    ids=["pipeline", "search", "halving", "search inside", "calibration", "own search"],
+)
+@pytest.mark.parametrize("freeze", [False, True])
+def test_displays_find_the_order_in_any_wrapper(stages, wrap, freeze):
+    X, y = stages
+    model = wrap().fit(X, y)
+    model = FrozenEstimator(model) if freeze else model
+    picture = OrdinalProbabilityDisplay.from_estimator(model, X, "a")
+    assert picture.class_order.tolist() == LEVELS
+    high = model.classes_.tolist().index("high")
+    typical = X.median().to_frame().T.loc[[0] * 200].assign(a=picture.values)
+    np.testing.assert_allclose(picture.probabilities[:, -1], model.predict_proba(typical)[:, high])
+    for labels in (y, y.astype(str).to_numpy(), pd.DataFrame({"stage": y})):
+        reliability = RareReliabilityDisplay.from_estimator(model, X, labels)
+        assert reliability.n_events.sum() == (y == "high").sum()
+
+
+def test_displays_never_take_the_alphabetically_last_class_for_the_rare_one(stages):
+    X, y = stages
+    names = y.astype(str).to_numpy()
+    ordinal = PrestoClassifier()
+    for model in (LogisticRegression(), VotingClassifier([("presto", ordinal)], voting="soft")):
+        model.fit(X, names)
+        with pytest.raises(ValueError, match=r"order of the classes .* is not known.*class_order"):
+            OrdinalProbabilityDisplay.from_estimator(model, X, "a")
+        with pytest.raises(ValueError, match=r"order of the classes .* is not known"):
+            RareReliabilityDisplay.from_estimator(model, X, names)
+        picture = OrdinalProbabilityDisplay.from_estimator(model, X, "a", class_order=LEVELS)
+        assert picture.class_order.tolist() == LEVELS
+        for parameters in ({"class_order": LEVELS}, {"label": "high"}):
+            reliability = RareReliabilityDisplay.from_estimator(model, X, names, **parameters)
+            assert reliability.n_events.sum() == (y == "high").sum()
+        ordered = RareReliabilityDisplay.from_estimator(model, X, y)
+        assert ordered.n_events.sum() == (y == "high").sum()
+        with pytest.raises(ValueError, match="must name each label of y once"):
+            RareReliabilityDisplay.from_estimator(model, X, names, class_order=LEVELS[1:])
+
+
+def test_two_classes_whose_order_was_guessed_need_a_word_too(stages):
+    """With two classes the fit says nothing, as the order only sets the sign."""
+    X, event = stages.X, np.where(stages.y == "high", "dead", "well")
+    model = PrestoClassifier().fit(X, event)
+    for options in ({}, {"cv": 2}):
+        with pytest.raises(ValueError, match=r"order of the classes .* is not known"):
+            RareReliabilityDisplay.from_estimator(model, X, event, **options)
+        for word in ({"label": "dead"}, {"class_order": ["well", "dead"]}):
+            display = RareReliabilityDisplay.from_estimator(model, X, event, **word, **options)
+            assert display.n_events.sum() == (event == "dead").sum()
+    given = PrestoClassifier(class_order=["well", "dead"]).fit(X, event)
+    display = RareReliabilityDisplay.from_estimator(given, X, event)
+    assert display.n_events.sum() == (event == "dead").sum()
+
+
+def test_reliability_of_out_of_fold_probabilities(stages):
+    X, y = stages
+    display = RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, n_bins=5)
+    proba = out_of_fold_proba(pipeline(), X, y, cv=3)
+    expected = RareReliabilityDisplay.from_predictions(
+        y == "high", proba[:, sorted(LEVELS).index("high")], n_bins=5
+    )
+    np.testing.assert_array_equal(display.n_events, expected.n_events)
+    np.testing.assert_allclose(display.predicted, expected.predicted)
+    low = RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, label="low")
+    assert low.n_events.sum() == (y == "low").sum()
+    with pytest.raises(ValueError, match="label='none' is not one of the classes"):
+        RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, label="none")
+
+
+@pytest.mark.parametrize("reference", [None, 5])
+def test_names_of_columns_may_be_integers(example, reference):
+    X, y = example
+    options = {"n_points": 5, "reference": reference}
+    plain = OrdinalProbabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, 1, **options)
+    frame = pd.DataFrame(X, columns=[4, 0, 3, 2, 1])
+    model = PrestoClassifier().fit(frame, y)
+    named = OrdinalProbabilityDisplay.from_estimator(model, frame, 0, **options)
+    assert named.feature_name == "0"
+    np.testing.assert_allclose(named.probabilities, plain.probabilities)
+    path = PrestoClassifierCV(n_alphas=3).fit(frame, y)
+    assert len(PrestoPathDisplay.from_estimator(path).axes_) == 5
+
+
+@pytest.mark.parametrize("reference", [None, 5])
+def test_frames_may_be_those_of_polars(example, reference):
+    polars = pytest.importorskip("polars")
+    X, y = example
+    options = {"n_points": 5, "reference": reference}
+    plain = OrdinalProbabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, 1, **options)
+    other = polars.DataFrame(X, schema=list("edcba"))
+    model = PrestoClassifier().fit(other, y)
+    named = OrdinalProbabilityDisplay.from_estimator(model, other, "d", **options)
+    np.testing.assert_allclose(named.probabilities, plain.probabilities)
+
+
+def test_columns_keep_their_type_and_missing_values_stay_out(example):
+    """A tree that takes categories from the dtype would refuse strings."""
+    X, y = example
+    frame = pd.DataFrame(X[:, :2], columns=["size", "age"])
+    frame["kind"] = pd.Categorical(np.where(X[:, 2] > 0, "new", "known"))
+    frame.loc[::9, "age"] = np.nan
+    model = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype")
+    model.fit(frame, y)
+    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "age", n_points=4)
+    rows = pd.DataFrame({
+        "size": frame["size"].median(), "age": display.values,
+        "kind": pd.Categorical([frame["kind"].mode()[0]] * 4, frame["kind"].cat.categories),
+    })  # fmt: skip
+    np.testing.assert_allclose(display.probabilities, model.predict_proba(rows))
+
+
+def test_path_display_finds_the_path_in_a_pipeline(example):
+    model = make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)).fit(*example)
+    assert PrestoPathDisplay.from_estimator(model).alpha == model[-1].alpha_
+    with pytest.raises(ValueError, match="holds no fitted PrestoClassifierCV"):
+        PrestoPathDisplay.from_estimator(PrestoClassifier().fit(*example))

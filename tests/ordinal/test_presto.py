@@ -1,6 +1,7 @@
 """PrestoClassifier: invariances, labels, weights, extreme data, errors and warnings."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,18 @@ from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_selection import SelectFromModel
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
+from skreg.ordinal import (
+    PrestoClassifier,
+    PrestoClassifierCV,
+    ProportionalOddsClassifier,
+    presto_alpha_max,
+    presto_path,
+)
 
 NAMES = np.array(["none", "click", "cart", "purchase"])
 TIGHT = {"tol": 1e-12}
@@ -197,7 +205,9 @@ def test_ordered_categories_give_the_order(example):
     X, y = example
     categories = [*NAMES[:2], "never seen", *NAMES[2:]]
     labels = pd.Series(pd.Categorical(NAMES[y], categories=categories, ordered=True))
-    model = PrestoClassifier(0.02, **TIGHT).fit(pd.DataFrame(X, columns=list("abcde")), labels)
+    model = PrestoClassifier(0.02, **TIGHT)
+    with pytest.warns(UserWarning, match="none < click < cart < purchase"):
+        model.fit(pd.DataFrame(X, columns=list("abcde")), labels)
     assert model.class_order_.tolist() == NAMES.tolist()
     assert model.feature_names_in_.tolist() == list("abcde")
     np.testing.assert_allclose(model.coef_, fit(example).coef_)
@@ -332,6 +342,145 @@ def test_warm_start_begins_at_the_last_coefficients(example):
     assert model.coef_.shape == (2, 3)
 
 
+WARM_CHANGES = {
+    "excluded feature": {"penalty_factor": [np.inf, 1, 1, 1, 1]},
+    "factors": {"penalty_factor": [3, 0.1, 1, 0, 1]},
+    "first penalty": {"first_penalty": 0.0},
+    "excluded without first penalty": {
+        "penalty_factor": [np.inf, 1, 1, 1, 1],
+        "first_penalty": 0.0,
+    },
+    "larger alpha": {"alpha": 0.1},
+    "largest alpha": {"alpha": 10.0},
+    "smaller alpha": {"alpha": 1e-4},
+    "no penalty": {"alpha": 0.0},
+    "ridge": {"l1_ratio": 0.0},
+    "scale": {"standardize": False},
+    "order": {"class_order": [3, 1, 0, 2]},
+    "tolerance": {"tol": 1e-12},
+}
+
+
+@pytest.mark.parametrize("change", WARM_CHANGES)
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
+def test_a_warm_start_ends_where_a_cold_one_does_after_any_change(example, change, storage):
+    X, y = storage(example.X), example.y
+    model = PrestoClassifier(0.005, tol=1e-11, warm_start=True).fit(X, y)
+    model.set_params(**WARM_CHANGES[change]).fit(X, y)
+    cold = clone(model).fit(X, y)
+    np.testing.assert_allclose(model.coef_, cold.coef_, atol=1e-4)
+    np.testing.assert_array_equal(model.coef_diff_ == 0, cold.coef_diff_ == 0)
+    if "excluded" in change:
+        assert not model.coef_[:, 0].any()
+
+
+def changed_data(X, y):
+    constant = X.copy()
+    constant[:, 1] = 2.5
+    return {
+        "constant feature": (constant, y),
+        "other unit": (X * [1e6, 1e-6, 1, 1, 1], y),
+        "offset": (X + 1e7, y),
+        "fewer features": (X[:, :3], y),
+        "fewer classes": (X, np.minimum(y, 1)),
+        "reversed classes": (X, 3 - y),
+        "shuffled labels": (X, np.random.default_rng(1).permutation(y)),
+        "few rows": (X[::4], np.arange(25) % 4),
+    }
+
+
+@pytest.mark.parametrize("change", changed_data(np.zeros((100, 5)), np.arange(100)))
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
+def test_a_warm_start_ends_where_a_cold_one_does_on_other_data(example, change, storage):
+    X, y = changed_data(*example)[change]
+    model = PrestoClassifier(0.005, tol=1e-11, warm_start=True).fit(storage(example.X), example.y)
+    model.fit(storage(X), y)
+    cold = clone(model).fit(storage(X), y)
+    assert model.dual_gap_ <= 1e-11 * np.log(4)
+    np.testing.assert_allclose(model.predict_proba(X), cold.predict_proba(X), atol=1e-4)
+    np.testing.assert_array_equal(model.coef_diff_ == 0, cold.coef_diff_ == 0)
+
+
+def test_infinite_factors_exclude_features_whatever_the_first_penalty(example):
+    X, y = example
+    factor = [np.inf, 1, 1, 1, 1]
+    excluded = fit(example, first_penalty=0.0, penalty_factor=factor)
+    without = fit((X[:, 1:], y), first_penalty=0.0)
+    assert not excluded.coef_[:, 0].any()
+    np.testing.assert_allclose(excluded.coef_[:, 1:], without.coef_, atol=1e-6)
+    path = presto_path(X, y, first_penalty=0.0, penalty_factor=factor, n_alphas=3)
+    assert not path.coefs[:, :, 0].any()
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        PrestoClassifier(0.01, warm_start=True),
+        PrestoClassifierCV(n_alphas=2),
+        ProportionalOddsClassifier(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_a_failed_or_interrupted_fit_leaves_the_estimator_as_it_was(example, estimator):
+    class Interrupting:
+        def __array__(self, dtype=None, copy=None):
+            raise KeyboardInterrupt
+
+    X, y = example
+    before = dict(vars(estimator.fit(X, y)))
+    with pytest.raises(ValueError, match="no weight"):
+        estimator.fit(X[:, :3], np.array(["a", "b", "c", "d"])[y], (y < 3).astype(float))
+    estimator.set_params(penalty_factor=Interrupting())
+    before["penalty_factor"] = estimator.penalty_factor
+    with pytest.raises(KeyboardInterrupt):
+        estimator.fit(X[:, :3], y > 1)
+    assert vars(estimator).keys() == before.keys()
+    assert all(vars(estimator)[name] is value for name, value in before.items())
+    assert estimator.set_params(penalty_factor=None).predict_proba(X).shape == (100, 4)
+
+
+@pytest.mark.parametrize("alpha", [1e-300, 1e-13])
+def test_a_penalty_of_the_size_of_rounding_counts_as_none(example, alpha):
+    """No gap can certify it, but the conditions of optimality can, without a false warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, plain = fit(example, alpha=alpha, tol=1e-8), fit(example, alpha=0.0, tol=1e-8)
+    assert np.isnan(model.dual_gap_)
+    np.testing.assert_allclose(model.coef_, plain.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array])
+def test_timestamps_beside_small_columns_are_fitted_like_centred_ones(example, storage):
+    X, y = example
+    raw = X * [1e5, 1e-8, 1e8, 1, 1] + [1.7e9, 0, 0, 1e6, -1e4]
+    model, centred = fit((storage(raw), y), tol=1e-9), fit(example, tol=1e-9)
+    np.testing.assert_allclose(model.predict_proba(raw), centred.predict_proba(X), atol=1e-6)
+    assert -1e-13 <= model.dual_gap_ <= 2e-9
+
+
+def test_selected_features_are_the_nonzero_ones(example):
+    """By default SelectFromModel would take those above the mean coefficient."""
+    X, y = example
+    model = fit(example, alpha=0.05)
+    expected = model.coef_.any(axis=0)
+    assert 1 < expected.sum() < 5
+    mean = np.abs(model.coef_).sum(axis=0).mean()
+    assert (np.abs(model.coef_).sum(axis=0)[expected] < mean).any()
+    for estimator in (
+        PrestoClassifier(0.05),
+        PrestoClassifier(0.05, l1_ratio=0.9),
+        PrestoClassifierCV([0.05]),
+        ProportionalOddsClassifier(0.05, l1_ratio=1.0),
+    ):
+        selector = SelectFromModel(estimator).fit(X, y)
+        nonzero = selector.estimator_.coef_.any(axis=0)
+        assert selector.get_support().tolist() == nonzero.tolist()
+        prefit = SelectFromModel(selector.estimator_, prefit=True).fit(X, y)
+        assert prefit.get_support().tolist() == nonzero.tolist()
+    ridge = SelectFromModel(ProportionalOddsClassifier(0.05)).fit(X, y)
+    assert 0 < ridge.get_support().sum() < 5
+
+
 def test_pipelines_clones_and_pickles_work(example):
     X, y = example
     pipeline = make_pipeline(StandardScaler(), PrestoClassifier(0.02)).fit(X, y)
@@ -377,6 +526,9 @@ def test_bad_data_are_named(example):
         PrestoClassifier().fit(X, y, (y < 3).astype(float))
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         PrestoClassifier().fit(X, y, -np.ones(100))
+    for weight, message in ((-1.0, "Negative"), (np.nan, "NaN"), (np.inf, "infinity"), (0, "zero")):
+        with pytest.raises(ValueError, match=message):
+            PrestoClassifier().fit(X, y, weight)
     with pytest.raises(ValueError, match="Unknown label type"):
         PrestoClassifier().fit(X, X[:, 0])
 

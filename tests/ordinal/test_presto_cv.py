@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import log_loss, make_scorer
+from sklearn.metrics import brier_score_loss, log_loss, make_scorer
 from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedKFold
 
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, presto_path
@@ -124,6 +124,62 @@ def test_training_fold_without_a_class_is_an_error(example):
         PrestoClassifierCV(cv=3).fit(X[keep], y[keep])
     with pytest.raises(ValueError, match="lacks the class"):
         PrestoClassifierCV(cv=ShuffleSplit(1, train_size=4, random_state=0)).fit(X, y)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "neg_brier_score"])
+def test_a_fold_may_test_without_a_class(example, scoring, n_classes):
+    """scikit-learn's metrics score it if they are told the labels."""
+    X, y = example.X, np.minimum(example.y, n_classes - 1)
+    labels = np.arange(n_classes)
+    last = np.flatnonzero(y == n_classes - 1)
+    test = np.setdiff1d(np.arange(0, 100, 2), last)
+    splits = [(np.setdiff1d(np.arange(100), test), test), *StratifiedKFold(2).split(X, y)]
+    model = PrestoClassifierCV([0.01], cv=splits, scoring=scoring, tol=1e-9).fit(X, y)
+    metric = log_loss if scoring == "neg_log_loss" else brier_score_loss
+    for (train, test), score in zip(splits, model.score_path_[0], strict=True):
+        alone = PrestoClassifier(0.01, tol=1e-9).fit(X[train], y[train])
+        proba = alone.predict_proba(X[test])
+        proba = proba.clip(1e-8) if metric is log_loss else proba
+        expected = -metric(y[test], proba, labels=labels)
+        assert score == pytest.approx(expected, abs=1e-5)
+
+
+def test_splits_may_be_boolean_masks(example):
+    X, y = example
+    splits = list(StratifiedKFold(3).split(X, y))
+    masks = [tuple(np.isin(np.arange(100), rows) for rows in split) for split in splits]
+    for scoring in ("brier", "accuracy"):
+        given, masked = (
+            PrestoClassifierCV(n_alphas=3, cv=cv, scoring=scoring).fit(X, y, np.ones(100))
+            for cv in (splits, masks)
+        )
+        np.testing.assert_array_equal(masked.score_path_, given.score_path_)
+    lists = [tuple(rows.tolist() for rows in split) for split in masks]
+    listed = PrestoClassifierCV(n_alphas=3, cv=lists, scoring="accuracy").fit(X, y)
+    np.testing.assert_array_equal(listed.score_path_, given.score_path_)
+
+
+@pytest.mark.parametrize("scoring", ["brier", "neg_log_loss", "accuracy"])
+def test_folds_that_test_rows_without_weight_count_as_absent(example, scoring):
+    X, y = example
+    splits = list(StratifiedKFold(4).split(X, y))
+    weight = np.ones(100)
+    weight[splits[2][1]] = 0
+    with pytest.warns(UserWarning, match="1 of the 4 folds test rows without weight only"):
+        model = PrestoClassifierCV(n_alphas=3, cv=splits, scoring=scoring).fit(X, y, weight)
+    rows = np.flatnonzero(weight)
+    position = np.cumsum(weight > 0) - 1
+    remaining = [
+        tuple(position[np.intersect1d(part, rows)] for part in split)
+        for k, split in enumerate(splits)
+        if k != 2
+    ]
+    without = PrestoClassifierCV(n_alphas=3, cv=remaining, scoring=scoring).fit(X[rows], y[rows])
+    np.testing.assert_allclose(model.score_path_, without.score_path_, rtol=1e-6)
+    assert model.alpha_ == pytest.approx(without.alpha_)
+    with pytest.raises(ValueError, match="no row of any test fold a weight"):
+        PrestoClassifierCV(cv=splits[2:3], scoring=scoring).fit(X, y, weight)
 
 
 def test_groups_reach_the_splitter_through_metadata_routing(example):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -87,6 +88,31 @@ def test_nearly_collinear_features_agree_with_statsmodels():
     model = ProportionalOddsClassifier(tol=1e-10).fit(X, y)
     reference = OrderedModel(y, X * 10, distr="logit").fit(method="newton", disp=False)
     np.testing.assert_allclose(model.coef_[0], -10 * reference.params[:10], rtol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", [ProportionalOddsClassifier(), PrestoClassifier(0.0)])
+@pytest.mark.parametrize("seed", range(4))
+def test_units_do_not_matter_without_penalty_and_standardising(estimator, seed):
+    """Gradients are in the unit of their column: one of a small unit looks solved at the start."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(200, 4)) + 10 * rng.normal(size=(200, 1))
+    y = np.digitize(X[:, 0] - X[:, 1] + 2 * rng.logistic(size=200), [-1, 2])
+    scale = 10.0 ** rng.permutation([-8, -4, 0, 7])
+    exact = clone(estimator).set_params(tol=1e-12).fit(X, y)
+    raw = clone(estimator).set_params(standardize=False, tol=1e-8).fit(X * scale, y)
+    np.testing.assert_allclose(raw.coef_ * scale, exact.coef_, atol=1e-5)
+    assert raw.kkt_residual_ < 1e-7
+
+
+def test_units_do_not_matter_for_free_features_beside_penalised_ones(example):
+    """The penalty of the others is in their unit, the conditions of optimality are in none."""
+    X, y = example
+    free = np.array([0.0, 0.0, 1.0, 1.0, 1.0])
+    exact = PrestoClassifier(0.02, penalty_factor=free, standardize=False, tol=1e-12).fit(X, y)
+    for scale in (np.array([1e-7, 1, 1e6, 1, 1e-3]), np.array([1e7, 1e-8, 1, 1e-4, 1e5])):
+        model = PrestoClassifier(0.02, penalty_factor=free * scale, standardize=False, tol=1e-8)
+        model.fit(X * scale, y)
+        np.testing.assert_allclose(model.coef_ * scale, exact.coef_, atol=1e-5)
 
 
 def test_separation_and_bad_input_are_reported(example):

@@ -304,7 +304,8 @@ def test_hessian_of_the_active_increments_is_that_of_the_rows(example, storage):
 )
 def test_every_small_problem_is_solved_to_its_gap(n, p, n_classes, share, l1_ratio, seed):
     rng = np.random.default_rng(seed)
-    X = rng.standard_normal((n, p)) * 10.0 ** rng.integers(-3, 4, p)
+    X = rng.standard_normal((n, p)) + rng.choice([0.0, 0.0, 1e3, -1e6], p)
+    X *= 10.0 ** rng.integers(-8, 9, p)
     y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n - n_classes)])
     alpha = share * presto_alpha_max(X, y, l1_ratio=l1_ratio)
     dense = PrestoClassifier(alpha, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)

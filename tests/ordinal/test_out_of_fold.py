@@ -1,0 +1,174 @@
+"""Out-of-fold probabilities against scikit-learn's on integers, which are in order."""
+
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    StratifiedKFold,
+    cross_val_predict,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg.ordinal import PrestoClassifier, ProportionalOddsClassifier, out_of_fold_proba
+
+STAGES = ["none", "mild", "severe", "death"]
+NAMED = np.array(STAGES)
+# columns of sorted names among those of the stages
+SORTED = np.argsort(STAGES)
+
+
+@pytest.fixture(scope="module")
+def patients():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(600, 3))
+    return X, np.digitize(X[:, 0] + rng.logistic(size=600), [0, 1.5, 3])
+
+
+def by_integers(estimator, X, y, **options):
+    return cross_val_predict(estimator, X, y, method="predict_proba", **options)[:, SORTED]
+
+
+def labels_of(y, kind):
+    if kind == "ordered categorical":
+        return pd.Series(
+            pd.Categorical.from_codes(y, STAGES, ordered=True), index=np.arange(7, 607)
+        )
+    if kind == "enum":
+        polars = pytest.importorskip("polars")
+        return polars.Series(NAMED[y].tolist(), dtype=polars.Enum(STAGES))
+    return NAMED[y]
+
+
+@pytest.mark.parametrize("kind", ["ordered categorical", "enum", "strings"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda model: model,
+        lambda model: make_pipeline(StandardScaler(), model),
+        lambda model: GridSearchCV(model, {"tol": [1e-8, 1e-9]}, scoring="neg_log_loss", cv=3),
+        lambda model: BaggingClassifier(model, n_estimators=3, random_state=0),
+        lambda model: VotingClassifier([("ordinal", model)], voting="soft"),
+        lambda model: StackingClassifier([("ordinal", model)], model, cv=3),
+    ],
+    ids=["alone", "pipeline", "search", "bagging", "voting", "stacking"],
+)
+def test_the_order_survives(patients, kind, wrap):
+    X, y = patients
+    order = STAGES if kind == "strings" else None
+    estimator = wrap(ProportionalOddsClassifier(tol=1e-8, class_order=order))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = out_of_fold_proba(estimator, X, labels_of(y, kind), cv=4)
+    expected = by_integers(wrap(ProportionalOddsClassifier(tol=1e-8)), X, y, cv=4)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_it_beats_the_class_frequencies_where_the_order_was_lost_before(patients):
+    X, y = patients
+    frequencies = np.bincount(y) / len(y)
+    labels = labels_of(y, "ordered categorical")
+    found = out_of_fold_proba(ProportionalOddsClassifier(), X, labels)
+    null = -(frequencies * np.log(frequencies)).sum()
+    assert log_loss(labels, found, labels=sorted(STAGES)) < null - 0.05
+
+
+def test_an_explicit_order_comes_before_that_of_the_estimator_and_of_the_labels(patients):
+    X, y = patients
+    backwards = pd.Categorical.from_codes(y, STAGES, ordered=True).reorder_categories(
+        ["mild", "none", "death", "severe"]
+    )
+    expected = by_integers(ProportionalOddsClassifier(), X, y)
+    for model in (
+        ProportionalOddsClassifier(),
+        ProportionalOddsClassifier(class_order=sorted(STAGES)),
+    ):
+        found = out_of_fold_proba(model, X, backwards, class_order=STAGES)
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert model.class_order == sorted(STAGES)
+    with pytest.warns(UserWarning, match="death < mild < none < severe"):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, NAMED[y])
+
+
+def test_weights_groups_and_jobs_are_passed_on(patients):
+    X, y = patients
+    rng = np.random.default_rng(1)
+    weight, groups = rng.uniform(0.1, 3, len(y)), rng.integers(0, 9, len(y))
+    options = {"cv": GroupKFold(3), "groups": groups, "params": {"sample_weight": weight}}
+    labels = labels_of(y, "ordered categorical")
+    with joblib.parallel_config(backend="threading"):
+        found = out_of_fold_proba(ProportionalOddsClassifier(), X, labels, n_jobs=2, **options)
+    expected = by_integers(ProportionalOddsClassifier(), X, y, **options)
+    np.testing.assert_array_equal(found, expected)
+    assert np.abs(found - by_integers(ProportionalOddsClassifier(), X, y, cv=3)).max() > 1e-3
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = out_of_fold_proba(
+            ProportionalOddsClassifier().set_fit_request(sample_weight=True),
+            X,
+            labels,
+            cv=GroupKFold(3),
+            params={"sample_weight": weight, "groups": groups},
+        )
+    np.testing.assert_array_equal(routed, expected)
+
+
+def test_splits_may_be_boolean_masks(patients):
+    X, y = patients
+    splits = list(StratifiedKFold(3).split(X, y))
+    masks = [tuple(np.isin(np.arange(len(y)), rows) for rows in split) for split in splits]
+    labels = labels_of(y, "ordered categorical")
+    found, expected = (
+        out_of_fold_proba(ProportionalOddsClassifier(), X, labels, cv=cv) for cv in (masks, splits)
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_class_missing_from_a_training_set_has_no_probability_there(patients):
+    """The columns are padded; the others are those of a fit without the class."""
+    X, y = patients
+    dead = np.flatnonzero(y == 3)
+    test = np.union1d(dead, np.arange(0, 600, 2))
+    train = np.setdiff1d(np.arange(600), test)
+    labels = labels_of(y, "ordered categorical")
+    with pytest.warns(RuntimeWarning, match="does not match total number of classes"):
+        found = out_of_fold_proba(
+            ProportionalOddsClassifier(), X, labels, cv=[(train, test), (test, train)]
+        )
+    death = sorted(STAGES).index("death")
+    assert not found[test, death].any()
+    assert found[train, death].all()
+    alone = ProportionalOddsClassifier().fit(X[train], y[train]).predict_proba(X[test])
+    np.testing.assert_allclose(found[test][:, np.argsort(SORTED)[:3]], alone, atol=1e-12)
+
+
+def test_what_cannot_be_meant_is_refused(patients):
+    X, y = patients
+    fitted = FrozenEstimator(ProportionalOddsClassifier().fit(X, y))
+    with pytest.raises(ValueError, match="FrozenEstimator is not fitted on the folds"):
+        out_of_fold_proba(fitted, X, y)
+    contradictory = StackingClassifier(
+        [("a", PrestoClassifier(class_order=STAGES))], PrestoClassifier(class_order=sorted(STAGES))
+    )
+    with pytest.raises(ValueError, match=r"several orders.*must agree"):
+        out_of_fold_proba(contradictory, X, NAMED[y])
+    with pytest.raises(ValueError, match="must name each label of y once"):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, NAMED[y], class_order=STAGES[1:])
+    with pytest.raises(ValueError, match="partitions"):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=[(y < 9, y == 0)])
+
+
+def test_other_classifiers_are_served_too(patients):
+    X, y = patients
+    found = out_of_fold_proba(LogisticRegression(), X, NAMED[y], class_order=STAGES)
+    expected = cross_val_predict(LogisticRegression(), X, NAMED[y], method="predict_proba")
+    np.testing.assert_allclose(found, expected, atol=1e-3)
