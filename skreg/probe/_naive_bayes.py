@@ -317,7 +317,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
     def merge(self, other):
         """Return a probe of the rows of both, as if it had been fitted on them together.
 
-        ``a + b`` does the same. To reduce many probes, use ``functools.reduce(operator.add, probes)``.
+        ``a + b`` does the same; ``functools.reduce(operator.add, probes)`` merges many.
 
         Parameters
         ----------
