@@ -19,6 +19,7 @@ from skreg.probe._arrays import (
     device_keyword,
     in_main_memory,
     labels_beside,
+    labels_without_objects,
     widen_bfloat16,
     working_dtype,
 )
@@ -574,6 +575,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         X, y = validate_data(
             self, widen_bfloat16(X), y, accept_sparse="csr", ensure_all_finite=False, reset=reset
         )
+        y = labels_without_objects(y)
         check_classification_targets(y)
         xp, is_array_api = get_namespace(X)
         classes, codes = np.unique(in_main_memory(y), return_inverse=True)

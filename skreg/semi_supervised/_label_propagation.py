@@ -225,6 +225,8 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
                 f"solver={self.solver!r} solves linear systems; coupling='huber' needs 'descent'"
             )
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32))
+        if y.dtype.kind == "O" and all(isinstance(label, Real) for label in y):
+            y = np.array(y.tolist())
         labelled = _labelled(y)
         if not labelled.any():
             raise ValueError("y has no labelled sample: every label is -1")

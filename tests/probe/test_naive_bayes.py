@@ -672,6 +672,19 @@ class TestBadInput:
             LinearNaiveBayes().fit(X, [0, 0, 1, 1])
 
 
+def test_numbers_stored_as_objects_are_labels():
+    X, y = blobs()
+    for labels in (y, y - 2, 2.0 * y, y > 1):
+        expected = LinearNaiveBayes().fit(X, labels)
+        probe = LinearNaiveBayes().fit(X, labels.astype(object))
+        assert probe.classes_.dtype == expected.classes_.dtype
+        assert_array_equal(probe.predict(X), expected.predict(X))
+        assert_array_equal(
+            LinearNaiveBayes().partial_fit(X, labels.astype(object)).predict(X),
+            expected.predict(X),
+        )
+
+
 def test_data_frames_and_labels_of_any_kind():
     X, y = make_classification(random_state=0)
     frame = pd.DataFrame(X, columns=[f"f{j}" for j in range(X.shape[1])])

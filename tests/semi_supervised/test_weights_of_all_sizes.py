@@ -224,13 +224,17 @@ def test_components_without_a_label_are_left_unlabelled(labels, dense, coupling)
         alone.predict(np.vstack([np.zeros(7), np.ones(7)]))
 
 
-def test_strings_of_minus_one_are_unlabelled_among_objects_too():
+def test_labels_stored_as_objects_mean_the_same():
     X, y = make_moons(60, noise=0.05, random_state=0)
     names = np.where(np.arange(60) < 6, np.array(["a", "b"])[y], "-1")
     expected = GraphLabelPropagation().fit(X, names)
     found = GraphLabelPropagation().fit(X, names.astype(object))
     assert list(found.classes_) == ["a", "b"]
     np.testing.assert_array_equal(found.label_distributions_, expected.label_distributions_)
+    few = np.where(np.arange(60) < 6, y, -1)
+    found = GraphLabelPropagation().fit(X, few.astype(object))
+    np.testing.assert_array_equal(found.label_distributions_, expected.label_distributions_)
+    assert found.transduction_.dtype == few.dtype
 
 
 def test_a_fitted_model_does_not_change_with_its_parameters_or_a_failed_fit():
