@@ -23,6 +23,7 @@ from skreg.semi_supervised._propagation import (
     huber_values,
     soft_system,
     solve_system,
+    symmetric_weights,
     unit_weights,
 )
 
@@ -275,7 +276,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     def _weights(self, X):
         """Weights of the graph; keeps what predictions for new samples need."""
         if self.affinity == "precomputed":
-            W = checked_weights(X)
+            W = symmetric_weights(checked_weights(X))
             return W if scipy.sparse.issparse(X) else W.toarray()
         if self.affinity == "rbf":
             self._samples = X

@@ -27,6 +27,7 @@ from skreg.semi_supervised._elimination import values_by_elimination
 MAX_DIRECT = 3000
 DENSE_BLOCK = 64
 MAX_ROUNDS = 20
+ASYMMETRY = 1e-2  # what kernels in single precision have in their smallest weights
 WEAKEST = 1e-12  # weight, relative to the largest
 ROUNDING = 100 * np.finfo(np.float64).eps
 
@@ -63,6 +64,25 @@ class System(NamedTuple):
     def total(self):
         """The s."""
         return _row_sums(self.W) + self.ground
+
+
+def symmetric_weights(W):
+    """Mean of a CSR array and its transpose, whose rounding errors may differ.
+
+    Raises
+    ------
+    ValueError
+        If two weights that should be equal differ by more than `ASYMMETRY`, relative to the larger:
+        the largest weight of all is no measure for the small ones.
+    """
+    difference, larger = abs(W - W.T), W.maximum(W.T)
+    unequal = scipy.sparse.coo_array(difference > ASYMMETRY * larger)
+    if unequal.nnz:
+        i, j = (index[0] for index in unequal.coords)
+        raise ValueError(
+            f"W must be symmetric, but W[{i}, {j}] = {W[i, j]:g} and W[{j}, {i}] = {W[j, i]:g}"
+        )
+    return scipy.sparse.csr_array(0.5 * W + 0.5 * W.T)
 
 
 def unit_weights(W):
@@ -236,11 +256,12 @@ def huber_values(W, Y, labelled, delta, tol, max_iter):
         values = np.where(labelled, Y[:, k], np.nan)
         result = method.minimize(GraphHuber(solved, values, delta))
         F[~labelled, k] = result.x
-        n_iter, residual = max(n_iter, result.nit), max(residual, result.certificate)
-        residual = max(residual, largest_force(W, F[:, k], labelled, delta))
+        n_iter = max(n_iter, result.nit)
+        force = largest_force(W, F[:, k], labelled, delta)
+        residual = np.max([residual, result.certificate, force])  # nan if one is
     if Y.shape[1] == 2:
         F[:, 0] = 1.0 - F[:, 1]
-    return Values(F[~labelled], n_iter, residual)
+    return Values(F[~labelled], n_iter, float(residual))
 
 
 def largest_force(W, values, labelled, delta):

@@ -120,6 +120,14 @@ def test_dense_weights_of_any_size_are_edges(weight):
         np.testing.assert_allclose(model.label_distributions_[1], [0.75, 0.25], rtol=1e-14)
 
 
+def test_small_weights_must_be_symmetric_too():
+    W, y = chain(1e-15)
+    W[0, 1] *= 2
+    for given in (W, scipy.sparse.csr_array(W)):
+        with pytest.raises(ValueError, match=r"symmetric, but W\[0, 1\] = 2e-15"):
+            GraphLabelPropagation("precomputed").fit(given, y)
+
+
 def few_digits():
     X, y = load_digits(return_X_y=True)
     return X / 16, y, np.where(np.random.default_rng(0).random(len(y)) < 0.02, y, -1)
