@@ -25,10 +25,10 @@ from skreg.coreset._rows import (
     require_finite,
     squared_norms,
 )
-from skreg.coreset._sampler import residual_columns
 from skreg.coreset._sampling import hashed_uniform, scale_of_scores
 from skreg.coreset._scores import SAMPLING_ITER, SAMPLING_TOL
 from skreg.coreset._streaming import StreamingCoreset
+from skreg.coreset._target import checked_target, residual_columns
 from skreg.coreset._whitening import cholesky_whitening, qr_whitening, triangular_factor
 
 _CHUNK_BYTES = 2**26
@@ -222,8 +222,8 @@ def dask_coreset(
     ----------
     X : dask array or dask dataframe of shape (n, n_features)
         The rows, in blocks.
-    y : dask array or dask series of shape (n,), default=None
-        Targets.
+    y : dask array, dask series or array-like of shape (n,), default=None
+        Targets; those in memory are cut into the blocks of X.
     p : float, default=2
         The power of the loss, p >= 1.
     n_samples : int
@@ -236,7 +236,7 @@ def dask_coreset(
         Append y to the scored matrix, or not.
     fit_intercept : bool, default=True
         Append a column of ones to the scored matrix.
-    sample_weight : dask array or dask series of shape (n,), default=None
+    sample_weight : dask array, dask series or array-like of shape (n,), default=None
         Weights of the rows in the loss.
     method : {"bernoulli", "merge_and_reduce"}, default="bernoulli"
         "bernoulli" goes over the blocks several times (``persist`` them where they fit in the
@@ -278,11 +278,7 @@ def dask_coreset(
         raise ImportError("dask_coreset needs dask: pip install skreg[dask]") from error
 
     X = _dask_array(X, da).rechunk({1: -1})
-    parts = [None if part is None else _dask_array(part, da) for part in (y, sample_weight)]
-    columns = [
-        [None] * X.numblocks[0] if part is None else part.rechunk((X.chunks[0],)).to_delayed()
-        for part in parts
-    ]
+    columns = [_column_blocks("y", y, X, da), _column_blocks("sample_weight", sample_weight, X, da)]
     starts = np.concatenate([[0], np.cumsum(X.chunks[0])[:-1]]).astype(int).tolist()
     delayed_chunk = dask.delayed(Chunk)
     chunks = [
@@ -331,13 +327,24 @@ def _dask_array(collection, da):
     return collection
 
 
+def _column_blocks(name, column, X, da):
+    """Delayed blocks of a target or of weights, cut as the rows of X are."""
+    if column is None:
+        return [None] * X.numblocks[0]
+    lazy = isinstance(column, da.Array) or hasattr(column, "to_dask_array")
+    column = _dask_array(column, da) if lazy else da.asarray(np.asarray(column))
+    if column.shape != X.shape[:1]:
+        raise ValueError(f"{name} has shape {column.shape}, but X has {X.shape[0]} rows")
+    return column.rechunk((X.chunks[0],)).to_delayed()
+
+
 def _stream_of_chunk(stream, seed, chunk):
     stream = clone(stream).set_params(random_state=(seed + chunk.start) % 2**31)
     return stream.fit(chunk.X, chunk.y, chunk.sample_weight)
 
 
 def _merged_streams(a, b):
-    return a.merge(b)
+    return a + b
 
 
 def _coreset(reduce_chunks, design, scores, floor, n_samples, seed):
@@ -388,7 +395,10 @@ def _rows_of_chunk(design, chunk):
     X, y, weight = chunk.X, chunk.y, chunk.sample_weight
     if weight is not None and not (weight >= 0).all():
         raise ValueError("sample_weight must be finite and not negative")
-    columns = residual_columns(X.shape[0], y, design.include_y, design.fit_intercept)
+    if design.include_y is not None and y is not None:
+        y = checked_target(y)
+    kind = None if y is None else design.include_y
+    columns = residual_columns(X.shape[0], y, kind, design.fit_intercept)
     return Rows(X, columns, power_scale(weight, design.p))
 
 

@@ -1,5 +1,6 @@
 """Any scikit-learn estimator, fitted on a weighted coreset."""
 
+from copy import copy
 from typing import ClassVar
 
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
@@ -22,9 +23,10 @@ from sklearn.utils.validation import (
 from skreg.coreset._sampler import SensitivitySampler
 
 
-def _delegates(method):
+def _delegates(*methods):
     def check(self):
-        getattr(getattr(self, "estimator_", self.estimator), method)
+        for method in methods:
+            getattr(getattr(self, "estimator_", self.estimator), method)
         return True
 
     return check
@@ -121,6 +123,12 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         ValueError
             If the estimator takes no weights, or as the sampler.
         """
+        fresh = copy(self)
+        fresh._fit(X, y, sample_weight, fit_params)
+        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
+        return self
+
+    def _fit(self, X, y, sample_weight, fit_params):
         self._require_weights()
         self.sampler_ = self._sampler_for(y)
         X_kept, y_kept, weight = self.sampler_.fit_resample_weighted(X, y, sample_weight)
@@ -131,11 +139,11 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         if not self.sampler_.scale_rows:
             params["sample_weight"] = weight
         self.estimator_ = clone(self.estimator).fit(X_kept, y_kept, **params)
+        vars(self).pop("distortion_lower_bound_", None)
         if self.check:
             self.distortion_lower_bound_ = self.sampler_.distortion(
                 X, y, sample_weight, random_state=0
             )
-        return self
 
     def _sampler_for(self, y):
         """A copy of the sampler that knows whether y holds classes."""
@@ -209,6 +217,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         tags.estimator_type = inner.estimator_type
         tags.classifier_tags = inner.classifier_tags
         tags.regressor_tags = inner.regressor_tags
+        tags.transformer_tags = inner.transformer_tags
         tags.target_tags = inner.target_tags
         tags.input_tags.sparse = inner.input_tags.sparse
         return tags
@@ -297,6 +306,63 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self.estimator_.transform(X)
+
+    @available_if(_delegates("transform"))
+    def fit_transform(self, X, y=None, sample_weight=None, **fit_params):
+        """Fit on a coreset, and transform all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the loss.
+        **fit_params : dict
+            Metadata for the estimator's `fit`, with metadata routing.
+
+        Returns
+        -------
+        {ndarray, sparse matrix, dataframe} of shape (n_samples, n_components)
+            Transformed features.
+        """
+        return self.fit(X, y, sample_weight, **fit_params).transform(X)
+
+    @available_if(_delegates("transform", "get_feature_names_out"))
+    def get_feature_names_out(self, input_features=None):
+        """Names of the transformed features.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features of X; those of `fit` if None.
+
+        Returns
+        -------
+        ndarray of str
+            Names.
+        """
+        check_is_fitted(self)
+        return self.estimator_.get_feature_names_out(input_features)
+
+    @available_if(_delegates("transform", "set_output"))
+    def set_output(self, *, transform=None):
+        """Set the container that `transform` returns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            The container; None leaves it as it is.
+
+        Returns
+        -------
+        CoresetEstimator
+            The estimator itself.
+        """
+        for estimator in (self.estimator, getattr(self, "estimator_", self.estimator)):
+            estimator.set_output(transform=transform)
+        return self
 
     @available_if(_delegates("score"))
     def score(self, X, y=None, **score_params):

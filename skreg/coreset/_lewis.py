@@ -119,7 +119,7 @@ def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=
     A = checked_rows(X, p, sample_weight)
     require_tall(A)
     lewis = lewis_of_rows(A, p, tol, max_iter)
-    if lewis.change > tol:
+    if not lewis.change <= tol:
         warnings.warn(
             f"Lewis weights changed by {lewis.change:.1e} in iteration {lewis.n_iter}; "
             f"tol={tol:.1e} asks for more than max_iter={max_iter}",

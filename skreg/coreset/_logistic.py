@@ -45,7 +45,8 @@ def logistic_coreset(
     X : {array-like, sparse matrix} of shape (n, d)
         Features.
     y : array-like of shape (n,)
-        Labels. More than two classes enter the scored matrix as indicator columns.
+        Labels. Classes enter the scored matrix as indicator columns, and the row of highest score
+        of each is kept for certain: no class is lost, however rare.
     n_samples : int
         Expected number of rows.
     scores : {"root_leverage", "lewis", "lewis+leverage", "sensitivity+leverage"}, default="lewis"

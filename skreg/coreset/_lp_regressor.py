@@ -1,6 +1,7 @@
 """l_p regression as an estimator."""
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skreg.coreset._lp_solvers import solve_lp
 from skreg.coreset._rows import Rows, image
 from skreg.coreset._whitening import qr_whitening, triangular_factor
+
+_LINEAR_PROGRAM_TOL = 1e-6  # relative gap; HiGHS stops at absolute violations of 1e-7
 
 
 class LpRegressor(RegressorMixin, BaseEstimator):
@@ -128,8 +131,15 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         Warns
         -----
         ConvergenceWarning
-            If the duality gap did not reach `tol` times the objective.
+            If the duality gap did not reach `tol` times the objective (for p = 1 and inf, 1e-6
+            times), or is negative or NaN.
         """
+        fresh = copy(self)
+        fresh._fit(X, y, sample_weight)
+        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
+        return self
+
+    def _fit(self, X, y, sample_weight):
         X, y = validate_data(self, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)
         A, target = self._weighted_rows(X, y, sample_weight)
         factor = self.alpha if np.isinf(self.p) else self.alpha ** (1 / self.p)
@@ -141,7 +151,6 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         solution = solve_lp(U, b, float(self.p), self.tol, self.max_iter, self._start(W))
         self._warn(solution)
         self._store(W @ solution.y, solution)
-        return self
 
     def _weighted_rows(self, X, y, sample_weight):
         """Rows [X, 1] and target, both times omega^{1/p}, of the rows with positive weight."""
@@ -160,20 +169,19 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         if not (self.warm_start and hasattr(self, "coef_")):
             return None
         coefficients = np.r_[self.coef_, self.intercept_] if self.fit_intercept else self.coef_
+        if len(coefficients) != len(W):  # the last fit had other features
+            return None
         return np.linalg.lstsq(W, coefficients)[0]
 
     def _warn(self, solution):
-        tolerance = self.tol * solution.objective
-        if (
-            1 < self.p < np.inf
-            and solution.dual_gap > tolerance
-            and solution.n_iter >= self.max_iter
-        ):
+        tolerance = self.tol if 1 < self.p < np.inf else max(self.tol, _LINEAR_PROGRAM_TOL)
+        if not abs(solution.relative_gap) <= tolerance:
             warnings.warn(
-                f"the duality gap is {solution.dual_gap:.2e} after {solution.n_iter} Newton steps; "
-                f"tol={self.tol:.0e} asks for {tolerance:.2e}",
+                f"the duality gap is {solution.relative_gap:.2e} of the objective after "
+                f"{solution.n_iter} steps; a gap between 0 and {tolerance:.0e} was asked for. "
+                "Raise max_iter or tol, or rescale the data",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
 
     def _store(self, coefficients, solution):
@@ -182,6 +190,8 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         self.intercept_ = float(coefficients[n_features]) if self.fit_intercept else 0.0
         self.objective_ = float(solution.objective)
         self.dual_gap_ = float(solution.dual_gap)
+        if -self.tol <= solution.relative_gap <= 0.0:  # rounding
+            self.dual_gap_ = 0.0
         self.n_iter_ = int(solution.n_iter)
 
     def predict(self, X):

@@ -12,12 +12,17 @@ _ARMIJO, _BACKTRACK = 1e-4, 0.5
 
 
 class LpSolution(NamedTuple):
-    """Minimiser, p-th power of the norm (p = inf: the norm), duality gap, Newton or LP steps."""
+    """Minimiser, p-th power of the norm (p = inf: the norm), duality gap, Newton or LP steps.
+
+    The gap is as computed: below zero or NaN, it certifies nothing. `relative_gap` is its ratio to
+    the objective, 0 where the fit is exact.
+    """
 
     y: np.ndarray
     objective: float
     dual_gap: float
     n_iter: int
+    relative_gap: float
 
 
 def solve_lp(U, b, p, tol, max_iter, start):
@@ -31,7 +36,7 @@ def solve_lp(U, b, p, tol, max_iter, start):
     scale = np.abs(r).max(initial=0.0)
     if scale <= _ROUNDING * np.abs(b).max(initial=0.0):
         objective = _power_norm(r, p)
-        return LpSolution(least_squares, objective, objective, 0)
+        return LpSolution(least_squares, objective, objective, 0, 0.0)
     if p == 1:
         unit = least_absolute_deviations(U, r / scale)
     elif np.isinf(p):
@@ -42,7 +47,9 @@ def solve_lp(U, b, p, tol, max_iter, start):
     with np.errstate(over="ignore"):
         factor = scale if np.isinf(p) else scale**p
         gap = factor * unit.dual_gap if unit.dual_gap else 0.0
-    return LpSolution(least_squares + scale * unit.y, factor * unit.objective, gap, unit.n_iter)
+    return unit._replace(
+        y=least_squares + scale * unit.y, objective=factor * unit.objective, dual_gap=gap
+    )
 
 
 def _power_norm(r, p):
@@ -54,6 +61,8 @@ def _power_norm(r, p):
 def dual_gap(U, b, z, objective, p):
     """F - max(b^T z, 0)^p for U^T z = 0, ||z||_q = 1, 1/p + 1/q = 1: a bound of F - min F.
 
+    It is negative by rounding at most.
+
     z is first projected onto the null space of U^T.
     """
     z = z - U @ (U.T @ z)
@@ -63,7 +72,7 @@ def dual_gap(U, b, z, objective, p):
     z = z / largest
     norm = 1.0 if p == 1 else np.sum(np.abs(z) ** (p / (p - 1.0))) ** (1.0 - 1.0 / p)
     bound = max(b @ z, 0.0) / norm
-    return max(objective - bound**p, 0.0)
+    return objective - bound**p
 
 
 def newton(U, b, p, tol, max_iter, start):
@@ -100,7 +109,7 @@ def newton(U, b, p, tol, max_iter, start):
             break
         if not met and decrement <= value - objective and e > _SMALLEST_SMOOTHING:
             e = max(0.1 * e, _SMALLEST_SMOOTHING)
-    return LpSolution(y, objective, gap, n_iter)
+    return LpSolution(y, objective, gap, n_iter, gap / objective)
 
 
 def _newton_step(U, curvature, gradient):
@@ -145,4 +154,5 @@ def _from_linear_program(U, b, solution, order):
         raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
     y = -solution.eqlin.marginals[: U.shape[1]]
     objective = np.linalg.norm(b - U @ y, order)
-    return LpSolution(y, objective, max(objective + solution.fun, 0.0), solution.nit)
+    gap = objective + solution.fun
+    return LpSolution(y, objective, gap, solution.nit, gap / objective)

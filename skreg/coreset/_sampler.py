@@ -1,5 +1,6 @@
 """The sampler: a weighted subset of rows that keeps all l_p norms."""
 
+from copy import copy
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -12,6 +13,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, sample_size, scores_of_rows
+from skreg.coreset._target import (
+    checked_target,
+    heaviest_of_each_class,
+    residual_columns,
+    target_kind,
+)
 
 _DEFAULT_EPS = 0.1
 
@@ -45,9 +52,10 @@ class SensitivitySampler(BaseEstimator):
         exact up to one; or draw `n_samples` times with replacement, which is worse.
     include_y : {"auto", "regression", "classification"} or None, default="auto"
         Whether y takes part in the residual: "regression" appends it as columns; "classification"
-        appends an indicator of each class for more than two classes, and nothing for two, where y
-        only changes signs of rows, which no score depends on. "auto" takes labels, and integers
-        of at most :math:`\sqrt n` different values, for classes, and other numbers for
+        appends an indicator of each class, so that the rows of a rare one weigh as much together
+        as those of a frequent one, and keeps the row of highest score of each class for certain:
+        no class is ever lost. "auto" takes labels, and integers of at most :math:`\sqrt n`
+        different values, for classes, and other numbers, those in an array of objects too, for
         regression. None ignores y.
     fit_intercept : bool, default=True
         Append a column of ones to A.
@@ -162,23 +170,30 @@ class SensitivitySampler(BaseEstimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, if weights are negative, or if `n_samples` is below the
-            rank.
+            If X or y has NaN or infinity, if y holds dates or a mixture of types, if weights are
+            negative, or if `n_samples` is below the rank.
         """
         self._fit(X, y, sample_weight)
         return self
 
     def _fit(self, X, y, sample_weight):
-        """Learn, and return X as an array or in CSR."""
+        """Learn, all or nothing, and return X as an array or in CSR."""
+        fresh = copy(self)
+        array = fresh._learn(X, y, sample_weight)
+        self.__dict__ = vars(fresh)
+        return array
+
+    def _learn(self, X, y, sample_weight):
         rng = check_random_state(self.random_state)
-        A, omega = self._rows(X, y, sample_weight, reset=True)
+        A, omega, classes = self._rows(X, y, sample_weight, reset=True)
         scores = scores_of_rows(A, self.p, self.scores, rng)
         self.scores_, self.rank_ = scores
         self.total_score_ = float(scores.values.sum())
         self.n_samples_ = self._target_size(scores)
         mixed = mixed_scores(scores.values, self.floor, omega)
+        certain = () if classes is None else heaviest_of_each_class(classes, mixed)
         self.inclusion_proba_, self.sample_indices_, factor = draw(
-            mixed, self.n_samples_, self.method, rng.randint(2**31)
+            mixed, self.n_samples_, self.method, rng.randint(2**31), certain
         )
         self.sample_weight_ = factor if omega is None else factor * omega[self.sample_indices_]
         return A.X
@@ -266,7 +281,7 @@ class SensitivitySampler(BaseEstimator):
         X_res = _safe_indexing(X if hasattr(X, "columns") else array, self.sample_indices_)
         y_res = None
         if y is not None:
-            y = y if hasattr(y, "index") else np.asarray(y)
+            y = y if hasattr(y, "to_frame") or hasattr(y, "columns") else np.asarray(y)
             y_res = _safe_indexing(y, self.sample_indices_)
         if self.scale_rows:
             return self._scaled(X_res, y_res)
@@ -301,7 +316,7 @@ class SensitivitySampler(BaseEstimator):
         from skreg.coreset._distortion import distortion_of_rows
 
         check_is_fitted(self)
-        A, _ = self._rows(X, y, sample_weight, reset=False)
+        A = self._rows(X, y, sample_weight, reset=False)[0]
         if A.n_rows != len(self.scores_):
             raise ValueError(f"X has {A.n_rows} rows, but the fit had {len(self.scores_)}")
         return distortion_of_rows(
@@ -310,6 +325,7 @@ class SensitivitySampler(BaseEstimator):
         )  # fmt: skip
 
     def _rows(self, X, y, sample_weight, reset):
+        """The scored rows, the weights, and y where it holds classes."""
         X = validate_data(
             self,
             X,
@@ -325,8 +341,11 @@ class SensitivitySampler(BaseEstimator):
             )
         if y is not None:
             check_consistent_length(X, y)
-        columns = residual_columns(X.shape[0], y, self.include_y, self.fit_intercept)
-        return Rows(X, columns, power_scale(omega, self.p)), omega
+            y = None if self.include_y is None else checked_target(y)
+        kind = target_kind(y, self.include_y)
+        columns = residual_columns(X.shape[0], y, kind, self.fit_intercept)
+        rows = Rows(X, columns, power_scale(omega, self.p))
+        return rows, omega, y if kind == "classification" else None
 
     def _target_size(self, scores):
         if self.n_samples is None:
@@ -343,15 +362,12 @@ class SensitivitySampler(BaseEstimator):
         if self.fit_intercept:
             raise ValueError("scale_rows=True needs fit_intercept=False: append a column of ones")
         factor = self.sample_weight_ ** (1 / self.p)
-        X_res = X_res.multiply(factor[:, None]).tocsr() if hasattr(X_res, "tocsr") else (
-            np.asarray(X_res) * factor[:, None]
-        )  # fmt: skip
         if y_res is not None:
-            y_res = np.asarray(y_res)
+            y_res = checked_target(y_res)
             if y_res.dtype.kind not in "iuf":
                 raise ValueError("scale_rows=True needs a numeric target; got labels")
             y_res = y_res * (factor if y_res.ndim == 1 else factor[:, None])
-        return X_res, y_res, np.ones(len(factor))
+        return _times(X_res, factor), y_res, np.ones(len(factor))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -359,35 +375,12 @@ class SensitivitySampler(BaseEstimator):
         return tags
 
 
-def residual_columns(n_rows, y, include_y, fit_intercept):
-    """Columns beside X that enter the residual: ones, and those of the target."""
-    columns = [np.ones((n_rows, 1))] if fit_intercept else []
-    if y is not None and include_y is not None:
-        y = np.asarray(y)
-        kind = include_y
-        if kind == "auto":
-            kind = "classification" if _looks_like_classes(y) else "regression"
-        if kind == "regression":
-            columns.append(y.reshape(n_rows, -1).astype(np.float64))
-        else:
-            columns.append(_class_indicators(y, fit_intercept))
-    columns = [column for column in columns if column.shape[1]]
-    return np.concatenate(columns, axis=1) if columns else None
-
-
-def _looks_like_classes(y):
-    """Labels, or integers of at most n^{1/2} values: more would be counts or amounts."""
-    if y.dtype.kind in "iu":
-        return len(np.unique(y)) <= np.sqrt(max(len(y), 4))
-    return y.dtype.kind != "f"
-
-
-def _class_indicators(y, fit_intercept):
-    """Indicators of the classes, without the first if they would add up to the intercept."""
-    y = y.reshape(len(y), -1)
-    columns = []
-    for target in y.T:
-        classes = np.unique(target)
-        if len(classes) > 2:
-            columns.append(target[:, None] == classes[int(fit_intercept) :])
-    return np.concatenate(columns, axis=1, dtype=np.float64) if columns else np.empty((len(y), 0))
+def _times(X, factor):
+    """Rows of an array, sparse matrix or data frame multiplied by a factor each."""
+    if hasattr(X, "tocsr"):
+        return X.multiply(factor[:, None]).tocsr()
+    if hasattr(X, "with_columns"):  # polars
+        return X.with_columns([X[name] * factor for name in X.columns])
+    if hasattr(X, "iloc"):
+        return X.mul(factor, axis=0)
+    return X * factor[:, None]

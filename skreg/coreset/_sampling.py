@@ -66,8 +66,10 @@ def systematic(q, rng):
     return np.sort(order[np.diff(steps, prepend=0.0) > 0])
 
 
-def draw(scores, n_samples, method, seed):
+def draw(scores, n_samples, method, seed, certain=()):
     """Kept rows, their inclusion probabilities (expected counts), and 1 / q_i for them.
+
+    The rows `certain`, chosen by nothing random, are kept for certain: q_i = 1.
 
     Returns
     -------
@@ -78,6 +80,8 @@ def draw(scores, n_samples, method, seed):
     if n_samples >= np.count_nonzero(scores):
         kept = np.flatnonzero(scores)
         return water_filling(scores, n_samples), kept, np.ones(len(kept))
+    if len(certain):
+        return _draw_beside(certain, scores, n_samples, method, seed)
     if method == "with_replacement":
         share = scores / scores.sum()
         counts = np.random.default_rng(seed).multinomial(n_samples, share)
@@ -90,3 +94,16 @@ def draw(scores, n_samples, method, seed):
     else:
         kept = bernoulli(q, hashed_uniform(seed, np.arange(len(q))))
     return q, kept, 1 / q[kept]
+
+
+def _draw_beside(certain, scores, n_samples, method, seed):
+    """`draw` of the rows that are left beside `certain`, and these with q_i = 1."""
+    others = scores.copy()
+    others[certain] = 0.0
+    q, kept, factor = np.zeros(len(scores)), np.empty(0, dtype=np.intp), np.empty(0)
+    if n_samples > len(certain):
+        q, kept, factor = draw(others, n_samples - len(certain), method, seed)
+    q[certain] = 1.0
+    kept = np.concatenate([kept, certain])
+    order = np.argsort(kept)
+    return q, kept[order], np.concatenate([factor, np.ones(len(certain))])[order]

@@ -188,8 +188,8 @@ def irls(denominator, targets, p, tol):
     for start in range(0, len(nonzero), height):
         batch = nonzero[start : start + height]
         result[batch], change = _irls_batch(denominator, targets[batch], p, 0.01 * tol)
-        worst = max(worst, change)
-    if worst > tol:
+        worst = np.maximum(worst, change)
+    if not worst <= tol:
         warnings.warn(
             f"the relative error of sensitivities is about {worst:.1e} at the iteration limit; "
             f"tol={tol:.1e} was asked for",

@@ -1,20 +1,20 @@
 """Coresets of a stream by merge-and-reduce."""
 
-from copy import deepcopy
+from copy import copy, deepcopy
 from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.base import BaseEstimator
+from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skreg.coreset._rows import Rows, power_scale
-from skreg.coreset._sampler import residual_columns
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, scores_of_rows
+from skreg.coreset._target import checked_target, residual_columns
 
 
 class StreamingCoreset(BaseEstimator):
@@ -23,7 +23,8 @@ class StreamingCoreset(BaseEstimator):
     Rows are collected until a buffer is full and then reduced to about `n_samples` weighted rows, a
     coreset of level 0. Two coresets of one level are put together and reduced to one of the next
     level. So at most one coreset of each level is held, and the distortion grows with the number of
-    levels, the logarithm of the number of buffers.
+    levels, the logarithm of the number of buffers. Parameters that are set between two batches act
+    from the next batch on.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ class StreamingCoreset(BaseEstimator):
     fit_intercept : bool, default=True
         Append a column of ones to the scored matrix.
     include_y : {"regression"} or None, default="regression"
-        Append y to the scored matrix, or keep it beside the rows only (labels of two classes).
+        Append y to the scored matrix, or keep it beside the rows only (labels that are no numbers).
+        Two classes encoded as 0 and 1 are appended too, so that the rows of a rare one are kept.
     random_state : int, RandomState instance or None, default=None
         Seed of the draws.
 
@@ -124,11 +126,12 @@ class StreamingCoreset(BaseEstimator):
         ValueError
             As `partial_fit`.
         """
-        if hasattr(self, "_levels"):
-            del self._levels
-        return self.partial_fit(X, y, sample_weight)
+        self._validate_params()
+        fresh = copy(self)
+        vars(fresh).pop("_levels", None)
+        fresh._take(X, y, sample_weight)
+        return self._become(fresh)
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Take further rows.
 
@@ -144,13 +147,31 @@ class StreamingCoreset(BaseEstimator):
         Returns
         -------
         StreamingCoreset
-            The coreset itself.
+            The coreset itself, unchanged if an error is raised or the call is interrupted.
 
         Raises
         ------
         ValueError
             If the input is not finite, weights are negative, or y comes in some calls only.
         """
+        self._validate_params()  # also of a fitted estimator, whose parameters may have been set
+        fresh = copy(self) if not hasattr(self, "_levels") else self._copied()
+        fresh._take(X, y, sample_weight)
+        return self._become(fresh)
+
+    def _copied(self):
+        """A copy that can go on without changing this coreset; rows once taken never change."""
+        fresh = copy(self)
+        fresh._levels, fresh._buffer = list(self._levels), list(self._buffer)
+        fresh._rng = deepcopy(self._rng)
+        return fresh
+
+    def _become(self, fresh):
+        """Take over all of a copy in one step: errors and interrupts leave all as it was."""
+        self.__dict__ = vars(fresh)
+        return self
+
+    def _take(self, X, y, sample_weight):
         first = not hasattr(self, "_levels")
         X = validate_data(self, X, accept_sparse="csr", reset=first, dtype=[np.float64, np.float32])
         weight = np.ones(X.shape[0])
@@ -160,29 +181,48 @@ class StreamingCoreset(BaseEstimator):
             )
         if y is not None:
             check_consistent_length(X, y)
-            y = np.asarray(y)
+            y = self._checked_target(y)
         if first:
-            self._rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
             self._levels, self._buffer, self._n_buffered = [], [], 0
-            self._has_y = y is not None
+            self._has_y, self._sparse = y is not None, sparse.issparse(X)
+            self._has_labels = _are_labels(y)
             self.n_samples_seen_ = 0
+        if first or self._seed != self.random_state:
+            self._seed = self.random_state
+            self._rng = np.random.default_rng(check_random_state(self._seed).randint(2**31))
         if self._has_y != (y is not None):
             raise ValueError("y must be given in every call of partial_fit or in none")
+        if self._has_labels != _are_labels(y):
+            raise ValueError("y must hold numbers in every call of partial_fit, or labels in every")
+        if sparse.issparse(X) != self._sparse:
+            X = sparse.csr_array(X) if self._sparse else X.toarray()
         self.n_samples_seen_ += X.shape[0]
-        self._collect((X, y, weight))
-        return self
+        batch = X, y, weight
+        self._collect(batch if weight.all() else _rows_of(batch, np.flatnonzero(weight)))
+
+    def _checked_target(self, y):
+        """y as an array; numbers are checked now, as rows once taken cannot be given back."""
+        if self.include_y is None:
+            return np.asarray(y)
+        y = checked_target(y)
+        residual_columns(len(y), y, self.include_y, fit_intercept=False)
+        assert_all_finite(y, input_name="y")
+        return y
 
     def _collect(self, batch):
-        """Fill the buffer with the batch, and reduce it as often as it is full."""
+        """Fill the buffer with the batch, and reduce it as often as it is full.
+
+        It may hold more than fits, if its size was lowered since it was filled.
+        """
         size = 4 * self.n_samples if self.buffer_size is None else self.buffer_size
-        while batch[0].shape[0]:
-            room = size - self._n_buffered
+        while self._n_buffered + batch[0].shape[0] >= size:
+            room = max(size - self._n_buffered, 0)
             taken, batch = _rows_of(batch, slice(None, room)), _rows_of(batch, slice(room, None))
-            self._buffer.append(taken)
-            self._n_buffered += taken[0].shape[0]
-            if self._n_buffered == size:
-                self._carry(self._reduced(_stack(self._buffer)), 0)
-                self._buffer, self._n_buffered = [], 0
+            self._carry(self._reduced(_stack([*self._buffer, taken])), 0)
+            self._buffer, self._n_buffered = [], 0
+        if batch[0].shape[0]:  # copied: the caller may fill the same array with the next batch
+            self._buffer.append(tuple(None if part is None else part.copy() for part in batch))
+            self._n_buffered += batch[0].shape[0]
 
     def _carry(self, coreset, level):
         """Put a coreset on its level, merging upwards like the carry of a binary counter."""
@@ -197,7 +237,8 @@ class StreamingCoreset(BaseEstimator):
     def _reduced(self, rows):
         """About n_samples of the weighted rows, by scores of omega_i^{1/p} a_i, times 1 / q_i."""
         X, y, weight = rows
-        columns = residual_columns(X.shape[0], y, self.include_y, self.fit_intercept)
+        kind = None if y is None else self.include_y
+        columns = residual_columns(X.shape[0], y, kind, self.fit_intercept)
         A = Rows(X, columns, power_scale(weight, self.p))
         legacy = np.random.RandomState(self._rng.integers(2**31))
         scores = scores_of_rows(A, self.p, self.scores, legacy)
@@ -211,23 +252,30 @@ class StreamingCoreset(BaseEstimator):
         return X, y, weight * factor
 
     def merge(self, other):
-        """Take over the rows of another coreset, of other data.
+        """Return a coreset of the rows of both, of different data; ``a + b`` does the same.
 
         Parameters
         ----------
         other : StreamingCoreset
-            A coreset with the same parameters; it is left as it is.
+            A coreset with the same parameters.
 
         Returns
         -------
         StreamingCoreset
-            The coreset itself.
+            A new coreset; this one and `other` are left as they are.
 
         Raises
         ------
+        TypeError
+            If `other` is no StreamingCoreset.
         ValueError
-            If the parameters, the number of features or the presence of y differ.
+            If the parameters, the number or names of features or the presence of y differ.
         """
+        if type(other) is not type(self):
+            raise TypeError(
+                f"cannot merge {type(self).__name__} with {type(other).__name__}: both must be "
+                "fitted coresets of one class"
+            )
         check_is_fitted(self)
         check_is_fitted(other)
         if other is self:
@@ -240,24 +288,32 @@ class StreamingCoreset(BaseEstimator):
                 f"coresets of {mine} with {self.n_features_in_} features and of {theirs} with "
                 f"{other.n_features_in_} features cannot be merged"
             )
+        names = [getattr(coreset, "feature_names_in_", None) for coreset in (self, other)]
+        if not np.array_equal(*names):
+            raise ValueError(
+                f"coresets with the feature names {names[0]} and {names[1]} cannot be merged"
+            )
         if self._has_y != other._has_y:
             raise ValueError("a coreset with y and one without cannot be merged")
+        if self._sparse != other._sparse:
+            raise ValueError("a coreset of sparse rows and one of dense rows cannot be merged")
+        both = self._copied()
         for level, coreset in enumerate(other._levels):
             if coreset is not None:
-                self._carry(coreset, level)
+                both._carry(coreset, level)
         for part in other._buffer:
-            self._collect(part)
-        self.n_samples_seen_ += other.n_samples_seen_
-        return self
+            both._collect(part)
+        both.n_samples_seen_ += other.n_samples_seen_
+        return both
 
     def __add__(self, other):
-        """Merge into a new coreset; both are left as they are."""
-        if not isinstance(other, StreamingCoreset):
-            return NotImplemented
-        return deepcopy(self).merge(other)
+        """Return what `merge` returns."""
+        return self.merge(other) if type(other) is type(self) else NotImplemented
 
     def get_coreset(self, *, reduce=False):
         """Return the rows that stand for all rows seen.
+
+        The coreset is left as it is; equal calls return equal rows.
 
         Parameters
         ----------
@@ -275,7 +331,7 @@ class StreamingCoreset(BaseEstimator):
         """
         check_is_fitted(self)
         union = _stack([level for level in self._levels if level is not None] + self._buffer)
-        return self._reduced(union) if reduce else union
+        return self._copied()._reduced(union) if reduce else union
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_levels")
@@ -284,6 +340,10 @@ class StreamingCoreset(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _are_labels(y):
+    return y is not None and y.dtype.kind not in "biuf"
 
 
 def _rows_of(batch, rows):

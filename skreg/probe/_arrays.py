@@ -1,5 +1,7 @@
 """Crossing between array namespaces, devices and precisions."""
 
+from numbers import Real
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils._array_api import (
@@ -15,6 +17,17 @@ def in_main_memory(array):
     """The array as a numpy array."""
     xp, is_array_api = get_namespace(array)
     return _convert_to_numpy(array, xp) if is_array_api else np.asarray(array)
+
+
+def labels_without_objects(y):
+    """Numbers and booleans that are stored as objects, as their own type; else y as it is."""
+    if (
+        isinstance(y, np.ndarray)
+        and y.dtype.kind == "O"
+        and all(isinstance(label, Real) for label in y)
+    ):
+        return np.array(y.tolist())
+    return y
 
 
 def widen_bfloat16(X):

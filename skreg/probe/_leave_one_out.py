@@ -192,8 +192,17 @@ def _best_inverse_temperatures(X, codes, weights, statistics, rules, priors, tol
 
 
 def _log_loss_terms(scores, codes, beta):
-    """Log-loss of every row at inverse temperature beta, and its two derivatives in beta."""
+    """Log-loss of every row at inverse temperature beta, and its two derivatives in beta.
+
+    Rows of classes of prior 0 have an infinite loss at every temperature; they count as 0.
+    """
     own = scores[np.arange(codes.size), codes]
+    possible = np.isfinite(own)
+    if not possible.all():
+        terms = np.zeros((3, codes.size))
+        if possible.any():
+            terms[:, possible] = _log_loss_terms(scores[possible], codes[possible], beta)
+        return tuple(terms)
     present = np.isfinite(scores[0])
     gap = scores[:, present] - own[:, None]
     log_total = logsumexp(beta * gap, axis=1)

@@ -1,11 +1,12 @@
 """The estimator `LinearNaiveBayes`."""
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
-from scipy.special import log_softmax
+from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils import assert_all_finite
 from sklearn.utils._array_api import _convert_to_numpy, check_same_namespace, get_namespace
@@ -18,6 +19,7 @@ from skreg.probe._arrays import (
     device_keyword,
     in_main_memory,
     labels_beside,
+    labels_without_objects,
     widen_bfloat16,
     working_dtype,
 )
@@ -91,7 +93,8 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the linear scores; for two classes, those of the log-odds of the second.
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Offsets of the linear scores; minus infinity for a class without samples.
+        Offsets of the linear scores; minus infinity for a class without samples or of prior 0,
+        whose probability is then 0. For two classes, plus infinity if this is the first.
     epsilon_ : float
         Variance that was added to every feature.
     shrinkage_ : float
@@ -193,18 +196,26 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             negative, if `priors` is not a distribution over the classes, if ``ddof >= n_samples``,
             or if "loo" is asked for and no class has two samples.
         """
+        fresh = copy(self)
+        fresh._fit(X, y, sample_weight)
+        return self._become(fresh)
+
+    def _fit(self, X, y, sample_weight):
         weighted = sample_weight is not None
         if is_dask_collection(X):
             self._require_fixed_regularisation("a dask array")
-            state = block_statistics(X, y, sample_weight, clone(self)._block_state)
+            fresh = clone(self)
+            state = block_statistics(X, y, sample_weight, fresh._block_state)
             self._check_classes(*state, weighted)
-            self.n_features_in_ = X.shape[1]
-            return self._set_state(*state, weighted=weighted, like=X._meta)
+            fresh.n_features_in_ = X.shape[1]
+            fresh._set_state(*state, weighted=weighted, like=X._meta)
+            self._become(fresh)
+            return
         X, y, codes, classes, weights, xp = self._read(X, y, sample_weight, reset=True)
         statistics = self._statistics_of(X, codes, weights, len(classes), xp)
         self._check_classes(classes, statistics, weighted)
         shrinkage, temperature = self._choose(X, codes, weights, statistics)
-        return self._set_state(
+        self._set_state(
             classes,
             statistics,
             weighted=weighted,
@@ -213,7 +224,14 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             temperature=temperature,
         )
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    def _become(self, fresh):
+        """Take over all of a copy in one step, so that errors and interrupts leave all as it was.
+
+        The parameters stay the objects that they are.
+        """
+        self.__dict__ = vars(fresh) | {name: getattr(self, name) for name in self.get_params()}
+        return self
+
     def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Add a batch of rows; any split into batches gives the same model as one `fit`.
 
@@ -232,7 +250,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         Returns
         -------
         LinearNaiveBayes
-            The updated estimator, unchanged if an error is raised.
+            The updated estimator, unchanged if an error is raised or the call is interrupted.
 
         Raises
         ------
@@ -240,7 +258,13 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             As in `fit`; also if a label is not in `classes`, if `classes` differs from that of an
             earlier call, or if `shrinkage` or `temperature` is "loo", which needs all rows at once.
         """
+        self._validate_params()  # also of a fitted estimator, whose parameters may have been set
         self._require_fixed_regularisation("partial_fit")
+        fresh = copy(self)
+        fresh._add_batch(X, y, classes, sample_weight)
+        return self._become(fresh)
+
+    def _add_batch(self, X, y, classes, sample_weight):
         first = not hasattr(self, "_statistics")
         X, y, codes, batch_classes, weights, xp = self._read(X, y, sample_weight, reset=first)
         batch = self._statistics_of(X, codes, weights, len(batch_classes), xp)
@@ -256,7 +280,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         if not first:
             merged = merge_over_classes((self._known_classes(), self._statistics), merged)
             weighted = weighted or self._weighted
-        return self._set_state(*merged, weighted=weighted, like=X, declared=declared)
+        self._set_state(*merged, weighted=weighted, like=X, declared=declared)
 
     def fit_batches(self, batches, classes=None):
         """Fit on an iterable of batches, for instance a torch ``DataLoader``.
@@ -285,14 +309,16 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
                 fresh.partial_fit(X, y, classes, *weight)
         finally:
             if hasattr(fresh, "_statistics"):
-                vars(self).update(vars(fresh))
+                self._become(fresh)
         if not hasattr(fresh, "_statistics"):
             raise ValueError("batches is empty: give at least one (X, y)")
         self._check_classes(self._known_classes(), self._statistics, self._weighted)
         return self
 
     def merge(self, other):
-        """Add the rows that another probe has seen, as if both had been fitted together.
+        """Return a probe of the rows of both, as if it had been fitted on them together.
+
+        ``a + b`` does the same; ``functools.reduce(operator.add, probes)`` merges many.
 
         Parameters
         ----------
@@ -302,32 +328,51 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         Returns
         -------
         LinearNaiveBayes
-            This estimator, updated.
+            A new estimator; this one and `other` are left as they are.
 
         Raises
         ------
+        TypeError
+            If `other` is no LinearNaiveBayes.
         ValueError
-            If the numbers or names of features or the parameters differ, or if `shrinkage` or
-            `temperature` is "loo".
+            If the numbers or names of features or the parameters differ, if one has numbers and the
+            other strings for labels, or if `shrinkage` or `temperature` is "loo".
         """
+        if type(other) is not type(self):
+            raise TypeError(
+                f"cannot merge {type(self).__name__} with {type(other).__name__}: both must be "
+                "fitted probes of one class"
+            )
         check_is_fitted(self)
         check_is_fitted(other)
         self._require_fixed_regularisation("merge")
+        self._require_same_settings(other)
+        merged = merge_over_classes(
+            (self._known_classes(), self._statistics), (other._known_classes(), other._statistics)
+        )
+        both = copy(self)
+        both._set_state(*merged, weighted=self._weighted or other._weighted, like=self.coef_)
+        return both
+
+    def __add__(self, other):
+        """Return what `merge` returns."""
+        return self.merge(other) if type(other) is type(self) else NotImplemented
+
+    def _require_same_settings(self, other):
         if self.n_features_in_ != other.n_features_in_:
             raise ValueError(
                 f"cannot merge probes of {self.n_features_in_} and {other.n_features_in_} features"
             )
-        names = (getattr(probe, "feature_names_in_", None) for probe in (self, other))
+        names = [getattr(probe, "feature_names_in_", None) for probe in (self, other)]
         if not np.array_equal(*names):
-            raise ValueError("cannot merge probes with different feature_names_in_")
+            raise ValueError(
+                f"cannot merge probes with different feature_names_in_: {names[0]} and {names[1]}"
+            )
         mine, theirs = self.get_params(), other.get_params()
         different = [name for name in mine if not np.array_equal(mine[name], theirs[name])]
         if different:
-            raise ValueError(f"cannot merge probes that differ in the parameters {different}")
-        merged = merge_over_classes(
-            (self._known_classes(), self._statistics), (other._known_classes(), other._statistics)
-        )
-        return self._set_state(*merged, weighted=self._weighted or other._weighted, like=self.coef_)
+            pairs = ", ".join(f"{name}={mine[name]!r} and {theirs[name]!r}" for name in different)
+            raise ValueError(f"cannot merge probes that differ in the parameters {pairs}")
 
     def get_state(self):
         """Sufficient statistics of the rows seen, for storing, sending or merging.
@@ -389,7 +434,8 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             raise ValueError("classes must be sorted and distinct")
         probe.n_features_in_ = n_features
         total = statistics.total
-        return probe._set_state(classes, statistics, weighted=not total.is_integer())
+        probe._set_state(classes, statistics, weighted=not total.is_integer())
+        return probe
 
     def decision_function(self, X):
         """Linear scores of the classes.
@@ -403,17 +449,17 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             Log-odds of the second class for two classes, else the log-posterior up to a constant
-            in each row.
+            in each row. Infinite for a class of probability 0.
         """
         if is_dask_collection(X):
-            width = None if self._n_classes == 2 else len(self.classes_)
+            width = None if self._n_classes == 2 else self._n_classes
             return map_rows(self.decision_function, X, self.coef_.dtype, width)
         X, xp = self._read_rows(X, "decision_function")
         width = self.intercept_.shape[0]
         out = xp.empty((X.shape[0], width), dtype=self._score_dtype(X, xp), **device_keyword(X, xp))
         for rows, scores in self._score_chunks(X, xp):
             out[rows, ...] = scores
-        return out[:, 0] if width == 1 else out
+        return out[:, 0] if self._n_classes == 2 else out
 
     def predict(self, X):
         """Most probable class of every row.
@@ -500,11 +546,13 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             If X and y are not the rows that the probe was fitted on.
         """
         check_is_fitted(self)
-        X, _, codes, classes, weights, xp = self._read(X, y, sample_weight, reset=False)
-        if not np.array_equal(classes, self._known_classes()[self._statistics.counts > 0]):
+        X, _, codes, found, weights, xp = self._read(X, y, sample_weight, reset=False)
+        classes = self._known_classes()
+        if not np.isin(found, classes).all():
             raise ValueError("X and y must be the rows that the probe was fitted on")
+        codes = np.searchsorted(classes, found)[codes]
         statistics = self._statistics_of(X, codes, weights, len(classes), xp)
-        if not np.allclose(statistics.mean, self._statistics.mean[self._statistics.counts > 0]):
+        if not _same_rows(statistics, self._statistics):
             raise ValueError("X, y and sample_weight must be those that the probe was fitted on")
         priors = None if self.priors is None else np.asarray(self.priors, dtype=float)
         scores = np.full((X.shape[0], len(classes)), np.nan)
@@ -527,6 +575,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         X, y = validate_data(
             self, widen_bfloat16(X), y, accept_sparse="csr", ensure_all_finite=False, reset=reset
         )
+        y = labels_without_objects(y)
         check_classification_targets(y)
         xp, is_array_api = get_namespace(X)
         classes, codes = np.unique(in_main_memory(y), return_inverse=True)
@@ -588,8 +637,11 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         check_same_namespace(X, self, attribute="coef_", method=method)
         xp, is_array_api = get_namespace(X)
         scores = self.decision_function(X)
-        if scores.ndim == 1:
-            scores = xp.stack([xp.zeros_like(scores), scores], axis=1)
+        if scores.ndim == 1:  # log-odds, infinite where a class has probability 0
+            if not is_array_api:
+                return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
+            zero = xp.zeros_like(scores)
+            return -xp.stack([xp.logaddexp(zero, scores), xp.logaddexp(zero, -scores)], axis=1)
         if not is_array_api:
             return log_softmax(scores, axis=1)
         scores = scores - xp.max(scores, axis=1, keepdims=True)
@@ -620,7 +672,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
                 "every class has a single sample, so that no within-class variance can be "
                 "estimated: LinearNaiveBayes acts as the nearest-class-mean classifier",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _declared_classes(self, classes, first):
@@ -687,6 +739,11 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         if statistics.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
         prior = self._checked_priors(statistics)
+        if not ((prior > 0) & (statistics.counts > 0)).any():
+            raise ValueError(
+                f"every class with samples has prior 0 (priors={prior}), so that no probability "
+                "is defined; give a positive prior to a class that has samples"
+            )
         variance, epsilon = pooled_variance(statistics, self._rule(shrinkage))
         weights, offsets = linear_form(statistics, variance, prior)
         if len(classes) == 2:
@@ -705,4 +762,12 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self.epsilon_ = float(epsilon)
         self.shrinkage_, self.temperature_ = shrinkage, temperature
         self.n_samples_seen_ = statistics.total if weighted else round(statistics.total)
-        return self
+
+
+def _same_rows(a, b):
+    """Whether two statistics agree up to rounding, in the unit of every feature."""
+    spread = np.sqrt(np.maximum(a.total_scatter, b.total_scatter) / max(a.total, b.total))
+    apart = np.abs(a.mean - b.mean)
+    return bool(
+        np.allclose(a.counts, b.counts) and (apart <= 1e-5 * np.abs(b.mean) + 1e-5 * spread).all()
+    )

@@ -84,6 +84,11 @@ def expand_classes(statistics, positions, n_classes):
 
 def merge_over_classes(a, b):
     """Union of the classes of two (classes, statistics) pairs, and their merged statistics."""
+    if (a[0].dtype.kind in "biuf") != (b[0].dtype.kind in "biuf"):
+        raise ValueError(
+            f"labels must be all numbers or all strings; got the classes {a[0]} of "
+            f"{a[0].dtype} and {b[0]} of {b[0].dtype}"
+        )
     classes = np.union1d(a[0], b[0])
     wide = (
         expand_classes(statistics, np.searchsorted(classes, own), len(classes))

@@ -1,6 +1,7 @@
 """The estimator `GraphLabelPropagation`."""
 
 import warnings
+from copy import copy
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -14,13 +15,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.optim.descent._problems import check_every_component_is_labelled, checked_weights
+from skreg.optim.descent._problems import checked_weights
 from skreg.semi_supervised._propagation import (
     choose_solver,
+    connected_to_labels,
     hard_system,
     huber_values,
     soft_system,
     solve_system,
+    symmetric_weights,
+    unit_weights,
 )
 
 
@@ -42,6 +46,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     affinity : {"knn", "rbf", "precomputed"}, default="knn"
         Weights: 1 between a sample and its nearest neighbours, either way round;
         :math:`\exp(-\gamma \|x_i - x_j\|^2)`; or X itself, a symmetric matrix, best a sparse one.
+        Positive weights of any size are edges, and only their ratios matter.
     n_neighbors : int, default=7
         Number of neighbours of "knn".
     gamma : float, default=20.0
@@ -54,33 +59,38 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     delta : float, default=0.1
         Difference of values beyond which "huber" is linear; values lie between 0 and 1.
     solver : {"auto", "direct", "cg", "descent"}, default="auto"
-        A sparse LU or a Cholesky decomposition; conjugate gradients; or block coordinate descent
-        on greedy forests with exact message passing. "auto" takes "descent" for "huber", which
-        only it can solve, otherwise "direct" up to 3000 unknowns and "cg" beyond, which are faster
-        there.
+        Elimination without subtraction, exact to rounding for weights of all sizes; conjugate
+        gradients; or block coordinate descent on greedy forests with exact message passing. "auto"
+        takes "descent" for "huber", which only it can solve, otherwise "direct" up to 3000 unknowns
+        and "cg" beyond, where elimination takes more time and memory.
     tol : float, default=1e-8
-        Relative residual at which "cg" and "descent" stop.
+        Relative residual at which "cg" and "descent" stop, see `kkt_residual_`.
     max_iter : int, default=10000
         Largest number of iterations of "cg" and "descent", for each class.
     n_jobs : int, default=None
         Number of threads of the neighbour search.
+    unlabelled_components : {"raise", "leave"}, default="raise"
+        What to do with samples that are connected to no labelled one: raise an error, or leave
+        them unlabelled, with a warning, and label the others.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Labels other than -1.
     label_distributions_ : ndarray of shape (n_samples, n_classes)
-        Values of all samples, scaled to sum to one.
+        Values of all samples, scaled to sum to one; zeros for a sample that is left unlabelled.
     transduction_ : ndarray of shape (n_samples,)
-        Label of each sample.
+        Label of each sample; -1 ("-1" among strings) for a sample that is left unlabelled.
     affinity_matrix_ : ndarray or scipy.sparse.csr_array of shape (n_samples, n_samples)
         Weights, without diagonal.
     solver_ : str
         Solver that was used.
     kkt_residual_ : float
-        Relative residual of the optimality conditions that was reached.
+        Relative residual that was reached: the largest difference of a value from the mean of
+        its neighbours that it should be, divided by the sum of the sample's values, or (without
+        `alpha`) of that sum from one. For "huber", the certificate of the descent.
     n_iter_ : int
-        Largest number of iterations of a class; 1 for a direct solve.
+        Number of iterations, that of the slowest class; 1 for a direct solve.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -97,6 +107,9 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     With ``affinity="rbf"`` the values are those of `LabelPropagation` (``alpha=None``) and
     `LabelSpreading` at convergence. New samples get the weighted mean of the values of their
     neighbours among the samples of `fit`.
+
+    Clusters that hang together by edges 1e-12 times as heavy as those within, or less, are beyond
+    "cg" and "descent" in double precision; they warn, and "direct" is right.
 
     References
     ----------
@@ -133,6 +146,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "unlabelled_components": [StrOptions({"raise", "leave"})],
     }
 
     def __init__(
@@ -148,6 +162,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         tol=1e-8,
         max_iter=10_000,
         n_jobs=None,
+        unlabelled_components="raise",
     ):
         self.affinity = affinity
         self.n_neighbors = n_neighbors
@@ -159,6 +174,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
+        self.unlabelled_components = unlabelled_components
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -175,7 +191,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             Labelled and unlabelled samples; with ``affinity="precomputed"`` the weights, of shape
             (n_samples, n_samples).
         y : array-like of shape (n_samples,)
-            Labels, -1 (in an array of strings, "-1") for unlabelled samples.
+            Labels, -1 (among strings, "-1" too) for unlabelled samples.
 
         Returns
         -------
@@ -185,10 +201,24 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If no sample is labelled, unlabelled samples are connected to no labelled one, given
-            weights are not symmetric and nonnegative, or "huber" meets `alpha` or a linear solver.
+            If no sample is labelled, unlabelled samples are connected to no labelled one (unless
+            `unlabelled_components` is "leave"), given weights are not symmetric and nonnegative, or
+            "huber" meets `alpha` or a linear solver.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If "cg" or "descent" did not reach `tol`.
+        UserWarning
+            If samples are left unlabelled.
         """
         self._validate_params()
+        fresh = copy(self)
+        fresh._fit(X, y)
+        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
+        return self
+
+    def _fit(self, X, y):
         if self.coupling == "huber" and self.alpha is not None:
             raise ValueError(f"alpha must be None with coupling='huber', not {self.alpha!r}")
         if self.coupling == "huber" and self.solver in ("direct", "cg"):
@@ -196,26 +226,62 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
                 f"solver={self.solver!r} solves linear systems; coupling='huber' needs 'descent'"
             )
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32))
-        labelled = y != ("-1" if y.dtype.kind in "US" else -1)
+        if y.dtype.kind == "O" and all(isinstance(label, Real) for label in y):
+            y = np.array(y.tolist())
+        labelled = _labelled(y)
         if not labelled.any():
             raise ValueError("y has no labelled sample: every label is -1")
         check_classification_targets(y[labelled])
         self.classes_, codes = np.unique(y[labelled], return_inverse=True)
+        self._unlabelled = _mark_of_the_unlabelled(y, labelled)
         Y = np.zeros((len(y), len(self.classes_)))
         Y[np.flatnonzero(labelled), codes] = 1.0
-        self.affinity_matrix_ = self._weights(X)
-        check_every_component_is_labelled(self.affinity_matrix_, labelled)
-        self._solve(Y, labelled)
-        return self
+        self._fitted_affinity, self._fitted_gamma = self.affinity, self.gamma
+        self.affinity_matrix_ = W = self._weights(X)
+        reached = connected_to_labels(W, labelled)
+        if not reached.all():
+            self._report_unlabelled(reached, "sample", W.shape[0])
+            W = W[reached][:, reached]
+        self.label_distributions_ = np.zeros(Y.shape)
+        self.label_distributions_[reached] = self._solve(
+            unit_weights(W), Y[reached], labelled[reached]
+        )
+        self.transduction_ = self._labels(self.label_distributions_)
+
+    def _report_unlabelled(self, reached, what, n):
+        """An error, or a warning, on samples that are connected to no labelled one."""
+        lonely = np.flatnonzero(~reached)
+        message = (
+            f"{len(lonely)} of {n} {what}s are connected to no labelled sample "
+            f"(the first is number {lonely[0]})"
+        )
+        if self.unlabelled_components == "leave":
+            warnings.warn(f"{message} and are left unlabelled", UserWarning, stacklevel=4)
+            return
+        advice = {
+            "knn": "raise n_neighbors",
+            "rbf": f"lower gamma or scale X, as weights are zero in double precision beyond a "
+            f"distance of {np.sqrt(745.0 / self._fitted_gamma):.3g}",
+            "precomputed": "give their components a label",
+        }[self._fitted_affinity]
+        raise ValueError(
+            f"{message}: {advice}, or set unlabelled_components='leave' to label the others"
+        )
+
+    def _labels(self, distributions):
+        """Label of the largest value, or the mark of the unlabelled where all are zero."""
+        labels, known = self.classes_[distributions.argmax(axis=1)], distributions.any(axis=1)
+        return labels if known.all() else np.where(known, labels, self._unlabelled)
 
     def _weights(self, X):
         """Weights of the graph; keeps what predictions for new samples need."""
         if self.affinity == "precomputed":
-            W = checked_weights(X)
+            W = symmetric_weights(checked_weights(X))
             return W if scipy.sparse.issparse(X) else W.toarray()
         if self.affinity == "rbf":
             self._samples = X
-            W = np.exp(-self.gamma * euclidean_distances(X, squared=True)).astype(np.float64)
+            distance = euclidean_distances(X, squared=True).astype(np.float64, copy=False)
+            W = np.exp(-self.gamma * distance)
             np.fill_diagonal(W, 0.0)
             return W
         n_neighbors = min(self.n_neighbors, X.shape[0] - 1)
@@ -225,31 +291,37 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         near = scipy.sparse.csr_array(self._search.kneighbors_graph(), dtype=np.float64)
         return scipy.sparse.csr_array(near.maximum(near.T))
 
-    def _solve(self, Y, labelled):
-        W = self.affinity_matrix_
+    def _solve(self, W, Y, labelled):
+        """Values of all nodes of a graph whose components are all labelled."""
         hard = self.alpha is None
-        n_free = int(np.sum(~labelled)) if hard else len(Y)
-        self.solver_ = choose_solver(self.solver, self.coupling, n_free)
+        free = ~labelled if hard else np.ones(len(Y), dtype=bool)
+        self.solver_ = choose_solver(self.solver, self.coupling, int(free.sum()))
         F, self.n_iter_, self.kkt_residual_ = Y.copy(), 1, 0.0
-        if n_free and len(self.classes_) > 1:
-            if self.coupling == "huber":
-                found = huber_values(W, Y, labelled, self.delta, self.tol, self.max_iter)
-            else:
-                A, B = hard_system(W, Y, labelled) if hard else soft_system(W, Y, self.alpha)
-                found = solve_system(A, B, self.solver_, self.tol, self.max_iter)
-            F[~labelled if hard else slice(None)] = found.values
-            self.n_iter_, self.kkt_residual_ = found.n_iter, found.residual
-            if self.solver_ != "direct" and found.residual > 1.01 * self.tol:
-                warnings.warn(
-                    f"GraphLabelPropagation stopped at max_iter={self.max_iter} with the relative "
-                    f"residual {found.residual:.1e}; tol={self.tol:.1e} was asked for",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
-        elif n_free:
+        if len(self.classes_) == 1:
             F[:] = 1.0
-        self.label_distributions_ = _distributions(F)
-        self.transduction_ = self.classes_[self.label_distributions_.argmax(axis=1)]
+        elif free.any():
+            found = self._free_values(W, Y, labelled)
+            F[free], self.n_iter_, self.kkt_residual_ = found
+            if self.solver_ != "direct" and not found.residual <= 1.01 * self.tol:
+                warnings.warn(
+                    f"GraphLabelPropagation with max_iter={self.max_iter} stopped after "
+                    f"{found.n_iter} iterations at the relative residual {found.residual:.1e}; "
+                    f"tol={self.tol:.1e} was asked for. Raise max_iter or tol, or use "
+                    "solver='direct' (with the quadratic coupling)",
+                    ConvergenceWarning,
+                    stacklevel=5,
+                )
+        return _distributions(F)
+
+    def _free_values(self, W, Y, labelled):
+        if self.coupling == "huber":
+            return huber_values(W, Y, labelled, self.delta, self.tol, self.max_iter)
+        if self.alpha is None:
+            system = hard_system(W, Y, labelled)
+            return solve_system(system, self.solver_, self.tol, self.max_iter, sum_to_one=True)
+        system, root = soft_system(W, Y, self.alpha)
+        found = solve_system(system, self.solver_, self.tol, self.max_iter, sum_to_one=False)
+        return found._replace(values=root * found.values)
 
     def predict_proba(self, X):
         """Weighted mean of the values of the neighbours among the samples of `fit`.
@@ -262,19 +334,30 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Values that sum to one, in the order of `classes_`.
+            Values that sum to one, in the order of `classes_`; zeros for a sample whose neighbours
+            are all unlabelled, if `unlabelled_components` is "leave".
+
+        Raises
+        ------
+        ValueError
+            If a sample has no weight to a labelled one, unless `unlabelled_components` is "leave".
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, accept_sparse="csr", dtype=(np.float64, np.float32))
-        if self.affinity == "precomputed":
+        if self._fitted_affinity == "precomputed":
             weights = X
-        elif self.affinity == "rbf":
+        elif self._fitted_affinity == "rbf":
             distance = euclidean_distances(X, self._samples, squared=True)
             # relative to the nearest sample, so that far ones do not underflow
-            weights = np.exp(-self.gamma * (distance - distance.min(axis=1, keepdims=True)))
+            nearest = distance.min(axis=1, keepdims=True)
+            weights = np.exp(-self._fitted_gamma * (distance - nearest))
         else:
             weights = self._search.kneighbors_graph(X)
-        return _distributions(weights @ self.label_distributions_)
+        distributions = _distributions(weights @ self.label_distributions_)
+        reached = distributions.any(axis=1)
+        if not reached.all():
+            self._report_unlabelled(reached, "new sample", len(reached))
+        return distributions
 
     def predict(self, X):
         """Predict labels of new samples.
@@ -287,14 +370,32 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Labels.
+            Labels; -1 ("-1" among strings) where `predict_proba` is zero.
         """
-        chosen = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[chosen]
+        return self._labels(self.predict_proba(X))
+
+
+def _labelled(y):
+    """Whether a label is neither -1 nor, among strings and objects, "-1"."""
+    if y.dtype.kind in "US":
+        return y != "-1"
+    if y.dtype.kind == "O":
+        return np.array([not (label == -1 or label == "-1") for label in y], dtype=bool)
+    return y != -1
+
+
+def _mark_of_the_unlabelled(y, labelled):
+    """The mark that y uses, in an array that `np.where` does not take for a Python scalar."""
+    if not labelled.all():
+        return y[~labelled][:1]
+    if y.dtype.kind in "US":
+        return np.array(["-1"])
+    return np.array([-1], dtype=object if y.dtype.kind == "O" else np.int64)
 
 
 def _distributions(F):
-    """Rows scaled to sum to one; uniform where nothing arrived."""
+    """Rows scaled to sum to one; zeros stay where nothing arrived."""
     F = np.maximum(np.asarray(F, dtype=np.float64), 0.0)
-    total = F.sum(axis=1, keepdims=True)
-    return np.where(total > 0.0, F / np.where(total > 0.0, total, 1.0), 1.0 / F.shape[1])
+    largest = F.max(axis=1, keepdims=True)
+    F = F / np.where(largest > 0.0, largest, 1.0)  # their sum may underflow
+    return F / np.maximum(F.sum(axis=1, keepdims=True), 1.0)

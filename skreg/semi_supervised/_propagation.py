@@ -9,21 +9,27 @@ With soft labels, every node is free, S = D^{-1/2} W D^{-1/2} (Zhou et al. 2004)
 
     (I - alpha S) F = (1 - alpha) Y.
 
-Both matrices are symmetric and positive definite. With Huber's function h in place of the square,
-no single edge counts for more than delta times its weight.
+Both are systems of means of neighbours (see `_elimination`), which the second becomes for
+D^{-1/2} F. With Huber's function h in place of the square, no single edge counts for more than
+delta times its weight.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse
-from scipy.sparse.linalg import cg, splu
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import cg
 
 from skreg.optim.descent import BlockCoordinateDescent, GraphHuber, GraphQuadratic
+from skreg.semi_supervised._elimination import values_by_elimination
 
 MAX_DIRECT = 3000
 DENSE_BLOCK = 64
+MAX_ROUNDS = 20
+ASYMMETRY = 1e-2  # what kernels in single precision have in their smallest weights
+WEAKEST = 1e-12  # weight, relative to the largest
+ROUNDING = 100 * np.finfo(np.float64).eps
 
 
 class Values(NamedTuple):
@@ -36,7 +42,7 @@ class Values(NamedTuple):
     n_iter : int
         Largest number of iterations of a class; 1 for a direct solve.
     residual : float
-        Largest relative residual of the optimality conditions of a class.
+        Relative residual of the optimality conditions.
     """
 
     values: np.ndarray
@@ -44,28 +50,76 @@ class Values(NamedTuple):
     residual: float
 
 
-def hard_system(W, Y, labelled):
-    """(A, B) of the harmonic values of the unlabelled nodes."""
-    rows = W[~labelled]
-    degree = np.asarray(rows.sum(axis=1)).reshape(-1)
-    inner = rows[:, ~labelled]
+class System(NamedTuple):
+    """Nodes whose values are means: s_i F_i = sum_j w_ij F_j + b_i, s_i = sum_j w_ij + g_i.
+
+    Where `ground` g is the sum of b over the classes, the values of a node add up to one.
+    """
+
+    W: np.ndarray | scipy.sparse.csr_array
+    ground: np.ndarray
+    B: np.ndarray
+
+    @property
+    def total(self):
+        """The s."""
+        return _row_sums(self.W) + self.ground
+
+
+def symmetric_weights(W):
+    """Mean of a CSR array and its transpose, whose rounding errors may differ.
+
+    Raises
+    ------
+    ValueError
+        If two weights that should be equal differ by more than `ASYMMETRY`, relative to the larger:
+        the largest weight of all is no measure for the small ones.
+    """
+    difference, larger = abs(W - W.T), W.maximum(W.T)
+    unequal = scipy.sparse.coo_array(difference > ASYMMETRY * larger)
+    if unequal.nnz:
+        i, j = (index[0] for index in unequal.coords)
+        raise ValueError(
+            f"W must be symmetric, but W[{i}, {j}] = {W[i, j]:g} and W[{j}, {i}] = {W[j, i]:g}"
+        )
+    return scipy.sparse.csr_array(0.5 * W + 0.5 * W.T)
+
+
+def unit_weights(W):
+    """W divided by a power of two, so that the largest weight is between 1/2 and 1."""
+    data = W.data if scipy.sparse.issparse(W) else W
+    _, exponent = np.frexp(data.max(initial=0.0))
+    scaled = np.ldexp(data, -exponent)
     if scipy.sparse.issparse(W):
-        A = scipy.sparse.csr_array(scipy.sparse.diags_array(degree) - inner)
-    else:
-        A = np.diag(degree) - inner
-    return A, rows[:, labelled] @ Y[labelled]
+        return scipy.sparse.csr_array((scaled, W.indices, W.indptr), shape=W.shape)
+    return scaled
+
+
+def connected_to_labels(W, labelled):
+    """Which nodes are connected to a labelled one by edges of whatever positive weight."""
+    # scipy takes entries of a dense graph below 1e-8 for missing edges
+    edges = W if scipy.sparse.issparse(W) else scipy.sparse.csr_array(W > 0.0)
+    n_components, component = connected_components(edges, directed=False)
+    return (np.bincount(component[labelled], minlength=n_components) > 0)[component]
+
+
+def hard_system(W, Y, labelled):
+    """`System` of the harmonic values of the unlabelled nodes."""
+    rows = W[~labelled]
+    B = rows[:, labelled] @ Y[labelled]
+    return System(rows[:, ~labelled], B.sum(axis=1), B)
 
 
 def soft_system(W, Y, alpha):
-    """(A, B) of the values of all nodes when labels may be overruled."""
-    degree = np.asarray(W.sum(axis=1)).reshape(-1)
-    root = np.where(degree > 0.0, 1.0 / np.sqrt(np.where(degree > 0.0, degree, 1.0)), 0.0)
-    if scipy.sparse.issparse(W):
-        scale = scipy.sparse.diags_array(root)
-        A = scipy.sparse.csr_array(scipy.sparse.eye_array(len(root)) - alpha * (scale @ W @ scale))
-    else:
-        A = np.eye(len(root)) - alpha * (root[:, None] * W * root)
-    return A, (1.0 - alpha) * Y
+    """`System` of D^{-1/2} F when labels may be overruled, and D^{1/2}; D_ii = 1 without edges."""
+    degree = _row_sums(W)
+    root = np.sqrt(np.where(degree > 0.0, degree, 1.0))
+    system = System(alpha * W, (1.0 - alpha) * root**2, (1.0 - alpha) * root[:, None] * Y)
+    return system, root[:, None]
+
+
+def _row_sums(W):
+    return np.asarray(W.sum(axis=1)).reshape(-1)
 
 
 def choose_solver(solver, coupling, n_free):
@@ -80,30 +134,84 @@ def choose_solver(solver, coupling, n_free):
     return "direct" if n_free <= MAX_DIRECT else "cg"
 
 
-def solve_system(A, B, solver, tol, max_iter):
-    """Solution of A F = B, as `Values`."""
+def solve_system(system, solver, tol, max_iter, sum_to_one):
+    """Values of a `System`, as `Values`."""
     if solver == "direct":
-        if scipy.sparse.issparse(A):
-            F = splu(A.tocsc()).solve(B)
-        else:
-            F = scipy.linalg.solve(A, B, assume_a="pos")
-        return Values(F, 1, relative_residual(A, F, B))
-    if solver == "descent":
-        method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
-        if not scipy.sparse.issparse(A):  # a dense graph has no forests worth the name
-            size = min(DENSE_BLOCK, len(A))
-            method = method._replace(selection="gsd", update="matrix", block_size=size)
-        A = scipy.sparse.csr_array(A)
-        return _collect([method.minimize(GraphQuadratic(A, b)) for b in B.T])
-    inverse_diagonal = 1.0 / A.diagonal()
-    n = len(inverse_diagonal)
-    jacobi = scipy.sparse.linalg.LinearOperator((n, n), lambda v: inverse_diagonal * v)
-    F, n_iter = np.empty(B.shape), 1
+        F = values_by_elimination(*system)
+        return Values(F, 1, largest_defect(system, F, sum_to_one))
+    return _refined(system, solver, tol, max_iter, sum_to_one)
+
+
+def _refined(system, solver, tol, max_iter, sum_to_one):
+    """Iterative solutions for the residual, until all equations hold.
+
+    The solvers stop by the norm of the residual, to which nodes that hang on weak edges or are far
+    from labels hardly contribute; so the outcome is measured at every node, and corrected while
+    that helps. Soft labels fade with the distance, to values below the rounding error of others:
+    there sweeps finish, which add no negative numbers.
+    """
+    root = np.sqrt(system.total)[:, None]
+    A = _normalised(system, root[:, 0])
+    b = system.B / root
+    solve = _conjugate_gradients if solver == "cg" else _descent
+    x, n_iter, reached = np.zeros(b.shape), 0, np.inf
+    for _ in range(MAX_ROUNDS):
+        correction, count = solve(A, b - A @ x, tol, max_iter - n_iter)
+        n_iter += count
+        residual = largest_defect(system, (x + correction) / root, sum_to_one)
+        if not (np.isfinite(correction).all() and residual <= reached):
+            break
+        stalls = np.isfinite(reached) and residual > 0.5 * reached
+        x, reached = x + correction, residual
+        if reached <= tol or stalls or n_iter >= max_iter:
+            break
+    F = x / root
+    if reached <= tol or sum_to_one:
+        return Values(F, n_iter, reached)
+    return _swept(system, np.maximum(F, 0.0), tol, max_iter, n_iter)
+
+
+def _swept(system, F, tol, max_iter, n_iter):
+    """Every value replaced by the mean that it should be, again and again (Zhou et al. 2004)."""
+    reached = largest_defect(system, F, sum_to_one=False)
+    while reached > tol and n_iter < max_iter:
+        F, n_iter = _means(system, F), n_iter + 1
+        reached = largest_defect(system, F, sum_to_one=False)
+    return Values(F, n_iter, reached)
+
+
+def _means(system, F):
+    return (system.W @ F + system.B) / system.total[:, None]
+
+
+def _normalised(system, root):
+    """I - D^{-1/2} W D^{-1/2}, D = diag(s)."""
+    if scipy.sparse.issparse(system.W):
+        scale = scipy.sparse.diags_array(1.0 / root)
+        identity = scipy.sparse.eye_array(len(root))
+        return scipy.sparse.csr_array(identity - scale @ system.W @ scale)
+    return np.eye(len(root)) - system.W / root / root[:, None]
+
+
+def _conjugate_gradients(A, B, tol, max_iter):
+    X, n_iter = np.empty(B.shape), 1
     for k in range(B.shape[1]):
         count = _Counter()
-        F[:, k] = cg(A, B[:, k], rtol=tol, maxiter=max_iter, M=jacobi, callback=count)[0]
+        with np.errstate(all="ignore"):  # a breakdown shows in `largest_defect`
+            X[:, k] = cg(A, B[:, k], rtol=tol, maxiter=max_iter, callback=count)[0]
         n_iter = max(n_iter, count.calls)
-    return Values(F, n_iter, relative_residual(A, F, B))
+    return X, n_iter
+
+
+def _descent(A, B, tol, max_iter):
+    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
+    if not scipy.sparse.issparse(A):  # a dense graph has no forests worth the name
+        size = min(DENSE_BLOCK, len(A))
+        method = method._replace(selection="gsd", update="matrix", block_size=size)
+    # rounding must not make A indefinite; what the shift changes, `_refined` corrects
+    A = scipy.sparse.csr_array(A + ROUNDING * scipy.sparse.eye_array(A.shape[0]))
+    found = [method.minimize(GraphQuadratic(A, b)) for b in B.T]
+    return np.column_stack([result.x for result in found]), max(result.nit for result in found)
 
 
 class _Counter:
@@ -116,33 +224,66 @@ class _Counter:
         self.calls += 1
 
 
-def relative_residual(A, F, B):
-    """Largest ||A f - b|| / ||b|| of a class, in the Euclidean norm."""
-    norms = np.linalg.norm(B, axis=0)
-    residual = np.linalg.norm(A @ F - B, axis=0)
-    return float(np.max(residual / np.where(norms > 0.0, norms, 1.0), initial=0.0))
+def largest_defect(system, F, sum_to_one):
+    """Largest difference of a value from the mean that it should be, relative to its node's sum.
+
+    Where the values of a node add up to one at the solution, so do differences from that count:
+    the solver does not know of it, and a cluster that hangs on weak edges shows only there.
+    """
+    size = F.sum(axis=1)
+    mean = _means(system, F)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        defect = np.max(np.abs(F - mean), axis=1) / np.maximum(size, 0.0)
+    if sum_to_one:
+        defect = np.maximum(defect, np.abs(size - 1.0))
+    return float(np.max(np.where(np.isnan(defect), np.inf, defect), initial=0.0))
 
 
 def huber_values(W, Y, labelled, delta, tol, max_iter):
     """Values of the unlabelled nodes with Huber couplings, as `Values`.
 
-    Two classes are one problem: the function is even, so that F_0 = 1 - F_1.
+    Two classes are one problem: the function is even, so that F_0 = 1 - F_1. The descent needs
+    pivots that stay positive in double precision, so that it gets weak edges as `WEAKEST`; where
+    that matters, the forces on clusters tell.
     """
+    W = scipy.sparse.csr_array(W)
+    solved = scipy.sparse.csr_array(
+        (np.maximum(W.data, WEAKEST), W.indices, W.indptr), shape=W.shape
+    )
     method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
-    results = []
+    F, n_iter, residual = Y.copy(), 1, 0.0
     for k in range(1 if Y.shape[1] == 2 else 0, Y.shape[1]):
         values = np.where(labelled, Y[:, k], np.nan)
-        results.append(method.minimize(GraphHuber(W, values, delta)))
-    found = _collect(results)
+        result = method.minimize(GraphHuber(solved, values, delta))
+        F[~labelled, k] = result.x
+        n_iter = max(n_iter, result.nit)
+        force = largest_force(W, F[:, k], labelled, delta)
+        residual = np.max([residual, result.certificate, force])  # nan if one is
     if Y.shape[1] == 2:
-        F = found.values[:, 0]
-        found = found._replace(values=np.column_stack([1.0 - F, F]))
-    return found
+        F[:, 0] = 1.0 - F[:, 1]
+    return Values(F[~labelled], n_iter, float(residual))
 
 
-def _collect(results):
-    return Values(
-        np.column_stack([result.x for result in results]),
-        max(result.nit for result in results),
-        max(result.certificate for result in results),
-    )
+def largest_force(W, values, labelled, delta):
+    """Largest force on a cluster without labels, relative to what its outer edges can bear.
+
+    At the solution the forces w_ij h'(f_i - f_j) on the nodes of any cluster add up to zero. Those
+    inside cancel exactly, so that the outer ones are left, however weak they are. Clusters are the
+    components by edges above 1e-3, 1e-6, 1e-9, .. of the largest weight.
+    """
+    edges = scipy.sparse.triu(W, k=1).tocoo()
+    i, j = edges.coords
+    force = edges.data * np.clip(values[i] - values[j], -delta, delta)
+    worst, level, weakest = 0.0, 1e-3, edges.data.min(initial=1.0)
+    while level >= weakest:
+        strong = edges.data > level
+        graph = scipy.sparse.csr_array((strong[strong], (i[strong], j[strong])), shape=W.shape)
+        n_clusters, cluster = connected_components(graph, directed=False)
+        outer = cluster[i] != cluster[j]
+        ends = np.concatenate([cluster[i][outer], cluster[j][outer]])
+        pull = np.bincount(ends, np.concatenate([force[outer], -force[outer]]), n_clusters)
+        strength = np.bincount(ends, np.tile(edges.data[outer], 2), n_clusters) * min(delta, 1.0)
+        free = np.bincount(cluster[labelled], minlength=n_clusters) == 0
+        worst = max(worst, np.max(np.abs(pull[free]) / strength[free], initial=0.0))
+        level *= 1e-3
+    return float(worst)

@@ -209,6 +209,26 @@ def test_dask_merge_and_reduce_keeps_all_norms():
     assert e < 0.35
 
 
+@pytest.mark.parametrize("method", ["bernoulli", "merge_and_reduce"])
+def test_dask_takes_targets_and_weights_from_memory(method):
+    pd = pytest.importorskip("pandas")
+    X, y = regression(10, n=3000)
+    omega = np.arange(3000) % 3
+    params = {"n_samples": 100, "method": method, "random_state": 0}
+    blocks = dask_blocks(X, 800)
+    expected = dask_coreset(
+        blocks, dask_blocks(y, 800), sample_weight=dask_blocks(omega, 800), **params
+    )
+    for convert in (np.asarray, pd.Series, list):
+        coreset = dask_coreset(blocks, convert(y), sample_weight=convert(omega), **params)
+        for actual, wanted in zip(coreset, expected, strict=True):
+            np.testing.assert_array_equal(actual, wanted)
+    with pytest.raises(ValueError, match=r"y has shape \(2999,\), but X has 3000 rows"):
+        dask_coreset(blocks, y[:-1], **params)
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(10,\)"):
+        dask_coreset(blocks, y, sample_weight=omega[:10], **params)
+
+
 def test_dask_refuses_arrays_in_memory():
     pytest.importorskip("dask")
     with pytest.raises(ValueError, match="takes dask collections; got ndarray"):

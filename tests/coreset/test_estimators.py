@@ -1,12 +1,15 @@
 """LpRegressor against scikit-learn and optimality; CoresetEstimator in scikit-learn's machinery."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
@@ -15,7 +18,15 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler, StreamingCoreset
+from skreg.coreset import (
+    CoresetEstimator,
+    LpRegressor,
+    SensitivitySampler,
+    StreamingCoreset,
+    logistic_coreset,
+    subspace_distortion,
+)
+from skreg.coreset._lp_solvers import solve_lp
 
 
 def regression(seed, n=1000, d=4):
@@ -248,8 +259,6 @@ def stream(X, y, n_batches, **params):
 
 @pytest.mark.parametrize("p", [1, 3])
 def test_stream_keeps_all_norms_in_logarithmic_memory(p):
-    from skreg.coreset import subspace_distortion
-
     X, y = regression(13, n=16_000, d=6)
     params = {"p": p, "n_samples": 400, "buffer_size": 1000, "fit_intercept": False}
     coreset = stream(X, y, 37, **params, random_state=0)
@@ -271,12 +280,14 @@ def test_merged_streams_stand_for_all_rows():
     params = {"p": 1, "n_samples": 300, "buffer_size": 1000, "random_state": 0}
     a, b = stream(X[:5500], y[:5500], 4, **params), stream(X[5500:], y[5500:], 3, **params)
     before = b.get_coreset()[2].copy()
-    a = pickle.loads(pickle.dumps(a)).merge(b)
-    assert a.n_samples_seen_ == 9000
+    own = a.get_coreset()[2].copy()
+    both = pickle.loads(pickle.dumps(a)).merge(b)
+    assert both.n_samples_seen_ == 9000 and a.n_samples_seen_ == 5500
     np.testing.assert_array_equal(b.get_coreset()[2], before)
-    X_kept, y_kept, weight = a.get_coreset()
-    total = stream(X[:5500], y[:5500], 4, **params) + stream(X[5500:], y[5500:], 3, **params)
-    np.testing.assert_array_equal(total.get_coreset()[2], weight)
+    X_kept, y_kept, weight = both.get_coreset()
+    for total in (a + b, a.merge(b)):
+        np.testing.assert_array_equal(total.get_coreset()[2], weight)
+    np.testing.assert_array_equal(a.get_coreset()[2], own)
     small = LpRegressor(p=1).fit(X_kept, y_kept, sample_weight=weight)
     best = LpRegressor(p=1).fit(X, y).objective_
     assert np.abs(y - small.predict(X)).sum() / best < 1.03
@@ -317,5 +328,253 @@ def test_streams_refuse_what_does_not_fit():
         StreamingCoreset(n_samples=2, buffer_size=50).fit(X, y)
     with pytest.raises(ValueError, match="with itself"):
         coreset.merge(coreset)
-    with pytest.raises(TypeError):
-        coreset + X
+    with pytest.raises(TypeError, match="'StreamingCoreset' and 'LpRegressor'"):
+        coreset + LpRegressor()
+    with pytest.raises(TypeError, match="StreamingCoreset with LpRegressor"):
+        coreset.merge(LpRegressor())
+    with pytest.raises(ValueError, match="numbers in every call"):
+        StreamingCoreset(include_y=None).fit(X, y).partial_fit(X, y.astype(str))
+    with pytest.raises(ValueError, match="y must be numeric"):
+        StreamingCoreset().fit(X, y > 0).partial_fit(X, y.astype(str))
+
+
+def weighted_norm_error(coreset, A, p):
+    """Largest relative error of ||A x||_p^p over the axes and their sum."""
+    X_kept, y_kept, weight = coreset.get_coreset()
+    directions = np.c_[np.eye(A.shape[1]), np.ones(A.shape[1])]
+    exact = (np.abs(A @ directions) ** p).sum(axis=0)
+    found = weight @ np.abs(np.c_[X_kept, y_kept] @ directions) ** p
+    return np.abs(found / exact - 1).max()
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n_samples": 50},
+        {"n_samples": 400},
+        {"buffer_size": 60},
+        {"buffer_size": 5000},
+        {"n_samples": 60, "buffer_size": 61},
+        {"p": 1},
+        {"p": 3},
+        {"scores": "leverage", "fit_intercept": False},
+    ],
+)
+def test_parameters_set_between_batches_act_on_the_stream(params):
+    X, y = regression(17, n=4000)
+    coreset = StreamingCoreset(n_samples=100, random_state=0).partial_fit(X[:390], y[:390])
+    coreset.set_params(**params)
+    for start in range(390, 4000, 361):
+        coreset.partial_fit(X[start : start + 361], y[start : start + 361])
+    assert coreset.n_samples_seen_ == 4000
+    size, n_samples = coreset.buffer_size or 4 * coreset.n_samples, coreset.n_samples
+    assert sum(len(part[2]) for part in coreset._buffer) < size
+    largest = max((len(level[2]) for level in coreset._levels if level is not None), default=0)
+    assert largest < 100 + n_samples + 6 * n_samples**0.5
+    assert weighted_norm_error(coreset, np.c_[X, y], coreset.p) < 0.6
+    with pytest.raises(ValueError, match="'n_samples' parameter"):
+        coreset.set_params(n_samples=0).partial_fit(X, y)
+
+
+def test_another_seed_acts_on_a_stream_that_goes_on():
+    X, y = regression(18, n=1000)
+
+    def weights(seed):
+        coreset = StreamingCoreset(n_samples=50, random_state=0).partial_fit(X[:500], y[:500])
+        return coreset.set_params(random_state=seed).partial_fit(X[500:], y[500:]).get_coreset()[2]
+
+    np.testing.assert_array_equal(
+        weights(0), stream(X, y, 2, n_samples=50, random_state=0).get_coreset()[2]
+    )
+    assert not np.array_equal(weights(0), weights(1))
+
+
+def test_a_failed_or_interrupted_batch_leaves_the_stream_as_it_was(monkeypatch):
+    X, y = regression(19, n=900)
+    coreset = StreamingCoreset(n_samples=50, random_state=0).partial_fit(X[:300], y[:300])
+    before = pickle.dumps(coreset)
+    bad = np.where(np.arange(600) == 500, np.nan, y[300:])
+    for X_bad, y_bad, weight in (
+        (np.where(X[300:] > 2, np.nan, X[300:]), y[300:], None),
+        (X[300:], bad, None),
+        (X[300:], y[300:].astype(str), None),
+        (X[300:], y[300:].astype("datetime64[s]"), None),
+        (X[300:], y[300:-1], None),
+        (X[300:, :2], y[300:], None),
+        (X[300:], y[300:], -np.ones(600)),
+        (X[300:], None, None),
+    ):
+        with pytest.raises(ValueError):
+            coreset.partial_fit(X_bad, y_bad, weight)
+        assert pickle.dumps(coreset) == before
+    with pytest.raises(ValueError, match="below the rank"):
+        coreset.set_params(n_samples=3).partial_fit(X[300:], y[300:])
+    assert pickle.dumps(coreset.set_params(n_samples=50)) == before
+
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("skreg.coreset._streaming.draw", interrupt)
+        for call in (coreset.partial_fit, coreset.fit):
+            with pytest.raises(KeyboardInterrupt):
+                call(X[300:], y[300:])
+            assert pickle.dumps(coreset) == before
+    whole = stream(X, y, 1, n_samples=50, random_state=0)
+    for actual, expected in zip(
+        coreset.partial_fit(X[300:], y[300:]).get_coreset(), whole.get_coreset(), strict=True
+    ):
+        np.testing.assert_array_equal(actual, expected)
+
+
+def test_a_stream_keeps_its_own_copy_of_the_rows_and_reading_it_changes_nothing():
+    X, y = regression(20, n=1000)
+    coreset = StreamingCoreset(n_samples=50, random_state=0)
+    batch, target = np.empty((90, 4)), np.empty(90)
+    for start in range(0, 990, 90):  # one array, filled again and again
+        batch[:], target[:] = X[start : start + 90], y[start : start + 90]
+        coreset.partial_fit(batch, target)
+        first, second = coreset.get_coreset(reduce=True), coreset.get_coreset(reduce=True)
+        np.testing.assert_array_equal(first[2], second[2])
+    expected = stream(X[:990], y[:990], 1, n_samples=50, random_state=0)
+    for actual, wanted in zip(coreset.get_coreset(), expected.get_coreset(), strict=True):
+        np.testing.assert_array_equal(actual, wanted)
+
+
+def test_rows_of_weight_zero_and_sparse_batches_do_not_change_a_stream():
+    X, y = regression(21, n=900)
+    params = {"n_samples": 50, "buffer_size": 60, "random_state": 0}
+    omega = (np.arange(900) // 150 % 2).astype(float)  # whole buffers of weight zero
+    coreset = StreamingCoreset(**params).fit(X, y, omega)
+    expected = StreamingCoreset(**params).fit(X[omega > 0], y[omega > 0]).get_coreset()
+    for actual, wanted in zip(coreset.get_coreset(), expected, strict=True):
+        np.testing.assert_array_equal(actual, wanted)
+    mixed = StreamingCoreset(**params).partial_fit(X[:400], y[:400])
+    mixed.partial_fit(sparse.csr_array(X[400:]), y[400:])
+    whole = StreamingCoreset(**params).fit(X, y).get_coreset()
+    np.testing.assert_array_equal(mixed.get_coreset()[0], whole[0])
+
+
+RARE = 20
+
+
+def rare_class(n=20_000):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, 8)), np.zeros(n, int)
+    y[:RARE], X[:RARE] = 1, X[:RARE] + 1
+    return X, y
+
+
+@pytest.mark.parametrize("scores", ["lewis", "uniform"])
+@pytest.mark.parametrize("method", ["bernoulli", "systematic", "with_replacement"])
+def test_a_rare_class_of_two_is_never_lost_and_weights_stay_unbiased(scores, method):
+    X, y = rare_class(2000)
+    counts = []
+    for seed in range(150):
+        sampler = SensitivitySampler(
+            p=1, scores=scores, n_samples=80, method=method, include_y="classification",
+            random_state=seed,
+        ).fit(X, y)  # fmt: skip
+        kept = y[sampler.sample_indices_]
+        assert kept.any()
+        counts.append(np.bincount(kept, sampler.sample_weight_))
+    mean, error = np.mean(counts, axis=0), np.std(counts, axis=0) / 150**0.5
+    assert (np.abs(mean - [2000 - RARE, RARE]) <= 4 * error + 1e-9).all()
+
+
+def test_meta_estimator_and_logistic_coreset_keep_a_rare_class():
+    X, y = rare_class(8000)
+    for seed in range(8):
+        for labels in (y, np.array(["common", "rare"])[y]):
+            sampler = SensitivitySampler(p=1, n_samples=400, random_state=seed)
+            model = CoresetEstimator(LogisticRegression(), sampler).fit(X, labels)
+            assert y[model.coreset_.indices].sum() == RARE  # whose scores are those of heavy rows
+        indices, weight = logistic_coreset(X, y, 400, random_state=seed)
+        assert weight[y[indices] == 1].sum() == pytest.approx(RARE, rel=0.5)
+
+
+def test_the_indicator_of_two_classes_costs_no_distortion():
+    X, y = rare_class(5000)
+    A = np.c_[X, np.ones(5000)]
+    distortion = {}
+    for include_y in (None, "classification"):
+        distortion[include_y] = []
+        for seed in range(15):
+            sampler = SensitivitySampler(n_samples=300, include_y=include_y, random_state=seed)
+            kept = sampler.fit(X, y).sample_indices_, sampler.sample_weight_
+            distortion[include_y].append(
+                (subspace_distortion(A, *kept, 2), subspace_distortion(np.c_[A, y], *kept, 2))
+            )
+    without, beside = (
+        np.median(distortion[None], axis=0),
+        np.median(distortion["classification"], axis=0),
+    )
+    assert beside[0] < 1.15 * without[0]
+    assert beside[1] < 0.5 * without[1]
+
+
+def test_transformers_are_transformers_through_and_through():
+    pd = pytest.importorskip("pandas")
+    X, y = regression(22)
+    frame = pd.DataFrame(X, columns=list("abcd"), index=np.arange(1000)[::-1])
+    sampler = SensitivitySampler(n_samples=100, random_state=0)
+    model = CoresetEstimator(StandardScaler(), sampler).set_output(transform="pandas")
+    found = model.fit_transform(frame)
+    assert list(found.columns) == list("abcd") == list(model.get_feature_names_out())
+    np.testing.assert_array_equal(found.index, frame.index)
+    kept, weight = model.coreset_.indices, model.coreset_.sample_weight
+    direct = StandardScaler().fit(frame.iloc[kept], sample_weight=weight)
+    np.testing.assert_allclose(found, direct.transform(frame))
+    pipeline = make_pipeline(clone(model), Ridge()).set_output(transform="polars")
+    pipeline.set_output(transform="pandas").fit(frame, y)
+    assert list(pipeline[:-1].get_feature_names_out()) == list("abcd")
+    columns = ColumnTransformer([("scaled", clone(model), ["a", "c"])], remainder="passthrough")
+    named = columns.set_output(transform="pandas").fit_transform(frame)
+    assert list(named.columns) == ["scaled__a", "scaled__c", "remainder__b", "remainder__d"]
+    scaled_rows = SensitivitySampler(
+        n_samples=100, scale_rows=True, fit_intercept=False, include_y=None, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # names are not lost on the way to the inner estimator
+        pca = CoresetEstimator(PCA(2), scaled_rows).set_output(transform="pandas").fit(frame)
+        assert list(pca.transform(frame).columns) == ["pca0", "pca1"]
+    for inner in (Ridge(), KMeans(3)):
+        wrapped = CoresetEstimator(inner, sampler)
+        for name in ("transform", "fit_transform", "get_feature_names_out", "set_output"):
+            assert hasattr(wrapped, name) == hasattr(inner, "transform")
+
+
+def test_a_failed_refit_leaves_the_last_fit_whole():
+    X, y = regression(24)
+    for model in (
+        CoresetEstimator(LpRegressor(p=1), SensitivitySampler(n_samples=100, random_state=0)),
+        SensitivitySampler(n_samples=100, random_state=0),
+        LpRegressor(),
+    ):
+        before = pickle.dumps(model.fit(X, y))
+        for X_bad in (np.where(X > 2, np.nan, X), np.where(X > 2, np.inf, X)[:, :2]):
+            with pytest.raises(ValueError):
+                model.fit(X_bad, y)
+            assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("p", [1, 1.5, np.inf])
+@pytest.mark.parametrize("gap", [np.nan, -1.0])
+def test_a_certificate_that_certifies_nothing_is_no_silence(p, gap, monkeypatch):
+    X, y = regression(25, n=100)
+
+    def broken(*args):
+        return solve_lp(*args)._replace(relative_gap=gap, dual_gap=gap)
+
+    monkeypatch.setattr("skreg.coreset._lp_regressor.solve_lp", broken)
+    with pytest.warns(ConvergenceWarning, match="duality gap is"):
+        LpRegressor(p=p).fit(X, y)
+
+
+def test_a_warm_start_from_other_features_is_a_cold_one():
+    X, y = regression(26)
+    model = LpRegressor(warm_start=True).fit(X[:, :2], y).fit(X, y)
+    np.testing.assert_allclose(model.coef_, LpRegressor().fit(X, y).coef_, rtol=1e-6)
+    model.set_params(fit_intercept=False, p=3).fit(X, y)
+    expected = LpRegressor(p=3, fit_intercept=False).fit(X, y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-5)

@@ -16,6 +16,7 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.datasets import load_digits, load_wine, make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestCentroid
 
 from skreg.probe import LinearNaiveBayes
@@ -171,6 +172,17 @@ class TestBatches:
             merged = LinearNaiveBayes().fit(X[a], y[a]).merge(LinearNaiveBayes().fit(X[b], y[b]))
             assert_same_model(merged, together, rtol=1e-10)
 
+    def test_merging_leaves_both_operands_as_they_were(self):
+        X, y = blobs()
+        a, b = LinearNaiveBayes().fit(X[:50], y[:50]), LinearNaiveBayes().fit(X[50:], y[50:])
+        before = pickle.dumps((a, b))
+        for _ in range(2):  # a notebook cell that is run twice
+            for merged in (a.merge(b), a + b):
+                assert merged is not a and merged.n_samples_seen_ == 120
+                assert_same_model(merged, LinearNaiveBayes().fit(X, y), rtol=1e-10)
+        merged.partial_fit(X + 1, y)
+        assert pickle.dumps((a, b)) == before
+
     def test_state_survives_a_round_trip(self):
         X, y = blobs()
         probe = LinearNaiveBayes(shrinkage=0.1).fit(X, y)
@@ -200,8 +212,49 @@ class TestBatches:
             probe.merge(LinearNaiveBayes().fit(X[:, :6], y))
         with pytest.raises(ValueError, match="shrinkage"):
             probe.merge(LinearNaiveBayes(shrinkage=0.5).fit(X, y))
+        with pytest.raises(ValueError, match=r"shrinkage=0\.0 and 0\.5"):
+            probe + LinearNaiveBayes(shrinkage=0.5).fit(X, y)
         with pytest.raises(ValueError, match="feature_names_in_"):
             probe.merge(LinearNaiveBayes().fit(pd.DataFrame(X, columns=list("abcdefg")), y))
+        with pytest.raises(TypeError, match="LinearNaiveBayes with LogisticRegression"):
+            probe.merge(LogisticRegression().fit(X, y))
+        with pytest.raises(TypeError, match="'LinearNaiveBayes' and 'LogisticRegression'"):
+            probe + LogisticRegression().fit(X, y)
+
+    def test_numbers_and_strings_are_not_mixed_as_labels(self):
+        X, y = blobs()
+        names = np.array(list("abcd"))[y]
+        probe = LinearNaiveBayes().fit(X, y)
+        with pytest.raises(ValueError, match="all numbers or all strings"):
+            probe.merge(LinearNaiveBayes().fit(X, names))
+        with pytest.raises(ValueError, match="all numbers or all strings"):
+            probe.partial_fit(X, names)
+
+    def test_parameters_set_between_batches_act_and_are_checked(self):
+        X, y = blobs()
+        probe = LinearNaiveBayes().partial_fit(X[:60], y[:60])
+        params = {"shrinkage": 0.3, "temperature": 2.0, "priors": [0.1, 0.2, 0.3, 0.4], "ddof": 4}
+        probe.set_params(**params).partial_fit(X[60:], y[60:])
+        assert_same_model(probe, LinearNaiveBayes(**params).fit(X, y), rtol=1e-10)
+        with pytest.raises(ValueError, match="'shrinkage' parameter"):
+            probe.set_params(shrinkage=2.0).partial_fit(X, y)
+
+    def test_a_failed_or_interrupted_fit_leaves_the_model_as_it_was(self, monkeypatch):
+        X, y = blobs()
+        probe = LinearNaiveBayes().fit(X, y)
+        before = pickle.dumps(probe)
+        with pytest.raises(ValueError, match="at least two classes"):
+            probe.fit(X[:, :3], np.zeros(y.size))
+        assert pickle.dumps(probe) == before
+
+        def interrupt(*args):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("skreg.probe._naive_bayes.linear_form", interrupt)
+        for call in (probe.fit, probe.partial_fit):
+            with pytest.raises(KeyboardInterrupt):
+                call(X[:30], y[:30])
+            assert pickle.dumps(probe) == before
 
     def test_fit_batches_forgets_an_earlier_fit_and_keeps_what_it_read_on_interruption(self):
         X, y = blobs()
@@ -227,6 +280,82 @@ class TestBatches:
         for params in ({"shrinkage": "loo"}, {"temperature": "loo"}):
             with pytest.raises(ValueError, match="all rows at once"):
                 LinearNaiveBayes(**params).partial_fit(X, y)
+
+
+class TestClassesOfProbabilityZero:
+    """The limits of scikit-learn's GaussianNB, which has a variance per class but the same rule."""
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    @pytest.mark.parametrize("absent", [0, 1])
+    def test_classes_without_rows_yet(self, n_classes, absent):
+        X, y = blobs(n_classes=n_classes)
+        kept = y != absent
+        classes = np.arange(n_classes)
+        probe = LinearNaiveBayes().partial_fit(X[kept], y[kept], classes=classes)
+        expected = np.zeros((y.size, n_classes))
+        if n_classes == 2:
+            expected[:, 1 - absent] = 1.0
+        else:
+            rest = LinearNaiveBayes().fit(X[kept], y[kept])
+            expected[:, classes != absent] = rest.predict_proba(X)
+        assert_allclose(probe.predict_proba(X), expected, atol=1e-14)
+        assert_array_equal(probe.predict_proba(X)[:, absent], 0)
+        assert_array_equal(probe.predict_log_proba(X)[:, absent], -np.inf)
+        assert not (probe.predict(X) == absent).any()
+        assert not np.isnan(probe.decision_function(X)).any()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            theirs = GaussianNB().partial_fit(X[kept], y[kept], classes=classes).predict_proba(X)
+        assert_array_equal(theirs[:, absent], 0)
+
+    def test_only_one_of_three_declared_classes_has_rows(self):
+        X, y = blobs(n_classes=3)
+        probe = LinearNaiveBayes().partial_fit(X[y == 1], y[y == 1], classes=[0, 1, 2])
+        assert_array_equal(probe.predict_proba(X), np.tile([0.0, 1.0, 0.0], (y.size, 1)))
+
+    @pytest.mark.parametrize("priors", [[0, 1], [1, 0], [0, 0.3, 0.7], [0.3, 0.7, 0], [0, 0, 1]])
+    def test_priors_of_zero_are_the_limit_of_small_priors(self, priors):
+        X, y = blobs(n_classes=len(priors))
+        exact = LinearNaiveBayes(priors=priors).fit(X, y)
+        almost = np.maximum(priors, 1e-250)
+        limit = LinearNaiveBayes(priors=almost).fit(X, y)
+        zero = np.equal(priors, 0)
+        assert_array_equal(exact.predict_proba(X)[:, zero], 0)
+        assert_allclose(exact.predict_proba(X), limit.predict_proba(X), atol=1e-12)
+        assert_array_equal(exact.predict(X), limit.predict(X))
+        assert not np.isnan(exact.decision_function(X)).any()
+        assert_array_equal(exact.predict_log_proba(X)[:, zero], -np.inf)
+
+    def test_one_class_has_one_column(self):
+        X, y = blobs()
+        probe = LinearNaiveBayes().partial_fit(X[y == 2], y[y == 2])
+        reference = GaussianNB().partial_fit(X[y == 2], y[y == 2], classes=[2])
+        assert_array_equal(probe.predict_proba(X), reference.predict_proba(X))
+        assert probe.decision_function(X).shape == (y.size, 1)
+        assert_array_equal(probe.predict(X), 2)
+        assert_same_model(
+            probe.partial_fit(X[y != 2], y[y != 2]), LinearNaiveBayes().fit(X, y), rtol=1e-10
+        )
+
+    def test_no_class_of_positive_prior_with_rows_is_an_error(self):
+        X, y = blobs(n_classes=2)
+        with pytest.raises(ValueError, match="every class with samples has prior 0"):
+            LinearNaiveBayes(priors=[0, 1]).partial_fit(X[y == 0], y[y == 0], classes=[0, 1])
+
+    def test_leave_one_out_with_a_prior_of_zero_or_a_declared_class_without_rows(self):
+        X, y = blobs(n_classes=3)
+        probe = LinearNaiveBayes(priors=[0, 0.4, 0.6], temperature="loo").fit(X, y)
+        kept = y > 0
+        assert np.isfinite(probe.coef_).all()
+        scores = LinearNaiveBayes(priors=[0, 0.4, 0.6]).fit(X, y).loo_decision_function(X, y)
+        log_loss = [
+            -np.log(softmax(scores[kept, 1:] / t, axis=1)[np.arange(kept.sum()), y[kept] - 1]).sum()
+            for t in (probe.temperature_ / 1.1, probe.temperature_, probe.temperature_ * 1.1)
+        ]
+        assert log_loss[1] == min(log_loss)
+        declared = LinearNaiveBayes().partial_fit(X, y, classes=[0, 1, 2, 3])
+        scores = declared.loo_decision_function(X, y)
+        assert_allclose(scores[:, :3], LinearNaiveBayes().fit(X, y).loo_decision_function(X, y))
+        assert_array_equal(scores[:, 3], -np.inf)
 
 
 class TestWeights:
@@ -541,6 +670,19 @@ class TestBadInput:
         X = np.array([[1e200], [-1e200], [3e200], [0.0]])
         with pytest.raises(ValueError, match="overflow"):
             LinearNaiveBayes().fit(X, [0, 0, 1, 1])
+
+
+def test_numbers_stored_as_objects_are_labels():
+    X, y = blobs()
+    for labels in (y, y - 2, 2.0 * y, y > 1):
+        expected = LinearNaiveBayes().fit(X, labels)
+        probe = LinearNaiveBayes().fit(X, labels.astype(object))
+        assert probe.classes_.dtype == expected.classes_.dtype
+        assert_array_equal(probe.predict(X), expected.predict(X))
+        assert_array_equal(
+            LinearNaiveBayes().partial_fit(X, labels.astype(object)).predict(X),
+            expected.predict(X),
+        )
 
 
 def test_data_frames_and_labels_of_any_kind():

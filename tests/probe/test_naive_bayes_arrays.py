@@ -111,6 +111,25 @@ def test_non_finite_tensor_is_refused():
         LinearNaiveBayes().fit(torch.asarray(X), torch.asarray(y))
 
 
+@pytest.mark.parametrize("only", [0, 1])
+def test_a_class_without_rows_yet_has_probability_zero_in_tensors_and_blocks(only):
+    X, y, _ = problem(n_classes=2)
+    rows = y == only
+    expected = np.tile(np.arange(2) == only, (y.size, 1))
+    with config_context(array_api_dispatch=True):
+        tensor = torch.asarray(X)
+        probe = LinearNaiveBayes().partial_fit(tensor[rows], torch.asarray(y[rows]), [0, 1])
+        assert_array_equal(probe.predict_proba(tensor).numpy(), expected)
+        one = LinearNaiveBayes().partial_fit(tensor[rows], torch.asarray(y[rows]))
+        assert_array_equal(one.predict_proba(tensor).numpy(), np.ones((y.size, 1)))
+    probe = LinearNaiveBayes().partial_fit(X[rows], y[rows], [0, 1])
+    blocks = da.from_array(X, chunks=(100, -1))
+    assert_array_equal(probe.predict_proba(blocks).compute(), expected)
+    one = LinearNaiveBayes().partial_fit(X[rows], y[rows])
+    assert_array_equal(one.predict_proba(blocks).compute(), np.ones((y.size, 1)))
+    assert one.decision_function(blocks).compute().shape == (y.size, 1)
+
+
 class TestDask:
     @pytest.fixture
     def cluster(self):
