@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skreg.causal._colide import CoLiDE
 
@@ -71,7 +71,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights of the rows.
+            Nonnegative weights of the rows, for estimators that take them.
 
         Returns
         -------
@@ -81,12 +81,19 @@ class SelectParents(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, or a column or the target is constant.
+            If X or y has NaN or infinity, a column or the target is constant, or there are weights
+            that the estimator does not take.
         """
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         nodes = np.column_stack([X, y])
         base = CoLiDE("ev") if self.estimator is None else clone(self.estimator)
-        self.estimator_ = base.fit(nodes, sample_weight=sample_weight)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if weights and not has_fit_parameter(base, "sample_weight"):
+            raise ValueError(
+                f"sample_weight was given, but {type(base).__name__} takes none; leave it out or "
+                "choose another estimator"
+            )
+        self.estimator_ = base.fit(nodes, **weights)
         self.parent_weights_ = self.estimator_.adjacency_matrix_[:-1, -1].copy()
         return self
 
