@@ -102,7 +102,8 @@ class LinearDAG(BaseEstimator):
         return True
 
     def _names(self):
-        names = getattr(self, "feature_names_in_", None)
+        # a meta-estimator, whose rows are an array, can give names beforehand
+        names = getattr(self, "_node_names", getattr(self, "feature_names_in_", None))
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
 
     def edges(self):

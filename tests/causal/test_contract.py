@@ -12,7 +12,6 @@ from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress
         CoLiDE("ls", 0.1, warm_start=True, warm_iter=1000, max_iter=1000, checkpoint=500),
         BootstrapDAG(CoLiDE("ev", mode="fast"), n_bootstraps=2, alphas=[0.1, 0.05]),
         SelectParents(),
-        SelectParents(BootstrapDAG(SortNRegress(), n_bootstraps=2)),
         SortNRegress(),
         SortNRegress("r2", threshold=0.1),
     ]

@@ -407,6 +407,30 @@ def test_parents_can_be_those_of_a_bootstrap(sem):
         SelectParents(base).fit(X, y, sample_weight=np.ones(300))
 
 
+def test_constraints_and_messages_name_columns_and_target(sem):
+    frame = pd.DataFrame(sem.X, columns=list("abcdefg"))
+    X, y = frame[list("abcdef")], frame["g"]
+    by_name = [("a", "g"), ("g", "b"), ("c", "d")]
+    by_number = [(0, 6), (6, 1), (2, 3)]
+    for wrap in (
+        lambda base: base,
+        lambda base: BootstrapDAG(base, n_bootstraps=2, random_state=0),
+    ):
+        graphs = [
+            SelectParents(wrap(CoLiDE("ev", mode="fast", exclude_edges=edges))).fit(X, y).estimator_
+            for edges in (by_name, by_number)
+        ]
+        np.testing.assert_array_equal(*[graph.adjacency_matrix_ for graph in graphs])
+    assert graphs[0].adjacency_matrix_[0, 6] == 0
+    assert {name for *pair, _ in graphs[0].edges() for name in pair} <= set("abcdefg")
+    with pytest.raises(ValueError, match="column 'g' is constant"):
+        SelectParents(FAST).fit(X, 0 * y)
+    with pytest.raises(ValueError, match="column 'y' is constant"):
+        SelectParents(FAST).fit(X, np.zeros(300))
+    selector = SelectParents(CoLiDE("ev", mode="fast", exclude_edges=[("a", "a (target)")]))
+    assert not selector.fit(X, frame["g"].rename("a")).get_support()[0]
+
+
 @pytest.mark.parametrize("routing", [False, True])
 def test_weights_of_zero_are_rows_left_out(sem, routing):
     weight = np.r_[np.zeros(40), np.ones(260)]
