@@ -84,10 +84,9 @@ class CoLiDE(LinearDAG):
         Strength of the L1 penalty, the paper's :math:`\lambda`. Worth tuning: 0.02 was often better
         with strong edges, 0.1 with weak edges and many nodes.
     mode : {"reference", "fast"}, default="reference"
-        "reference" takes the iterations of the paper, the same up to rounding with ``scale=None``.
-        "fast" takes larger
-        steps in single precision and renews the acyclicity gradient every fifth step; its graphs
-        differ in single edges and are as good on average.
+        "reference" takes the iterations of the paper, with ``scale=None`` the same up to rounding.
+        "fast" takes larger steps in single precision and renews the acyclicity gradient every fifth
+        step; its graphs differ in single edges and are as good on average.
     n_stages : int, default=4
         Number K of stages.
     mu_init : float, default=1.0
@@ -114,9 +113,9 @@ class CoLiDE(LinearDAG):
         Edges of at most this magnitude are dropped at the end.
     sigma_floor : float, default=1e-4
         Noise levels are at least this share of where they start: the standard deviation of the
-        column, or the smallest one for "ev". It is meant for nodes that their parents determine;
-        a warning names the nodes whose level ends there. Less than 1e-7, the accuracy of a
-        residual's deviation, has the effect of 1e-7.
+        column, or the smallest one for "ev"; without effect for "ls". It is meant for nodes that
+        their parents determine; a warning names the nodes whose level ends there. Less than 1e-7,
+        the accuracy of a residual's deviation, has the effect of 1e-7.
     scale : {"global", None}, default="global"
         "global" divides all columns by one number during the fit, so that a change of the common
         unit changes nothing. It is half the geometric mean of the noise levels, which is known
@@ -364,10 +363,12 @@ class CoLiDE(LinearDAG):
         deviations = np.sqrt(np.diagonal(data.covariance)[nodes])
         unit = NOISE_IN_UNITS * noise_level(data.covariance[block]) if self.scale else 1.0
         C = data.covariance[block] / unit / unit
-        if self.mode == "fast" and C.max() > LARGEST_SINGLE:
+        smallest, largest = np.diagonal(C).min(), np.diagonal(C).max()
+        if self.mode == "fast" and max(largest, 1 / smallest) > LARGEST_SINGLE:
             raise ValueError(
-                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g}; "
-                f"the largest is {C.max():.1e}. Rescale X or use mode='reference'."
+                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g} "
+                f"and from {1 / LARGEST_SINGLE:g}; they are {smallest:.1e} to {largest:.1e}. "
+                "Rescale columns of X or use mode='reference'."
             )
         sigma = deviations / unit
         share = max(float(self.sigma_floor), SMALLEST_SHARE)
@@ -422,15 +423,16 @@ class CoLiDE(LinearDAG):
 
     def _warn(self, problem, solution, names):
         warn_of_equal_variances(np.diagonal(problem.covariance))
-        warn_of_floor(
-            self.on_floor_, np.broadcast_to(self.sigma_, len(names)), names,
-            f"sigma_floor={self.sigma_floor:g} of where it starts",
-        )  # fmt: skip
-        if self.h_ > LARGEST_H:
+        where = f"{SMALLEST_SHARE:g} of the column's deviation"
+        if self.noise != "ls" and self.sigma_floor > SMALLEST_SHARE:
+            where = f"sigma_floor={self.sigma_floor:g} of where it starts"
+        warn_of_floor(self.on_floor_, np.broadcast_to(self.sigma_, len(names)), names, where)
+        if not self.h_ <= LARGEST_H:
+            remedy = "Increase n_stages or bring the columns to a common unit."
             warn_caller(
                 f"the weights before thresholding are far from an acyclic graph, h_={self.h_:.1e} "
                 f"instead of {LARGEST_H:g} or less, and edges were dropped from their cycles. "
-                + ("Increase n_stages." if self.scale else "Use scale='global' or more n_stages."),
+                + (remedy if self.scale else "Use scale='global' or more n_stages."),
                 ConvergenceWarning,
             )
         if solution.rate_vanished:

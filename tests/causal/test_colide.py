@@ -197,7 +197,9 @@ def test_weights_that_do_not_become_acyclic_are_warned_of():
         model = CoLiDE("ev", scale=None).fit(1e3 * sem.X)
     assert model.h_ > 1e-2
     assert not model.converged_
-    with pytest.warns(ConvergenceWarning, match=r"far from an acyclic graph.*Increase n_stages"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"far from an acyclic graph.*Increase n_stages or bring"
+    ):
         early = CoLiDE("ls", n_stages=1, s=1.0).fit(sem.X)
     assert early.h_ > 1e-2 and not early.converged_
     expected = 8 * np.log(1.0) - np.linalg.slogdet(np.eye(8) - early.raw_adjacency_**2)[1]
@@ -582,6 +584,8 @@ def test_bad_data_are_named(regression_problem):
         CoLiDE().fit(X.assign(b=X["b"] * 1e200))
     with pytest.raises(ValueError, match="single precision, with variances up to 1e"):
         CoLiDE(mode="fast").fit(X.assign(b=X["b"] * 1e12))
+    with pytest.raises(ValueError, match=r"single precision, .* from 1e-18"):
+        CoLiDE(mode="fast", scale=None).fit(X * 1e-100)
     with pytest.raises(ValueError, match="column 'd' underflows"):
         CoLiDE().fit(X.assign(d=X["d"] * 1e-170))
     with pytest.raises(ValueError, match="NaN"):
