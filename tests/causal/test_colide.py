@@ -197,9 +197,7 @@ def test_weights_that_do_not_become_acyclic_are_warned_of():
         model = CoLiDE("ev", scale=None).fit(1e3 * sem.X)
     assert model.h_ > 1e-2
     assert not model.converged_
-    with pytest.warns(
-        ConvergenceWarning, match=r"far from an acyclic graph.*Increase n_stages or bring"
-    ):
+    with pytest.warns(ConvergenceWarning, match="Increase n_stages or bring"):
         early = CoLiDE("ls", n_stages=1, s=1.0).fit(sem.X)
     assert early.h_ > 1e-2 and not early.converged_
     expected = 8 * np.log(1.0) - np.linalg.slogdet(np.eye(8) - early.raw_adjacency_**2)[1]
@@ -332,7 +330,7 @@ def test_the_floor_never_acts_on_the_papers_data():
     """
     floor = CoLiDE().sigma_floor
     for d in (20, 50, 100):
-        for seed in range(8):
+        for seed in range(4):
             C = np.cov(make_linear_sem(1000, d, noise_variance=(0.5, 10), random_state=seed).X.T)
             share = 1 / np.sqrt(np.diagonal(C) * np.diagonal(np.linalg.inv(C)))
             assert share.min() > 1.5 * floor
