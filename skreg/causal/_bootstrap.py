@@ -72,7 +72,7 @@ class BootstrapDAG(LinearDAG):
     Attributes
     ----------
     edge_frequency_ : ndarray of shape (n_features, n_features)
-        Share of the fits with an edge from i to j, at the chosen alpha.
+        Share of the fits with an edge from i to j, at the chosen alpha; 1 for required edges.
     edge_frequencies_ : ndarray of shape (n_alphas, n_features, n_features)
         The same at all alphas.
     alphas_ : ndarray of shape (n_alphas,)

@@ -10,7 +10,8 @@ that all rows of a column share, and a tail t = x - h,
 
 The first product is one of integers below 2^53 in units of the grid, and exact. The second is
 smaller by 2^21, and so are its rounding errors, which vanish when the three are added. Blocks of
-rows are added up in twice the working precision. (The idea is Ozaki's, Ogita's, Oishi's and Rump's,
+rows are added up in twice the working precision. Weights that are no integers, times a power of
+two, leave the rounding errors of ordinary sums. (The idea is Ozaki's, Ogita's, Oishi's and Rump's,
 "Error-free transformations of matrix multiplication by using fast routines of matrix
 multiplication and its applications", Numerical Algorithms 59, 2012.)
 """
