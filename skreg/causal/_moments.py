@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from skreg.optim._jit import kernel
 
 ROWS_AT_ONCE = 512
-SHIFT_BITS = 24  # means are rounded to this share of a column's range, so that they are repeatable
+SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable
 SMALLEST_RANGE = 1e-14
 
 

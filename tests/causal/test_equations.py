@@ -202,6 +202,13 @@ def test_moments_of_columns_far_from_zero_lose_no_digit(offset):
     np.testing.assert_allclose(there.mean, here.mean + offset, rtol=1e-15)
 
 
+def test_a_row_that_a_sample_lacks_costs_it_no_digit():
+    X = np.random.default_rng(8).standard_normal((60, 3))
+    spoilt = np.vstack([X, np.full((1, 3), 1e9)])
+    found = resampled_moments(spoilt, np.r_[np.ones(60), 0.0][None])[0]
+    np.testing.assert_allclose(found.covariance, np.cov(X.T, bias=True), rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("unit", [1e-140, 1e-9, 1e150])
 def test_moments_are_equivariant_to_units(unit):
     X = np.random.default_rng(5).standard_normal((90, 3))
