@@ -1,5 +1,8 @@
 """What all estimators of linear graphs can do once they have weights, means and noise scales."""
 
+import sys
+import warnings
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -9,7 +12,10 @@ from skreg.causal._equations import residual_mean_squares
 from skreg.causal._moments import default_names
 from skreg.datasets._linear_sem import propagate
 
-SMALLEST_SHARE = 1e-8
+SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
+EQUAL_VARIANCES = 1e-6
+MOST_NAMED = 5
+PASSED_OVER = ("skreg", "sklearn", "joblib")
 
 
 class LinearDAG(BaseEstimator):
@@ -50,6 +56,11 @@ class LinearDAG(BaseEstimator):
             Mean of :math:`-\frac12 \sum_j \log(2 \pi \sigma_j^2) + r_j^2 / \sigma_j^2` with
             the residuals :math:`r = x - \mathrm{predict}(x)`.
 
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinity, or no weight is positive.
+
         Notes
         -----
         The likelihood cannot tell the direction of edges that could as well be turned round without
@@ -62,7 +73,9 @@ class LinearDAG(BaseEstimator):
         residual = deviation - deviation @ self.adjacency_matrix_
         sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
         log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
-        weight = _check_sample_weight(sample_weight, residual, dtype=np.float64)
+        weight = _check_sample_weight(
+            sample_weight, residual, dtype=np.float64, ensure_non_negative=True
+        )
         return float(np.average(log_density, weights=weight))
 
     def sample(self, n_samples=1, random_state=None):
@@ -84,8 +97,13 @@ class LinearDAG(BaseEstimator):
         Z = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
         return self.mean_ + propagate(Z * self.sigma_, self.adjacency_matrix_, self.causal_order_)
 
+    def _directions_come_from_variances(self):
+        """Whether the graph changes with the units of single columns."""
+        return True
+
     def _names(self):
-        names = getattr(self, "feature_names_in_", None)
+        # a meta-estimator, whose rows are an array, can give names beforehand
+        names = getattr(self, "_node_names", getattr(self, "feature_names_in_", None))
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
 
     def edges(self):
@@ -153,12 +171,13 @@ def _quoted(name):
 
 
 def residual_scale(covariance, W):
-    """Residual standard deviations (d,), at least 1e-8 of the columns' own.
+    """Residual standard deviations (d,), at least 1e-7 of the columns' own, and which are there.
 
     The bound keeps the likelihood of nodes that their parents determine finite.
     """
     smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)
-    return np.sqrt(np.maximum(residual_mean_squares(covariance, W), smallest))
+    q = residual_mean_squares(covariance, W)
+    return np.sqrt(np.maximum(q, smallest)), q <= smallest
 
 
 def regress_on_parents(covariance, B):
@@ -170,3 +189,50 @@ def regress_on_parents(covariance, B):
             gram = covariance[np.ix_(parents, parents)]
             W[parents, j] = np.linalg.lstsq(gram, covariance[parents, j], rcond=None)[0]
     return W
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn at the line that called skreg, directly or through scikit-learn."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_passed_over(frame):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_passed_over(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0] in PASSED_OVER
+
+
+def warn_of_equal_variances(variances):
+    """Warn if most columns have the same variance, so that variances cannot tell directions."""
+    ordered = np.sort(variances)
+    most = len(ordered) // 2 + 1  # of these, the middle one is one
+    first, last = np.searchsorted(
+        ordered, ordered[len(ordered) // 2] * np.array([1 - EQUAL_VARIANCES, 1 + EQUAL_VARIANCES])
+    )
+    if last - first >= max(most, 2):
+        share = "all" if last - first == len(ordered) else f"{last - first} of {len(ordered)}"
+        warn_caller(
+            f"{share} columns have the same variance, as after standardisation: directions are "
+            "found by the columns' variances, and the graph may be no better than an empty one. "
+            "Use the columns in their common unit."
+        )
+
+
+def warn_of_floor(on_floor, sigma, names, where):
+    """Warn if noise levels sigma (d,) are no estimates but bounds, at nodes marked by on_floor."""
+    nodes = np.flatnonzero(on_floor)
+    if len(nodes):
+        listed = in_words(nodes, names, [f"{value:.1e}" for value in sigma[nodes]])
+        warn_caller(
+            f"the noise level of {listed} is at its floor, {where}: parents determine the node, as "
+            "where a column is computed from others or rows are few. Leave such columns out, use "
+            "more rows or a larger penalty, or forbid edges."
+        )
+
+
+def in_words(nodes, names, values):
+    """The first few nodes by name, each with its value in brackets."""
+    listed = [f"{names[j]!r} ({value})" for j, value in zip(nodes, values, strict=True)]
+    more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
+    return ", ".join(listed[:MOST_NAMED]) + more

@@ -2,21 +2,34 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import _fit_context, clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
-from skreg.causal._base import LinearDAG, regress_on_parents, residual_scale
+from skreg.causal._base import (
+    SMALLEST_SHARE,
+    LinearDAG,
+    in_words,
+    regress_on_parents,
+    residual_scale,
+    warn_caller,
+    warn_of_equal_variances,
+    warn_of_floor,
+)
 from skreg.causal._colide import CoLiDE
-from skreg.causal._graph import drop_until_acyclic
-from skreg.causal._moments import moments, validate_rows
+from skreg.causal._constraints import constraint_masks
+from skreg.causal._graph import break_cycles
+from skreg.causal._moments import check_columns, moments, resampled_moments, validate_rows
 from skreg.datasets._linear_sem import topological_order
+
+FAILURES = (ValueError, ArithmeticError, RuntimeError)
 
 
 class BootstrapDAG(LinearDAG):
@@ -32,11 +45,17 @@ class BootstrapDAG(LinearDAG):
     disagree about the edge, where :math:`f_{ij}` is its frequency. Cross-validated likelihood
     cannot replace this: it does not see the direction of most edges.
 
+    A column with few distinct values may be constant in a sample. Such a sample says nothing about
+    the column's edges, and has none: that is the limit of any penalised fit as the variance goes to
+    zero. The other columns are fitted as if it were not there. (Drawing another sample instead
+    would condition all other edges on events that they have nothing to do with.)
+    `constant_frequency_` counts these samples.
+
     Parameters
     ----------
     estimator : estimator, default=None
-        Estimator with `adjacency_matrix_` after a weighted fit; ``CoLiDE("ev", mode="fast")`` if
-        None.
+        Estimator with `adjacency_matrix_` after a fit; ``CoLiDE("ev", mode="fast")`` if None. Rows
+        are drawn by weights for estimators that take `sample_weight`, and copied for others.
     n_bootstraps : int, default=50
         Number of samples.
     alphas : array-like of shape (n_alphas,), default=None
@@ -53,7 +72,7 @@ class BootstrapDAG(LinearDAG):
     Attributes
     ----------
     edge_frequency_ : ndarray of shape (n_features, n_features)
-        Share of the fits with an edge from i to j, at the chosen alpha.
+        Share of the fits with an edge from i to j, at the chosen alpha; 1 for required edges.
     edge_frequencies_ : ndarray of shape (n_alphas, n_features, n_features)
         The same at all alphas.
     alphas_ : ndarray of shape (n_alphas,)
@@ -64,7 +83,8 @@ class BootstrapDAG(LinearDAG):
         The chosen alpha.
     adjacency_matrix_ : ndarray of shape (n_features, n_features)
         Weights of the stable graph; ``adjacency_matrix_[i, j] != 0`` is an edge from i to j. Should
-        frequent edges close a cycle, the rarest of them go.
+        frequent edges close a cycle, the rarest edge of the cycle goes, or of equally frequent ones
+        the weaker. Edges that the estimator requires (`include_edges`) stay.
     sigma_ : ndarray of shape (n_features,)
         Residual standard deviations.
     mean_ : ndarray of shape (n_features,)
@@ -73,6 +93,10 @@ class BootstrapDAG(LinearDAG):
         The nodes, causes before effects.
     n_not_converged_ : int
         Number of fits that did not converge.
+    n_failed_ : int
+        Number of fits that raised an error; frequencies are shares of the others.
+    constant_frequency_ : ndarray of shape (n_features,)
+        Share of the samples in which the column was constant.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -148,30 +172,40 @@ class BootstrapDAG(LinearDAG):
         Raises
         ------
         ValueError
-            If an alpha is negative, and as the estimator's `fit`.
+            If an alpha is negative, and as the estimator's `fit` on all rows, or if it fails for
+            all samples.
         """
         X, once = validate_rows(self, X, None)
-        data = moments(X, once, names=self._names())
+        names = self._names()
         base = CoLiDE("ev", mode="fast") if self.estimator is None else self.estimator
-        self.alphas_ = self._alphas(base)
-        samples = self._samples(len(X))
+        required = _required_edges(base, names)
+        data = moments(X, once)
+        check_columns(data, names)
+        alphas = self._alphas(base)
+        models = [_with_alpha(base, alpha) for alpha in alphas]
+        counts = self._samples(len(X))
+        samples = resampled_moments(X, counts)
+        fits = self._fit_samples(models, X, counts, samples, names)
+        self.alphas_, self.constant_frequency_ = alphas, _constant_frequency(samples)
+        on_floor = self._store(fits, data, required)
+        if isinstance(base, LinearDAG) and base._directions_come_from_variances():
+            warn_of_equal_variances(np.diagonal(data.covariance))
+        warn_of_floor(on_floor, self.sigma_, names, f"{SMALLEST_SHARE:g} of the column's deviation")
+        self._warn_of_samples(names)
+        self._warn_of_fits([fit for of_alpha in fits for fit in of_alpha])
+        return self
+
+    def _fit_samples(self, models, X, counts, samples, names):
+        """One list of fits for each model, all on the same samples."""
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
             fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_fit_sample)(base, alpha, X, counts)
-                for alpha in self.alphas_
-                for counts in samples
+                delayed(_fit_sample)(model, X, count, sample, names)
+                for model in models
+                for count, sample in zip(counts, samples, strict=True)
             )
-        edges = np.array([graph for graph, _ in fits], dtype=float)
-        self.n_not_converged_ = sum(not converged for _, converged in fits)
-        d = X.shape[1]
-        self.edge_frequencies_ = edges.reshape(len(self.alphas_), -1, d, d).mean(axis=1)
-        f = self.edge_frequencies_
-        self.instability_ = 2 * (f * (1 - f)).sum(axis=(1, 2)) / (d * (d - 1))
-        chosen = most_permissive_stable(self.instability_, self.max_instability)
-        self.alpha_, self.edge_frequency_ = float(self.alphas_[chosen]), f[chosen]
-        self._warn(chosen, len(fits))
-        return self._store(data)
+        n = len(counts)
+        return [fits[k * n : (k + 1) * n] for k in range(len(models))]
 
     def _alphas(self, base):
         if self.alphas is None:
@@ -183,42 +217,152 @@ class BootstrapDAG(LinearDAG):
 
     def _samples(self, n):
         """How often each row is in each sample, (n_bootstraps, n)."""
-        rng = check_random_state(self.random_state)
-        return rng.multinomial(n, np.full(n, 1 / n), size=self.n_bootstraps).astype(float)
+        rng, share = check_random_state(self.random_state), np.full(n, 1 / n)
+        counts = np.empty((self.n_bootstraps, n), dtype=np.min_scalar_type(n))
+        for k in range(self.n_bootstraps):
+            counts[k] = rng.multinomial(n, share)
+        return counts
 
-    def _warn(self, chosen, n_fits):
-        if self.alphas is not None and self.instability_[chosen] > self.max_instability:
-            warnings.warn(
-                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
-                f"{self.instability_[chosen]:.3f}. Add larger alphas.",
-                UserWarning,
-                stacklevel=4,
-            )
-        if self.n_not_converged_:
-            warnings.warn(
-                f"{self.n_not_converged_} of {n_fits} fits did not converge; increase the "
-                "estimator's max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    def _store(self, data):
+    def _store(self, fits, data, required):
+        """Store what the fits agree on; returns where, (d,) bool, the deviation is at its floor."""
+        d = len(data.mean)
+        f = np.array([edge_frequency(of_alpha, d) for of_alpha in fits])
+        f[:, required] = 1.0
+        self.edge_frequencies_ = f
+        self.instability_ = 2 * (f * (1 - f)).sum(axis=(1, 2)) / (d * (d - 1))
+        chosen = most_permissive_stable(self.instability_, self.max_instability)
+        self.alpha_, self.edge_frequency_ = float(self.alphas_[chosen]), f[chosen]
+        strength = rank_of_pairs(self.edge_frequency_, total_weight(fits[chosen], d))
         frequent = self.edge_frequency_ >= self.min_frequency
-        stable = drop_until_acyclic(np.where(frequent, self.edge_frequency_, 0.0)) != 0
+        stable = break_cycles(frequent | required, strength, required)
         self.adjacency_matrix_ = regress_on_parents(data.covariance, stable)
-        self.sigma_ = residual_scale(data.covariance, self.adjacency_matrix_)
+        self.sigma_, on_floor = residual_scale(data.covariance, self.adjacency_matrix_)
         self.mean_ = data.mean
         self.causal_order_ = topological_order(stable)
-        return self
+        done = [fit for of_alpha in fits for fit in of_alpha if fit.error is None]
+        self.n_failed_ = len(fits) * len(fits[0]) - len(done)
+        self.n_not_converged_ = sum(not fit.converged for fit in done)
+        return on_floor
+
+    def _warn_of_samples(self, names):
+        constant = np.flatnonzero(self.constant_frequency_)
+        if len(constant):
+            shares = [f"{share:.0%}" for share in self.constant_frequency_[constant]]
+            warn_caller(
+                "some samples have constant columns, and no edges there: "
+                f"{in_words(constant, names, shares)}. Their edges can be in the other samples "
+                "only; more rows, or columns with less rare values, would help."
+            )
+
+    def _warn_of_fits(self, fits):
+        if self.n_failed_:
+            first = next(fit.error for fit in fits if fit.error is not None)
+            warn_caller(
+                f"{self.n_failed_} of {len(fits)} fits failed and are left out, the first of them "
+                f"with {type(first).__name__}: {first}",
+                FitFailedWarning,
+            )
+        if self.alphas is not None and self.instability_[0] > self.max_instability:
+            warn_caller(
+                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
+                f"{self.instability_[0]:.3f}. Add larger alphas."
+            )
+        n_on_floor = sum(fit.on_floor for fit in fits)
+        if n_on_floor:
+            warn_caller(
+                f"{n_on_floor} of {len(fits)} fits have noise levels at their floor: parents "
+                "determine a node, as where rows are few. Use more rows or a larger alpha."
+            )
+        if self.n_not_converged_:
+            warn_caller(
+                f"{self.n_not_converged_} of {len(fits)} fits did not converge; increase the "
+                "estimator's max_iter or tol.",
+                ConvergenceWarning,
+            )
 
 
-def _fit_sample(estimator, alpha, X, counts):
-    """Edges of one fit, and whether it converged."""
+class Fit(NamedTuple):
+    """Edges of one fit, as places in the flat matrix, and how it went."""
+
+    edges: np.ndarray
+    magnitude: np.ndarray
+    converged: bool = True
+    on_floor: bool = False
+    error: Exception | None = None
+
+
+def _required_edges(estimator, names):
+    """Edges (d, d) that the estimator must keep; raises what its constraints cannot mean."""
+    given = [getattr(estimator, name, None) for name in ("exclude_edges", "include_edges", "tiers")]
+    return constraint_masks(*given, names)[1]
+
+
+def _constant_frequency(samples):
+    return np.mean([sample.constant for sample in samples], axis=0)
+
+
+def _with_alpha(estimator, alpha):
     model = clone(estimator)
     if not np.isnan(alpha):
         model.set_params(alpha=float(alpha))
-    model.fit(X, sample_weight=counts)
-    return model.adjacency_matrix_ != 0, getattr(model, "converged_", True)
+    if isinstance(model, LinearDAG):
+        model._validate_params()
+    return model
+
+
+def _fit_sample(model, X, counts, sample, names):
+    """Fit a copy of the model to a sample, given as counts of rows and as `Moments`."""
+    model, nodes = clone(model), np.flatnonzero(~sample.constant)
+    W = np.zeros(sample.covariance.shape)
+    if len(nodes) >= 2:
+        try:
+            if hasattr(model, "_fit_moments"):
+                model._fit_moments(sample, names)
+                W = model.adjacency_matrix_
+            else:
+                _fit_rows(model, X[:, nodes], counts)
+                W[np.ix_(nodes, nodes)] = model.adjacency_matrix_
+        except FAILURES as error:
+            nothing = np.empty(0, dtype=int)
+            return Fit(nothing, nothing.astype(float), error=error)
+    edges = np.flatnonzero(W)
+    return Fit(
+        edges,
+        np.abs(W.ravel()[edges]),
+        bool(getattr(model, "converged_", True)),
+        bool(np.any(getattr(model, "on_floor_", False))),
+    )
+
+
+def _fit_rows(model, X, counts):
+    if has_fit_parameter(model, "sample_weight"):
+        model.fit(X, sample_weight=counts.astype(np.float64))
+    else:
+        model.fit(np.repeat(X, counts, axis=0))
+
+
+def edge_frequency(fits, d):
+    """Share (d, d) of the fits that did not fail with each edge; raises if all failed."""
+    n_fits = sum(fit.error is None for fit in fits)
+    if n_fits == 0:
+        raise fits[0].error
+    places = np.concatenate([fit.edges for fit in fits])
+    return np.bincount(places, minlength=d * d).reshape(d, d) / n_fits
+
+
+def total_weight(fits, d):
+    """Sum (d, d) of the magnitudes of the weights over the fits."""
+    places = np.concatenate([fit.edges for fit in fits])
+    magnitude = np.concatenate([fit.magnitude for fit in fits])
+    return np.bincount(places, magnitude, minlength=d * d).reshape(d, d)
+
+
+def rank_of_pairs(first, second):
+    """Rank (d, d) of the entries by `first`, and by `second` where it is equal."""
+    order = np.lexsort((second.ravel(), first.ravel()))
+    rank = np.empty(first.size)
+    rank[order] = np.arange(first.size)
+    return rank.reshape(first.shape)
 
 
 def most_permissive_stable(instability, limit):

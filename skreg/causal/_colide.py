@@ -1,6 +1,5 @@
 """The estimator `CoLiDE`."""
 
-import warnings
 from numbers import Integral, Real
 from typing import ClassVar, NamedTuple
 
@@ -12,7 +11,15 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from threadpoolctl import threadpool_limits
 
 from skreg.causal._adam import EXCLUDED, Rates
-from skreg.causal._base import LinearDAG, regress_on_parents, residual_scale
+from skreg.causal._base import (
+    SMALLEST_SHARE,
+    LinearDAG,
+    regress_on_parents,
+    residual_scale,
+    warn_caller,
+    warn_of_equal_variances,
+    warn_of_floor,
+)
 from skreg.causal._central_path import Schedule, acyclicity, follow_central_path
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._equations import (
@@ -22,11 +29,13 @@ from skreg.causal._equations import (
     residual_mean_squares,
     set_noise_scale,
 )
-from skreg.causal._graph import as_square, drop_until_acyclic
-from skreg.causal._moments import moments, validate_rows
+from skreg.causal._graph import as_square, break_cycles
+from skreg.causal._moments import about_zero, check_columns, moments, validate_rows
 from skreg.datasets._linear_sem import topological_order
 
-EQUAL_VARIANCES = 1e-6
+LARGEST_H = 1e-2
+# the unit of scale="global" in noise levels: data of the paper with variances 0.5 to 10 keep theirs
+NOISE_IN_UNITS = 0.5
 LARGEST_SINGLE = 1e18  # squared gradients stay below the largest single-precision number, 3e38
 
 
@@ -75,9 +84,9 @@ class CoLiDE(LinearDAG):
         Strength of the L1 penalty, the paper's :math:`\lambda`. Worth tuning: 0.02 was often better
         with strong edges, 0.1 with weak edges and many nodes.
     mode : {"reference", "fast"}, default="reference"
-        "reference" takes the iterations of the paper, the same up to rounding. "fast" takes larger
-        steps in single precision and renews the acyclicity gradient every fifth step; its graphs
-        differ in single edges and are as good on average.
+        "reference" takes the iterations of the paper, with ``scale=None`` the same up to rounding.
+        "fast" takes larger steps in single precision and renews the acyclicity gradient every fifth
+        step; its graphs differ in single edges and are as good on average.
     n_stages : int, default=4
         Number K of stages.
     mu_init : float, default=1.0
@@ -102,18 +111,25 @@ class CoLiDE(LinearDAG):
         Iterations between two checkpoints; 1000 or 300 if None.
     threshold : float, default=0.3
         Edges of at most this magnitude are dropped at the end.
-    sigma_floor : float, default=0.01
+    sigma_floor : float, default=1e-4
         Noise levels are at least this share of where they start: the standard deviation of the
-        column, or the smallest one for "ev".
-    scale : {None, "global"}, default=None
-        "global" divides all columns by the smallest standard deviation during the fit, so that a
-        change of the common unit changes nothing.
+        column, or the smallest one for "ev"; without effect for "ls". It is meant for nodes that
+        their parents determine; a warning names the nodes whose level ends there. Less than 1e-7,
+        the accuracy of a residual's deviation, has the effect of 1e-7.
+    scale : {"global", None}, default="global"
+        "global" divides all columns by one number during the fit, so that a change of the common
+        unit changes nothing. It is half the geometric mean of the noise levels, which is known
+        before the graph is: it is :math:`(\det C)^{1 / 2d}` for the covariance matrix C of every
+        linear acyclic model. None takes the columns as they are, as the authors' code does:
+        multiplying X by c then acts like dividing `alpha` and multiplying `mu_init` by c, and far
+        from unit noise the weights may not become acyclic.
     assume_centered : bool, default=False
         Take the means to be zero.
     exclude_edges : array-like, default=None
         Forbidden edges: pairs (from, to) of column numbers or names, or a boolean matrix.
     include_edges : array-like, default=None
-        Required edges, in the same forms. They are not penalised and never dropped.
+        Required edges, in the same forms. They are not penalised and never dropped, and edges that
+        would close a cycle with them are forbidden.
     tiers : array-like of shape (n_features,), default=None
         Tier of each column; no edge leads from a higher tier to a lower one.
     init : array-like of shape (n_features, n_features), default=None
@@ -140,6 +156,8 @@ class CoLiDE(LinearDAG):
     sigma_ : float or ndarray of shape (n_features,)
         Noise standard deviations at `raw_adjacency_` (with `refit`, at `adjacency_matrix_`); one
         number for "ev".
+    on_floor_ : ndarray of shape (n_features,)
+        Whether the noise level of the node is at its floor, and so no estimate.
     mean_ : ndarray of shape (n_features,)
         Means of the columns.
     causal_order_ : ndarray of shape (n_features,)
@@ -149,11 +167,11 @@ class CoLiDE(LinearDAG):
     s_ : list of float
         Bounds that were used; larger than `s` where a stage had to be repeated.
     objective_ : float
-        Objective of the last stage.
+        Objective of the last stage, in the unit of the fit.
     h_ : float
-        Acyclicity of `raw_adjacency_`; nearly 0.
+        Acyclicity of `raw_adjacency_`; nearly 0. A warning is given above 0.01.
     converged_ : bool
-        Whether the last stage met `tol`.
+        Whether the last stage met `tol`, and `h_` is at most 0.01.
     checkpoints_ : list of Checkpoint
         Stage, iterations, objective, score, acyclicity and noise level at each checkpoint, for
         `ConvergenceDisplay`.
@@ -247,8 +265,8 @@ class CoLiDE(LinearDAG):
         tol=1e-6,
         checkpoint=None,
         threshold=0.3,
-        sigma_floor=1e-2,
-        scale=None,
+        sigma_floor=1e-4,
+        scale="global",
         assume_centered=False,
         exclude_edges=None,
         include_edges=None,
@@ -310,46 +328,58 @@ class CoLiDE(LinearDAG):
             If X has NaN or infinity, a constant column, or fewer than two rows or columns, or if a
             parameter does not fit the columns.
         """
-        start = self._start()
         X, sample_weight = validate_rows(self, X, sample_weight)
         names = self._names()
-        data = moments(X, sample_weight, assume_centered=self.assume_centered, names=names)
-        problem = self._problem(data.covariance, names)
+        data = moments(X, sample_weight)
+        check_columns(about_zero(data) if self.assume_centered else data, names)
+        problem, solution = self._fit_moments(data, names)
+        self._warn(problem, solution, names)
+        return self
+
+    def _fit_moments(self, data, names):
+        """Fit to `Moments`, without warnings; constant columns become nodes without edges."""
+        start = self._start()
+        problem = self._problem(about_zero(data) if self.assume_centered else data, names)
         with threadpool_limits(self.n_blas_threads, user_api="blas"):
             solution = self._solve(problem, start)
-        self._warn(problem, solution)
-        return self._store(problem, data.mean, solution)
+        self._store(problem, solution)
+        return problem, solution
 
     def _start(self):
         if self.warm_start and hasattr(self, "raw_adjacency_"):
             return self.raw_adjacency_
         return None if self.init is None else as_square("init", self.init)
 
-    def _problem(self, covariance, names):
-        """What to solve, at the unit in which it is solved."""
+    def _problem(self, data, names):
+        """What to solve, at the unit in which it is solved, for the columns that vary."""
         excluded, included = constraint_masks(
             self.exclude_edges, self.include_edges, self.tiers, names
         )
-        penalty = np.full(covariance.shape, float(self.alpha))
+        penalty = np.full(included.shape, float(self.alpha))
         penalty[included] = 0.0
         penalty[excluded] = EXCLUDED
-        deviations = np.sqrt(np.diagonal(covariance))
-        unit = deviations.min() if self.scale == "global" else 1.0
-        C = covariance / unit**2
-        if self.mode == "fast" and C.max() > LARGEST_SINGLE:
+        nodes = np.flatnonzero(~data.constant)
+        block = np.ix_(nodes, nodes)
+        deviations = np.sqrt(np.diagonal(data.covariance)[nodes])
+        unit = NOISE_IN_UNITS * noise_level(data.covariance[block]) if self.scale else 1.0
+        C = data.covariance[block] / unit / unit
+        smallest, largest = np.diagonal(C).min(), np.diagonal(C).max()
+        if self.mode == "fast" and max(largest, 1 / smallest) > LARGEST_SINGLE:
             raise ValueError(
-                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g}; "
-                f"the largest is {C.max():.1e}. Rescale X or use mode='reference'."
+                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g} "
+                f"and from {1 / LARGEST_SINGLE:g}; they are {smallest:.1e} to {largest:.1e}. "
+                "Rescale columns of X or use mode='reference'."
             )
         sigma = deviations / unit
+        share = max(float(self.sigma_floor), SMALLEST_SHARE)
         if self.noise == "ev":
             sigma = np.full_like(sigma, sigma.min())
-            noise = EqualNoise(float(self.sigma_floor * sigma[0]))
+            noise = EqualNoise(float(share * sigma[0]))
         elif self.noise == "nv":
-            noise = UnequalNoise(self.sigma_floor * sigma)
+            noise = UnequalNoise(share * sigma)
         else:
             sigma, noise = np.ones_like(sigma), UnitNoise()
-        return Problem(C, noise, penalty, sigma, included, unit)
+        return Problem(C, noise, penalty[block], sigma, included[block], unit, nodes, data.mean)
 
     def _schedule(self):
         steps = STEPS[self.mode]
@@ -376,12 +406,14 @@ class CoLiDE(LinearDAG):
 
     def _solve(self, problem, start):
         C, sigma = problem.covariance, problem.sigma
+        d = len(problem.mean)
         if start is None:
             W = np.zeros_like(C)
+        elif start.shape != (d, d):
+            raise ValueError(f"init has shape {start.shape}; X has {d} columns")
         else:
-            if start.shape != C.shape:
-                raise ValueError(f"init has shape {start.shape}; X has {len(C)} columns")
-            W = np.where(problem.penalty == EXCLUDED, 0.0, start)
+            W = start[np.ix_(problem.nodes, problem.nodes)]
+            W = np.where(problem.penalty == EXCLUDED, 0.0, W)
             sigma = sigma.copy()
             set_noise_scale(problem.noise, residual_mean_squares(C, W), sigma)
         report = print if self.verbose else None
@@ -389,15 +421,19 @@ class CoLiDE(LinearDAG):
             C, problem.noise, problem.penalty, W, sigma, self._schedule(), report
         )
 
-    def _warn(self, problem, solution):
-        variances = np.diagonal(problem.covariance)
-        if np.ptp(variances) <= EQUAL_VARIANCES * variances.max():
-            warnings.warn(
-                "all columns have the same variance, as after standardisation: the scores of "
-                "CoLiDE and DAGMA find directions by the columns' variances, and the graph may "
-                "be no better than an empty one. Use the columns in their common unit.",
-                UserWarning,
-                stacklevel=4,
+    def _warn(self, problem, solution, names):
+        warn_of_equal_variances(np.diagonal(problem.covariance))
+        where = f"{SMALLEST_SHARE:g} of the column's deviation"
+        if self.noise != "ls" and self.sigma_floor > SMALLEST_SHARE:
+            where = f"sigma_floor={self.sigma_floor:g} of where it starts"
+        warn_of_floor(self.on_floor_, np.broadcast_to(self.sigma_, len(names)), names, where)
+        if not self.h_ <= LARGEST_H:
+            remedy = "Increase n_stages or bring the columns to a common unit."
+            warn_caller(
+                f"the weights before thresholding are far from an acyclic graph, h_={self.h_:.1e} "
+                f"instead of {LARGEST_H:g} or less, and edges were dropped from their cycles. "
+                + (remedy if self.scale else "Use scale='global' or more n_stages."),
+                ConvergenceWarning,
             )
         if solution.rate_vanished:
             reason = "its steps kept leaving the domain of the acyclicity function"
@@ -412,35 +448,60 @@ class CoLiDE(LinearDAG):
             )
         else:
             return
-        warnings.warn(
+        warn_caller(
             f"the last stage did not converge: {reason}. Increase max_iter, n_stages or tol.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
-    def _store(self, problem, mean, solution):
+    def _store(self, problem, solution):
         W, C = solution.W, problem.covariance
-        self.raw_adjacency_ = W
-        self.adjacency_matrix_ = acyclic_part(W, self.threshold, problem.included)
+        graph = acyclic_part(W, self.threshold, problem.included)
         if self.refit:
-            self.adjacency_matrix_ = regress_on_parents(C, self.adjacency_matrix_ != 0)
-        fitted = self.adjacency_matrix_ if self.refit else W
-        sigma = residual_scale(C, fitted)
+            graph = regress_on_parents(C, graph != 0)
+        fitted = graph if self.refit else W
+        sigma, on_floor = residual_scale(C, fitted)
         if not isinstance(problem.noise, UnitNoise):
             set_noise_scale(problem.noise, residual_mean_squares(C, fitted), sigma)
-        self.sigma_ = problem.unit * (float(sigma[0]) if self.noise == "ev" else sigma)
-        self.mean_ = mean
+            on_floor = sigma <= problem.noise.floor
+        sigma *= problem.unit
+        self.raw_adjacency_ = problem.among_all(W)
+        self.adjacency_matrix_ = problem.among_all(graph)
+        self.sigma_ = float(sigma[0]) if self.noise == "ev" else problem.among_all(sigma)
+        self.on_floor_ = problem.among_all(on_floor)
+        self.mean_ = problem.mean
         self.causal_order_ = topological_order(self.adjacency_matrix_ != 0)
         self.n_iter_, self.s_ = np.array(solution.n_iter), solution.s
-        self.checkpoints_ = solution.checkpoints
+        self.checkpoints_ = [
+            point._replace(noise_scale=point.noise_scale * problem.unit)
+            for point in solution.checkpoints
+        ]
         self.objective_ = solution.checkpoints[-1].objective
         self.h_ = float(acyclicity(W, solution.s[-1]))
-        self.converged_ = solution.converged
-        return self
+        self.converged_ = solution.converged and self.h_ <= LARGEST_H
 
 
 class Problem(NamedTuple):
-    """Covariance (d, d) in units of `unit`, noise kind, penalty, start sigma, required edges."""
+    """What is solved: the columns that vary, in units of `unit`.
+
+    Attributes
+    ----------
+    covariance : ndarray of shape (n_varying, n_varying)
+        Covariance matrix.
+    noise : EqualNoise, UnequalNoise or UnitNoise
+        Kind of the score.
+    penalty : ndarray of shape (n_varying, n_varying)
+        Weights of the absolute values; -1 forbids an edge.
+    sigma : ndarray of shape (n_varying,)
+        Noise scale at the start.
+    included : ndarray of shape (n_varying, n_varying)
+        Required edges.
+    unit : float
+        Unit of the columns during the fit.
+    nodes : ndarray of shape (n_varying,)
+        Numbers of the columns that vary.
+    mean : ndarray of shape (n_features,)
+        Means of all columns.
+    """
 
     covariance: np.ndarray
     noise: EqualNoise | UnequalNoise | UnitNoise
@@ -448,6 +509,29 @@ class Problem(NamedTuple):
     sigma: np.ndarray
     included: np.ndarray
     unit: float
+    nodes: np.ndarray
+    mean: np.ndarray
+
+    def among_all(self, values):
+        """Values of the columns that vary, or of their pairs, and zeros for the others."""
+        d = len(self.mean)
+        everywhere = np.zeros((d,) * values.ndim, values.dtype)
+        everywhere[np.ix_(*[self.nodes] * values.ndim)] = values
+        return everywhere
+
+
+def noise_level(C):
+    r"""Geometric mean of the noise levels of any linear acyclic model with covariance C (d, d).
+
+    Since :math:`C = (I - W)^{-\top} \mathrm{diag}(\sigma^2) (I - W)^{-1}` and
+    :math:`\det(I - W) = 1` for every acyclic W, :math:`\det C = \prod_j \sigma_j^2`. Directions
+    without variation, as with fewer rows than columns, are left out.
+    """
+    deviations = np.sqrt(np.diagonal(C))
+    correlation = C / deviations / deviations[:, None]
+    eigenvalues = np.linalg.eigvalsh(correlation)
+    seen = eigenvalues > len(C) * np.finfo(float).eps
+    return np.exp(np.log(deviations).mean() + 0.5 * np.log(eigenvalues[seen]).mean())
 
 
 def stage_bounds(s, n_stages):
@@ -461,7 +545,6 @@ def stage_bounds(s, n_stages):
 
 
 def acyclic_part(W, threshold, included):
-    """Weights above the threshold and required ones, without the weakest that close a cycle."""
-    W = np.where((np.abs(W) > threshold) | included, W, 0.0)
-    np.fill_diagonal(W, 0.0)
-    return drop_until_acyclic(W, keep=included)
+    """Weights above the threshold and required ones, without the weakest of each cycle."""
+    present = (np.abs(W) > threshold) | (included & (W != 0))
+    return np.where(break_cycles(present, np.abs(W), included), W, 0.0)

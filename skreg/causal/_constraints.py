@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg.causal._graph import is_acyclic
+from skreg.causal._graph import descendants, is_acyclic
 
 
 def edge_mask(edges, names, parameter):
@@ -51,6 +51,9 @@ def _column(node, position, d, parameter):
 def constraint_masks(exclude_edges, include_edges, tiers, names):
     """Forbidden and required edges, two boolean matrices (d, d).
 
+    Forbidden are also the edges that would close a cycle with the required ones: from any node to
+    one from which required edges lead to it.
+
     Raises
     ------
     ValueError
@@ -72,4 +75,4 @@ def constraint_masks(exclude_edges, include_edges, tiers, names):
             f"the edge from {names[i]!r} to {names[j]!r} is required by include_edges and "
             "forbidden by exclude_edges or tiers"
         )
-    return excluded, included
+    return excluded | descendants(included).T, included

@@ -1,6 +1,8 @@
 """Directed graphs as matrices: ``B[i, j] != 0`` is an edge from i to j."""
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from skreg.datasets._linear_sem import topological_order
 
@@ -11,7 +13,10 @@ def is_acyclic(B):
 
 
 def threshold_to_dag(W, threshold=0.3):
-    """Drop weak edges, then the weakest ones of those that remain until there is no cycle.
+    """Drop weak edges, then break the cycles that remain.
+
+    Only edges on cycles go: in every strongly connected component the weakest ones, until it falls
+    apart. What lies between the components stays.
 
     Parameters
     ----------
@@ -41,32 +46,73 @@ def threshold_to_dag(W, threshold=0.3):
     W = as_square("W", W)
     if not threshold >= 0:
         raise ValueError(f"threshold={threshold!r} must not be negative")
-    return drop_until_acyclic(np.where(np.abs(W) > threshold, W, 0.0))
+    W = np.where(np.abs(W) > threshold, W, 0.0)
+    return np.where(break_cycles(W != 0, np.abs(W)), W, 0.0)
 
 
-def drop_until_acyclic(W, keep=None):
-    """Copy of W without its weakest edges, as many as must go for the rest to have no cycle.
+def break_cycles(B, strength, required=None):
+    """Acyclic part of the graph B (d, d) bool that keeps all edges outside cycles.
 
-    Edges at which `keep` (d, d) is True go last. Acyclicity is monotone in the number of dropped
-    edges, so that bisection finds it.
+    Loops go first. Then every strongly connected component loses its weakest edge, and what is left
+    of it is looked at again. Edges at which `required` (d, d) is True, which must have no cycle
+    themselves, are never removed.
+
+    Parameters
+    ----------
+    B : ndarray of shape (d, d)
+        Edges.
+    strength : ndarray of shape (d, d)
+        Strengths of the edges; of equal ones, the first in row order goes first.
+    required : ndarray of shape (d, d), default=None
+        Edges to keep.
+
+    Returns
+    -------
+    ndarray of shape (d, d)
+        Edges of the acyclic graph.
     """
-    magnitude = np.abs(W)
-    if keep is not None:
-        magnitude = np.where(keep & (W != 0), np.inf, magnitude)
-    edges = np.flatnonzero(W)
-    edges = edges[np.argsort(magnitude.ravel()[edges], kind="stable")]
-    low, high = 0, len(edges)
+    dag = B & ~np.eye(len(B), dtype=bool)
+    removable = dag if required is None else dag & ~required
+    components = strong_components(dag)
+    while components:
+        nodes = components.pop()
+        block = np.ix_(nodes, nodes)
+        dag[block], parts = _without_weakest(dag[block], strength[block], removable[block])
+        components += [nodes[part] for part in parts]
+    return dag
+
+
+def _without_weakest(B, strength, removable):
+    """Remove edges of a strongly connected graph, weakest first, until it is so no more.
+
+    That is monotone in the number of removed edges, so that bisection finds it. Also returns the
+    strongly connected components of what is left.
+    """
+    edges = np.flatnonzero(B & removable)
+    edges = edges[np.argsort(strength.ravel()[edges], kind="stable")]
+
+    def without(n_removed):
+        rest = B.copy()
+        rest.ravel()[edges[:n_removed]] = False
+        return rest, strong_components(rest)
+
+    low, high = 1, len(edges)
     while low < high:
         middle = (low + high) // 2
-        rest = np.zeros(W.size, dtype=bool)
-        rest[edges[middle:]] = True
-        if is_acyclic(rest.reshape(W.shape)):
-            high = middle
-        else:
+        _, parts = without(middle)
+        if any(len(part) == len(B) for part in parts):
             low = middle + 1
-    dag = np.zeros(W.size)
-    dag[edges[low:]] = W.ravel()[edges[low:]]
-    return dag.reshape(W.shape)
+        else:
+            high = middle
+    return without(low)
+
+
+def strong_components(B):
+    """Strongly connected components of more than one node, a list of arrays of nodes."""
+    _, label = connected_components(csr_array(B), connection="strong")
+    order = np.argsort(label, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(label))[:-1])
+    return [nodes for nodes in groups if len(nodes) > 1]
 
 
 def descendants(B):

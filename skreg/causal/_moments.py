@@ -1,9 +1,19 @@
 """Weighted means and covariances of the columns, all that the methods need of the data.
 
 The optimisation path magnifies differences: two covariance matrices that differ in their last bits
-can lead to graphs that differ in an edge. Sums are therefore carried in twice the working precision
-(compensated products, Ogita, Rump and Oishi 2005), so that the order of the rows does not matter,
-and an integer weight is the same as copies of the row, to the last bit.
+can lead to graphs that differ in an edge. The order of the rows must therefore not matter, and an
+integer weight must be the same as copies of the row, to the last bit. Matrix products of the BLAS
+do that where no sum is rounded: centred values x are split into a head h of some 21 bits on a grid
+that all rows of a column share, and a tail t = x - h,
+
+    sum w x_i x_j = sum w h_i h_j + [ sum w (h + t/2)_i t_j ] + [ the same with i and j exchanged ].
+
+The first product is one of integers below 2^53 in units of the grid, and exact. The second is
+smaller by 2^21, and so are its rounding errors, which vanish when the three are added. Blocks of
+rows are added up in twice the working precision. Weights that are no integers, times a power of
+two, leave the rounding errors of ordinary sums. (The idea is Ozaki's, Ogita's, Oishi's and Rump's,
+"Error-free transformations of matrix multiplication by using fast routines of matrix
+multiplication and its applications", Numerical Algorithms 59, 2012.)
 """
 
 import math
@@ -12,19 +22,34 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import _check_sample_weight, validate_data
+from threadpoolctl import threadpool_limits
 
 from skreg.optim._jit import kernel
 
-ROWS_AT_ONCE = 1024
-SPLITTER = 2.0**27 + 1.0  # halves the 53 bits of a double (Veltkamp)
-SMALLEST_DEVIATION = 1e-14
+ROWS_AT_ONCE = 512
+SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable
+SMALLEST_RANGE = 1e-14
 
 
 class Moments(NamedTuple):
-    """Means (d,) and covariance matrix (d, d) with divisor n or, weighted, the sum of weights."""
+    """What the methods need of weighted rows.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (d,)
+        Means.
+    covariance : ndarray of shape (d, d)
+        Covariance matrix, with the sum of the weights as divisor.
+    constant : ndarray of shape (d,)
+        Columns that do not vary beyond rounding.
+    total : float
+        Sum of the weights.
+    """
 
     mean: np.ndarray
     covariance: np.ndarray
+    constant: np.ndarray
+    total: float
 
 
 def validate_rows(estimator, X, sample_weight):
@@ -38,91 +63,148 @@ def validate_rows(estimator, X, sample_weight):
     return X, sample_weight
 
 
-def moments(X, sample_weight, *, assume_centered=False, names=None):
-    """Means and covariance of the columns of X (n, d).
-
-    Raises
-    ------
-    ValueError
-        If a column is constant, or so large that its variance overflows.
-    """
-    names = default_names(X.shape[1]) if names is None else names
+def moments(X, sample_weight):
+    """`Moments` of the rows X (n, d) with nonnegative weights (n,)."""
     used = sample_weight > 0
-    X, sample_weight = X[used], sample_weight[used]
-    total = math.fsum(sample_weight)
-    d = X.shape[1]
-    shift = np.zeros(d + 1)
-    if not assume_centered:
-        shift[:d] = to_single(X.T @ (sample_weight / total))
-    high, low, largest = np.zeros((d + 1, d + 1)), np.zeros((d + 1, d + 1)), np.zeros(d)
-    for rows in gen_batches(len(sample_weight), ROWS_AT_ONCE):
-        block = np.ones((rows.stop - rows.start, d + 1))
-        block[:, :d] = X[rows]
-        largest = np.maximum(largest, np.abs(block[:, :d]).max(axis=0))
-        block -= shift
-        add_products(block, sample_weight[rows], high, low)
-    products = (high + low) / total
-    products += np.triu(products, k=1).T
-    offset = np.zeros(d) if assume_centered else products[d, :d]
-    with np.errstate(over="ignore", invalid="ignore"):
-        covariance = products[:d, :d] - np.outer(offset, offset)
-    variance = np.diagonal(covariance)
-    if not np.all(np.isfinite(covariance)):
-        column = names[int(np.argmin(np.isfinite(variance)))]
-        raise ValueError(f"the variance of column {column!r} overflows; rescale it")
-    constant = np.sqrt(np.maximum(variance, 0.0)) <= SMALLEST_DEVIATION * largest
-    if constant.any():
-        raise ValueError(
-            f"column {names[int(np.argmax(constant))]!r} is constant; a node without variation has "
-            "no place in the graph"
-        )
-    return Moments(shift[:d] + offset, covariance)
+    if not used.all():
+        X, sample_weight = X[used], sample_weight[used]
+    return resampled_moments(X, sample_weight[None])[0]
 
 
-def to_single(x):
-    """Numbers rounded to 24 bits, in double precision."""
-    mantissa, exponent = np.frexp(x)
-    return np.ldexp(mantissa.astype(np.float32).astype(np.float64), exponent)
+@threadpool_limits.wrap(limits=1, user_api="blas")  # blocks are too small to share
+def resampled_moments(X, weights):
+    """`Moments` of the rows X (n, d) with each of several weightings (n_weightings, n).
+
+    All of them come from two passes over the rows, one for the means; beside the results, memory
+    holds blocks of rows only.
+    """
+    n, d = X.shape
+    # powers of two: dividing by them is exact, and keeps squares from overflowing
+    with np.errstate(over="ignore"):
+        exponent = np.append(np.frexp(np.ptp(X, axis=0))[1], 0)
+    sums = [_Sum(d + 1) for _ in weights]
+    shifts = _shifts(X, weights, exponent)
+    low, high = np.full((len(weights), d + 1), np.inf), np.full((len(weights), d + 1), -np.inf)
+    scale = np.ldexp(1.0, -exponent)
+    buffers = np.empty((5, min(n, ROWS_AT_ONCE), d + 1))
+    for rows in gen_batches(n, ROWS_AT_ONCE):
+        block = buffers[0, : rows.stop - rows.start]
+        block[:, :d], block[:, d] = X[rows], 1.0
+        for k, weight in enumerate(weights):
+            weight = weight[rows].astype(np.float64)
+            n_used = split_rows(
+                block, weight, shifts[k], scale, head_grid(weight), low[k], high[k], *buffers[1:]
+            )
+            sums[k].add(*buffers[1:, :n_used])
+    return [
+        _finish(*terms, exponent)
+        for terms in zip(sums, shifts, low[:, :d], high[:, :d], strict=True)
+    ]
+
+
+def _shifts(X, weights, exponent):
+    """Weighted means (n_weightings, d + 1) on a grid, and 0 for a column of ones.
+
+    The grid makes the means, whose last digits depend on the order of the rows, repeatable, and
+    their difference from the values exact.
+    """
+    means, totals = np.zeros((len(weights), len(exponent))), weights.sum(axis=1)
+    for rows in gen_batches(len(X), ROWS_AT_ONCE):
+        means[:, :-1] += (weights[:, rows] / totals[:, None]) @ X[rows]
+    return np.ldexp(np.rint(np.ldexp(means, SHIFT_BITS - exponent)), exponent - SHIFT_BITS)
+
+
+def head_grid(weight):
+    """Grid of the heads of numbers below 2, so coarse that sums of their products are exact."""
+    bits = math.ceil(math.log2(max(weight.sum(), 1.0)))
+    return math.ldexp(1.0, 1 - max(53 - bits, 2) // 2)
 
 
 @kernel
-def add_products(rows, weight, high, low):
-    """Add sum_t weight_t rows_ti rows_tj to high + low (d, d), upper triangle only.
+def split_rows(block, weight, shift, scale, grid, low, high, head, tail, weighted, middle):
+    """Split the rows of positive weight, shifted and scaled, for the products of the module's head.
 
-    Every product is split exactly into a rounded product and its error (Dekker), every sum into a
-    rounded sum and its error (Knuth); `low` gathers the errors.
+    Writes heads h into `head`, w h into `weighted`, h + t/2 into `middle` and w t into `tail`, and
+    lowers `low` and raises `high` (d,) to the range of these rows. Returns their number.
     """
-    n, d = rows.shape
-    head, tail = np.empty(d), np.empty(d)
-    for t in range(n):
-        x = rows[t]
-        for j in range(d):
-            c = SPLITTER * x[j]
-            head[j] = c - (c - x[j])
-            tail[j] = x[j] - head[j]
-        w = weight[t]
-        c = SPLITTER * w
-        w_head = c - (c - w)
-        w_tail = w - w_head
-        for i in range(d):
-            a = w * x[i]
-            a_error = w_tail * tail[i] - (
-                ((a - w_head * head[i]) - w_tail * head[i]) - w_head * tail[i]
-            )
-            c = SPLITTER * a
-            a_head = c - (c - a)
-            a_tail = a - a_head
-            upper, lower = high[i], low[i]
-            for j in range(i, d):
-                p = a * x[j]
-                error = a_tail * tail[j] - (
-                    ((p - a_head * head[j]) - a_tail * head[j]) - a_head * tail[j]
-                )
-                before = upper[j]
-                after = before + p
-                part = after - before
-                lower[j] += (before - (after - part)) + (p - part) + (error + a_error * x[j])
-                upper[j] = after
+    rounder = 1.5 * 2.0**52 * grid  # adding and subtracting it rounds to the grid
+    k = 0
+    for i in range(len(block)):
+        w = weight[i]
+        if w > 0.0:
+            for j in range(block.shape[1]):
+                x = block[i, j]
+                low[j] = min(low[j], x)
+                high[j] = max(high[j], x)
+                x = (x - shift[j]) * scale[j]
+                h = (x + rounder) - rounder
+                t = x - h
+                head[k, j] = h
+                weighted[k, j] = w * h
+                middle[k, j] = h + 0.5 * t
+                tail[k, j] = w * t
+            k += 1
+    return k
+
+
+class _Sum:
+    """Sum of matrices (d, d) in twice the working precision (Knuth)."""
+
+    def __init__(self, d):
+        self.high, self.low = np.zeros((d, d)), np.zeros((d, d))
+
+    def add(self, head, tail, weighted, middle):
+        exact = head.T @ weighted
+        before = self.high
+        self.high = before + exact
+        part = self.high - before
+        self.low += (before - (self.high - part)) + (exact - part)
+        rest = middle.T @ tail
+        self.low += rest + rest.T
+
+    def value(self):
+        return self.high + self.low
+
+
+def _finish(products, shift, low, high, exponent):
+    """`Moments` from sums of products of shifted, scaled values and ones (d + 1, d + 1)."""
+    products = products.value()
+    total = products[-1, -1]
+    products = products / total
+    offset = products[-1, :-1]
+    exponent = exponent[:-1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        covariance = np.ldexp(
+            products[:-1, :-1] - np.outer(offset, offset), exponent + exponent[:, None]
+        )
+        constant = high - low <= SMALLEST_RANGE * np.maximum(np.abs(low), np.abs(high))
+    covariance[constant], covariance[:, constant] = 0.0, 0.0
+    return Moments(shift[:-1] + np.ldexp(offset, exponent), covariance, constant, float(total))
+
+
+def about_zero(data):
+    """The same with means taken to be zero: second moments in place of covariances."""
+    second = data.covariance + np.outer(data.mean, data.mean)
+    return data._replace(
+        mean=np.zeros_like(data.mean), covariance=second, constant=np.diagonal(second) == 0.0
+    )
+
+
+def check_columns(data, names):
+    """Raise a ValueError that names a constant column, or one whose variance is no number."""
+    variance = np.diagonal(data.covariance)
+    if not np.all(np.isfinite(data.covariance)):
+        column = names[int(np.argmin(np.isfinite(variance)))]
+        raise ValueError(f"the variance of column {column!r} overflows; rescale it")
+    if data.constant.any():
+        raise ValueError(
+            f"column {names[int(np.argmax(data.constant))]!r} is constant; a node without "
+            "variation has no place in the graph"
+        )
+    tiny = variance < np.finfo(float).tiny
+    if tiny.any():
+        column = names[int(np.argmax(tiny))]
+        raise ValueError(f"the variance of column {column!r} underflows; rescale it")
 
 
 def default_names(n):

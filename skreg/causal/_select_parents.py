@@ -7,9 +7,11 @@ from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from skreg.causal._base import LinearDAG
 from skreg.causal._colide import CoLiDE
+from skreg.causal._moments import default_names
 
 
 class SelectParents(SelectorMixin, BaseEstimator):
@@ -22,7 +24,9 @@ class SelectParents(SelectorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : estimator, default=None
-        Estimator with `adjacency_matrix_`; ``CoLiDE("ev")`` if None.
+        Estimator with `adjacency_matrix_`; ``CoLiDE("ev")`` if None. Its constraints on edges can
+        name the columns, and the target by the name that it has as a column of a data frame, or
+        else ``"y"``; the target's number is that after the last column.
 
     Attributes
     ----------
@@ -71,7 +75,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Target.
         sample_weight : array-like of shape (n_samples,), default=None
-            Nonnegative weights of the rows.
+            Nonnegative weights of the rows, for estimators that take them.
 
         Returns
         -------
@@ -81,14 +85,29 @@ class SelectParents(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, or a column or the target is constant.
+            If X or y has NaN or infinity, a column or the target is constant, or there are weights
+            that the estimator does not take.
         """
+        target = getattr(y, "name", None)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         nodes = np.column_stack([X, y])
         base = CoLiDE("ev") if self.estimator is None else clone(self.estimator)
-        self.estimator_ = base.fit(nodes, sample_weight=sample_weight)
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        if weights and not has_fit_parameter(base, "sample_weight"):
+            raise ValueError(
+                f"sample_weight was given, but {type(base).__name__} takes none; leave it out or "
+                "choose another estimator"
+            )
+        if isinstance(base, LinearDAG):
+            base._node_names = self._node_names("y" if target is None else str(target))
+        self.estimator_ = base.fit(nodes, **weights)
         self.parent_weights_ = self.estimator_.adjacency_matrix_[:-1, -1].copy()
         return self
+
+    def _node_names(self, target):
+        columns = getattr(self, "feature_names_in_", default_names(self.n_features_in_))
+        taken = target in columns
+        return [*map(str, columns), f"{target} (target)" if taken else target]
 
     def inverse_transform(self, X):
         """Put zeros for the columns that `transform` dropped.

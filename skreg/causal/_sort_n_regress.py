@@ -6,15 +6,22 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.linear_model import lars_path_gram
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skreg.causal._base import LinearDAG, residual_scale
+from skreg.causal._base import (
+    SMALLEST_SHARE,
+    LinearDAG,
+    residual_scale,
+    warn_of_equal_variances,
+    warn_of_floor,
+)
 from skreg.causal._graph import as_square
-from skreg.causal._moments import moments, validate_rows
+from skreg.causal._moments import check_columns, moments, validate_rows
 from skreg.datasets._linear_sem import topological_order
 
 TIE = 1e-9
-SMALLEST_SHARE = 1e-12
+SMALLEST_SQUARE = 1e-12
 
 
 class SortNRegress(LinearDAG):
@@ -106,20 +113,37 @@ class SortNRegress(LinearDAG):
             If X has NaN or infinity, or a constant column.
         """
         X, sample_weight = validate_rows(self, X, sample_weight)
-        data = moments(X, sample_weight, names=self._names())
-        C, n = data.covariance, sample_weight.sum()
+        names = self._names()
+        data = moments(X, sample_weight)
+        check_columns(data, names)
+        on_floor = self._fit_moments(data, names)
+        if self._directions_come_from_variances():
+            warn_of_equal_variances(np.diagonal(data.covariance))
+        warn_of_floor(on_floor, self.sigma_, names, f"{SMALLEST_SHARE:g} of the column's deviation")
+        return self
+
+    def _fit_moments(self, data, names):
+        """Fit to `Moments`, without warnings; constant columns become nodes without edges.
+
+        Returns at which nodes, (d,) bool, the residual deviation is at its floor.
+        """
+        C, n = data.covariance, data.total
         criterion = np.diagonal(C) if self.sort_by == "variance" else explained_variance(C)
         order = np.argsort(criterion, kind="stable")
+        varying = order[~data.constant[order]]
         W = np.zeros_like(C)
-        for k in range(1, len(order)):
-            before, node = order[:k], order[k]
+        for k in range(1, len(varying)):
+            before, node = varying[:k], varying[k]
             W[before, node] = adaptive_lasso(
                 C[np.ix_(before, before)], C[before, node], C[node, node], n
             )
         self.adjacency_matrix_ = np.where(np.abs(W) > self.threshold, W, 0.0)
-        self.sigma_ = residual_scale(C, self.adjacency_matrix_)
+        self.sigma_, on_floor = residual_scale(C, self.adjacency_matrix_)
         self.mean_, self.causal_order_ = data.mean, order
-        return self
+        return on_floor
+
+    def _directions_come_from_variances(self):
+        return self.sort_by == "variance"
 
 
 def explained_variance(C):
@@ -148,8 +172,12 @@ def adaptive_lasso(gram, correlation, variance, n):
     """
     least_squares = np.linalg.lstsq(gram, correlation, rcond=None)[0]
     weight = np.abs(least_squares)
-    scaled_gram = n * gram * np.outer(weight, weight)
-    _, _, coefs = lars_path_gram(n * correlation * weight, scaled_gram, n_samples=n, method="lasso")
+    # in units of the target's variance, since the path ends at absolute tolerances
+    scale = n / variance
+    _, _, coefs = lars_path_gram(
+        scale * correlation * weight, scale * gram * np.outer(weight, weight), n_samples=1,
+        method="lasso",
+    )  # fmt: skip
     coefs = coefs * weight[:, None]
 
     def residual(w):
@@ -157,10 +185,10 @@ def adaptive_lasso(gram, correlation, variance, n):
 
     n_nonzero = (np.abs(coefs) > np.finfo(float).eps).sum(axis=0)
     noise = n * residual(least_squares) / (n - len(gram) - 1) if n > len(gram) + 1 else 0.0
-    if noise > SMALLEST_SHARE * variance:
+    if noise > SMALLEST_SQUARE * variance:
         criterion = n * residual(coefs) / noise + np.log(n) * n_nonzero
     else:
-        floor = SMALLEST_SHARE * variance
+        floor = SMALLEST_SQUARE * variance
         criterion = n * np.log(np.maximum(residual(coefs), floor)) + np.log(n) * n_nonzero
         criterion[n_nonzero > n / 2] = np.inf
     return coefs[:, np.argmin(criterion)]
@@ -188,7 +216,7 @@ def var_sortability(X, W):
     Raises
     ------
     ValueError
-        If the shapes do not match, or the graph has a cycle.
+        If X or W has NaN or infinity, the shapes do not match, or the graph has a cycle.
 
     References
     ----------
@@ -203,14 +231,17 @@ def var_sortability(X, W):
     >>> f"{var_sortability(sem.X, sem.adjacency):.2f}"
     '0.98'
     """
-    X, B = np.asarray(X, dtype=float), as_square("W", W) != 0
-    if X.ndim != 2 or X.shape[1] != len(B):
+    X, B = check_array(X, dtype=np.float64, input_name="X"), as_square("W", W) != 0
+    if X.shape[1] != len(B):
         raise ValueError(f"X has shape {X.shape}, W {B.shape}")
     if topological_order(B) is None:
         raise ValueError("W has a cycle")
-    variance = X.var(axis=0)
-    ratio = variance[None, :] / variance[:, None]
-    grows = np.where(ratio > 1 + TIE, 1.0, np.where(ratio > 1 - TIE, 0.5, 0.0))
+    largest = np.abs(X).max()
+    variance = (X / largest if largest > 0 else X).var(axis=0)  # no square overflows
+    cause, effect = variance[:, None], variance[None, :]
+    grows = np.where(
+        effect > (1 + TIE) * cause, 1.0, np.where(effect >= (1 - TIE) * cause, 0.5, 0.0)
+    )
     n_pairs, n_growing, paths = 0, 0.0, B
     while paths.any():
         n_pairs += paths.sum()

@@ -303,7 +303,8 @@ def noise_scale_error(truth, estimate):
     Raises
     ------
     ValueError
-        If the shapes differ or a true standard deviation is not positive.
+        If the shapes differ, a true standard deviation is not positive, or an estimate is not a
+        finite number.
 
     Examples
     --------
@@ -312,8 +313,10 @@ def noise_scale_error(truth, estimate):
     0.1
     """
     sigma, estimate = np.asarray(truth, dtype=float), np.asarray(estimate, dtype=float)
-    if sigma.ndim != 1 or not np.all(sigma > 0):
+    if sigma.ndim != 1 or not np.all((sigma > 0) & (sigma < np.inf)):
         raise ValueError(f"truth={truth!r} must be positive standard deviations, one for each node")
     if estimate.ndim and estimate.shape != sigma.shape:
         raise ValueError(f"truth has shape {sigma.shape}, estimate {estimate.shape}")
+    if not np.all(np.isfinite(estimate)):
+        raise ValueError(f"estimate={estimate!r} must be finite standard deviations")
     return float(np.linalg.norm(estimate - sigma) / np.linalg.norm(sigma))

@@ -97,7 +97,7 @@ def make_linear_sem(
     ------
     ValueError
         If a range is not two increasing numbers, if the graph cannot have so many edges, or if
-        `adjacency` has a cycle.
+        `adjacency` is not square or has a cycle.
 
     Notes
     -----
@@ -123,6 +123,8 @@ def make_linear_sem(
         W = _draw_weights(rng, _draw_graph(rng, graph, n_features, edges_per_node), low, high)
     else:
         W = check_array(adjacency, dtype=np.float64, copy=True, input_name="adjacency")
+        if W.shape[0] != W.shape[1]:
+            raise ValueError(f"adjacency has shape {W.shape}; it must be square")
     order = topological_order(W != 0)
     if order is None:
         raise ValueError("adjacency has a cycle; the weights must belong to an acyclic graph")

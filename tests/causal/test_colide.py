@@ -3,6 +3,7 @@
 import warnings
 
 import cvxpy as cp
+import networkx
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skreg.causal import CoLiDE
 from skreg.causal._adam import DONE, Rates, fast_state, fast_steps, reference_state, reference_steps
+from skreg.causal._colide import noise_level
 from skreg.causal._equations import EqualNoise, UnequalNoise
 from skreg.causal.metrics import (
     noise_scale_error,
@@ -96,14 +98,14 @@ def test_fast_iterations_stay_close_to_the_reference(noise):
 def test_a_whole_fit_agrees_with_the_authors_code(
     regression_problem, noise, weights, sigma, n_iter
 ):
-    model = CoLiDE(noise).fit(regression_problem)
+    model = CoLiDE(noise, scale=None).fit(regression_problem)
     assert [tuple(edge) for edge in np.argwhere(model.adjacency_matrix_)] == EDGES
     np.testing.assert_allclose(model.adjacency_matrix_[*np.transpose(EDGES)], weights, atol=2e-3)
     np.testing.assert_allclose(model.sigma_, sigma, atol=2e-3)
     assert model.n_iter_.tolist() == n_iter
     assert model.converged_ and model.s_ == [1.0, 0.9, 0.8, 0.7]
     assert 0 <= model.h_ < 1e-4
-    fast = CoLiDE(noise, mode="fast").fit(regression_problem)
+    fast = CoLiDE(noise, mode="fast", scale=None).fit(regression_problem)
     assert [tuple(edge) for edge in np.argwhere(fast.adjacency_matrix_)] == EDGES
     np.testing.assert_allclose(fast.adjacency_matrix_, model.adjacency_matrix_, atol=1e-2)
 
@@ -114,7 +116,7 @@ def test_least_squares_is_dagma(regression_problem):
         regression_problem.copy(), lambda1=0.05, T=4, s=[1.0, 0.9, 0.8, 0.7], warm_iter=20_000,
         max_iter=70_000,
     )  # fmt: skip
-    model = CoLiDE("ls").fit(regression_problem)
+    model = CoLiDE("ls", scale=None).fit(regression_problem)
     np.testing.assert_allclose(model.adjacency_matrix_, rival, atol=1e-9)
     assert np.count_nonzero(rival) == 9
 
@@ -126,7 +128,7 @@ def test_least_squares_finds_dagmas_graph_with_other_settings(mode):
     settings = {"T": 3, "s": [1.0, 0.8], "warm_iter": 4000, "max_iter": 6000, "checkpoint": 500}
     rival = dagma.DagmaLinear("l2").fit(sem.X.copy(), lambda1=0.1, **settings)
     model = CoLiDE(
-        "ls", 0.1, mode=mode, n_stages=3, s=(1.0, 0.8), warm_iter=4000, max_iter=6000,
+        "ls", 0.1, mode=mode, scale=None, n_stages=3, s=(1.0, 0.8), warm_iter=4000, max_iter=6000,
         checkpoint=500, learning_rate=3e-4,
     )  # fmt: skip
     quietly(model, sem.X)
@@ -148,20 +150,58 @@ def test_permuted_and_reflected_columns(regression_problem, noise):
 def test_scale_law(regression_problem, noise, mode):
     """fit(c X; c alpha, mu / c) has the weights of fit(X; alpha, mu), and c times the noise."""
     X, c = regression_problem, 4.0
-    model = quietly(CoLiDE(noise, mode=mode, **FEW), X)
-    scaled = quietly(CoLiDE(noise, 0.05 * c, mode=mode, mu_init=1 / c, **FEW), c * X)
+    few = FEW | {"mode": mode, "scale": None}
+    model = quietly(CoLiDE(noise, **few), X)
+    scaled = quietly(CoLiDE(noise, 0.05 * c, mu_init=1 / c, **few), c * X)
     tolerance = 1e-10 if mode == "reference" else 1e-4
     np.testing.assert_allclose(scaled.raw_adjacency_, model.raw_adjacency_, atol=tolerance)
     np.testing.assert_allclose(scaled.sigma_, c * np.asarray(model.sigma_), rtol=tolerance)
 
 
 @pytest.mark.parametrize("noise", ["ev", "nv", "ls"])
-def test_global_scale_makes_the_common_unit_irrelevant(regression_problem, noise):
+def test_the_common_unit_is_irrelevant(regression_problem, noise):
     X = regression_problem
-    model = quietly(CoLiDE(noise, scale="global", **FEW), X)
-    other = quietly(CoLiDE(noise, scale="global", **FEW), 1024.0 * X)
-    np.testing.assert_allclose(other.raw_adjacency_, model.raw_adjacency_, atol=1e-10)
-    np.testing.assert_allclose(other.sigma_, 1024 * np.asarray(model.sigma_), rtol=1e-9)
+    model = quietly(CoLiDE(noise, **FEW), X)
+    for unit in (2.0**-30, 1024.0, 2.0**498):
+        other = quietly(CoLiDE(noise, **FEW), unit * X)
+        np.testing.assert_allclose(other.raw_adjacency_, model.raw_adjacency_, atol=1e-10)
+        np.testing.assert_allclose(other.sigma_, unit * np.asarray(model.sigma_), rtol=1e-9)
+        np.testing.assert_allclose(other.h_, model.h_, rtol=1e-6)
+        last, before = other.checkpoints_[-1], model.checkpoints_[-1]
+        assert last.noise_scale == pytest.approx(unit * before.noise_scale, rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e3, 1e4, 1e150])
+def test_graphs_are_right_in_every_unit(unit):
+    sem = make_linear_sem(500, 8, edges_per_node=1, random_state=0)
+    for mode in ("reference", "fast"):
+        model = CoLiDE("ev", mode=mode).fit(unit * sem.X)
+        assert structural_hamming_distance(sem.adjacency, model.adjacency_matrix_) == 0
+        assert model.converged_ and model.h_ < 1e-3
+        assert model.sigma_ == pytest.approx(unit, rel=0.1)
+
+
+def test_one_column_in_another_unit_leaves_the_scale_of_the_others_nearly_alone():
+    """The determinant of the correlation matrix is free of units: 1e-3 counts by its 20th root."""
+    sem = make_linear_sem(2000, 20, random_state=0)
+    C = np.cov(sem.X.T)
+    unit = np.ones(20)
+    unit[3] = 1e-3
+    share = noise_level(C * np.outer(unit, unit)) / noise_level(C)
+    assert share == pytest.approx(1e-3 ** (1 / 20), rel=1e-9)
+
+
+def test_weights_that_do_not_become_acyclic_are_warned_of():
+    sem = make_linear_sem(500, 8, edges_per_node=1, random_state=0)
+    with pytest.warns(ConvergenceWarning, match=r"h_=.* Use scale='global' or more n_stages"):
+        model = CoLiDE("ev", scale=None).fit(1e3 * sem.X)
+    assert model.h_ > 1e-2
+    assert not model.converged_
+    with pytest.warns(ConvergenceWarning, match="Increase n_stages or bring"):
+        early = CoLiDE("ls", n_stages=1, s=1.0).fit(sem.X)
+    assert early.h_ > 1e-2 and not early.converged_
+    expected = 8 * np.log(1.0) - np.linalg.slogdet(np.eye(8) - early.raw_adjacency_**2)[1]
+    assert early.h_ == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("noise", ["ev", "nv", "ls"])
@@ -192,8 +232,8 @@ def test_known_order_is_a_square_root_lasso(noise, mode):
     X = sem.X[:, order] - sem.X[:, order].mean(axis=0)
     n, d = X.shape
     model = CoLiDE(
-        noise, 0.1, mode=mode, n_stages=1, max_iter=40_000, learning_rate=3e-4, checkpoint=1000,
-        exclude_edges=np.tril(np.ones((d, d), dtype=bool)),
+        noise, 0.1, mode=mode, scale=None, n_stages=1, max_iter=40_000, learning_rate=3e-4,
+        checkpoint=1000, exclude_edges=np.tril(np.ones((d, d), dtype=bool)),
     )  # fmt: skip
     quietly(model, X)
     W = cp.Variable((d, d))
@@ -211,7 +251,7 @@ def test_known_order_is_a_square_root_lasso(noise, mode):
 @pytest.mark.parametrize("noise", ["ev", "nv"])
 def test_large_alpha_gives_the_empty_graph_and_the_columns_scales(regression_problem, noise):
     X = regression_problem
-    model = CoLiDE(noise, 1e3).fit(X)
+    model = quietly(CoLiDE(noise, 1e3), X)
     sd = X.std(axis=0)
     assert np.abs(model.raw_adjacency_).max() < 1e-3
     assert not model.adjacency_matrix_.any()
@@ -253,10 +293,59 @@ def test_steps_out_of_the_domain_are_halved(mode):
 def test_few_rows_meet_the_floor_of_the_noise():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((5, 12))
-    model = CoLiDE("nv", 1e-4, mode="fast", max_iter=6000)
-    quietly(model, X)
+    model = CoLiDE("nv", 1e-4, mode="fast", sigma_floor=0.01, max_iter=6000)
+    with pytest.warns(UserWarning, match=r"is at its floor, sigma_floor=0.01 of where it starts"):
+        quietly(model, X)
     assert np.all(model.sigma_ >= 0.01 * X.std(axis=0) * (1 - 1e-12))
     assert np.any(model.sigma_ <= 0.011 * X.std(axis=0))
+
+
+@pytest.mark.parametrize(("noise", "floor"), [("nv", 1e-4), ("ev", 0.9), ("ls", 1e-4)])
+@pytest.mark.parametrize("refit", [False, True])
+def test_noise_levels_at_their_floor_are_named(noise, floor, refit):
+    """A column is computed from another one: its noise level is zero."""
+    frame = pd.DataFrame(np.random.default_rng(1).standard_normal((200, 3)), columns=list("abc"))
+    frame["twice"] = 2 * frame["a"]
+    model = CoLiDE(noise, 1e-3, mode="fast", sigma_floor=floor, refit=refit)
+    if noise == "ls" and not refit:  # the penalised weight is not exact
+        assert not quietly(model, frame).on_floor_.any()
+        return
+    with pytest.warns(UserWarning, match=r"noise level of .*'twice' \(.*at its floor.*more rows"):
+        quietly(model, frame)
+    expected = [True] * 4 if noise == "ev" else [False, False, False, True]
+    assert model.on_floor_.tolist() == expected
+    lowest = {"nv": 1e-4, "ls": 1e-7, "ev": 0.9}[noise]
+    reference = frame.std(ddof=0).min() if noise == "ev" else frame["twice"].std(ddof=0)
+    assert (
+        np.max(model.sigma_)
+        if noise == "ev"
+        else model.sigma_[3] == pytest.approx(lowest * reference, rel=1e-6)
+    )
+
+
+def test_the_floor_never_acts_on_the_papers_data():
+    """No residual of a node on all others is that small, and such are all residuals.
+
+    With w_jj = 0, q_j(W) >= 1 / (C^-1)_jj, whatever the stage of the path.
+    """
+    floor = CoLiDE().sigma_floor
+    for d in (20, 50, 100):
+        for seed in range(4):
+            C = np.cov(make_linear_sem(1000, d, noise_variance=(0.5, 10), random_state=seed).X.T)
+            share = 1 / np.sqrt(np.diagonal(C) * np.diagonal(np.linalg.inv(C)))
+            assert share.min() > 1.5 * floor
+    X = make_linear_sem(1000, 20, noise_variance=(0.5, 10), random_state=2).X
+    models = [quietly(CoLiDE("nv", scale=None, sigma_floor=f), X) for f in (floor, 0.0)]
+    np.testing.assert_array_equal(models[0].raw_adjacency_, models[1].raw_adjacency_)
+    assert not models[0].on_floor_.any()
+
+
+@pytest.mark.parametrize("mode", ["reference", "fast"])
+def test_without_a_floor_levels_of_zero_stay_finite(mode):
+    X = np.random.default_rng(0).standard_normal((5, 12))
+    model = quietly(CoLiDE("nv", 1e-4, mode=mode, sigma_floor=0.0, max_iter=3000), X)
+    assert np.all(np.isfinite(model.raw_adjacency_))
+    assert np.all(model.sigma_ >= 1e-7 * X.std(axis=0) * (1 - 1e-12))
 
 
 def test_forbidden_edges_tiers_and_names(regression_problem):
@@ -283,6 +372,36 @@ def test_required_edges_stay_and_are_not_penalised(regression_problem):
     found = alone.fit(regression_problem).adjacency_matrix_[2, 1]
     C = np.cov(regression_problem.T)
     assert found == pytest.approx(C[2, 1] / C[2, 2], abs=2e-3)
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv"])
+def test_a_required_edge_against_the_data_costs_no_other_edge_but_those_against_it(noise):
+    sem = make_linear_sem(1000, 12, edges_per_node=2, random_state=0)
+    i, j = np.unravel_index(np.abs(sem.adjacency).argmax(), sem.adjacency.shape)
+    model = quietly(CoLiDE(noise, mode="fast", include_edges=[(j, i)]), sem.X)
+    W = model.adjacency_matrix_
+    assert W[j, i] != 0
+    assert np.count_nonzero(W) >= np.count_nonzero(sem.adjacency) - 2
+    # what it implies is forbidden from the start
+    both = CoLiDE(noise, mode="fast", include_edges=[(j, i)], exclude_edges=[(i, j)])
+    np.testing.assert_array_equal(quietly(both, sem.X).raw_adjacency_, model.raw_adjacency_)
+    # and nothing went but what a cycle had to lose
+    raw = np.where(np.abs(model.raw_adjacency_) > 0.3, model.raw_adjacency_, 0.0)
+    raw[j, i] = model.raw_adjacency_[j, i]
+    np.fill_diagonal(raw, 0.0)
+    graph = networkx.DiGraph(raw)
+    cyclic = [nodes for nodes in networkx.strongly_connected_components(graph) if len(nodes) > 1]
+    for cause, effect in np.argwhere((raw != 0) & (W == 0)):
+        assert any({cause, effect} <= nodes for nodes in cyclic)
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph(W))
+
+
+def test_no_path_leads_back_along_required_edges(regression_problem):
+    required = [(2, 1), (1, 0), (4, 5)]
+    model = CoLiDE("ev", mode="fast", include_edges=required)
+    W = quietly(model, regression_problem).raw_adjacency_
+    assert W[0, 1] == W[1, 2] == W[0, 2] == W[5, 4] == 0
+    assert W[2, 1] != 0 and W[1, 0] != 0 and W[4, 5] != 0 and W[2, 0] != 0
 
 
 def test_refit_is_least_squares_on_the_parents(regression_problem):
@@ -335,7 +454,7 @@ def test_causal_order_has_parents_first(regression_problem):
 def test_graph_exports_carry_names_and_weights(regression_problem):
     networkx = pytest.importorskip("networkx")
     frame = pd.DataFrame(regression_problem, columns=["a", "b", 'say "c"', "d", "e", "f"])
-    model = CoLiDE("ev", mode="fast").fit(frame)
+    model = CoLiDE("ev", mode="fast", scale=None).fit(frame)
     graph = model.to_networkx()
     assert networkx.is_directed_acyclic_graph(graph)
     assert list(graph) == list(frame.columns)
@@ -365,8 +484,8 @@ def test_starts(regression_problem):
 
 
 def test_grid_search_runs(regression_problem):
-    search = GridSearchCV(CoLiDE("ev", mode="fast"), {"alpha": [0.05, 50.0]}, cv=3)
-    assert search.fit(regression_problem).best_params_ == {"alpha": 0.05}
+    search = GridSearchCV(CoLiDE("ev", mode="fast"), {"alpha": [0.05, 5.0]}, cv=3)
+    assert quietly(search, regression_problem).best_params_ == {"alpha": 0.05}
 
 
 def test_interruption_leaves_the_estimator_as_it_was(regression_problem, monkeypatch):
@@ -402,9 +521,9 @@ def test_verbose_reports_checkpoints(regression_problem, capsys):
 def test_warnings_name_what_was_not_reached(regression_problem):
     X = regression_problem
     with pytest.warns(ConvergenceWarning, match=r"after 600 iterations .* more than tol=1e-06"):
-        CoLiDE("ev", n_stages=1, max_iter=600, checkpoint=300).fit(X)
+        CoLiDE("ev", mu_init=1e-3, n_stages=1, max_iter=600, checkpoint=300).fit(X)
     with pytest.warns(ConvergenceWarning, match="do not reach a second checkpoint"):
-        CoLiDE("ev", **FEW).fit(X)
+        CoLiDE("ev", mu_init=1e-3, **FEW).fit(X)
     with pytest.warns(UserWarning, match="all columns have the same variance"):
         CoLiDE("ev", mode="fast").fit((X - X.mean(axis=0)) / X.std(axis=0))
 
@@ -462,7 +581,11 @@ def test_bad_data_are_named(regression_problem):
     with pytest.raises(ValueError, match="column 'b' overflows"):
         CoLiDE().fit(X.assign(b=X["b"] * 1e200))
     with pytest.raises(ValueError, match="single precision, with variances up to 1e"):
-        CoLiDE(mode="fast").fit(X * 1e10)
+        CoLiDE(mode="fast").fit(X.assign(b=X["b"] * 1e12))
+    with pytest.raises(ValueError, match=r"single precision, .* from 1e-18"):
+        CoLiDE(mode="fast", scale=None).fit(X * 1e-100)
+    with pytest.raises(ValueError, match="column 'd' underflows"):
+        CoLiDE().fit(X.assign(d=X["d"] * 1e-170))
     with pytest.raises(ValueError, match="NaN"):
         CoLiDE().fit(X.assign(b=np.nan))
     with pytest.raises(ValueError, match="infinity"):
@@ -489,7 +612,7 @@ def test_equal_noise_far_from_one_gives_better_graphs_than_least_squares():
         for seed in range(10):
             sem = make_linear_sem(1000, 20, noise_variance=variance, random_state=seed)
             for noise in ("ev", "ls"):
-                model = quietly(CoLiDE(noise), sem.X)
+                model = quietly(CoLiDE(noise, scale=None), sem.X)
                 distance = structural_hamming_distance(sem.adjacency, model.adjacency_matrix_)
                 shd.setdefault((variance, noise), []).append(distance)
                 if variance == 50.0 and noise == "ev":

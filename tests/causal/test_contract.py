@@ -8,7 +8,7 @@ from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress
 @parametrize_with_checks(
     [
         CoLiDE(),
-        CoLiDE("ev", mode="fast", refit=True, scale="global"),
+        CoLiDE("ev", mode="fast", refit=True, scale=None),
         CoLiDE("ls", 0.1, warm_start=True, warm_iter=1000, max_iter=1000, checkpoint=500),
         BootstrapDAG(CoLiDE("ev", mode="fast"), n_bootstraps=2, alphas=[0.1, 0.05]),
         SelectParents(),

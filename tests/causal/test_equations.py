@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from skreg.causal import logdet_acyclicity, threshold_to_dag
+from skreg.causal._colide import noise_level
 from skreg.causal._equations import (
     EqualNoise,
     UnequalNoise,
@@ -19,9 +19,10 @@ from skreg.causal._equations import (
     score_gradient,
     set_noise_scale,
 )
-from skreg.causal._graph import descendants
+from skreg.causal._graph import break_cycles, descendants
 from skreg.causal._inverse import LARGEST_UNSPLIT, invert_m_matrix, workspace_size
-from skreg.causal._moments import moments
+from skreg.causal._moments import about_zero, moments, resampled_moments
+from skreg.datasets import make_linear_sem
 
 
 def covariance(d, seed=0):
@@ -170,6 +171,79 @@ def test_moments_do_not_depend_on_the_order_of_rows_and_count_copies():
     np.testing.assert_allclose(first.covariance, np.cov(X.T, bias=True, fweights=w), rtol=1e-12)
 
 
+def test_moments_of_resamples_are_those_of_copied_rows():
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((1300, 5)) * [1, 1e-3, 1e3, 1, 1] + [0, 5, 0, 1e6, 0]
+    X[:, 4] = np.arange(1300) < 3
+    counts = rng.multinomial(1300, np.full(1300, 1 / 1300), size=12)
+    counts[0, :3], counts[1, :3] = 0, [0, 1, 0]
+    for count, found in zip(counts, resampled_moments(X, counts.astype(np.uint16)), strict=True):
+        copies = np.repeat(X, count, axis=0)
+        again = moments(copies, np.ones(len(copies)))
+        np.testing.assert_array_equal(found.mean, again.mean)
+        np.testing.assert_array_equal(found.covariance, again.covariance)
+        np.testing.assert_array_equal(found.constant, np.ptp(copies, axis=0) == 0)
+        np.testing.assert_allclose(found.mean, copies.mean(axis=0), rtol=1e-12, atol=1e-14)
+        expected = np.cov(copies.T - copies.mean(axis=0)[:, None], bias=True)
+        spread = np.sqrt(np.diagonal(expected))
+        np.testing.assert_allclose(
+            found.covariance, expected, atol=1e-9 * np.outer(spread, spread).max(), rtol=1e-9
+        )
+        assert found.total == count.sum()
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6, 1e9])
+def test_moments_of_columns_far_from_zero_lose_no_digit(offset):
+    """Multiples of 2^-20, which an offset does not round."""
+    X = np.rint(np.random.default_rng(3).standard_normal((700, 4)) * 2.0**20) * 2.0**-20
+    weight = np.random.default_rng(4).integers(0, 3, 700).astype(float)
+    here, there = moments(X, weight), moments(X + offset, weight)
+    np.testing.assert_allclose(there.covariance, here.covariance, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(there.mean, here.mean + offset, rtol=1e-15)
+
+
+def test_a_row_that_a_sample_lacks_costs_it_no_digit():
+    X = np.random.default_rng(8).standard_normal((60, 3))
+    spoilt = np.vstack([X, np.full((1, 3), 1e9)])
+    found = resampled_moments(spoilt, np.r_[np.ones(60), 0.0][None])[0]
+    np.testing.assert_allclose(found.covariance, np.cov(X.T, bias=True), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("unit", [1e-140, 1e-9, 1e150])
+def test_moments_are_equivariant_to_units(unit):
+    X = np.random.default_rng(5).standard_normal((90, 3))
+    one, other = (moments(rows, np.ones(90)).covariance for rows in (X, X * unit))
+    np.testing.assert_allclose(other / unit / unit, one, rtol=1e-13, atol=1e-15)
+
+
+def test_rows_of_weight_zero_do_not_matter():
+    X = np.random.default_rng(6).standard_normal((40, 3))
+    weight = np.r_[np.zeros(10), np.ones(30)]
+    spoilt = X.copy()
+    spoilt[:10] = 1e300
+    for found in (moments(X, weight), moments(spoilt, weight)):
+        np.testing.assert_array_equal(found.covariance, moments(X[10:], np.ones(30)).covariance)
+
+
+def test_second_moments_about_zero():
+    X = np.random.default_rng(7).standard_normal((50, 3)) + [0, 2, -1]
+    found = about_zero(moments(X, np.ones(50)))
+    np.testing.assert_allclose(found.covariance, X.T @ X / 50, rtol=1e-13)
+    assert not found.mean.any()
+
+
+def test_the_noise_level_needs_no_graph():
+    """det C is the product of the noise variances, whatever the acyclic graph."""
+    for seed in range(5):
+        sem = make_linear_sem(2, 8, edges_per_node=2, noise_variance=(0.5, 10), random_state=seed)
+        A = np.linalg.inv(np.eye(8) - sem.adjacency)
+        C = A.T @ np.diag(sem.noise_scale**2) @ A
+        expected = np.exp(np.log(sem.noise_scale).mean())
+        assert noise_level(C) == pytest.approx(expected, rel=1e-9)
+        assert noise_level(1e-16 * C) == pytest.approx(1e-8 * expected, rel=1e-9)
+    assert 0.5 < noise_level(np.ones((4, 4))) < 3  # a single direction
+
+
 def test_threshold_drops_the_weakest_edges_of_cycles():
     W = np.array([[0, 1, 0], [0.35, 0, 2], [0.31, 0, 0.1]])
     assert np.argwhere(threshold_to_dag(W)).tolist() == [[0, 1], [1, 2]]
@@ -181,20 +255,55 @@ def test_threshold_drops_the_weakest_edges_of_cycles():
         threshold_to_dag(W, -1)
 
 
-def drop_one_by_one(W, threshold):
-    """The rule as it is stated, checked by networkx."""
-    W = np.where(np.abs(W) > threshold, W, 0.0)
-    while not networkx.is_directed_acyclic_graph(networkx.DiGraph(W)):
-        magnitude = np.where(W != 0, np.abs(W), np.inf)
-        W[np.unravel_index(magnitude.argmin(), W.shape)] = 0
-    return W
+def break_one_by_one(B, strength, required):
+    """The rule as it is stated, with networkx's components, one edge at a time."""
+    B = B & ~np.eye(len(B), dtype=bool)
+    while True:
+        components = networkx.strongly_connected_components(networkx.DiGraph(B))
+        cyclic = [sorted(nodes) for nodes in components if len(nodes) > 1]
+        if not cyclic:
+            return B
+        for nodes in cyclic:
+            removable = [(i, j) for i in nodes for j in nodes if B[i, j] and not required[i, j]]
+            B[min(removable, key=lambda edge: strength[edge])] = False
 
 
-@settings(max_examples=50, deadline=None)
-@given(arrays(float, (6, 6), elements=st.floats(-2, 2)))
-def test_threshold_follows_its_rule(W):
-    if len(np.unique(np.abs(W[W != 0]))) == np.count_nonzero(W):
-        np.testing.assert_array_equal(threshold_to_dag(W, 0.3), drop_one_by_one(W, 0.3))
+def random_graph(rng, d, density):
+    order = rng.permutation(d)
+    return np.triu(rng.random((d, d)) < density, k=1)[np.ix_(order, order)]
+
+
+def test_cycles_are_broken_by_their_weakest_edges_and_never_by_required_ones():
+    rng = np.random.default_rng(0)
+    for _ in range(120):
+        d = rng.integers(2, 12)
+        required = random_graph(rng, d, rng.uniform(0, 0.4))
+        B = (rng.random((d, d)) < rng.uniform(0.1, 0.9)) | required
+        strength = rng.random((d, d))
+        dag = break_cycles(B, strength, required)
+        np.testing.assert_array_equal(dag, break_one_by_one(B, strength, required))
+        assert networkx.is_directed_acyclic_graph(networkx.DiGraph(dag))
+        assert not np.any(required & ~dag)
+        W = np.where(B, strength, 0.0)
+        expected = break_one_by_one(W > 0.3, strength, np.zeros((d, d), dtype=bool))
+        np.testing.assert_array_equal(threshold_to_dag(W, 0.3) != 0, expected)
+
+
+def test_a_cycle_of_strong_edges_costs_no_edge_elsewhere():
+    """Twenty weak edges beside a cycle of three strong ones."""
+    W = np.zeros((24, 24))
+    W[0, 1], W[1, 2], W[2, 0] = 3.0, 2.5, 2.0
+    W[np.arange(3, 23), np.arange(4, 24)] = 0.4
+    dag = threshold_to_dag(W)
+    assert np.argwhere(dag != W).tolist() == [[2, 0]]
+
+
+def test_large_tangles_come_apart():
+    rng = np.random.default_rng(0)
+    dag = break_cycles(np.ones((60, 60), dtype=bool), rng.random((60, 60)))
+    assert networkx.is_directed_acyclic_graph(networkx.DiGraph(dag))
+    ring = np.roll(np.eye(2000, dtype=bool), 1, axis=1)
+    assert break_cycles(ring, np.arange(2000.0) + np.zeros((2000, 1))).sum() == 1999
 
 
 def test_descendants_agree_with_networkx():

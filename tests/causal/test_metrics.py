@@ -152,5 +152,9 @@ def test_bad_numbers_are_named():
         normalized_mean_squared_error(SHORT, CHAIN)
     with pytest.raises(ValueError, match="must be positive"):
         noise_scale_error([0.0, 1.0], 1.0)
+    with pytest.raises(ValueError, match="must be positive"):
+        noise_scale_error([np.inf, 1.0], 1.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        noise_scale_error([1.0, 1.0], [1.0, np.nan])
     with pytest.raises(ValueError, match="truth has shape"):
         noise_scale_error([1.0, 1.0], [1.0])

@@ -106,6 +106,7 @@ def test_everything_follows_from_the_seed():
         ({"noise_variance": 0.0}, "noise_variance"),
         ({"noise_variance": (1, 2, 3)}, "noise_variance"),
         ({"random_state": "seed"}, "random_state"),
+        ({"adjacency": np.zeros((2, 3))}, r"adjacency has shape \(2, 3\); it must be square"),
     ],
 )
 def test_bad_parameters_are_named(parameters, message):

@@ -26,7 +26,8 @@ class Graph(NamedTuple):
 
 
 def colide(noise, **parameters):
-    """CoLiDE with the paper's settings."""
+    """CoLiDE with the paper's settings, its scale among them."""
+    parameters = {"scale": None} | parameters
 
     def fit(X):
         with warnings.catch_warnings():
