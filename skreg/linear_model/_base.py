@@ -22,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from skreg._selected_features import SelectsFeatures
 from skreg.optim import Solution, as_design, solve_path
 from skreg.optim._losses import loss_value
+from skreg.optim._units import columns_of_few_digits
 
 SOLVER_CONSTRAINTS = {
     "fit_intercept": ["boolean"],
@@ -96,6 +97,8 @@ class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
         -----
         ConvergenceWarning
             If `tol` was not reached within `max_iter` working sets.
+        UserWarning
+            If a column lies so far from zero that few digits of its variation are left.
         """
         with unchanged_by_failure(self):
             last = vars(self).copy()
@@ -128,7 +131,23 @@ class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
             y_numeric=tags.estimator_type == "regressor",
         )
         y = plain_numbers(y)
-        return Data(X, y, self._encode(y), check_sample_weight(sample_weight, X))
+        data = Data(X, y, self._encode(y), check_sample_weight(sample_weight, X))
+        if self.fit_intercept:
+            self._warn_of_few_digits(data)
+        return data
+
+    def _warn_of_few_digits(self, data):
+        weight = np.ones(data.X.shape[0]) if data.sample_weight is None else data.sample_weight
+        few = columns_of_few_digits(data.X, weight)
+        if len(few):
+            names = getattr(self, "feature_names_in_", np.arange(data.X.shape[1]))[few[:5]]
+            warnings.warn(
+                f"{len(few)} columns of X ({', '.join(map(str, names))}, ..) lie so far from zero "
+                f"that {data.X.dtype} holds less than four digits of how they vary. Subtract a "
+                "constant from them where they are computed.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _start(self, data, last):
         """Coefficients and intercept to start from: those of the last fit if they fit the problem.

@@ -58,7 +58,7 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, 0 if none was asked for.
     dual_gap_ : float or ndarray of shape (n_outputs,)
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float or ndarray of shape (n_outputs,)
         Relative residual of the optimality conditions.
     n_iter_ : int or ndarray of shape (n_outputs,)
@@ -179,7 +179,7 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
     intercept_ : float
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int

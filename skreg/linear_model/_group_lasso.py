@@ -133,7 +133,7 @@ class GroupLasso(Paths, SparseRegressor):
     intercept_ : float
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int
@@ -257,7 +257,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
     intercept_ : float
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int

@@ -52,7 +52,7 @@ class Lasso(SeparateOutputs, Paths, SeparableLeastSquares):
         Intercept, 0 if none was asked for.
     dual_gap_ : float or ndarray of shape (n_outputs,)
         Relative duality gap that was reached: a bound of the relative suboptimality. It is nan if
-        nothing is penalised.
+        too many columns are unpenalised, or held by their sign alone, to tell.
     kkt_residual_ : float or ndarray of shape (n_outputs,)
         Relative residual of the optimality conditions.
     n_iter_ : int or ndarray of shape (n_outputs,)

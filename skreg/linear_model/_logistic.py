@@ -80,7 +80,7 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int
@@ -339,7 +339,7 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     intercept_ : ndarray of shape (1,) or (n_classes,)
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int

@@ -52,7 +52,7 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
     intercept_ : ndarray of shape (n_outputs,)
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int
@@ -185,7 +185,7 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
     intercept_ : ndarray of shape (n_outputs,)
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int

@@ -69,7 +69,7 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
     intercept_ : float
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int
@@ -277,7 +277,7 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
     intercept_ : float
         Intercept, 0 if none was asked for.
     dual_gap_ : float
-        Relative duality gap that was reached; nan if nothing is penalised.
+        Relative duality gap that was reached; nan if too many columns are unpenalised to tell.
     kkt_residual_ : float
         Relative residual of the optimality conditions.
     n_iter_ : int

@@ -10,9 +10,11 @@ units of penalised columns are part of the penalty's meaning and stay.
 import numpy as np
 
 from skreg.optim._blocks import members_of
-from skreg.optim._designs import far_columns, in_units, summarise, units
+from skreg.optim._designs import Dense, as_design, far_columns, in_units, shape, summarise, units
 from skreg.optim._losses import location
 from skreg.optim._problem import unpenalised
+
+FEW_DIGITS = 1e4
 
 
 def in_own_units(problem, penalties):
@@ -40,6 +42,33 @@ def in_own_units(problem, penalties):
         scale[free] = np.exp2(np.round(np.where(np.isfinite(exponent), exponent, 0.0)))
         design = in_units(design, shift, scale)
     return problem._replace(design=design)
+
+
+def columns_of_few_digits(X, weight):
+    """Columns so far from zero that the numbers of X hold few digits of their spread.
+
+    Parameters
+    ----------
+    X : Dense, Csc, ndarray or scipy sparse matrix of shape (n_samples, n_features)
+        Design.
+    weight : ndarray of shape (n_samples,)
+        Nonnegative weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        Columns that vary by less than `FEW_DIGITS` roundings of their values, constant ones not.
+    """
+    design = as_design(X)
+    far, values = far_columns(design, weight)
+    shift, (mean, square) = np.zeros(shape(design)[1]), np.zeros((2, shape(design)[1]))
+    shift[far] = values
+    moved = in_units(design, shift, np.ones(len(shift)))
+    nothing = np.empty((0, len(weight)))
+    summarise(moved, far, weight / weight.sum(), nothing, mean, square, np.empty((0, len(mean))))
+    spread, size = np.sqrt(square[far]), np.abs(values)
+    rounding = np.finfo((design.matrix if isinstance(design, Dense) else design.data).dtype).eps
+    return far[(spread > 0.0) & (spread < FEW_DIGITS * rounding * size)]
 
 
 def to_own_units(problem, coef, intercept):

@@ -500,3 +500,19 @@ def test_rows_without_weight_are_not_there(model):
     expected = clone(model).set_params(tol=1e-11).fit(X[15:], y[15:])
     assert_allclose(fitted.coef_, expected.coef_, atol=1e-7)
     assert_allclose(fitted.intercept_, expected.intercept_, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_column_of_few_digits_is_named(dtype):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(50, 3)), columns=["a", "b", "nanoseconds"])
+    spacing = np.spacing(dtype(2.0**40))
+    X["nanoseconds"] = 2.0**40 + spacing * rng.integers(0, 100, size=50)
+    X = X.astype(dtype)
+    y = X["a"] + rng.normal(size=50)
+    with pytest.warns(UserWarning, match="nanoseconds.* far from zero"):
+        Lasso(0.1).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Lasso(0.1).fit(X.assign(nanoseconds=7.0), y)
+        Lasso(0.1).fit(X[["a", "b"]] + dtype(100.0), y)
