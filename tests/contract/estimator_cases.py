@@ -436,11 +436,11 @@ def assert_same(actual, expected, tolerance):
     for name, wanted in expected.items():
         got = actual[name]
         assert got.shape == wanted.shape, f"{name}: shape {got.shape}, expected {wanted.shape}"
-        if wanted.dtype.kind not in "iufb":
+        if wanted.dtype.kind not in "iuf":
             np.testing.assert_array_equal(got, wanted, err_msg=name)
             continue
         finite = wanted[np.isfinite(wanted)]
         spread = max(np.ptp(finite), np.abs(finite).max() * 1e-3) if finite.size else 1.0
         np.testing.assert_allclose(
-            got, wanted, rtol=0.0, atol=tolerance * (spread or 1.0), err_msg=name
+            got.astype(float), wanted, rtol=0.0, atol=tolerance * (spread or 1.0), err_msg=name
         )

@@ -10,10 +10,28 @@ NO_CASE = {
 }
 
 # (class or case, check): reason
-EXEMPT: dict[tuple[str, str], str] = {}
+NOT_CONVEX = "the objective is not convex: where the path begins decides where it ends"
+GOES_ON = "a warm start of a network goes on with its training, so that it ends elsewhere"
+PLACES = "a network's random initial weights belong to places: of columns and of outputs"
+EXEMPT: dict[tuple[str, str], str] = {
+    ("DeepClassifier", "test_labels_that_bring_their_own_order"): PLACES,
+    ("DeepClassifier", "test_labels_without_order"): PLACES,
+    ("CoLiDE", "test_a_changed_parameter_acts_on_a_warm_start"): NOT_CONVEX,
+    ("CoLiDE", "test_a_warm_start_ends_where_a_cold_one_does_on_other_data"): NOT_CONVEX,
+    ("DeepClassifier", "test_a_changed_parameter_acts_on_a_warm_start"): GOES_ON,
+    ("DeepClassifier", "test_a_warm_start_ends_where_a_cold_one_does_on_other_data"): GOES_ON,
+    ("DeepRegressor", "test_a_changed_parameter_acts_on_a_warm_start"): GOES_ON,
+    ("DeepRegressor", "test_a_warm_start_ends_where_a_cold_one_does_on_other_data"): GOES_ON,
+}
 
 # (class or case, check): what is wrong
-KNOWN_FAULTS: dict[tuple[str, str], str] = {}
+OLD_RATE = "a net that goes on keeps the parameters of its first fit"
+KNOWN_FAULTS: dict[tuple[str, str], str] = {
+    ("DeepClassifier", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
+    ("DeepRegressor", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
+    ("DeepClassifier", "test_a_learning_rate_acts_on_partial_fit"): OLD_RATE,
+    ("DeepRegressor", "test_a_learning_rate_acts_on_partial_fit"): OLD_RATE,
+}
 
 
 def reason(table, case, check):

@@ -4,12 +4,12 @@ from numbers import Integral, Real
 
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
-from sklearn.preprocessing import MaxAbsScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from estimator_cases import CASES, DAG, PATH, two_classes
+from estimator_cases import CASES, DAG, two_classes
 from skreg.causal import CoLiDE, SortNRegress
 from skreg.coreset import SensitivitySampler
 
@@ -18,6 +18,7 @@ WITHOUT_MEANING = {
     "device": "there may be only one",
     "module": "another architecture, whose parameters are its own",
     "callbacks": "objects of skorch",
+    "warm_start": "how to go on, asked in tests of its own",
 }
 
 
@@ -32,12 +33,13 @@ def _other_order(case):
 def _other_estimator(case):
     if case.cls == "CoresetEstimator":
         if case.is_classifier:
-            return case.params["estimator"].set_params(C=0.1)
-        return Ridge() if case.is_regressor else MaxAbsScaler()
+            return LogisticRegression(C=0.1)
+        return Ridge() if case.is_regressor else StandardScaler(with_std=False)
     return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
 
 
 ALTERNATIVES = {
+    "affinity": lambda case: "rbf" if case.params["affinity"] == "knn" else "knn",
     "alphas": lambda case: [0.3, 0.1],
     "beta_1": lambda case: 0.9,
     "beta_2": lambda case: 0.99,
@@ -51,6 +53,7 @@ ALTERNATIVES = {
     "exclude_edges": lambda case: [(0, 1), (1, 2)],
     "groups": lambda case: [0, 1, 1, 0, 2],
     "include_edges": lambda case: [(0, 1)],
+    "include_y": lambda case: None,
     "init": lambda case: np.triu(np.full((5, 5), 0.1), 1),
     "learning_rate": lambda case: 2e-3,
     "net_params": lambda case: {"module__width": 4},
@@ -112,6 +115,11 @@ def _other_number(value, interval):
     return next(number for number in candidates if number in interval and number != value)
 
 
+def can_change(case, name):
+    """Whether an alternative is known, None included."""
+    return alternative(case, name) is not None or name == "include_y"
+
+
 def for_parameters(condition=lambda case: True):
     """Parametrise a test over cases and the parameters that it can change."""
     rows = [
@@ -119,7 +127,7 @@ def for_parameters(condition=lambda case: True):
         for case in CASES
         if condition(case)
         for name in case.params
-        if name not in WITHOUT_MEANING and alternative(case, name) is not None
+        if name not in WITHOUT_MEANING and can_change(case, name)
     ]
     return pytest.mark.parametrize(("case", "name"), rows)
 
@@ -130,8 +138,6 @@ def without_alternative():
         f"{case}: {name}"
         for case in CASES
         for name in case.params
-        if name not in WITHOUT_MEANING and alternative(case, name) is None
+        if name not in WITHOUT_MEANING and not can_change(case, name)
     )
 
-
-__all__ = ["PATH", "alternative", "for_parameters", "without_alternative"]

