@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
@@ -27,6 +27,7 @@ from exemptions import NO_CASE
 from skreg.causal import CoLiDE
 from skreg.coreset import SensitivitySampler
 from skreg.datasets import make_linear_sem
+from skreg.probe import LinearNaiveBayes
 
 ROUNDING = 1e-9  # the same computation, or one whose sums come in another order
 CLOSED = 1e-7  # closed forms in another order, or at another scale
@@ -261,7 +262,9 @@ SETTINGS = {
     "CoresetEstimator": [
         Setting(
             "classifier",
-            {"estimator": LogisticRegression(tol=1e-12, max_iter=1000), "sampler": SAMPLER},
+            {"estimator": LinearNaiveBayes(), "sampler": SAMPLER},
+            ordered_classes,
+            CLOSED,
         ),
         Setting(
             "regressor", {"estimator": LinearRegression(), "sampler": SAMPLER}, accuracy=CLOSED
@@ -377,7 +380,6 @@ def without_target(problem):
 
 METHODS = (
     "predict_proba",
-    "decision_function",
     "predict",
     "transform",
     "predict_cumulative_proba",
@@ -396,7 +398,7 @@ LEARNED = (
 def answers(estimator, X):
     """What a user reads off a fitted estimator, by name."""
     found = {}
-    if hasattr(estimator, "predict_proba"):  # labels flip where two classes tie
+    if hasattr(estimator, "predict_proba"):  # labels may flip where two classes tie
         methods = [method for method in METHODS if method != "predict"]
     else:
         methods = METHODS

@@ -14,6 +14,10 @@ NOT_CONVEX = "the objective is not convex: where the path begins decides where i
 GOES_ON = "a warm start of a network goes on with its training, so that it ends elsewhere"
 PLACES = "a network's random initial weights belong to places: of columns and of outputs"
 EXEMPT: dict[tuple[str, str], str] = {
+    (
+        "CoresetEstimator-transformer",
+        "test_degenerate_weights",
+    ): "the sums of StandardScaler overflow, whatever rows it is given",
     ("DeepClassifier", "test_labels_that_bring_their_own_order"): PLACES,
     ("DeepClassifier", "test_labels_without_order"): PLACES,
     ("CoLiDE", "test_a_changed_parameter_acts_on_a_warm_start"): NOT_CONVEX,
@@ -26,7 +30,10 @@ EXEMPT: dict[tuple[str, str], str] = {
 
 # (class or case, check): what is wrong
 OLD_RATE = "a net that goes on keeps the parameters of its first fit"
+SILENT_NAN = "a network that overflows predicts NaN without a word"
 KNOWN_FAULTS: dict[tuple[str, str], str] = {
+    ("DeepClassifier", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
+    ("DeepRegressor", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
     ("DeepClassifier", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
     ("DeepRegressor", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
     ("DeepClassifier", "test_a_learning_rate_acts_on_partial_fit"): OLD_RATE,

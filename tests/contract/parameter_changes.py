@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from estimator_cases import CASES, DAG, two_classes
 from skreg.causal import CoLiDE, SortNRegress
 from skreg.coreset import SensitivitySampler
+from skreg.probe import LinearNaiveBayes
 
 WITHOUT_MEANING = {
     "compile": "how a network is computed, and minutes of compilation",
@@ -33,7 +34,7 @@ def _other_order(case):
 def _other_estimator(case):
     if case.cls == "CoresetEstimator":
         if case.is_classifier:
-            return LogisticRegression(C=0.1)
+            return LinearNaiveBayes(shrinkage=0.5)
         return Ridge() if case.is_regressor else StandardScaler(with_std=False)
     return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
 
