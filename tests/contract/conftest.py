@@ -12,11 +12,12 @@ from exemptions import EXEMPT, KNOWN_FAULTS, reason  # noqa: E402
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        case = getattr(item, "callspec", None) and item.callspec.params.get("case")
-        if case is None or not hasattr(case, "cls"):
+        params = getattr(item, "callspec", None) and item.callspec.params
+        subject = (params or {}).get("case") or (params or {}).get("display")
+        if subject is None or Path(__file__).parent not in item.path.parents:
             continue
-        exempt = reason(EXEMPT, case, item.originalname)
-        fault = reason(KNOWN_FAULTS, case, item.originalname)
+        exempt = reason(EXEMPT, subject, item.originalname)
+        fault = reason(KNOWN_FAULTS, subject, item.originalname)
         if exempt:
             item.add_marker(pytest.mark.skip(reason=exempt))
         elif fault:
