@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from exemptions import EXEMPT, KNOWN_FAULTS, reason  # noqa: E402
+from exemptions import EXEMPT, KNOWN_FAULTS, reason
 
 
 def pytest_collection_modifyitems(items):

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from exemptions import NO_CASE
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import LinearRegression
@@ -23,7 +24,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 import skreg
-from exemptions import NO_CASE
 from skreg.causal import CoLiDE
 from skreg.coreset import SensitivitySampler
 from skreg.datasets import make_linear_sem
@@ -368,7 +368,7 @@ def _fitted(name):
 
 
 def fit(estimator, problem, **params):
-    """Fit without a word: what is said of it is asked in `test_degenerate` and `test_certificate`."""
+    """Fit without a word; what is said is asked in `test_degenerate` and `test_certificate`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return estimator.fit(*without_target(problem), **params)

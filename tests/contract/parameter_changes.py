@@ -4,12 +4,12 @@ from numbers import Integral, Real
 
 import numpy as np
 import pytest
+from estimator_cases import CASES, DAG, two_classes
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from estimator_cases import CASES, DAG, two_classes
 from skreg.causal import CoLiDE, SortNRegress
 from skreg.coreset import SensitivitySampler
 from skreg.probe import LinearNaiveBayes
@@ -141,4 +141,3 @@ def without_alternative():
         for name in case.params
         if name not in WITHOUT_MEANING and not can_change(case, name)
     )
-

@@ -120,9 +120,7 @@ def penalty_of(objective, groups, task, coef, l1_ratio):
     size = np.abs(np.atleast_2d(coef))
     if objective.penalty == "groups":
         members = [np.asarray(groups) == label for label in np.unique(groups)]
-        return task.alpha * sum(
-            np.sqrt(m.sum()) * np.linalg.norm(size[:, m]) for m in members
-        )
+        return task.alpha * sum(np.sqrt(m.sum()) * np.linalg.norm(size[:, m]) for m in members)
     if objective.penalty == "rows":
         return task.alpha * np.sum(task.omega * np.linalg.norm(size, axis=0))
     if objective.penalty == "elastic":
@@ -201,7 +199,7 @@ def far_columns(rng, X, omega):
 
 def far_and_few_rows(rng, X, omega):
     X = np.hstack([X, rng.normal(size=(len(X), 2 * len(X)))])
-    return X + 1e6, np.ones(X.shape[1]), 1.0
+    return X + 1e7, np.ones(X.shape[1]), 1.0
 
 
 def free_columns(rng, X, omega):
@@ -313,10 +311,7 @@ def test_a_small_gap_is_a_small_distance_to_the_optimum(case, setting):
         said = fitted_with_warnings(estimator, task.X, task.y)
         gap = np.max(estimator.dual_gap_)
         assert not gap < NEGATIVE, f"seed {seed}: the gap is {gap:.2e}"
-        if setting in (plain, few_rows):
-            assert not said, f"seed {seed}: {said[0].message}"
-        if said:
-            continue
+        assert not said, f"seed {seed}: {said[0].message}"
         delta, ratio = task.delta, estimator.get_params().get("l1_ratio", 1.0)
         if case.cls == "NonNegativeLeastSquares":
             task = task._replace(alpha=0.0)

@@ -40,9 +40,7 @@ def predicts(case):
 
 def methods_of(estimator):
     return [
-        method
-        for method in ("predict_proba", "predict", "transform")
-        if hasattr(estimator, method)
+        method for method in ("predict_proba", "predict", "transform") if hasattr(estimator, method)
     ]
 
 
@@ -250,6 +248,24 @@ def test_a_coreset_of_all_rows_is_all_rows(case):
             answers(case.fitted, problem.X),
             max(case.accuracy, ROUNDING),
         )
+
+
+def strongest_edge(case, problem):
+    weights = np.abs(fit(case.new(), problem).adjacency_matrix_)
+    return tuple(int(node) for node in np.unravel_index(weights.argmax(), weights.shape))
+
+
+@for_cases(lambda case: "include_edges" in case.params)
+def test_what_a_required_edge_implies_is_implied(case):
+    """There is no way back, said or not said; and an edge that is there anyway changes little."""
+    problem = case.problem()
+    cause, effect = strongest_edge(case, problem)
+    back = [(effect, cause)]
+    required = fit(case.new(include_edges=back), problem).adjacency_matrix_
+    said = fit(
+        case.new(include_edges=back, exclude_edges=[(cause, effect)]), problem
+    ).adjacency_matrix_
+    np.testing.assert_allclose(required, said, atol=1e-6)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""At the edges: an answer that is finite, or a clear refusal, or a warning that names what happened.
+"""At the edges: a finite answer, or a clear refusal, or a warning that names what happened.
 
 Never a NaN in silence, and never an error of an index, an attribute, a type or a division.
 """
@@ -179,7 +179,7 @@ HARMLESS = (constant_column, duplicate_columns, rare_column, one_column)
 @pytest.mark.parametrize("shape", HARMLESS, ids=lambda shape: shape.__name__)
 @for_cases(lambda case: case.kind.__name__ not in ("nodes", "node_and_parents"))
 def test_columns_that_say_nothing_are_no_error(case, shape):
-    """Real tables have constant, repeated and rare columns; only a covariance has no use for them."""
+    """Real tables have constant, repeated and rare columns; only covariances have no use for them."""
     problem = shape(case.problem())
     without_groups(case, problem).fit(*without_target(problem))
 
@@ -306,7 +306,7 @@ def test_a_fold_without_weight_is_left_out(case):
 def test_grids_of_one_strength(case):
     problem = case.problem()
     estimator = case.new(alphas=[0.1])
-    _, error, said = outcome(lambda: estimator.fit(*problem))
+    _, error, _ = outcome(lambda: estimator.fit(*problem))
     assert error is None, f"{type(error).__name__}: {error}"
     assert estimator.alpha_ == 0.1
 
@@ -331,9 +331,7 @@ def test_scores_of_folds_without_a_class(case):
 @for_cases(lambda case: case.is_regressor)
 def test_scores_of_a_constant_test_target(case):
     problem = case.problem()
-    score, error, _ = outcome(
-        lambda: case.fitted.score(problem.X, np.zeros_like(problem.y))
-    )
+    score, error, _ = outcome(lambda: case.fitted.score(problem.X, np.zeros_like(problem.y)))
     assert error is None, f"{type(error).__name__}: {error}"
     assert np.isfinite(score)
 
@@ -362,10 +360,8 @@ def test_batches_of_one_row(case):
     estimator = case.new()
     classes = {"classes": np.unique(problem.y)} if case.is_classifier else {}
     for i in range(8):
-        _, error, said = outcome(
-            lambda i=i: estimator.partial_fit(*without_target(problem.rows([i])), **classes)
-        )
-        classes = {}
+        row = without_target(problem.rows([i]))
+        _, error, said = outcome(lambda row=row: estimator.partial_fit(*row, **classes))
         assert_finite_or_said(estimator, problem.X, error, said)
 
 

@@ -1,8 +1,11 @@
 """What a change of units, of an order or of weights does, wherever mathematics says what."""
 
+import warnings
+
 import numpy as np
 import pytest
 from estimator_cases import CASES, CLOSED, answers, assert_same, fit, for_cases
+from scipy import sparse
 from sklearn.model_selection import KFold
 
 SCALES = {"1e-6": 1e-6, "1e6": 1e6}
@@ -250,6 +253,40 @@ def assert_scale_undone(case, factors, params):
     if "coreset" in wanted:
         wanted["coreset"] = wanted["coreset"] * np.append(factors, 1.0)
     assert_same(got, wanted, max(case.accuracy, CLOSED))
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-9, 1e9], ids=str)
+@for_cases(lambda case: "affinity" in case.params)
+def test_a_unit_of_given_affinities_does_not_matter(case, unit):
+    """Harmonic values are ratios of weights: those of a path 0 - 1 - 2 - 3 - 4 are exact."""
+    W = np.zeros((5, 5))
+    for i, weight in enumerate((1.0, 2.0, 3.0, 6.0)):
+        W[i, i + 1] = W[i + 1, i] = weight * unit
+    resistance = np.cumsum([0.0, 1.0, 1 / 2, 1 / 3, 1 / 6]) / 2.0
+    for weights in (W, sparse.csr_array(W)):
+        for solver in ("direct", "cg"):
+            estimator = case.new(affinity="precomputed", solver=solver)
+            estimator.fit(weights, [0, -1, -1, -1, 1])
+            np.testing.assert_allclose(
+                estimator.label_distributions_[:, 1], resistance, atol=case.accuracy
+            )
+
+
+@pytest.mark.parametrize("bridge", [1e-12, 1e-17, 1e-300], ids=str)
+@for_cases(lambda case: "affinity" in case.params)
+def test_a_weak_bridge_is_a_bridge(case, bridge):
+    """Ends joined by weights eps and 2 eps: the middle sees one end twice as well, 1/3."""
+    W = np.zeros((5, 5))
+    for i, weight in enumerate((bridge, 1.0, 1.0, 2 * bridge)):
+        W[i, i + 1] = W[i + 1, i] = weight
+    for weights in (W, sparse.csr_array(W)):
+        for solver in ("direct", "cg"):
+            estimator = case.new(affinity="precomputed", solver=solver)
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                estimator.fit(weights, [0, -1, -1, -1, 1])
+            found = estimator.label_distributions_[1:4, 0]
+            assert np.allclose(found, 1 / 3, atol=1e-6) or said
 
 
 # ------------------------------------------------------------------------------------------------

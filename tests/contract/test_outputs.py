@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from estimator_cases import answers, for_cases, without_target
+from sklearn.preprocessing import StandardScaler
 from test_degenerate import assert_finite_or_said, outcome, without_groups
 
 
@@ -105,3 +106,15 @@ def assert_finite_at(case, distance):
     elif case.kind.__name__ != "counts":  # an exponential of 1e8 is infinite
         for value in found.values():
             assert np.isfinite(value).all() or said
+
+
+@for_cases(lambda case: case.kind.__name__ in ("nodes", "node_and_parents"))
+def test_equal_variances_are_said(case):
+    """An order that is read off variances is not there when these are made equal."""
+    problem = case.problem()
+    scaled = problem._replace(X=StandardScaler().fit_transform(problem.X))
+    if problem.y is not None:
+        scaled = scaled._replace(y=(problem.y - problem.y.mean()) / problem.y.std())
+    _, error, said = outcome(lambda: case.new().fit(*without_target(scaled)))
+    assert error is None
+    assert any("varianc" in str(warning.message) for warning in said)

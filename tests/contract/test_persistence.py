@@ -74,9 +74,7 @@ def test_a_clone_of_a_fitted_estimator_is_a_new_one(case):
     problem = case.problem()
     new = clone(case.fitted)
     assert not [name for name in vars(new) if name.endswith("_")]
-    assert_same(
-        answers(fit(new, problem), problem.X), answers(case.fitted, problem.X), ROUNDING
-    )
+    assert_same(answers(fit(new, problem), problem.X), answers(case.fitted, problem.X), ROUNDING)
 
 
 def fitted_on_folds(case, **how):
@@ -110,7 +108,5 @@ def test_cross_validate_in_processes_returns_estimators():
     names = {case.estimator.__module__.split(".")[1]: name for name, case in BY_NAME.items()}
     for name in names.values():
         case = BY_NAME[name]
-        for got, wanted in zip(
-            fitted_on_folds(case, n_jobs=2), fitted_on_folds(case), strict=True
-        ):
+        for got, wanted in zip(fitted_on_folds(case, n_jobs=2), fitted_on_folds(case), strict=True):
             assert_same({k: dense(v) for k, v in got.items()}, wanted, ROUNDING)

@@ -21,6 +21,7 @@ from estimator_cases import (
 )
 from parameter_changes import alternative, for_parameters, without_alternative
 from sklearn.base import clone
+from sklearn.feature_selection import SelectKBest
 
 
 def test_every_parameter_has_an_alternative():
@@ -224,6 +225,26 @@ def test_a_refused_partial_fit_leaves_the_estimator_as_it_was(case):
             warnings.simplefilter("ignore")
             estimator.partial_fit(*arguments[: 2 if case.has_target else 1], **keywords)
         assert_same(full_state(estimator, problem.X), before, 0.0)
+
+
+@for_cases(lambda case: is_incremental(case) and "n_samples" in case.params)
+def test_rows_that_were_lost_are_not_counted(case):
+    """A size below the rank is found out only when rows are reduced."""
+    problem = case.problem()
+    estimator = partially_fitted(case, problem)
+    before = full_state(estimator, problem.X)
+    with pytest.raises(ValueError), seconds(5, "partial_fit"):
+        partially_fitted(case, problem, estimator.set_params(n_samples=1))
+    assert_same(full_state(estimator, problem.X), before, 0.0)
+
+
+@for_cases(lambda case: hasattr(case.estimator, "merge"))
+def test_only_the_like_is_merged(case):
+    estimator, other = case.fitted, fit(SelectKBest(k=1), case.problem())
+    before = full_state(estimator, case.problem().X)
+    with pytest.raises(TypeError):
+        estimator.merge(other)
+    assert_same(full_state(estimator, case.problem().X), before, 0.0)
 
 
 class Interrupt:
