@@ -114,26 +114,26 @@ def two_classes(rng, n=60, p=5):
     return Problem(X, (_score(rng, X) > 0.0).astype(int))
 
 
-def ordered_classes(rng, n=90, p=5):
+def ordered_classes(rng, n=75, p=5):
     """Three classes in an order; every one occurs in each third of the rows."""
     X = _features(rng, n, p)
     score = _score(rng, X)
     return Problem(X, np.digitize(score, np.quantile(score, [0.4, 0.75])))
 
 
-def partly_labelled(rng, n=90, p=5):
+def partly_labelled(rng, n=75, p=5):
     """Three clusters; one label in three is known."""
     y = np.arange(n) % 3
     X = _features(rng, n, p) + 3.0 * np.eye(3, p)[y]
     return Problem(X, np.where(rng.random(n) < 0.35, y, -1))
 
 
-def nodes(rng, n=300, p=5):
+def nodes(rng, n=200, p=5):
     sem = make_linear_sem(n, p, edges_per_node=1, random_state=int(rng.integers(2**31)))
     return Problem(sem.X)
 
 
-def node_and_parents(rng, n=300, p=5):
+def node_and_parents(rng, n=200, p=5):
     X = nodes(rng, n, p).X
     return Problem(X, X[:, 0] - X[:, 1] + rng.normal(size=len(X)))
 
@@ -179,7 +179,7 @@ class Setting(NamedTuple):
 
 
 SHARP = {"tol": 1e-10}
-PATH = {"alphas": 4, "eps": 0.05, "cv": 3}
+PATH = {"alphas": 3, "eps": 0.1, "cv": 2}
 DAG = {"mode": "fast", "warm_iter": 1500, "max_iter": 1500, "checkpoint": 300}
 FAST_DAG = CoLiDE("ev", **DAG)
 NETWORK = {
@@ -230,7 +230,7 @@ SETTINGS = {
         Setting("", {"alpha": 0.01, **SHARP}),
         Setting("binary", {"alpha": 0.01, **SHARP}, two_classes),
     ],
-    "PrestoClassifierCV": [Setting("", {"n_alphas": 4, "eps": 0.05, "cv": 3, "tol": 1e-10})],
+    "PrestoClassifierCV": [Setting("", {"n_alphas": 3, "eps": 0.1, "cv": 2, "tol": 1e-10})],
     "LinearNaiveBayes": [
         Setting("", {}, accuracy=CLOSED),
         Setting("binary", {}, two_classes, CLOSED),
@@ -337,6 +337,11 @@ class Case(NamedTuple):
         """A copy of the case fitted on its first problem."""
         return copy.deepcopy(_fitted(self.name))
 
+    @property
+    def answers(self):
+        """What the case fitted on its first problem answers there."""
+        return dict(_answers(self.name))
+
 
 def _cases():
     for cls in discover():
@@ -361,6 +366,11 @@ def for_cases(condition=lambda case: True):
 def _fitted(name):
     case = BY_NAME[name]
     return fit(case.new(), case.problem())
+
+
+@functools.cache
+def _answers(name):
+    return answers(_fitted(name), BY_NAME[name].problem().X)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ HARMLESS = (constant_column, duplicate_columns, rare_column, one_column)
 @pytest.mark.parametrize("shape", HARMLESS, ids=lambda shape: shape.__name__)
 @for_cases(lambda case: case.kind.__name__ not in ("nodes", "node_and_parents"))
 def test_columns_that_say_nothing_are_no_error(case, shape):
-    """Real tables have constant, repeated and rare columns; only covariances have no use for them."""
+    """Real tables have constant, repeated and rare columns; only covariances cannot use them."""
     problem = shape(case.problem())
     without_groups(case, problem).fit(*without_target(problem))
 

@@ -142,7 +142,7 @@ def test_the_order_of_columns_does_not_matter(case):
     order = np.array([3, 0, 4, 1, 2])
     moved = problem._replace(X=problem.X[:, order])
     got = answers(fit(case.new(**permuted_params(case, order)), moved), moved.X)
-    wanted = answers(case.fitted, problem.X)
+    wanted = case.answers
     tolerance = max(case.accuracy, CLOSED)
     for name, value in wanted.items():
         if name in ("adjacency_matrix_", "edge_frequency_"):
@@ -244,7 +244,7 @@ def assert_scale_undone(case, factors, params):
     problem = case.problem()
     scaled = problem._replace(X=problem.X * factors)
     got = answers(fit(case.new(**params), scaled), scaled.X)
-    wanted = answers(case.fitted, problem.X)
+    wanted = case.answers
     if case.kind.__name__ == "nodes":
         wanted["predict"] = wanted["predict"] * factors
     if "parent_weights_" in wanted:
@@ -330,7 +330,7 @@ def test_a_unit_of_the_target_is_the_unit_of_the_predictions(case, factor):
     problem = case.problem()
     scaled = problem._replace(y=factor * problem.y)
     got = answers(fit(case.new(**rescaled_target(case, factor)), scaled), problem.X)
-    wanted = answers(case.fitted, problem.X)
+    wanted = case.answers
     if "predict" in wanted:
         wanted["predict"] = factor * wanted["predict"]
     assert_same(got, wanted, max(case.accuracy, CLOSED))

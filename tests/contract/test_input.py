@@ -1,5 +1,6 @@
 """The same numbers in another container, memory layout or type give the same answer."""
 
+import functools
 import warnings
 
 import numpy as np
@@ -45,9 +46,7 @@ DENSE = {
     "big-endian": lambda X: X.astype(">f8"),
     "list": np.ndarray.tolist,
     "pandas": lambda X: pd.DataFrame(X, columns=NAMES),
-    "pandas nullable": lambda X: pd.DataFrame(X, columns=NAMES).convert_dtypes(
-        convert_integer=False
-    ),
+    "pandas nullable": lambda X: pd.DataFrame(X, columns=NAMES).astype("Float64"),
     "pandas object": lambda X: pd.DataFrame(X, columns=NAMES).astype(object),
     "polars": polars_frame,
 }
@@ -113,11 +112,17 @@ SPARSE = {
 def test_features_in_another_form_give_the_same_answer(case, form):
     problem = case.problem()
     other = Problem(form(problem.X), problem.y)
-    assert_same(answers(fit(case.new(), other), other.X), answers(case.fitted, problem.X), ROUNDING)
+    assert_same(answers(fit(case.new(), other), other.X), case.answers, ROUNDING)
 
 
 def some_zeros(problem):
     return problem._replace(X=np.where(np.abs(problem.X) < 0.5, 0.0, problem.X))
+
+
+@functools.cache
+def answers_with_zeros(case):
+    problem = some_zeros(case.problem())
+    return answers(fit(case.new(), problem), problem.X)
 
 
 @pytest.mark.parametrize("form", SPARSE.values(), ids=SPARSE)
@@ -125,11 +130,8 @@ def some_zeros(problem):
 def test_sparse_features_give_the_answer_of_dense_ones(case, form):
     problem = some_zeros(case.problem())
     other = problem._replace(X=form(problem.X))
-    before = problem.X.copy()
     got = answers(fit(case.new(), other), other.X)
-    wanted = answers(fit(case.new(), problem), problem.X)
-    assert_same(got, wanted, max(ROUNDING, case.accuracy))
-    np.testing.assert_array_equal(problem.X, before)
+    assert_same(got, answers_with_zeros(case), max(ROUNDING, case.accuracy))
 
 
 @for_cases()
@@ -172,9 +174,7 @@ TARGETS = {
 def test_a_target_of_object_numbers_gives_the_same_answer(case):
     problem = case.problem()
     other = problem._replace(y=problem.y.astype(object))
-    assert_same(
-        answers(fit(case.new(), other), problem.X), answers(case.fitted, problem.X), ROUNDING
-    )
+    assert_same(answers(fit(case.new(), other), problem.X), case.answers, ROUNDING)
 
 
 @pytest.mark.parametrize("form", TARGETS.values(), ids=TARGETS)
@@ -182,9 +182,7 @@ def test_a_target_of_object_numbers_gives_the_same_answer(case):
 def test_a_target_in_another_form_gives_the_same_answer(case, form):
     problem = case.problem()
     other = problem._replace(y=form(problem.y))
-    assert_same(
-        answers(fit(case.new(), other), problem.X), answers(case.fitted, problem.X), ROUNDING
-    )
+    assert_same(answers(fit(case.new(), other), problem.X), case.answers, ROUNDING)
 
 
 WEIGHTS = {
@@ -197,14 +195,14 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("form", WEIGHTS.values(), ids=WEIGHTS)
 @for_cases(lambda case: case.weighted)
-def test_weights_in_another_form_give_the_same_answer(case, form):
+def test_weights_in_another_form_give_the_same_answer(case):
     problem = case.problem()
     weight = 1.0 + np.arange(len(problem.X)) % 3
-    got = answers(fit(case.new(), problem, sample_weight=form(weight)), problem.X)
     wanted = answers(fit(case.new(), problem, sample_weight=weight), problem.X)
-    assert_same(got, wanted, ROUNDING)
+    for form in WEIGHTS.values():
+        got = answers(fit(case.new(), problem, sample_weight=form(weight)), problem.X)
+        assert_same(got, wanted, ROUNDING)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -48,11 +48,10 @@ def test_a_copy_answers_the_same(case, copied):
     assert_same(learned(again), learned(estimator), 0.0)
 
 
-@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 @for_cases()
-def test_a_copy_can_be_fitted_again(case, copied):
+def test_a_copy_can_be_fitted_again(case):
     other = case.problem(seed=1)
-    again = fit(copied(case.fitted), other)
+    again = fit(pickle.loads(pickle.dumps(case.fitted)), other)
     assert_same(answers(again, other.X), answers(fit(case.new(), other), other.X), ROUNDING)
 
 
@@ -74,7 +73,7 @@ def test_a_clone_of_a_fitted_estimator_is_a_new_one(case):
     problem = case.problem()
     new = clone(case.fitted)
     assert not [name for name in vars(new) if name.endswith("_")]
-    assert_same(answers(fit(new, problem), problem.X), answers(case.fitted, problem.X), ROUNDING)
+    assert_same(answers(fit(new, problem), problem.X), case.answers, ROUNDING)
 
 
 def fitted_on_folds(case, **how):
