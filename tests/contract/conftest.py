@@ -16,8 +16,10 @@ def pytest_collection_modifyitems(items):
         subject = (params or {}).get("case") or (params or {}).get("display")
         if subject is None or Path(__file__).parent not in item.path.parents:
             continue
-        exempt = reason(EXEMPT, subject, item.originalname)
-        fault = reason(KNOWN_FAULTS, subject, item.originalname)
+        check = item.originalname
+        checks = [check, f"{check}-{params['name']}"] if "name" in params else [check]
+        exempt = reason(EXEMPT, subject, checks)
+        fault = reason(KNOWN_FAULTS, subject, checks)
         if exempt:
             item.add_marker(pytest.mark.skip(reason=exempt))
         elif fault:

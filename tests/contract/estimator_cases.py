@@ -236,8 +236,8 @@ SETTINGS = {
         Setting("binary", {}, two_classes, CLOSED),
     ],
     "GraphLabelPropagation": [
-        Setting("", {}, partly_labelled, CLOSED),
-        Setting("rbf", {"affinity": "rbf", "gamma": 0.5}, partly_labelled, CLOSED),
+        Setting("", {"max_iter": 500}, partly_labelled, CLOSED),
+        Setting("rbf", {"affinity": "rbf", "gamma": 0.5, "max_iter": 500}, partly_labelled, CLOSED),
     ],
     "CoLiDE": [
         Setting("", {"noise": "nv", **DAG}, nodes, 1e-3),

@@ -17,6 +17,7 @@ from skreg.probe import LinearNaiveBayes
 WITHOUT_MEANING = {
     "compile": "how a network is computed, and minutes of compilation",
     "device": "there may be only one",
+    "criterion": "a loss of torch, whose parameters are its own",
     "module": "another architecture, whose parameters are its own",
     "callbacks": "objects of skorch",
     "warm_start": "how to go on, asked in tests of its own",
@@ -28,7 +29,7 @@ def _first_out(case):
 
 
 def _other_order(case):
-    return None if case.kind is two_classes else [1, 0, 2]
+    return [1, 0] if case.kind is two_classes else [1, 0, 2]
 
 
 def _other_estimator(case):
@@ -47,7 +48,6 @@ ALTERNATIVES = {
     "buffer_size": lambda case: 25,
     "chunk_size": lambda case: 7,
     "class_order": _other_order,
-    "criterion": lambda case: None,
     "cv": lambda case: KFold(4),
     "eps": lambda case: 0.5 if case.cls == "SensitivitySampler" else 0.2,
     "estimator": _other_estimator,
@@ -71,6 +71,7 @@ ALTERNATIVES = {
     "scoring": lambda case: "accuracy" if case.is_classifier else "neg_mean_absolute_error",
     "scores": lambda case: "leverage",
     "smoothing": lambda case: "absolute",
+    "standardize": lambda case: False,
     "temperature": lambda case: 2.0,
     "tiers": lambda case: [0, 0, 1, 1, 2],
     "tol": lambda case: 10.0 * case.params["tol"],

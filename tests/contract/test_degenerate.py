@@ -354,6 +354,19 @@ def test_a_class_that_has_not_come_yet(case):
         np.testing.assert_allclose(proba.sum(axis=1), 1.0)
 
 
+@for_cases(lambda case: hasattr(case.estimator, "partial_fit") and case.is_classifier)
+def test_a_first_batch_of_one_class_has_one_column(case):
+    problem = case.problem()
+    estimator = case.new()
+    rows = problem.rows(np.flatnonzero(problem.y == problem.y[0]))
+    _, error, _ = outcome(lambda: estimator.partial_fit(*rows))
+    if error is None:
+        assert estimator.predict_proba(problem.X).shape == (len(problem.X), 1)
+        np.testing.assert_array_equal(estimator.predict(problem.X), problem.y[0])
+    else:
+        assert isinstance(error, ValueError)
+
+
 @for_cases(lambda case: hasattr(case.estimator, "partial_fit"))
 def test_batches_of_one_row(case):
     problem = case.problem()

@@ -132,7 +132,8 @@ def test_batches_of_sufficient_statistics_equal_one_fit(case):
 @for_parameters(is_incremental)
 def test_partial_fit_returns_after_a_changed_parameter(case, name):
     problem, value = case.problem(), alternative(case, name)
-    estimator = partially_fitted(case, problem).set_params(**{name: value})
+    some = problem.rows(np.arange(47))  # no multiple of a size: something is left in a buffer
+    estimator = partially_fitted(case, some).set_params(**{name: value})
     with seconds(5, "partial_fit"), suppress(ValueError):  # what cannot be meant may be refused
         partially_fitted(case, case.problem(seed=1), estimator)
     for answer in answers(estimator, problem.X).values():
@@ -141,7 +142,7 @@ def test_partial_fit_returns_after_a_changed_parameter(case, name):
 
 @for_cases(is_incremental)
 def test_partial_fit_returns_after_any_size_was_lowered(case):
-    problem = case.problem()
+    problem = case.problem().rows(np.arange(47))
     for name, value in case.params.items():
         if isinstance(value, int) and not isinstance(value, bool) and value > 3:
             estimator = partially_fitted(case, problem).set_params(**{name: value // 2})
