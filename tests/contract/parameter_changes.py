@@ -1,0 +1,144 @@
+"""For every parameter of an estimator a second value, from its constraints or from a table."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pytest
+from estimator_cases import CASES, DAG, two_classes
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skreg.causal import CoLiDE, SortNRegress
+from skreg.coreset import SensitivitySampler
+from skreg.probe import LinearNaiveBayes
+
+WITHOUT_MEANING = {
+    "compile": "how a network is computed, and minutes of compilation",
+    "device": "there may be only one",
+    "criterion": "a loss of torch, whose parameters are its own",
+    "module": "another architecture, whose parameters are its own",
+    "callbacks": "objects of skorch",
+    "warm_start": "how to go on, asked in tests of its own",
+}
+
+
+def _first_out(case):
+    return np.r_[np.inf, np.ones(case.problem().X.shape[1] - 1)]
+
+
+def _other_order(case):
+    return [1, 0] if case.kind is two_classes else [1, 0, 2]
+
+
+def _other_estimator(case):
+    if case.cls == "CoresetEstimator":
+        if case.is_classifier:
+            return LinearNaiveBayes(shrinkage=0.5)
+        return Ridge() if case.is_regressor else StandardScaler(with_std=False)
+    return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
+
+
+ALTERNATIVES = {
+    "affinity": lambda case: "rbf" if case.params["affinity"] == "knn" else "knn",
+    "alphas": lambda case: [0.3, 0.1],
+    "beta_1": lambda case: 0.9,
+    "beta_2": lambda case: 0.99,
+    "buffer_size": lambda case: 25,
+    "chunk_size": lambda case: 7,
+    "class_order": _other_order,
+    "cv": lambda case: KFold(4),
+    "eps": lambda case: 0.5 if case.cls == "SensitivitySampler" else 0.2,
+    "estimator": _other_estimator,
+    "exclude_edges": lambda case: [(0, 1), (1, 2)],
+    "groups": lambda case: [0, 1, 1, 0, 2],
+    "include_edges": lambda case: [(0, 1)],
+    "include_y": lambda case: None,
+    "init": lambda case: np.triu(np.full((5, 5), 0.1), 1),
+    "learning_rate": lambda case: 2e-3,
+    "net_params": lambda case: {"module__width": 4},
+    "p": lambda case: 3.0,
+    "penalty_factor": _first_out,
+    "penalty_weights": _first_out,
+    "priors": lambda case: np.arange(1.0, 4.0) / 6 if case.kind is not two_classes else [0.2, 0.8],
+    "random_state": lambda case: 1,
+    "regularizers": lambda case: _sharpness_aware(),
+    "optimizer": lambda case: _plain_descent(),
+    "s": lambda case: (1.0, 0.8),
+    "sampler": lambda case: SensitivitySampler(n_samples=30, random_state=1),
+    "scale": lambda case: "global",
+    "scoring": lambda case: "accuracy" if case.is_classifier else "neg_mean_absolute_error",
+    "scores": lambda case: "leverage",
+    "smoothing": lambda case: "absolute",
+    "standardize": lambda case: False,
+    "temperature": lambda case: 2.0,
+    "tiers": lambda case: [0, 0, 1, 1, 2],
+    "tol": lambda case: 10.0 * case.params["tol"],
+    "weights": lambda case: np.r_[np.inf, np.ones(2 if case.cls == "GroupLasso" else 4)],
+}
+
+
+def _sharpness_aware():
+    from skreg.deep.regularizers import SAM
+
+    return [("sam", SAM())]
+
+
+def _plain_descent():
+    from torch.optim import SGD
+
+    return SGD
+
+
+def alternative(case, name):
+    """Another value of a parameter, None if none is known."""
+    value = case.params[name]
+    if name in ALTERNATIVES:
+        return ALTERNATIVES[name](case)
+    if isinstance(value, (bool, np.bool_)):
+        return not value
+    for constraint in type(case.estimator)._parameter_constraints.get(name, ()):
+        if isinstance(constraint, StrOptions):
+            others = sorted(constraint.options - {value})
+            if others:
+                return others[0]
+        if constraint == "verbose":
+            return 0
+        if isinstance(constraint, Interval) and constraint.type is Integral:
+            return 3 if value is None else value + 1
+        if isinstance(constraint, Interval) and constraint.type is Real:
+            return _other_number(value, constraint)
+    return 2 if name == "n_jobs" else None
+
+
+def _other_number(value, interval):
+    candidates = [0.3, 0.7] if value in (None, 0.0) else [0.4 * value, 2.5 * value, 0.5]
+    return next(number for number in candidates if number in interval and number != value)
+
+
+def can_change(case, name):
+    """Whether an alternative is known, None included."""
+    return alternative(case, name) is not None or name == "include_y"
+
+
+def for_parameters(condition=lambda case: True):
+    """Parametrise a test over cases and the parameters that it can change."""
+    rows = [
+        pytest.param(case, name, id=f"{case}-{name}")
+        for case in CASES
+        if condition(case)
+        for name in case.params
+        if name not in WITHOUT_MEANING and can_change(case, name)
+    ]
+    return pytest.mark.parametrize(("case", "name"), rows)
+
+
+def without_alternative():
+    """Parameters that no alternative is known for."""
+    return sorted(
+        f"{case}: {name}"
+        for case in CASES
+        for name in case.params
+        if name not in WITHOUT_MEANING and not can_change(case, name)
+    )
