@@ -79,6 +79,11 @@ def smoothness(loss):
 
 
 @generic
+def step_unit(loss):
+    """Change of a prediction over which `loss_curvature` may lose its order; inf if it bounds."""
+
+
+@generic
 def initial_intercept(loss, target, sample_weight):
     """Minimiser of sum_i s_i l(b, y_i), or a start close to it; shape (n_outputs,)."""
 
@@ -119,6 +124,11 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Quadratic)
 def _(loss):
     return 1.0
+
+
+@step_unit.register(Quadratic)
+def _(loss):
+    return np.inf
 
 
 @initial_intercept.register(Quadratic)
@@ -167,6 +177,11 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Huber)
 def _(loss):
     return 1.0
+
+
+@step_unit.register(Huber)
+def _(loss):
+    return np.inf
 
 
 @initial_intercept.register(Huber)
@@ -221,6 +236,11 @@ def _(loss):
     return 0.25
 
 
+@step_unit.register(Logistic)
+def _(loss):
+    return 1.0
+
+
 @initial_intercept.register(Logistic)
 def _(loss, target, sample_weight):
     positive = np.clip(sample_weight @ (target[0] > 0), 1e-10, 1 - 1e-10)
@@ -271,6 +291,11 @@ def _(loss):
     return 0.5
 
 
+@step_unit.register(Multinomial)
+def _(loss):
+    return 1.0
+
+
 @initial_intercept.register(Multinomial)
 def _(loss, target, sample_weight):
     logarithm = np.log(np.maximum(target @ sample_weight, 1e-10))
@@ -317,6 +342,11 @@ def _(loss, prediction, target, direction):
 @smoothness.register(Poisson)
 def _(loss):
     return np.inf
+
+
+@step_unit.register(Poisson)
+def _(loss):
+    return 1.0
 
 
 @initial_intercept.register(Poisson)

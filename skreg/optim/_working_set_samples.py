@@ -15,13 +15,14 @@ from skreg.optim._designs import Dense, combine, correlate, weighted_sums
 from skreg.optim._gram import block_models, largest_eigenvalues, square_offsets
 from skreg.optim._hessian import (
     coordinate_hessian,
+    damped_curvature,
     hessian_operator,
     intercept_response,
     sample_curvature,
     shared_hessian,
     weighted_columns,
 )
-from skreg.optim._losses import Multinomial, Quadratic, loss_curvature, loss_gradient
+from skreg.optim._losses import Multinomial, Quadratic, loss_gradient
 from skreg.optim._newton import (
     FLAT,
     HALVINGS,
@@ -41,7 +42,7 @@ SPARSE_CHOLESKY = 400
 DENSE_CHOLESKY = 3000
 SMALL_GRAM = 150
 LARGE_GRAM = 2000
-CG_STEPS = 50
+CG_STEPS = 500
 SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
@@ -239,7 +240,7 @@ def _model_by_gram(sub, point, accuracy):
     if isinstance(problem.loss, Multinomial):
         hessian = coordinate_hessian(problem, point.prediction, features, outputs)
     else:
-        bound = loss_curvature(problem.loss, point.prediction, problem.target)[0]
+        bound = damped_curvature(problem, point.prediction)[0]
         hessian = shared_hessian(problem, problem.weight * bound, features)
     coef = point.coef[outputs, positions][None].copy()
     gradient = point.gradient[outputs, positions][None].copy()
@@ -266,7 +267,7 @@ def _model_by_samples(sub, point, workspace, accuracy):
         weight = np.repeat(weight[None], 1 if even else n_outputs, axis=0)
         centred = np.repeat(square[None], n_outputs, axis=0)
     else:
-        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        weight = problem.weight * damped_curvature(problem, point.prediction)
         means, square = np.empty((2, n_outputs, n_features))
         weighted_sums(problem.design, sub.features, weight, means, square)
         total = np.maximum(weight.sum(axis=1), TINY)
@@ -397,7 +398,7 @@ def _face_step(sub, scratch, point):
                 out += block_rank_one_product(coef, sub.starts, rank_one, v)
             return np.where(free, out, 0.0)
 
-        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        weight = problem.weight * damped_curvature(problem, point.prediction)
         first, square = np.empty((2, *coef.shape))
         weighted_sums(problem.design, sub.features, weight, first, square)
         precondition = face_preconditioner(square, coef, sub.starts, diagonal, rank_one)
