@@ -34,7 +34,7 @@ from skreg.optim._newton import (
     solve_positive,
     solve_through_rows,
 )
-from skreg.optim._penalties import separable
+from skreg.optim._penalties import constrained, separable
 from skreg.optim._problem import polish_intercept, smooth_value
 
 NEWTON_STEPS = 30
@@ -42,11 +42,12 @@ SPARSE_CHOLESKY = 400
 DENSE_CHOLESKY = 3000
 SMALL_GRAM = 150
 LARGE_GRAM = 2000
-CG_STEPS = 500
+CG_STEPS = 50
 SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
+AT_KINK = 1e-6  # of a coefficient, at which it has arrived at zero
 ABOUT_RIGHT, LONGEST, BISECTIONS = 0.3, 1e6, 40  # share of a slope, step, and steps of the search
 TINY = np.finfo(float).tiny
 
@@ -344,7 +345,7 @@ def _newton_on_face(sub, scratch, point, accuracy):
         distance, violated = _distances(sub, answer)
         if previous is not None and _at_rounding(sub, previous, answer):
             return previous
-        if distance.max() <= accuracy or violated.any():
+        if distance.max() <= accuracy or violated[np.argmax(distance)]:
             return answer
     return answer
 
@@ -409,27 +410,42 @@ def _face_step(sub, scratch, point):
 def _search_face(sub, scratch, point, direction, value):
     """Step along a direction on the face to where the objective is least, projected back.
 
-    The step is halved until the objective falls.
+    The step is halved until the objective falls. Coefficients that cross zero are put back there or
+    go on, whichever is better: along a direction in which no sample changes its prediction (all
+    levels of a category up, all of another one down) the least is at one kink, beyond many others.
     """
     change = _predictions(sub, scratch, direction)
     shift = intercept_response(sub.problem, point.prediction, change)
     best = _line_minimum(sub, point, direction, change + shift[:, None])
     steps = [best * 0.5**k for k in range(HALVINGS)] + [first_crossing(point.coef, direction)]
     for step in steps:
-        coef = point.coef + step * direction
-        raw = coef.copy()
+        raw = point.coef + step * direction
+        coef = raw.copy()
         value = return_to_face(sub.penalty, sub.starts, sub.ids, point.coef, coef)
         returned = not np.array_equal(raw, coef)
-        change = _predictions(sub, scratch, coef - point.coef)
-        shift = intercept_response(sub.problem, point.prediction, change)
-        prediction = point.prediction + change + shift[:, None]
-        objective = smooth_value(sub.problem, prediction) + value
-        flat = abs(objective - point.objective) <= FLAT * abs(point.objective) and not returned
-        if objective < point.objective or flat:
-            return point._replace(
-                coef=coef, intercept=point.intercept + shift, prediction=prediction
-            )
+        new = _moved(sub, scratch, point, coef, value)
+        if returned and step == best and not constrained(sub.penalty):
+            raw[np.abs(raw) <= AT_KINK * np.abs(point.coef)] = 0.0
+            value = total_value(sub.penalty, sub.starts, sub.ids, raw)
+            new = min(new, _moved(sub, scratch, point, raw, value), key=lambda p: p.objective)
+        flat = abs(new.objective - point.objective) <= FLAT * abs(point.objective) and not returned
+        if new.objective < point.objective or flat:
+            return new
     return None
+
+
+def _moved(sub, scratch, point, coef, value):
+    """The point with other coefficients, at which the penalty is `value`; its gradient is old."""
+    change = _predictions(sub, scratch, coef - point.coef)
+    shift = intercept_response(sub.problem, point.prediction, change)
+    prediction = point.prediction + change + shift[:, None]
+    return point._replace(
+        coef=coef,
+        intercept=point.intercept + shift,
+        prediction=prediction,
+        penalty_value=value,
+        objective=smooth_value(sub.problem, prediction) + value,
+    )
 
 
 def _line_minimum(sub, point, direction, change):
