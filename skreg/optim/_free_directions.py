@@ -22,7 +22,7 @@ from skreg.optim._losses import (
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
-    step_bound,
+    step_unit,
 )
 from skreg.optim._problem import smooth_value
 
@@ -32,6 +32,7 @@ FEASIBLE = 1e-10  # largest inner product of a feasible dual point with a direct
 LARGEST_BASIS = 2**27  # entries, a GiB
 LARGEST_WORK = 2e11  # operations of an orthonormalisation, some seconds
 NEWTON_STEPS, HALVINGS = 50, 60
+STEP_UNITS = 5.0  # longest step, in units of the loss
 CLOSE = 1e-6  # relative gradient from which rounding of the loss hides that a Newton step lowers it
 ROUNDING = 1e-14
 
@@ -192,7 +193,7 @@ def minimise_free(problem, prediction, basis):
 
 def _step(problem, prediction, basis, gradient, size):
     """(amounts, change of the prediction) that lower the loss, 0 if rounding hides all that do."""
-    bound = step_bound(problem.loss)
+    bound = STEP_UNITS * step_unit(problem.loss)
     value = None
     for proposal in (_newton_step, _majoriser_step):
         move = proposal(problem, prediction, basis, gradient)

@@ -14,10 +14,12 @@ from skreg.optim._losses import (
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
+    step_unit,
 )
 from skreg.optim._problem import intercept_inverse
 
-FLAT_SHARE = 1e-4  # of the bounding curvature that samples get where the loss is linear
+STEP_UNITS = 10.0  # that the prediction of one sample may ask for
+FLAT_SHARE = 1e-4  # of the damped curvature that samples get where the loss is linear
 
 
 def scale_rows(selected, factor):
@@ -35,16 +37,27 @@ def gram(selected):
     return product.toarray() if scipy.sparse.issparse(product) else product
 
 
+def damped_curvature(problem, prediction):
+    """The losses' diagonal curvature, and at least the share of their slope that bounds a step.
+
+    A sample far on the wrong side has a slope but no curvature (l'' of a logistic loss vanishes
+    there); a feature of few such samples would go to infinity in one step.
+    """
+    curvature = loss_curvature(problem.loss, prediction, problem.target)
+    slope = np.abs(loss_gradient(problem.loss, prediction, problem.target))
+    return np.maximum(curvature, slope / (STEP_UNITS * step_unit(problem.loss)))
+
+
 def sample_curvature(problem, prediction):
     """s_i l''(z_i, y_i) for a loss of one output (or of equal curvature for all).
 
-    Where the loss is linear, a small share of the bounding curvature stands for it: with fewer
+    Where the loss is linear, a small share of the damped curvature stands for it: with fewer
     samples elsewhere than coefficients the Hessian would be singular, and a Newton direction long
     in no sensible way.
     """
     unit = np.ones_like(prediction)
     curvature = loss_hessian_product(problem.loss, prediction, problem.target, unit)[0]
-    bound = loss_curvature(problem.loss, prediction, problem.target)[0]
+    bound = damped_curvature(problem, prediction)[0]
     return problem.weight * np.maximum(curvature, FLAT_SHARE * bound)
 
 

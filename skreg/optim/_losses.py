@@ -79,11 +79,8 @@ def smoothness(loss):
 
 
 @generic
-def step_bound(loss):
-    """Longest change of a prediction that a Newton step may make: the unit of an exponential loss.
-
-    It is infinite for losses whose predictions have the unit of the target.
-    """
+def step_unit(loss):
+    """Change of a prediction over which `loss_curvature` may lose its order; inf if it bounds."""
 
 
 @generic
@@ -134,7 +131,7 @@ def _(loss):
     return 1.0
 
 
-@step_bound.register(Quadratic)
+@step_unit.register(Quadratic)
 def _(loss):
     return np.inf
 
@@ -192,7 +189,7 @@ def _(loss):
     return 1.0
 
 
-@step_bound.register(Huber)
+@step_unit.register(Huber)
 def _(loss):
     return np.inf
 
@@ -254,9 +251,9 @@ def _(loss):
     return 0.25
 
 
-@step_bound.register(Logistic)
+@step_unit.register(Logistic)
 def _(loss):
-    return 5.0
+    return 1.0
 
 
 @location.register(Logistic)
@@ -314,9 +311,9 @@ def _(loss):
     return 0.5
 
 
-@step_bound.register(Multinomial)
+@step_unit.register(Multinomial)
 def _(loss):
-    return 5.0
+    return 1.0
 
 
 @location.register(Multinomial)
@@ -372,9 +369,9 @@ def _(loss):
     return np.inf
 
 
-@step_bound.register(Poisson)
+@step_unit.register(Poisson)
 def _(loss):
-    return 5.0
+    return 1.0
 
 
 @location.register(Poisson)

@@ -16,13 +16,14 @@ from skreg.optim._free_directions import polish_intercept
 from skreg.optim._gram import block_models, largest_eigenvalues, square_offsets
 from skreg.optim._hessian import (
     coordinate_hessian,
+    damped_curvature,
     hessian_operator,
     intercept_response,
     sample_curvature,
     shared_hessian,
     weighted_columns,
 )
-from skreg.optim._losses import Multinomial, Quadratic, loss_curvature, loss_gradient
+from skreg.optim._losses import Multinomial, Quadratic, loss_gradient
 from skreg.optim._newton import (
     FLAT,
     HALVINGS,
@@ -34,7 +35,7 @@ from skreg.optim._newton import (
     solve_positive,
     solve_through_rows,
 )
-from skreg.optim._penalties import separable
+from skreg.optim._penalties import constrained, separable
 from skreg.optim._problem import smooth_value
 
 NEWTON_STEPS = 30
@@ -47,6 +48,7 @@ SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
+AT_KINK = 1e-6  # of a coefficient, at which it has arrived at zero
 ABOUT_RIGHT, LONGEST, BISECTIONS = 0.3, 1e6, 40  # share of a slope, step, and steps of the search
 TINY = np.finfo(float).tiny
 
@@ -240,7 +242,7 @@ def _model_by_gram(sub, point, accuracy):
     if isinstance(problem.loss, Multinomial):
         hessian = coordinate_hessian(problem, point.prediction, features, outputs)
     else:
-        bound = loss_curvature(problem.loss, point.prediction, problem.target)[0]
+        bound = damped_curvature(problem, point.prediction)[0]
         hessian = shared_hessian(problem, problem.weight * bound, features)
     coef = point.coef[outputs, positions][None].copy()
     gradient = point.gradient[outputs, positions][None].copy()
@@ -267,7 +269,7 @@ def _model_by_samples(sub, point, workspace, accuracy):
         weight = np.repeat(weight[None], 1 if even else n_outputs, axis=0)
         centred = np.repeat(square[None], n_outputs, axis=0)
     else:
-        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        weight = problem.weight * damped_curvature(problem, point.prediction)
         means, square = np.empty((2, n_outputs, n_features))
         weighted_sums(problem.design, sub.features, weight, means, square)
         total = np.maximum(weight.sum(axis=1), TINY)
@@ -344,7 +346,7 @@ def _newton_on_face(sub, scratch, point, accuracy):
         distance, violated = _distances(sub, answer)
         if previous is not None and _at_rounding(sub, previous, answer):
             return previous
-        if distance.max() <= accuracy or violated.any():
+        if distance.max() <= accuracy or violated[np.argmax(distance)]:
             return answer
     return answer
 
@@ -398,7 +400,7 @@ def _face_step(sub, scratch, point):
                 out += block_rank_one_product(coef, sub.starts, rank_one, v)
             return np.where(free, out, 0.0)
 
-        weight = problem.weight * loss_curvature(problem.loss, point.prediction, problem.target)
+        weight = problem.weight * damped_curvature(problem, point.prediction)
         first, square = np.empty((2, *coef.shape))
         weighted_sums(problem.design, sub.features, weight, first, square)
         precondition = face_preconditioner(square, coef, sub.starts, diagonal, rank_one)
@@ -409,27 +411,42 @@ def _face_step(sub, scratch, point):
 def _search_face(sub, scratch, point, direction, value):
     """Step along a direction on the face to where the objective is least, projected back.
 
-    The step is halved until the objective falls.
+    The step is halved until the objective falls. Coefficients that cross zero are put back there or
+    go on, whichever is better: along a direction in which no sample changes its prediction (all
+    levels of a category up, all of another one down) the least is at one kink, beyond many others.
     """
     change = _predictions(sub, scratch, direction)
     shift = intercept_response(sub.problem, point.prediction, change)
     best = _line_minimum(sub, point, direction, change + shift[:, None])
     steps = [best * 0.5**k for k in range(HALVINGS)] + [first_crossing(point.coef, direction)]
     for step in steps:
-        coef = point.coef + step * direction
-        raw = coef.copy()
+        raw = point.coef + step * direction
+        coef = raw.copy()
         value = return_to_face(sub.penalty, sub.starts, sub.ids, point.coef, coef)
         returned = not np.array_equal(raw, coef)
-        change = _predictions(sub, scratch, coef - point.coef)
-        shift = intercept_response(sub.problem, point.prediction, change)
-        prediction = point.prediction + change + shift[:, None]
-        objective = smooth_value(sub.problem, prediction) + value
-        flat = abs(objective - point.objective) <= FLAT * abs(point.objective) and not returned
-        if objective < point.objective or flat:
-            return point._replace(
-                coef=coef, intercept=point.intercept + shift, prediction=prediction
-            )
+        new = _moved(sub, scratch, point, coef, value)
+        if returned and step == best and not constrained(sub.penalty):
+            raw[np.abs(raw) <= AT_KINK * np.abs(point.coef)] = 0.0
+            value = total_value(sub.penalty, sub.starts, sub.ids, raw)
+            new = min(new, _moved(sub, scratch, point, raw, value), key=lambda p: p.objective)
+        flat = abs(new.objective - point.objective) <= FLAT * abs(point.objective) and not returned
+        if new.objective < point.objective or flat:
+            return new
     return None
+
+
+def _moved(sub, scratch, point, coef, value):
+    """The point with other coefficients, at which the penalty is `value`; its gradient is old."""
+    change = _predictions(sub, scratch, coef - point.coef)
+    shift = intercept_response(sub.problem, point.prediction, change)
+    prediction = point.prediction + change + shift[:, None]
+    return point._replace(
+        coef=coef,
+        intercept=point.intercept + shift,
+        prediction=prediction,
+        penalty_value=value,
+        objective=smooth_value(sub.problem, prediction) + value,
+    )
 
 
 def _line_minimum(sub, point, direction, change):

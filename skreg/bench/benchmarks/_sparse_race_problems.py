@@ -60,6 +60,22 @@ def sparse_design(rng, n_samples, n_features, density=0.01):
     )
 
 
+def short_design(rng, n_samples, n_features):
+    """`sparse_design` with half the entries, so that passes over short columns are the cost."""
+    return sparse_design(rng, n_samples, n_features, density=0.005)
+
+
+def one_hot_design(rng, n_samples, n_features, n_categories=10):
+    """Indicators of the levels of categories, the k-th level as frequent as 1 / k; not scaled."""
+    n_levels = n_features // n_categories
+    frequency = 1.0 / np.arange(1, n_levels + 1)
+    levels = rng.choice(n_levels, size=(n_samples, n_categories), p=frequency / frequency.sum())
+    columns = (levels + n_levels * np.arange(n_categories)).ravel().astype(np.int32)
+    starts = np.arange(0, len(columns) + 1, n_categories, dtype=np.int32)
+    shape = (n_samples, n_features)
+    return scipy.sparse.csr_matrix((np.ones(len(columns)), columns, starts), shape=shape).tocsc()
+
+
 @lru_cache(maxsize=1)
 def design_and_predictor(draw, seed, n_samples, n_features, n_informative):
     """A design, X w for a sparse normal w, and noise of a third of its norm."""
