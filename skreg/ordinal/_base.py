@@ -66,7 +66,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         labels = order_labels(y, self.class_order, levels)
-        if np.ndim(sample_weight) == 0 and sample_weight is not None:
+        if isinstance(sample_weight, Real):
             sample_weight = np.full(X.shape[0], sample_weight)  # else a nan would not be seen
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
