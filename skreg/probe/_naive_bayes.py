@@ -323,7 +323,8 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         other : LinearNaiveBayes
-            A fitted probe with the same parameters and features; its classes may differ.
+            A fitted probe with the same parameters and features; its classes may differ. Where both
+            were given the same `classes`, no others may follow.
 
         Returns
         -------
@@ -350,8 +351,14 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         merged = merge_over_classes(
             (self._known_classes(), self._statistics), (other._known_classes(), other._statistics)
         )
+        same = self._declared is not None and np.array_equal(self._declared, other._declared)
         both = copy(self)
-        both._set_state(*merged, weighted=self._weighted or other._weighted, like=self.coef_)
+        both._set_state(
+            *merged,
+            weighted=self._weighted or other._weighted,
+            like=self.coef_,
+            declared=self._declared if same else None,
+        )
         return both
 
     def __add__(self, other):

@@ -221,6 +221,15 @@ class TestBatches:
         with pytest.raises(TypeError, match="'LinearNaiveBayes' and 'LogisticRegression'"):
             probe + LogisticRegression().fit(X, y)
 
+    def test_declared_classes_survive_a_merge(self):
+        X, y = blobs()
+        a = LinearNaiveBayes().partial_fit(X[:60], y[:60], classes=[0, 1, 2, 3])
+        b = LinearNaiveBayes().partial_fit(X[60:], y[60:], classes=[0, 1, 2, 3])
+        with pytest.raises(ValueError, match="not in classes"):
+            (a + b).partial_fit(X[:2], [0, 7])
+        free = LinearNaiveBayes().partial_fit(X[60:], y[60:])
+        assert 7 in (a + free).partial_fit(X[:2], [0, 7]).classes_
+
     def test_numbers_and_strings_are_not_mixed_as_labels(self):
         X, y = blobs()
         names = np.array(list("abcd"))[y]
