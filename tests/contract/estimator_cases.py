@@ -209,8 +209,8 @@ SETTINGS = {
     "SparseLogisticRegression": [
         Setting("", {"alpha": 0.02, **SHARP}),
         Setting("binary", {"alpha": 0.02, **SHARP}, two_classes),
-        Setting("rows", {"alpha": 0.02, "penalty": "row_groups", **SHARP}),
-        Setting("ridge", {"alpha": 0.05, "penalty": "elasticnet", **SHARP}),
+        Setting("rows", {"alpha": 0.02, "row_groups": True, **SHARP}),
+        Setting("ridge", {"alpha": 0.05, "l1_ratio": 0.5, **SHARP}),
     ],
     "LassoCV": [Setting("", PATH)],
     "ElasticNetCV": [Setting("", PATH)],

@@ -213,9 +213,7 @@ def rescaled_columns(case, factors):
         return {} if common and (case.is_regressor or case.is_classifier) else None
     if case.cls == "LinearNaiveBayes":
         return {} if common else None
-    if "penalty_weights" in params and (ratio == 1.0 or params.get("penalty") == "l1"):
-        return {"penalty_weights": factors}
-    if params.get("penalty") == "row_groups":
+    if "penalty_weights" in params and ratio == 1.0:
         return {"penalty_weights": factors}
     if "alpha" in params and "l1_ratio" in params and common:
         lasso, ridge = c * ratio, c**2 * (1 - ratio)
