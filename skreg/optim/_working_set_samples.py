@@ -48,6 +48,7 @@ SUPPORT_PASSES = 10
 BLOCK_ROUNDS, BLOCK_PASSES = 6, 10  # passes over blocks that are minimised almost exactly ..
 SLOW = 0.5  # .. while a round shrinks the largest move by more than this
 ARMIJO = 1e-4
+MUCH_BETTER = 2.0  # gain of coefficients that cross zero over that of zeros
 AT_KINK = 1e-6  # of a coefficient, at which it has arrived at zero
 ABOUT_RIGHT, LONGEST, BISECTIONS = 0.3, 1e6, 40  # share of a slope, step, and steps of the search
 TINY = np.finfo(float).tiny
@@ -412,7 +413,7 @@ def _search_face(sub, scratch, point, direction, value):
     """Step along a direction on the face to where the objective is least, projected back.
 
     The step is halved until the objective falls. Coefficients that cross zero are put back there or
-    go on, whichever is better: along a direction in which no sample changes its prediction (all
+    go on, if that is much better: along a direction in which no sample changes its prediction (all
     levels of a category up, all of another one down) the least is at one kink, beyond many others.
     """
     change = _predictions(sub, scratch, direction)
@@ -428,7 +429,10 @@ def _search_face(sub, scratch, point, direction, value):
         if returned and step == best and not constrained(sub.penalty):
             raw[np.abs(raw) <= AT_KINK * np.abs(point.coef)] = 0.0
             value = total_value(sub.penalty, sub.starts, sub.ids, raw)
-            new = min(new, _moved(sub, scratch, point, raw, value), key=lambda p: p.objective)
+            across = _moved(sub, scratch, point, raw, value)
+            gain = max(point.objective - new.objective, 0.0)
+            if point.objective - across.objective > MUCH_BETTER * gain:
+                new = across
         flat = abs(new.objective - point.objective) <= FLAT * abs(point.objective) and not returned
         if new.objective < point.objective or flat:
             return new

@@ -231,7 +231,7 @@ def test_alpha_above_its_maximum_gives_zeros_and_just_below_it_not(
     if penalty_name == "weighted l1":
         penalised = WEIGHTS > 0
     above = solve(
-        X, target, loss, penalty._replace(alpha=largest * (1 + 1e-9)), tol=1e-10, **options
+        X, target, loss, penalty._replace(alpha=largest * (1 + 1e-9)), tol=1e-13, **options
     )
     below = solve(X, target, loss, penalty._replace(alpha=largest * 0.99), tol=1e-10, **options)
     assert not np.any(np.atleast_2d(above.coef)[:, penalised])
