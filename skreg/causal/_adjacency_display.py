@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._inside import holder_of
 from skreg.causal._drawing import COLOURS, checked_names, pyplot
 from skreg.causal._graph import as_square
 from skreg.causal._moments import default_names
@@ -78,8 +79,9 @@ class AdjacencyDisplay:
             The display, drawn.
         """
         check_is_fitted(estimator)
-        names = getattr(estimator, "feature_names_in_", None)
-        return cls.from_matrices(estimator.adjacency_matrix_, truth=truth, feature_names=names)
+        model = holder_of(estimator, "adjacency_matrix_", cls.__name__)
+        names = getattr(model, "feature_names_in_", None)
+        return cls.from_matrices(model.adjacency_matrix_, truth=truth, feature_names=names)
 
     @classmethod
     def from_matrices(cls, adjacency, *, truth=None, feature_names=None):

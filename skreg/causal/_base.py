@@ -1,13 +1,11 @@
 """What all estimators of linear graphs can do once they have weights, means and noise scales."""
 
-import sys
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from skreg._warnings import warn
 from skreg.causal._equations import residual_mean_squares
 from skreg.causal._moments import default_names
 from skreg.datasets._linear_sem import propagate
@@ -15,7 +13,6 @@ from skreg.datasets._linear_sem import propagate
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
 EQUAL_VARIANCES = 1e-6
 MOST_NAMED = 5
-PASSED_OVER = ("skreg", "sklearn", "joblib")
 
 
 class LinearDAG(BaseEstimator):
@@ -191,18 +188,6 @@ def regress_on_parents(covariance, B):
     return W
 
 
-def warn_caller(message, category=UserWarning):
-    """Warn at the line that called skreg, directly or through scikit-learn."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and _is_passed_over(frame):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
-def _is_passed_over(frame):
-    return frame.f_globals.get("__name__", "").partition(".")[0] in PASSED_OVER
-
-
 def warn_of_equal_variances(variances):
     """Warn if most columns have the same variance, so that variances cannot tell directions."""
     ordered = np.sort(variances)
@@ -212,7 +197,7 @@ def warn_of_equal_variances(variances):
     )
     if last - first >= max(most, 2):
         share = "all" if last - first == len(ordered) else f"{last - first} of {len(ordered)}"
-        warn_caller(
+        warn(
             f"{share} columns have the same variance, as after standardisation: directions are "
             "found by the columns' variances, and the graph may be no better than an empty one. "
             "Use the columns in their common unit."
@@ -224,7 +209,7 @@ def warn_of_floor(on_floor, sigma, names, where):
     nodes = np.flatnonzero(on_floor)
     if len(nodes):
         listed = in_words(nodes, names, [f"{value:.1e}" for value in sigma[nodes]])
-        warn_caller(
+        warn(
             f"the noise level of {listed} is at its floor, {where}: parents determine the node, as "
             "where a column is computed from others or rows are few. Leave such columns out, use "
             "more rows or a larger penalty, or forbid edges."

@@ -13,13 +13,14 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.causal._base import (
     SMALLEST_SHARE,
     LinearDAG,
     in_words,
     regress_on_parents,
     residual_scale,
-    warn_caller,
     warn_of_equal_variances,
     warn_of_floor,
 )
@@ -154,6 +155,7 @@ class BootstrapDAG(LinearDAG):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing
     def fit(self, X, y=None):
         """Fit all samples, choose alpha, and fit the weights of the stable graph to all rows.
 
@@ -248,7 +250,7 @@ class BootstrapDAG(LinearDAG):
         constant = np.flatnonzero(self.constant_frequency_)
         if len(constant):
             shares = [f"{share:.0%}" for share in self.constant_frequency_[constant]]
-            warn_caller(
+            warn(
                 "some samples have constant columns, and no edges there: "
                 f"{in_words(constant, names, shares)}. Their edges can be in the other samples "
                 "only; more rows, or columns with less rare values, would help."
@@ -257,24 +259,24 @@ class BootstrapDAG(LinearDAG):
     def _warn_of_fits(self, fits):
         if self.n_failed_:
             first = next(fit.error for fit in fits if fit.error is not None)
-            warn_caller(
+            warn(
                 f"{self.n_failed_} of {len(fits)} fits failed and are left out, the first of them "
                 f"with {type(first).__name__}: {first}",
                 FitFailedWarning,
             )
         if self.alphas is not None and self.instability_[0] > self.max_instability:
-            warn_caller(
+            warn(
                 f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
                 f"{self.instability_[0]:.3f}. Add larger alphas."
             )
         n_on_floor = sum(fit.on_floor for fit in fits)
         if n_on_floor:
-            warn_caller(
+            warn(
                 f"{n_on_floor} of {len(fits)} fits have noise levels at their floor: parents "
                 "determine a node, as where rows are few. Use more rows or a larger alpha."
             )
         if self.n_not_converged_:
-            warn_caller(
+            warn(
                 f"{self.n_not_converged_} of {len(fits)} fits did not converge; increase the "
                 "estimator's max_iter or tol.",
                 ConvergenceWarning,

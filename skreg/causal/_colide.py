@@ -10,13 +10,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from threadpoolctl import threadpool_limits
 
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.causal._adam import EXCLUDED, Rates
 from skreg.causal._base import (
     SMALLEST_SHARE,
     LinearDAG,
     regress_on_parents,
     residual_scale,
-    warn_caller,
     warn_of_equal_variances,
     warn_of_floor,
 )
@@ -305,6 +306,7 @@ class CoLiDE(LinearDAG):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y=None, sample_weight=None):
         """Estimate graph and noise levels.
 
@@ -429,7 +431,7 @@ class CoLiDE(LinearDAG):
         warn_of_floor(self.on_floor_, np.broadcast_to(self.sigma_, len(names)), names, where)
         if not self.h_ <= LARGEST_H:
             remedy = "Increase n_stages or bring the columns to a common unit."
-            warn_caller(
+            warn(
                 f"the weights before thresholding are far from an acyclic graph, h_={self.h_:.1e} "
                 f"instead of {LARGEST_H:g} or less, and edges were dropped from their cycles. "
                 + (remedy if self.scale else "Use scale='global' or more n_stages."),
@@ -448,7 +450,7 @@ class CoLiDE(LinearDAG):
             )
         else:
             return
-        warn_caller(
+        warn(
             f"the last stage did not converge: {reason}. Increase max_iter, n_stages or tol.",
             ConvergenceWarning,
         )

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._inside import holder_of
 from skreg.causal._drawing import BLUE, pyplot
 
 TINY = 1e-16
@@ -61,8 +62,9 @@ class ConvergenceDisplay:
         ConvergenceDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator, "checkpoints_")
-        return cls(checkpoints=estimator.checkpoints_).plot()
+        check_is_fitted(estimator)
+        model = holder_of(estimator, "checkpoints_", cls.__name__)
+        return cls(checkpoints=model.checkpoints_).plot()
 
     def plot(self):
         """Draw the three panels.

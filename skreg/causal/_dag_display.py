@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._inside import holder_of
 from skreg.causal._drawing import BLUE, GREY, INK, RED, checked_names, pyplot
 from skreg.causal._graph import as_square
 from skreg.causal._moments import default_names
@@ -73,8 +74,8 @@ class DAGDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted estimator with `adjacency_matrix_`; its `edge_frequency_`, if it has one, sets
-            the widths.
+            Fitted estimator with `adjacency_matrix_`, or a Pipeline or search with one; its
+            `edge_frequency_`, if it has one, sets the widths.
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
 
@@ -84,10 +85,11 @@ class DAGDisplay:
             The display, drawn.
         """
         check_is_fitted(estimator)
+        model = holder_of(estimator, "adjacency_matrix_", cls.__name__)
         return cls(
-            adjacency=estimator.adjacency_matrix_,
-            frequency=getattr(estimator, "edge_frequency_", None),
-            feature_names=getattr(estimator, "feature_names_in_", None),
+            adjacency=model.adjacency_matrix_,
+            frequency=getattr(model, "edge_frequency_", None),
+            feature_names=getattr(model, "feature_names_in_", None),
         ).plot(ax=ax)
 
     @classmethod

@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from skreg._state import all_or_nothing
 from skreg.causal._base import LinearDAG
 from skreg.causal._colide import CoLiDE
 from skreg.causal._moments import default_names
@@ -65,6 +66,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         self.estimator = estimator
 
     @_fit_context(prefer_skip_nested_validation=False)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Learn the graph of columns and target.
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import lars_path_gram
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skreg._state import all_or_nothing
 from skreg.causal._base import (
     SMALLEST_SHARE,
     LinearDAG,
@@ -90,6 +91,7 @@ class SortNRegress(LinearDAG):
         self.threshold = threshold
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y=None, sample_weight=None):
         """Sort and regress.
 

@@ -4,9 +4,7 @@ An estimator says which loss and which penalty it has and how it encodes its tar
 rest is here and calls the engine on validated arrays.
 """
 
-import warnings
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from numbers import Integral, Number, Real
 from typing import NamedTuple
 
@@ -20,6 +18,8 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from skreg._selected_features import SelectsFeatures
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.optim import Solution, as_design, solve_path
 from skreg.optim._losses import loss_value
 from skreg.optim._units import columns_of_few_digits
@@ -69,6 +69,7 @@ class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
         """Target in the layout of the loss; may set `classes_`."""
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None):
         """Fit the coefficients and the intercept at the penalty strength `alpha`.
 
@@ -100,13 +101,12 @@ class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
         UserWarning
             If a column lies so far from zero that few digits of its variation are left.
         """
-        with unchanged_by_failure(self):
-            last = vars(self).copy()
-            data = self._validate(X, y, sample_weight)
-            (solution,) = self._solve(data, [self._strength()], *self._start(data, last))
-            self._store(solution, data.X.dtype)
+        last = vars(self).copy()
+        data = self._validate(X, y, sample_weight)
+        (solution,) = self._solve(data, [self._strength()], *self._start(data, last))
+        self._store(solution, data.X.dtype)
         if not solution.converged:
-            warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
+            warn(self._not_converged(), ConvergenceWarning)
         return self
 
     def _strength(self):
@@ -141,12 +141,11 @@ class SparseLinearModel(SelectsFeatures, BaseEstimator, ABC):
         few = columns_of_few_digits(data.X, weight)
         if len(few):
             names = getattr(self, "feature_names_in_", np.arange(data.X.shape[1]))[few[:5]]
-            warnings.warn(
+            warn(
                 f"{len(few)} columns of X ({', '.join(map(str, names))}, ..) lie so far from zero "
                 f"that {data.X.dtype} holds less than four digits of how they vary. Subtract a "
                 "constant from them where they are computed.",
                 UserWarning,
-                stacklevel=4,
             )
 
     def _start(self, data, last):
@@ -284,18 +283,6 @@ def stack_outputs(solutions):
     fields = [np.stack(values) for values in zip(*solutions, strict=True)]
     stacked = Solution(*fields)
     return stacked._replace(converged=bool(stacked.converged.all()))
-
-
-@contextmanager
-def unchanged_by_failure(estimator):
-    """Undo what a block did to an estimator's attributes if it fails or is interrupted."""
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
 
 
 def plain_numbers(y):

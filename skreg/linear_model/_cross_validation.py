@@ -1,7 +1,6 @@
 """Choice of the penalty strength by cross-validation along paths."""
 
 import copy
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,7 +14,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import _check_method_params
 
-from skreg.linear_model._base import unchanged_by_failure
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.linear_model._path import check_progression
 from skreg.optim._selection import (
     SELECTION_RULES,
@@ -46,6 +46,7 @@ class CrossValidated(RoutedFolds):
     """
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
     def fit(self, X, y, sample_weight=None, **params):
         """Choose the strength by cross-validation and fit with it.
 
@@ -80,23 +81,21 @@ class CrossValidated(RoutedFolds):
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)
-        with unchanged_by_failure(self):
-            data = self._validate(X, y, sample_weight)
-            models = [self._prepared(model) for model in self._models()]
-            grids = [model._alphas(data, self.alphas, self.eps) for model in models]
-            scores, missed = self._score_folds(models, grids, data, params)
-            model = self._choose(models, grids, scores)
-            (solution,) = model._solve(data, [self.alpha_])
-            self._store(solution, data.X.dtype)
+        data = self._validate(X, y, sample_weight)
+        models = [self._prepared(model) for model in self._models()]
+        grids = [model._alphas(data, self.alphas, self.eps) for model in models]
+        scores, missed = self._score_folds(models, grids, data, params)
+        model = self._choose(models, grids, scores)
+        (solution,) = model._solve(data, [self.alpha_])
+        self._store(solution, data.X.dtype)
         if missed:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: {missed} fits on the folds did not reach tol={self.tol}. "
                 "Increase max_iter or tol, or leave out the smallest strengths.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         if not solution.converged:
-            warnings.warn(self._not_converged(), ConvergenceWarning, stacklevel=3)
+            warn(self._not_converged(), ConvergenceWarning)
         return self
 
     def path(self, X, y, *, alphas=None, eps=None, sample_weight=None):
@@ -177,11 +176,10 @@ class CrossValidated(RoutedFolds):
         score_weight = data.sample_weight if scorer is None else scoring.get("sample_weight")
         folds, n_splits = weighted_folds(folds, data.sample_weight, score_weight), len(folds)
         if len(folds) < n_splits:
-            warnings.warn(
+            warn(
                 f"{n_splits - len(folds)} of the {n_splits} folds hold out rows without weight "
                 "only; they are left out, as if these rows were not there",
                 UserWarning,
-                stacklevel=4,
             )
         results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(_score_path)(

@@ -1,6 +1,5 @@
 """Paths of strengths, and the strength at which they begin."""
 
-import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
+from skreg._warnings import warn
 from skreg.optim import as_design, penalty_max
 
 
@@ -84,7 +84,7 @@ class Paths:
         missed = [s for s in solutions if not s.converged]
         if missed:
             text = f"{len(missed)} of {len(solutions)} strengths of the path missed tol={self.tol}"
-            warnings.warn(f"{text}. Increase max_iter or tol.", ConvergenceWarning, stacklevel=2)
+            warn(f"{text}. Increase max_iter or tol.", ConvergenceWarning)
         fields = zip(*(model._fields(s, data.X.dtype) for s in solutions), strict=True)
         return RegularizationPath(alphas, *(np.stack(values, axis=-1) for values in fields))
 

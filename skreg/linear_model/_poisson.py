@@ -1,12 +1,12 @@
 """The estimators `SparsePoissonRegressor` and `SparsePoissonRegressorCV`."""
 
-import warnings
 from typing import ClassVar
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skreg._warnings import warn
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
     L1_RATIO_CONSTRAINTS,
@@ -184,11 +184,10 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
         deviance = self._mean_deviance(prediction, y, weight)
         counted = y if weight is None else y[weight > 0.0]
         if np.ptp(counted) == 0.0:
-            warnings.warn(
+            warn(
                 f"D^2 is not defined for constant y, here {counted[0]:.6g}: score more samples, or "
                 "take sklearn.metrics.mean_poisson_deviance",
                 UndefinedMetricWarning,
-                stacklevel=2,
             )
             return np.nan if deviance <= _NEGLIGIBLE * (counted[0] or 1.0) else -np.inf
         null = np.full_like(prediction, np.log(np.average(y, weights=weight)))

@@ -1,6 +1,5 @@
 """What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
 
-from functools import wraps
 from numbers import Integral, Real
 
 import numpy as np
@@ -29,22 +28,6 @@ PENALTY_CONSTRAINTS = {
     "tol": [Interval(Real, 0, None, closed="neither")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
 }
-
-
-def all_or_nothing(fit):
-    """Decorator: a fit that fails or is interrupted leaves the estimator as it was."""
-
-    @wraps(fit)
-    def guarded(self, *args, **kwargs):
-        before = dict(vars(self))
-        try:
-            return fit(self, *args, **kwargs)
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
-
-    return guarded
 
 
 class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skreg._inside import fitted_inside
 from skreg.ordinal._labels import GUESSED, from_categorical, has_natural_order, order_of
 
 
@@ -49,24 +50,6 @@ def order_unknown(classes, owner):
         f"the order of the classes {classes.tolist()} of {owner} is not known: give it by "
         "class_order=[...], from the first class to the last, rare one"
     )
-
-
-def fitted_inside(estimator):
-    """The estimator itself, then those within it that predict for it, on the same rows of X's
-    features or on transformed ones.
-
-    What Stacking, Voting and Bagging hold was fitted on encoded labels, and is not among them.
-    """
-    yield estimator
-    if hasattr(estimator, "steps"):
-        inside = [estimator.steps[-1][1]]
-    elif hasattr(estimator, "calibrated_classifiers_"):
-        inside = [calibrated.estimator for calibrated in estimator.calibrated_classifiers_]
-    else:
-        names = ("best_estimator_", "estimator_")
-        inside = [getattr(estimator, name) for name in names if hasattr(estimator, name)]
-    for inner in inside:
-        yield from fitted_inside(inner)
 
 
 def same_labels(order, classes):

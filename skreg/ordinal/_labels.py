@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.multiclass import check_classification_targets
 
-from skreg.ordinal._warnings import warn
+from skreg._warnings import warn
 
 ENCODERS = "cross_val_predict, StackingClassifier, VotingClassifier, BaggingClassifier"
 # where an order can come from

@@ -8,6 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict
 from sklearn.utils import column_or_1d
 
+from skreg.optim._selection import folds_of
 from skreg.ordinal._labels import from_categorical, order_labels, warn_if_guessed
 
 
@@ -91,8 +92,14 @@ def ordered_out_of_fold(estimator, X, y, class_order, *, cv, **options):
     order = own_order if class_order is None else class_order
     labels = order_labels(column_or_1d(values), order, levels)
     warn_if_guessed(labels)
+    folds = index_folds(cv, len(labels.codes))
     proba = cross_val_predict(
-        estimator, X, labels.codes, cv=index_folds(cv), method="predict_proba", **options
+        estimator,
+        X,
+        labels.codes,
+        cv=folds,
+        method="predict_proba",
+        **options,
     )
     return labels, proba
 
@@ -118,14 +125,8 @@ def without_class_order(estimator):
     return estimator, orders[0] if orders else None
 
 
-def index_folds(cv):
-    """`cv`, with an iterable of splits turned into pairs of indices."""
+def index_folds(cv, n_samples):
+    """`cv`, with an iterable of splits turned into folds of positions."""
     if cv is None or isinstance(cv, Integral) or hasattr(cv, "split"):
         return cv
-    return [(as_indices(train), as_indices(test)) for train, test in cv]
-
-
-def as_indices(rows):
-    """Indices of rows that are given by indices or by a boolean mask."""
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+    return folds_of(cv, n_samples)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._warnings import warn
 from skreg.ordinal import _certificate as certificate
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import (
@@ -19,7 +20,6 @@ from skreg.ordinal._newton import (
     solve,
 )
 from skreg.ordinal._rows import Scaling, sorted_design
-from skreg.ordinal._warnings import warn
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01

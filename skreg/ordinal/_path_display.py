@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.ordinal._class_order import fitted_inside
+from skreg._inside import fitted_inside
 from skreg.ordinal._style import boundary_colours, pyplot
 
 

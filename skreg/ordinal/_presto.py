@@ -6,10 +6,10 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval
 
+from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLogitClassifier,
-    all_or_nothing,
     check_penalty_factor,
     crossing_rate,
 )

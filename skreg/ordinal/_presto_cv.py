@@ -13,19 +13,24 @@ from sklearn.utils._metadata_requests import _raise_for_params
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import _check_method_params
 
-from skreg.optim._selection import SELECTION_RULES, RoutedFolds, check_scores, choose_strength
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
+from skreg.optim._selection import (
+    SELECTION_RULES,
+    RoutedFolds,
+    check_scores,
+    choose_strength,
+    folds_of,
+)
 from skreg.ordinal._base import (
     CumulativeLogitClassifier,
-    all_or_nothing,
     crossing_rate,
     linear_predictors,
 )
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._out_of_fold import as_indices
 from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
-from skreg.ordinal._warnings import warn
 
 SMALLEST_PROBABILITY = 1e-8
 
@@ -291,10 +296,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         cv = check_cv(self.cv, labels.codes, classifier=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = [
-                (as_indices(train), as_indices(test))
-                for train, test in cv.split(X, labels.codes, **splitting)
-            ]
+            folds = folds_of(cv.split(X, labels.codes, **splitting), X.shape[0])
         _warn_if_rare(labels, sample_weight, len(folds))
         tested = [fold for fold in folds if np.any(sample_weight[fold[1]] > 0.0)]
         if not tested:

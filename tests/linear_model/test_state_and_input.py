@@ -208,7 +208,7 @@ def test_group_labels_of_any_kind(groups):
 @pytest.mark.parametrize(
     "alphas",
     [0.1, None, {0.1}, "few", np.array(3), [[0.1, 0.2]], [np.nan], [np.inf], iter([0.1]), [None]],
-    ids=str,
+    ids=lambda alphas: "iterator" if hasattr(alphas, "__next__") else str(alphas),
 )
 def test_what_strengths_are_not(alphas):
     X, y = data()

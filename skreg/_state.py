@@ -1,0 +1,19 @@
+"""Fits that happen wholly or not at all."""
+
+from functools import wraps
+
+
+def all_or_nothing(fit):
+    """Decorator of a method: if it fails or is interrupted, the estimator stays as it was."""
+
+    @wraps(fit)
+    def guarded(self, *args, **kwargs):
+        before = vars(self).copy()
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return guarded
