@@ -2,6 +2,8 @@
 
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._inside import fitted_inside
+
 
 class LossCurveDisplay:
     """Training loss by epoch, and validation loss if there is one, with the best epoch marked.
@@ -51,7 +53,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : DeepClassifier, DeepRegressor or skorch.NeuralNet
-            The fitted model.
+            The fitted model, or a Pipeline or search that holds one.
         ax : matplotlib Axes, default=None
             Where to draw; a new figure if None.
         name : str, default=None
@@ -63,8 +65,10 @@ class LossCurveDisplay:
             The display, drawn.
         """
         check_is_fitted(estimator)
-        net = getattr(estimator, "net_", estimator)
-        return cls.from_history(net.history, ax=ax, name=name or type(estimator).__name__)
+        inside = (inner for inner in fitted_inside(estimator) if hasattr(inner, "net_"))
+        model = next(inside, estimator)
+        net = getattr(model, "net_", model)
+        return cls.from_history(net.history, ax=ax, name=name or type(model).__name__)
 
     @classmethod
     def from_history(cls, history, *, ax=None, name=None):

@@ -266,7 +266,8 @@ def _names_after(transformers, names):
     if not all(hasattr(step, "get_feature_names_out") for step in steps):
         return None
     known = names is None or hasattr(transformers, "feature_names_in_")
-    return list(transformers.get_feature_names_out(None if known else names))
+    after = transformers.get_feature_names_out(None if known else names)
+    return None if after is None else list(after)
 
 
 def _errors_of(model):

@@ -33,10 +33,6 @@ OLD_RATE = "a net that goes on keeps the parameters of its first fit"
 OLD_TYPE = "a net of single precision is given double, and torch's RuntimeError comes out"
 SILENT_NAN = "a network that overflows predicts NaN without a word"
 KNOWN_FAULTS: dict[tuple[str, str], str] = {
-    (
-        "LossCurveDisplay",
-        "test_a_display_shows_the_same_of_what_is_inside",
-    ): "it does not look for the network in a Pipeline or a search",
     ("DeepClassifier", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
     ("DeepRegressor", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
     ("DeepClassifier", "test_partial_fit_returns_after_a_changed_parameter-dtype"): OLD_TYPE,
