@@ -13,6 +13,7 @@ what the penalty and the loss are is asked of their generic functions alone.
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from skreg.optim._blocks import conjugate, members_of, ridge_energy, scan
 from skreg.optim._designs import Dense, columns, shape, units
@@ -135,8 +136,11 @@ def duality_gap(
     free, _ = members_of(problem.blocks, np.flatnonzero(unpenalised(penalty)))
     if too_many(problem, free):
         return Certificate(primal, np.nan, np.nan, float(kkt))
-    means = (X.T @ problem.weight) if fit_intercept else np.zeros(n_features)
-    basis = free_directions(problem, free, np.asarray(means).reshape(-1)).basis
+    means = np.asarray(X.T @ problem.weight).reshape(-1) if fit_intercept else np.zeros(n_features)
+    shift, scale = units(problem.design)
+    squares = X.multiply(X) if scipy.sparse.issparse(X) else X**2
+    sizes = np.sqrt(np.asarray(squares.T @ problem.weight).reshape(-1)) + np.abs(shift * scale)
+    basis = free_directions(problem, free, means, sizes).basis
     best = dual_loss(problem, dual, 0.0)  # 0 is a dual point of every loss
     for prediction in (z, minimise_free(problem, z, basis)[1]):
         dual = loss_gradient(loss, prediction, problem.target)

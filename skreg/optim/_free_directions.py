@@ -27,7 +27,7 @@ from skreg.optim._losses import (
 from skreg.optim._problem import smooth_value
 
 WELL_CONDITIONED = 1e-6  # smallest eigenvalue of a correlation matrix whose Cholesky factor is safe
-COLLINEAR = 1e-14  # singular value, relative to the largest, below which rounding is all there is
+COLLINEAR = 1e-14  # singular value, relative to the largest, of the rounding of unit columns
 FEASIBLE = 1e-10  # largest inner product of a feasible dual point with a direction, both normed
 LARGEST_BASIS = 2**27  # entries, a GiB
 LARGEST_WORK = 2e11  # operations of an orthonormalisation, some seconds
@@ -65,14 +65,18 @@ def too_many(problem, features):
     return n_samples * size > LARGEST_BASIS or work > LARGEST_WORK
 
 
-def free_directions(problem, features, means):
-    """Orthonormal basis of the columns `features` and, first, of the intercept."""
+def free_directions(problem, features, means, sizes):
+    """Orthonormal basis of the columns `features` and, first, of the intercept.
+
+    `sizes` are the root mean squares of all columns around the user's origin, which say how much of
+    a column is rounding.
+    """
     weight, n_constant = problem.weight, int(problem.fit_intercept)
     selected = columns(problem.design, features)
     selected = selected if isinstance(selected, np.ndarray) else selected.toarray()
     if problem.fit_intercept:
         selected = selected - means[features]
-    transform = _orthonormaliser(selected, weight)
+    transform = _orthonormaliser(selected, weight, sizes[features])
     basis = np.empty((n_constant + transform.shape[1], len(weight)))
     basis[:n_constant] = 1.0
     basis[n_constant:] = (selected @ transform).T
@@ -83,8 +87,11 @@ def free_directions(problem, features, means):
     return FreeDirections(basis, features, coef, intercept)
 
 
-def _orthonormaliser(selected, weight):
-    """T such that the columns of F T are orthonormal in the weights and span those of F."""
+def _orthonormaliser(selected, weight, sizes):
+    """T such that the columns of F T are orthonormal in the weights and span those of F.
+
+    Directions that only the rounding of the columns has are left out.
+    """
     length = np.sqrt(weight @ selected**2)
     used = np.flatnonzero(length > 0.0)
     transform = np.zeros((selected.shape[1], len(used)))
@@ -96,7 +103,7 @@ def _orthonormaliser(selected, weight):
         inner = _inverse_factor(correlation)
     else:
         _, values, right = np.linalg.svd(np.sqrt(weight)[:, None] * unit, full_matrices=False)
-        kept = values > COLLINEAR * values[0]
+        kept = values > COLLINEAR * values[0] * np.max(sizes[used] / length[used], initial=1.0)
         inner = right[kept].T / values[kept]
     basis = unit @ inner
     inner = inner @ _inverse_factor((basis.T * weight) @ basis)  # once more, for rounding

@@ -66,6 +66,7 @@ FAR_FROM_ZERO = 20.0  # ratio of alpha's maximum to alpha from which stages pay
 MOST_STAGES = 40
 STAGE_TOL = 1e-2  # of what the stage before left unexplained
 NEGATIVE = -1e-9  # relative gap that rounding may leave below 0
+FEW_DIGITS = 1e-3  # share of rounding in the spread of predictions from which they mean nothing
 
 
 class Solution(NamedTuple):
@@ -80,8 +81,9 @@ class Solution(NamedTuple):
     objective : float
         sum_i s_i l(z_i, y_i) + penalty(w), with sample weights s that sum to one.
     gap : float
-        Relative duality gap (P - D) / P(0); nan where the problem has no finite dual bound (an
-        unpenalised restriction) or too many unpenalised columns to make one.
+        Relative duality gap (P - D) / P(0); infinite where the predictions are but the rounding of
+        large terms that cancel, nan where the problem has no finite dual bound (an unpenalised
+        restriction) or too many unpenalised columns to make one.
     kkt : float
         Largest distance of minus the gradient to the subdifferential of the penalty, relative to
         the largest such distance without a penalty at w = 0.
@@ -154,6 +156,7 @@ class Workspace:
         raw = self.square + self.mean**2
         shift, scale = units(problem.design)
         given = self.square + (self.mean + shift * scale) ** 2
+        self.sizes = np.sqrt(given)
         if not problem.fit_intercept:
             self.square = raw
         self.square[self.square <= ROUNDING**2 * given] = 0.0
@@ -184,7 +187,7 @@ class Workspace:
         """Free directions of the unpenalised columns `features`, next to the intercept's."""
         problem = self.problem
         if len(features):
-            return free_directions(problem, features, means)
+            return free_directions(problem, features, means, self.sizes)
         constant = np.ones((int(problem.fit_intercept), 1))
         return FreeDirections(
             constant, features, np.zeros((len(constant), 0)), np.ones(len(constant))
@@ -214,6 +217,14 @@ class Workspace:
             self.coef[:, free.features] += amounts @ free.coef
             prediction = self._predict()
         self.prediction = prediction
+
+    def has_digits(self):
+        """Whether the predictions are more than the rounding of large terms that cancel."""
+        problem = self.problem
+        rounding = np.finfo(float).eps * (np.abs(self.coef) @ self.sizes)
+        centred = self.prediction - (self.prediction @ problem.weight)[:, None]
+        spread = np.sqrt(np.sum(problem.weight * centred**2, axis=1))
+        return bool(np.all(rounding <= FEW_DIGITS * spread))
 
     def _predict(self):
         """X w + b; for a quadratic loss with the best b."""
@@ -383,7 +394,7 @@ def _descend(workspace, penalty, tol, max_iter, size, previous):
             workspace, penalty, value, 1.0 / largest if largest > 0.0 else np.inf, alive, threshold
         )
         if certified:
-            gap = (objective - dual) / scale
+            gap = (objective - dual) / scale if workspace.has_digits() else np.inf
             converged = NEGATIVE <= gap <= tol
         else:
             gap, converged = np.nan, kkt <= tol

@@ -167,6 +167,7 @@ def _prox_newton(sub, scratch, point, workspace, accuracy):
     change += shift[:, None]
     value = total_value(sub.penalty, sub.starts, sub.ids, new)
     slope = np.vdot(point.gradient, move) + value - point.penalty_value
+    slope = min(slope, 0.0)  # rounding of a huge step must not allow an ascent
     step = 1.0
     for _ in range(40):
         prediction = point.prediction + step * change

@@ -225,7 +225,8 @@ def reference(case):
         np.zeros((n_outputs, 1)), np.zeros(n_outputs), sample_weight=case.weight,
         fit_intercept=case.fit_intercept,
     )  # fmt: skip
-    return best, value, null.dual
+    scale = null.dual if null.dual > 0.0 else case.target_unit**-2  # as of an objective of one
+    return best, value, scale
 
 
 def _in_units_of_one(case):
