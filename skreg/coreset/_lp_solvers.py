@@ -42,7 +42,10 @@ def solve_lp(U, b, p, tol, max_iter, start):
     else:
         start = None if start is None else (start - least_squares) / scale
         unit = newton(U, r / scale, p, tol, max_iter, start)
-    return unit._replace(y=least_squares + scale * unit.y, norm=scale * unit.norm)
+    norm = scale * unit.norm
+    exact = norm <= _ROUNDING * p_norm(b, p)  # least squares on far columns may miss it
+    gap = 0.0 if exact else unit.relative_gap
+    return LpSolution(least_squares + scale * unit.y, norm, gap, unit.n_iter)
 
 
 def null_norm(b, u, p):
@@ -55,14 +58,14 @@ def null_norm(b, u, p):
     low, high = ratio.min(), ratio.max()
     if low == high:
         return 0.0
-    share, weight = (ratio - low) / (high - low), u / u.max()
+    place, weight = (ratio - low) / (high - low), u / u.max()
 
     def gradient(t):
-        r = weight * (share - t)
+        r = weight * (place - t)
         return np.sum(weight * np.sign(r) * np.abs(r) ** (p - 1))
 
     t = 0.5 if np.isinf(p) else brentq(gradient, 0.0, 1.0)
-    return (high - low) * u.max() * p_norm(weight * (share - t), p)
+    return (high - low) * u.max() * p_norm(weight * (place - t), p)
 
 
 def p_norm(r, p):
@@ -89,6 +92,11 @@ def dual_gap(U, b, z, objective, p):
     norm = 1.0 if p == 1 else np.sum(np.abs(z) ** (p / (p - 1.0))) ** (1.0 - 1.0 / p)
     bound = max(b @ z, 0.0) / norm
     return objective - bound**p
+
+
+def share(gap, objective):
+    """The gap's share in the objective, zero where that is zero: nothing is smaller."""
+    return gap / objective if objective > 0.0 else 0.0
 
 
 def newton(U, b, p, tol, max_iter, start):
@@ -125,7 +133,7 @@ def newton(U, b, p, tol, max_iter, start):
             break
         if not met and decrement <= value - objective and e > _SMALLEST_SMOOTHING:
             e = max(0.1 * e, _SMALLEST_SMOOTHING)
-    return LpSolution(y, objective ** (1 / p), gap / objective, n_iter)
+    return LpSolution(y, objective ** (1 / p), share(gap, objective), n_iter)
 
 
 def _newton_step(U, curvature, gradient):
@@ -170,4 +178,4 @@ def _from_linear_program(U, b, solution, order):
         raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
     y = -solution.eqlin.marginals[: U.shape[1]]
     objective = np.linalg.norm(b - U @ y, order)
-    return LpSolution(y, objective, (objective + solution.fun) / objective, solution.nit)
+    return LpSolution(y, objective, share(objective + solution.fun, objective), solution.nit)

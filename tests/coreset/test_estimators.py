@@ -647,11 +647,22 @@ def test_the_gap_has_no_unit(p, fit_intercept):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("p", [1, 1.5, 30, np.inf])
 @pytest.mark.parametrize("target", [0.0, 5.0, -1e-100])
-def test_a_constant_target_leaves_no_gap(p, target):
-    X, _ = regression(29, n=50)
-    model = LpRegressor(p=p).fit(X + 1e3, np.full(50, target))
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_a_constant_target_leaves_no_gap(p, target, offset):
+    X = regression(29, n=50)[0] + offset
+    model = LpRegressor(p=p).fit(X, np.full(50, target))
     assert model.dual_gap_ <= 1e-8
-    np.testing.assert_allclose(model.predict(X + 1e3), target, rtol=1e-9)
+    np.testing.assert_allclose(model.predict(X), target, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("p", [1, 1.5, 50, np.inf])
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_an_exact_fit_far_from_the_origin_leaves_no_gap(p, offset):
+    X, beta = regression(31, n=200)[0], np.array([1.0, -2.0, 0.0, 3.0])
+    model = LpRegressor(p=p).fit(X + offset, X @ beta + offset)
+    assert model.dual_gap_ <= 1e-8
+    np.testing.assert_allclose(model.coef_, beta, atol=1e-7)
 
 
 @pytest.mark.parametrize(("number", "message"), [(np.inf, "infinity"), (np.nan, "NaN")])
