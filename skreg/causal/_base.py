@@ -3,11 +3,11 @@
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._warnings import warn
 from skreg.causal._equations import residual_mean_squares
-from skreg.causal._moments import default_names
+from skreg.causal._moments import default_names, validate_weights
 from skreg.datasets._linear_sem import propagate
 
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
@@ -56,7 +56,7 @@ class LinearDAG(BaseEstimator):
         Raises
         ------
         ValueError
-            If X has NaN or infinity, or no weight is positive.
+            If X or the weights have NaN or infinity, or no weight is positive.
 
         Notes
         -----
@@ -70,10 +70,7 @@ class LinearDAG(BaseEstimator):
         residual = deviation - deviation @ self.adjacency_matrix_
         sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
         log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
-        weight = _check_sample_weight(
-            sample_weight, residual, dtype=np.float64, ensure_non_negative=True
-        )
-        return float(np.average(log_density, weights=weight))
+        return float(np.average(log_density, weights=validate_weights(sample_weight, X)))
 
     def sample(self, n_samples=1, random_state=None):
         """Draw rows from the fitted model with Gaussian noise.

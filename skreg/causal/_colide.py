@@ -327,8 +327,8 @@ class CoLiDE(LinearDAG):
         Raises
         ------
         ValueError
-            If X has NaN or infinity, a constant column, or fewer than two rows or columns, or if a
-            parameter does not fit the columns.
+            If X or the weights have NaN or infinity, X has a constant column or fewer than two rows
+            or columns, or a parameter does not fit the columns.
         """
         X, sample_weight = validate_rows(self, X, sample_weight)
         names = self._names()

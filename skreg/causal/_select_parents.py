@@ -87,8 +87,8 @@ class SelectParents(SelectorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, a column or the target is constant, or there are weights
-            that the estimator does not take.
+            If X, y or the weights have NaN or infinity, a column or the target is constant, or the
+            estimator does not take the weights that are given.
         """
         target = getattr(y, "name", None)
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)

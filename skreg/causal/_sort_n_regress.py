@@ -112,7 +112,7 @@ class SortNRegress(LinearDAG):
         Raises
         ------
         ValueError
-            If X has NaN or infinity, or a constant column.
+            If X or the weights have NaN or infinity, or a column is constant.
         """
         X, sample_weight = validate_rows(self, X, sample_weight)
         names = self._names()

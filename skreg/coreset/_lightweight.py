@@ -5,9 +5,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import check_array
 
-from skreg.coreset._rows import Rows, block, block_slices, dense_block
+from skreg.coreset._rows import Rows, block, block_slices, checked_weights, dense_block
 
 
 @validate_params(
@@ -70,7 +70,7 @@ def lightweight_coreset(X, n_samples, *, sample_weight=None, random_state=None):
     True
     """
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-    omega = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    omega = checked_weights(sample_weight, X)
     share = omega / omega.sum()
     spread = share * _squared_distances_to_mean(X, share)
     total = spread.sum()

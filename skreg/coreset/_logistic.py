@@ -6,9 +6,9 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import check_array
 
-from skreg.coreset._rows import Rows
+from skreg.coreset._rows import Rows, checked_weights
 from skreg.coreset._sampler import SensitivitySampler
 from skreg.coreset._whitening import whitening
 
@@ -157,7 +157,7 @@ def logistic_complexity(X, y, *, fit_intercept=True, sample_weight=None):
     classes, codes = np.unique(y, return_inverse=True)
     if len(classes) != 2:
         raise ValueError(f"y must have two classes; got {len(classes)}")
-    omega = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    omega = checked_weights(sample_weight, X)
     if fit_intercept:
         X = np.column_stack([X, np.ones(len(X))])
     Z = (1.0 - 2.0 * codes)[:, None] * X

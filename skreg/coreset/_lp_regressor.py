@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.coreset._lp_solvers import solve_lp
-from skreg.coreset._rows import Rows, image
+from skreg.coreset._lp_solvers import null_norm, p_norm, solve_lp
+from skreg.coreset._rows import Rows, checked_weights, image
 from skreg.coreset._whitening import qr_whitening, triangular_factor
 
 _LINEAR_PROGRAM_TOL = 1e-6  # relative gap; HiGHS stops at absolute violations of 1e-7
@@ -38,8 +38,11 @@ class LpRegressor(RegressorMixin, BaseEstimator):
     fit_intercept : bool, default=True
         Whether to fit the intercept b, which is not penalised.
     tol : float, default=1e-8
-        Stop when the duality gap is at most `tol` times the objective. Linear programs (p = 1
-        and inf) are solved to HiGHS's own tolerance.
+        Stop when the duality gap is at most `tol` times the objective reached. `dual_gap_` is then
+        at most `tol` too, as the null model's objective is no smaller. (The latter alone is no
+        criterion for large p: at p = 30 powers are so unequal that 1e-8 of it may be a thousand
+        times the smallest objective.) Linear programs (p = 1 and inf) are solved to HiGHS's own
+        tolerance.
     max_iter : int, default=200
         Largest number of Newton steps for 1 < p < inf.
     warm_start : bool, default=False
@@ -56,7 +59,10 @@ class LpRegressor(RegressorMixin, BaseEstimator):
     objective_ : float
         Value of the objective; for p = inf the largest absolute residual.
     dual_gap_ : float
-        Bound of the difference between `objective_` and the smallest possible value.
+        Duality gap, relative to the objective of the null model: the best constant with
+        `fit_intercept`, else zero (or to `objective_` in a fit worse than that). Times that, it
+        bounds the difference between `objective_` and the smallest possible value. The units of y
+        and of the weights do not matter.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -126,7 +132,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the input is not finite, or if weights are negative or all zero.
+            If the input is not finite, or if weights are negative, not finite or all zero.
 
         Warns
         -----
@@ -150,20 +156,22 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         b = np.concatenate([target, np.zeros(len(penalty))])
         solution = solve_lp(U, b, float(self.p), self.tol, self.max_iter, self._start(W))
         self._warn(solution)
-        self._store(W @ solution.y, solution)
+        self._store(W @ solution.y, solution, self._null_norm(A, target))
 
     def _weighted_rows(self, X, y, sample_weight):
         """Rows [X, 1] and target, both times omega^{1/p}, of the rows with positive weight."""
         omega = np.ones(X.shape[0])
         if sample_weight is not None:
-            omega = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            omega = checked_weights(sample_weight, X)
             kept = np.flatnonzero(omega)
             X, y, omega = X[kept], y[kept], omega[kept]
         scale = omega ** (1 / self.p)
         ones = np.ones((X.shape[0], 1)) if self.fit_intercept else None
         return Rows(X, ones, scale), scale * y
+
+    def _null_norm(self, A, target):
+        """Norm of the weighted residuals of the null model."""
+        return null_norm(target, A.scale, self.p) if self.fit_intercept else p_norm(target, self.p)
 
     def _start(self, W):
         if not (self.warm_start and hasattr(self, "coef_")):
@@ -184,14 +192,18 @@ class LpRegressor(RegressorMixin, BaseEstimator):
                 stacklevel=5,
             )
 
-    def _store(self, coefficients, solution):
+    def _store(self, coefficients, solution, null):
         n_features = self.n_features_in_
         self.coef_ = coefficients[:n_features]
         self.intercept_ = float(coefficients[n_features]) if self.fit_intercept else 0.0
-        self.objective_ = float(solution.objective)
-        self.dual_gap_ = float(solution.dual_gap)
+        order = 1.0 if np.isinf(self.p) else self.p
+        with np.errstate(over="ignore"):
+            self.objective_ = float(np.float64(solution.norm) ** order)
         if -self.tol <= solution.relative_gap <= 0.0:  # rounding
             self.dual_gap_ = 0.0
+        else:
+            share = solution.norm / max(solution.norm, null)  # a constant target: both are rounding
+            self.dual_gap_ = float(solution.relative_gap * share**order)
         self.n_iter_ = int(solution.n_iter)
 
     def predict(self, X):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
 
 _SMALLEST_SMOOTHING = 1e-12  # of max |b|
 _ROUNDING = 100 * np.finfo(np.float64).eps  # of max |b|: an exact fit leaves no larger residuals
@@ -12,17 +12,16 @@ _ARMIJO, _BACKTRACK = 1e-4, 0.5
 
 
 class LpSolution(NamedTuple):
-    """Minimiser, p-th power of the norm (p = inf: the norm), duality gap, Newton or LP steps.
+    """Minimiser, norm of its residuals, duality gap of the objective, Newton or LP steps.
 
-    The gap is as computed: below zero or NaN, it certifies nothing. `relative_gap` is its ratio to
-    the objective, 0 where the fit is exact.
+    The objective is the p-th power of the norm, for p = inf the norm. The gap is its share in the
+    objective as computed: below zero or NaN, it certifies nothing; 0 where the fit is exact.
     """
 
     y: np.ndarray
-    objective: float
-    dual_gap: float
-    n_iter: int
+    norm: float
     relative_gap: float
+    n_iter: int
 
 
 def solve_lp(U, b, p, tol, max_iter, start):
@@ -35,8 +34,7 @@ def solve_lp(U, b, p, tol, max_iter, start):
     r = b - U @ least_squares
     scale = np.abs(r).max(initial=0.0)
     if scale <= _ROUNDING * np.abs(b).max(initial=0.0):
-        objective = _power_norm(r, p)
-        return LpSolution(least_squares, objective, objective, 0, 0.0)
+        return LpSolution(least_squares, p_norm(r, p), 0.0, 0)
     if p == 1:
         unit = least_absolute_deviations(U, r / scale)
     elif np.isinf(p):
@@ -44,18 +42,39 @@ def solve_lp(U, b, p, tol, max_iter, start):
     else:
         start = None if start is None else (start - least_squares) / scale
         unit = newton(U, r / scale, p, tol, max_iter, start)
-    with np.errstate(over="ignore"):
-        factor = scale if np.isinf(p) else scale**p
-        gap = factor * unit.dual_gap if unit.dual_gap else 0.0
-    return unit._replace(
-        y=least_squares + scale * unit.y, objective=factor * unit.objective, dual_gap=gap
-    )
+    norm = scale * unit.norm
+    exact = norm <= _ROUNDING * p_norm(b, p)  # least squares on far columns may miss it
+    gap = 0.0 if exact else unit.relative_gap
+    return LpSolution(least_squares + scale * unit.y, norm, gap, unit.n_iter)
 
 
-def _power_norm(r, p):
-    """||r||_p^p, and the norm itself for p = inf."""
+def null_norm(b, u, p):
+    """The smallest ||b - t u||_p of all numbers t, for u > 0: zero where all b_i / u_i are equal.
+
+    The best t is the centre of the range of b / u for p = inf, and otherwise where the gradient
+    sum_i u_i sign(r_i) |r_i|^{p-1} changes its sign.
+    """
+    ratio = b / u
+    low, high = ratio.min(), ratio.max()
+    if low == high:
+        return 0.0
+    place, weight = (ratio - low) / (high - low), u / u.max()
+
+    def gradient(t):
+        r = weight * (place - t)
+        return np.sum(weight * np.sign(r) * np.abs(r) ** (p - 1))
+
+    t = 0.5 if np.isinf(p) else brentq(gradient, 0.0, 1.0)
+    return (high - low) * u.max() * p_norm(weight * (place - t), p)
+
+
+def p_norm(r, p):
+    """||r||_p, in which no power overflows."""
     size = np.abs(r)
-    return size.max(initial=0.0) if np.isinf(p) else np.sum(size**p)
+    largest = size.max(initial=0.0)
+    if largest == 0.0 or np.isinf(p):
+        return largest
+    return largest * np.sum((size / largest) ** p) ** (1 / p)
 
 
 def dual_gap(U, b, z, objective, p):
@@ -73,6 +92,11 @@ def dual_gap(U, b, z, objective, p):
     norm = 1.0 if p == 1 else np.sum(np.abs(z) ** (p / (p - 1.0))) ** (1.0 - 1.0 / p)
     bound = max(b @ z, 0.0) / norm
     return objective - bound**p
+
+
+def share(gap, objective):
+    """The gap's share in the objective, zero where that is zero: nothing is smaller."""
+    return gap / objective if objective > 0.0 else 0.0
 
 
 def newton(U, b, p, tol, max_iter, start):
@@ -109,7 +133,7 @@ def newton(U, b, p, tol, max_iter, start):
             break
         if not met and decrement <= value - objective and e > _SMALLEST_SMOOTHING:
             e = max(0.1 * e, _SMALLEST_SMOOTHING)
-    return LpSolution(y, objective, gap, n_iter, gap / objective)
+    return LpSolution(y, objective ** (1 / p), share(gap, objective), n_iter)
 
 
 def _newton_step(U, curvature, gradient):
@@ -154,5 +178,4 @@ def _from_linear_program(U, b, solution, order):
         raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
     y = -solution.eqlin.marginals[: U.shape[1]]
     objective = np.linalg.norm(b - U @ y, order)
-    gap = objective + solution.fun
-    return LpSolution(y, objective, gap, solution.nit, gap / objective)
+    return LpSolution(y, objective, share(objective + solution.fun, objective), solution.nit)

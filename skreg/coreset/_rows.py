@@ -145,11 +145,15 @@ def checked_matrix(X):
 def checked_rows(X, p, sample_weight=None):
     """Validated `Rows` of a matrix and its sample weights."""
     X = checked_matrix(X)
-    if sample_weight is not None:
-        sample_weight = _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
-    return Rows(X, None, power_scale(sample_weight, p))
+    omega = None if sample_weight is None else checked_weights(sample_weight, X)
+    return Rows(X, None, power_scale(omega, p))
+
+
+def checked_weights(sample_weight, X):
+    """Finite nonnegative weights of the rows, ones for None."""
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(X.shape[0], sample_weight)  # scikit-learn looks at arrays only
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 def require_finite(G, A):

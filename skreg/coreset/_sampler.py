@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.coreset._rows import Rows, power_scale
+from skreg.coreset._rows import Rows, checked_weights, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, sample_size, scores_of_rows
 from skreg.coreset._target import (
@@ -336,9 +336,7 @@ class SensitivitySampler(BaseEstimator):
         )
         omega = None
         if sample_weight is not None:
-            omega = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            omega = checked_weights(sample_weight, X)
         if y is not None:
             check_consistent_length(X, y)
             y = None if self.include_y is None else checked_target(y)

@@ -9,9 +9,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg.coreset._rows import Rows, power_scale
+from skreg.coreset._rows import Rows, checked_weights, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, scores_of_rows
 from skreg.coreset._target import checked_target, residual_columns
@@ -176,9 +176,7 @@ class StreamingCoreset(BaseEstimator):
         X = validate_data(self, X, accept_sparse="csr", reset=first, dtype=[np.float64, np.float32])
         weight = np.ones(X.shape[0])
         if sample_weight is not None:
-            weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
+            weight = checked_weights(sample_weight, X)
         if y is not None:
             check_consistent_length(X, y)
             y = self._checked_target(y)

@@ -9,13 +9,13 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg.optim.descent._problems import checked_weights
+from skreg.semi_supervised._places import places
 from skreg.semi_supervised._propagation import (
     choose_solver,
     connected_to_labels,
@@ -278,14 +278,12 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         if self.affinity == "precomputed":
             W = symmetric_weights(checked_weights(X))
             return W if scipy.sparse.issparse(X) else W.toarray()
+        self._places = places(X)
         if self.affinity == "rbf":
-            self._samples = X
-            distance = euclidean_distances(X, squared=True).astype(np.float64, copy=False)
-            W = np.exp(-self.gamma * distance)
-            np.fill_diagonal(W, 0.0)
-            return W
+            return self._places.weights(self.gamma)
         n_neighbors = min(self.n_neighbors, X.shape[0] - 1)
-        self._search = NearestNeighbors(n_neighbors=max(n_neighbors, 1), n_jobs=self.n_jobs).fit(X)
+        search = NearestNeighbors(n_neighbors=max(n_neighbors, 1), n_jobs=self.n_jobs)
+        self._search = search.fit(self._places.points)
         if n_neighbors == 0:
             return scipy.sparse.csr_array((1, 1))
         near = scipy.sparse.csr_array(self._search.kneighbors_graph(), dtype=np.float64)
@@ -347,12 +345,9 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         if self._fitted_affinity == "precomputed":
             weights = X
         elif self._fitted_affinity == "rbf":
-            distance = euclidean_distances(X, self._samples, squared=True)
-            # relative to the nearest sample, so that far ones do not underflow
-            nearest = distance.min(axis=1, keepdims=True)
-            weights = np.exp(-self._fitted_gamma * (distance - nearest))
+            weights = self._places.relative_weights(X, self._fitted_gamma)
         else:
-            weights = self._search.kneighbors_graph(X)
+            weights = self._search.kneighbors_graph(self._places.of(X))
         distributions = _distributions(weights @ self.label_distributions_)
         reached = distributions.any(axis=1)
         if not reached.all():

@@ -462,3 +462,25 @@ def test_scores_need_a_positive_weight(sem):
         model.score(sem.X, sample_weight=np.zeros(300))
     with pytest.raises(ValueError, match="Negative values"):
         model.score(sem.X, sample_weight=-weight)
+
+
+@pytest.mark.parametrize(("number", "message"), [(np.inf, "infinity"), (np.nan, "NaN")])
+@pytest.mark.parametrize("form", ["scalar", "array"])
+def test_weights_that_are_no_numbers_are_refused(sem, number, message, form):
+    weight = number if form == "scalar" else np.where(np.arange(300) == 4, number, 1.0)
+    for model in (FAST, SortNRegress()):
+        with pytest.raises(ValueError, match=f"sample_weight.*{message}|{message}.*sample_weight"):
+            sklearn.clone(model).fit(sem.X, sample_weight=weight)
+    with pytest.raises(ValueError, match=message):
+        SelectParents(FAST).fit(sem.X[:, 1:], sem.X[:, 0], sample_weight=weight)
+    graphs = SortNRegress(), BootstrapDAG(SortNRegress(), n_bootstraps=3, random_state=0)
+    for model in graphs:
+        with pytest.raises(ValueError, match=message):
+            model.fit(sem.X).score(sem.X, sample_weight=weight)
+
+
+def test_weights_whose_sum_overflows_are_refused(sem):
+    model = SortNRegress().fit(sem.X)
+    for action in (model.fit, model.score):
+        with pytest.raises(ValueError, match=r"sum of sample_weight overflows.*1e\+308"):
+            action(sem.X, sample_weight=np.full(300, 1e308))

@@ -226,3 +226,83 @@ def test_bad_parameters_are_refused(options, reason):
 def test_bad_graphs_are_refused(W, y, reason):
     with pytest.raises(ValueError, match=reason):
         GraphLabelPropagation("precomputed").fit(W, y)
+
+
+def squared_differences(X, Y):
+    return ((X[:, None] - Y[None]) ** 2).sum(axis=2)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6, 1e9])
+def test_kernel_weights_are_those_of_the_differences_wherever_the_data_lie(offset):
+    X, _, few = three_blobs()
+    X, gamma = X + offset * np.array([1.0, -3.0]), 2.0
+    model = GraphLabelPropagation("rbf", gamma=gamma).fit(X, few)
+    W = np.exp(-gamma * squared_differences(X, X))
+    np.fill_diagonal(W, 0.0)
+    np.testing.assert_allclose(model.affinity_matrix_, W, rtol=1e-11)
+    precomputed = GraphLabelPropagation("precomputed").fit(W, few)
+    np.testing.assert_allclose(
+        model.label_distributions_, precomputed.label_distributions_, atol=1e-11
+    )
+    new = X[:30] + 0.25
+    weights = np.exp(-gamma * squared_differences(new, X)) @ model.label_distributions_
+    expected = weights / weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(new), expected, atol=1e-11)
+
+
+def test_neighbours_are_those_of_the_differences_wherever_the_data_lie():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 80)
+    X = rng.normal(size=(80, 20)) + y[:, None] + 1e7  # too many columns for a tree
+    model = GraphLabelPropagation(n_neighbors=5).fit(X, np.where(np.arange(80) < 20, y, -1))
+    np.testing.assert_array_equal(model.affinity_matrix_.toarray(), neighbour_graph(X, 5))
+    new = X[:30] + rng.normal(size=(30, 20))
+    near = np.argsort(squared_differences(new, X), axis=1)[:, :5]
+    expected = model.label_distributions_[near].mean(axis=1)
+    np.testing.assert_allclose(model.predict_proba(new), expected, rtol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("centre", [0.0, 1e3])
+@pytest.mark.parametrize("distance", [1e5, 1e20, 1e200, 1e308])
+def test_far_samples_are_of_the_outermost_sample_in_their_direction(distance, centre):
+    X, _, few = three_blobs()
+    model = GraphLabelPropagation("rbf", gamma=1).fit(X + centre, few)
+    angle = np.linspace(0.1, 6.0, 9)
+    direction = np.column_stack([np.cos(angle), np.sin(angle)])
+    outermost = (direction @ X.T).argmax(axis=1)
+    got = model.predict_proba(distance * direction)
+    np.testing.assert_allclose(got, model.label_distributions_[outermost], atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-310, 1e-200, 1e150, 1e200, 1e307])
+def test_kernel_weights_in_extreme_units_are_zeros_and_ones(unit):
+    X, y, _ = three_blobs()
+    X = unit * X
+    model = GraphLabelPropagation("rbf").fit(X, y)
+    expected = (1.0 - np.eye(len(X))) * (unit < 1)
+    np.testing.assert_array_equal(model.affinity_matrix_, expected)
+    found = model.predict_proba(X)
+    if unit < 1:  # every sample is everybody's neighbour
+        np.testing.assert_allclose(found, np.tile(np.bincount(y) / len(y), (len(y), 1)))
+        return
+    np.testing.assert_array_equal(found, np.eye(3)[y])
+    with pytest.raises(ValueError, match="connected to no labelled sample"):
+        model.fit(X, np.where(np.arange(len(y)) < 15, y, -1))
+
+
+@pytest.mark.parametrize("affinity", ["rbf", "knn"])
+@pytest.mark.parametrize("distance", [1.0, 1e200])
+def test_new_samples_may_be_sparse_or_dense(affinity, distance):
+    X, _, few = three_blobs()
+    X, sparse = np.where(X > 0, X, 0.0), scipy.sparse.csr_array
+    dense, other = (
+        GraphLabelPropagation(affinity, gamma=1).fit(form(X), few) for form in (np.asarray, sparse)
+    )
+    new = distance * (X[:20] + 0.01)
+    expected = dense.predict_proba(new)
+    np.testing.assert_allclose(dense.predict_proba(sparse(new)), expected, atol=1e-12)
+    if affinity == "rbf":
+        np.testing.assert_allclose(other.predict_proba(new), expected, atol=1e-9)
+        np.testing.assert_allclose(other.predict_proba(sparse(new)), expected, atol=1e-9)

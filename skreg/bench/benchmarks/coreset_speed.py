@@ -109,7 +109,7 @@ def cost_bound(X, y):
     A = np.column_stack([X, np.ones(len(X))])
     U = A @ cholesky_whitening(A.T @ A)
     solution = newton(U, y, 1.0, 2e-4, 200, None)
-    return solution.objective - solution.dual_gap
+    return solution.norm * (1.0 - solution.relative_gap)
 
 
 def quantile_regressor_seconds(X, y, limit):
