@@ -64,7 +64,8 @@ def as_design(X):
     Parameters
     ----------
     X : Dense, Csc, ndarray or scipy sparse matrix of shape (n_samples, n_features)
-        Numbers. Fortran-ordered float arrays and canonical CSC matrices are not copied.
+        Numbers. Fortran-ordered float arrays and canonical CSC matrices are not copied, but for
+        indices of 64 bits that 32 can hold: a kernel for each would be compiled anew.
 
     Returns
     -------
@@ -81,7 +82,10 @@ def as_design(X):
         data = columns.data
         if data.dtype not in (np.float32, np.float64):
             data = data.astype(np.float64)
-        design = Csc(data, columns.indices, columns.indptr, int(columns.shape[0]))
+        indices, indptr = columns.indices, columns.indptr
+        if indices.dtype != np.int32 and max(columns.nnz, *columns.shape) <= np.iinfo(np.int32).max:
+            indices, indptr = indices.astype(np.int32), indptr.astype(np.int32)
+        design = Csc(data, indices, indptr, int(columns.shape[0]))
         return in_units(design, np.zeros(1), np.ones(1))
     matrix = np.asarray(X)
     if matrix.dtype not in (np.float32, np.float64):

@@ -108,10 +108,10 @@ def draw(seed):
     column_unit = 10.0 ** rng.uniform(-8.0, 8.0, size=p if rng.random() < 0.5 else 1) * np.ones(p)
     offset = np.zeros(p)
     if fit_intercept and rng.random() < 0.5:
-        offset[rng.random(p) < 0.3] = 10.0 ** rng.uniform(0.0, 6.0)
+        offset[rng.random(p) < 0.3] = 10.0 ** rng.uniform(0.0, 8.0)
     target_unit = 10.0 ** rng.uniform(-8.0, 8.0) if moves else 1.0
     far = moves and fit_intercept and rng.random() < 0.3
-    target_offset = 10.0 ** rng.uniform(0.0, 6.0) if far else 0.0
+    target_offset = 10.0 ** rng.uniform(0.0, 8.0) if far else 0.0
     X = (unit_X + offset) * column_unit
     y = (unit_y + target_offset) * target_unit
     if isinstance(loss, Huber):
