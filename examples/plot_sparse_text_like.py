@@ -70,8 +70,8 @@ for parameters, score in zip(
     search.cv_results_["params"], search.cv_results_["mean_test_score"], strict=True
 ):
     print(
-        f"row groups {parameters['model__row_groups']!s:>5}, alpha = {parameters['model__alpha']:.4f}: "
-        f"log-loss {-score:.3f}"
+        f"row groups {parameters['model__row_groups']!s:>5}, "
+        f"alpha = {parameters['model__alpha']:.4f}: log-loss {-score:.3f}"
     )
 frequencies = np.unique(labels[test], return_counts=True)[1] / len(test)
 print(f"chosen: {search.best_params_}")
