@@ -57,6 +57,8 @@ def sample_curvature(problem, prediction):
     """
     unit = np.ones_like(prediction)
     curvature = loss_hessian_product(problem.loss, prediction, problem.target, unit)[0]
+    if curvature.min() > FLAT_SHARE * curvature.max():
+        return problem.weight * curvature
     bound = damped_curvature(problem, prediction)[0]
     return problem.weight * np.maximum(curvature, FLAT_SHARE * bound)
 

@@ -470,7 +470,8 @@ def _line_minimum(sub, point, direction, change):
         face(sub.penalty, starts, ids, point.coef + step * direction, gradient, diagonal, rank_one)
         return np.sum(problem.weight * dual * change) + np.vdot(gradient, direction)
 
-    first, last = slope(0.0), slope(1.0)
+    face(sub.penalty, starts, ids, point.coef, gradient, diagonal, rank_one)
+    first, last = np.vdot(point.gradient + gradient, direction), slope(1.0)
     if abs(last) <= ABOUT_RIGHT * abs(first) or not np.isfinite(last):
         return 1.0
     low, high = 0.0, 1.0
