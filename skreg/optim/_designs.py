@@ -108,14 +108,6 @@ def units(design):
     return design.shift, design.scale
 
 
-@kernel
-def origin_and_unit(design, j):
-    """(origin, unit) of column j."""
-    if design.shift.shape[0] == 0:
-        return 0.0, 1.0
-    return design.shift[j], design.scale[j]
-
-
 def far_columns(design, weight):
     """Columns whose mean lies far from zero for their spread, with a value among theirs.
 
@@ -240,14 +232,18 @@ def _(design):
 @column_dot.register(Dense)
 def _(design, j, v):
     x = design.matrix[:, j]
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     return scale * (_dot(x, v) if shift == 0.0 else _shifted_dot(x, shift, v))
 
 
 @column_axpy.register(Dense)
 def _(design, j, step, v):
     x = design.matrix[:, j]
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     factor = step * scale
     for i in range(x.shape[0]):
         v[i] += factor * (x[i] - shift)
@@ -256,7 +252,9 @@ def _(design, j, step, v):
 @column_weighted_axpy.register(Dense)
 def _(design, j, step, weight, v):
     x = design.matrix[:, j]
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     factor = step * scale
     for i in range(x.shape[0]):
         v[i] += factor * (weight[i] * (x[i] - shift))
@@ -270,7 +268,9 @@ def _(design, j, v):
 @column_moments.register(Dense)
 def _(design, j, weight):
     x = design.matrix[:, j]
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     mean, raw = _sums(x, shift, weight)
     square = raw - mean * mean
     if square <= KEPT * raw:
@@ -280,7 +280,9 @@ def _(design, j, weight):
 
 @column_weighted_sums.register(Dense)
 def _(design, j, weight):
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     first, second = _sums(design.matrix[:, j], shift, weight)
     return scale * first, scale * scale * second
 
@@ -335,7 +337,9 @@ def _(design, j, v):
 
 @column_axpy.register(Csc)
 def _(design, j, step, v):
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     factor = step * scale
     for i in range(design.indptr[j], design.indptr[j + 1]):
         v[np.uint64(design.indices[i])] += factor * (design.data[i] - shift)
@@ -343,7 +347,9 @@ def _(design, j, step, v):
 
 @column_weighted_axpy.register(Csc)
 def _(design, j, step, weight, v):
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     factor = step * scale
     for i in range(design.indptr[j], design.indptr[j + 1]):
         row = np.uint64(design.indices[i])
@@ -361,7 +367,9 @@ def _(design, j, weight):
     one, two = np.uint64(1), np.uint64(2)
     i, end = np.uint64(design.indptr[j]), np.uint64(design.indptr[j + 1])
     mean, odd_mean, raw, odd_raw = 0.0, 0.0, 0.0, 0.0
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     while i + two <= end:
         even_value, odd_value = design.data[i] - shift, design.data[i + one] - shift
         even = weight[np.uint64(design.indices[i])] * even_value
@@ -394,7 +402,9 @@ def _(design, j, weight):
 @column_weighted_sums.register(Csc)
 def _(design, j, weight):
     first, second = 0.0, 0.0
-    shift, scale = origin_and_unit(design, j)
+    shift, scale = 0.0, 1.0
+    if design.shift.shape[0] > 0:
+        shift, scale = design.shift[j], design.scale[j]
     for i in range(design.indptr[j], design.indptr[j + 1]):
         value = design.data[i] - shift
         product = weight[np.uint64(design.indices[i])] * value

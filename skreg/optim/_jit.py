@@ -119,7 +119,7 @@ def _outside_classes(sig):
     return [cls for cls in classes if not cls.__module__.startswith(package)]
 
 
-def kernel(function=None, *, reassociate=False):
+def kernel(function=None, *, reassociate=False, inline=False):
     """Compile `function` with numba: without the GIL, numpy's error model, cached to disk.
 
     The cache lies beside the source, or in the user's cache folder where the installation is
@@ -133,6 +133,9 @@ def kernel(function=None, *, reassociate=False):
     reassociate : bool, default=False
         Let the compiler sum in any order, so that it can use vector instructions. NaN and
         infinity keep their meaning.
+    inline : bool, default=False
+        Put the body into every kernel that calls it: a call costs as much as some ten operations,
+        which counts for functions of a few.
 
     Returns
     -------
@@ -140,9 +143,10 @@ def kernel(function=None, *, reassociate=False):
         The compiled function; the original is its attribute ``py_func``.
     """
     if function is None:
-        return functools.partial(kernel, reassociate=reassociate)
+        return functools.partial(kernel, reassociate=reassociate, inline=inline)
     fastmath = {"reassoc", "contract"} if reassociate else False
-    compiled = numba.njit(**_OPTIONS, fastmath=fastmath)(function)
+    options = {"inline": "always"} if inline else {}
+    compiled = numba.njit(**_OPTIONS, **options, fastmath=fastmath)(function)
     try:
         compiled._cache = _StampedCache(function)
     except RuntimeError as error:

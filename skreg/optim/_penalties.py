@@ -172,7 +172,7 @@ PENALTY_FUNCTIONS = (
 )
 
 
-@kernel
+@kernel(inline=True)
 def _scale(penalty, b):
     """alpha weights_b, with 0 * inf = inf for excluded blocks."""
     if np.isinf(penalty.weights[b]):
@@ -180,13 +180,13 @@ def _scale(penalty, b):
     return penalty.alpha * penalty.weights[b]
 
 
-@kernel
+@kernel(inline=True)
 def _share(scale, share):
     """Part of a scale; a share of 0 of an infinite scale is 0."""
     return scale * share if share > 0.0 else 0.0
 
 
-@kernel
+@kernel(inline=True)
 def _ratio(size, threshold):
     return size / threshold if threshold > 0.0 else 0.0
 
@@ -209,7 +209,7 @@ def _half_square(w, ridge):
     return total
 
 
-@kernel
+@kernel(inline=True)
 def _l1_distance(w, q, threshold, ridge):
     largest = 0.0
     for i in range(w.shape[0]):
@@ -229,7 +229,7 @@ def _sign_gradient(w, threshold, ridge, out):
         out[i] = threshold * np.sign(w[i]) + ridge * w[i]
 
 
-@kernel
+@kernel(inline=True)
 def _largest_entry(q):
     largest = 0.0
     for i in range(q.shape[0]):

@@ -221,7 +221,8 @@ class Workspace:
     def has_digits(self):
         """Whether the predictions are more than the rounding of large terms that cancel."""
         problem = self.problem
-        rounding = np.finfo(float).eps * (np.abs(self.coef) @ self.sizes)
+        used = np.flatnonzero(self.coef.any(axis=0))
+        rounding = np.finfo(float).eps * (np.abs(self.coef[:, used]) @ self.sizes[used])
         centred = self.prediction - (self.prediction @ problem.weight)[:, None]
         spread = np.sqrt(np.sum(problem.weight * centred**2, axis=1))
         return bool(np.all(rounding <= FEW_DIGITS * spread))

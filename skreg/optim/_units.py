@@ -10,7 +10,7 @@ units of penalised columns are part of the penalty's meaning and stay.
 import numpy as np
 
 from skreg.optim._blocks import members_of
-from skreg.optim._designs import Dense, as_design, far_columns, in_units, shape, summarise, units
+from skreg.optim._designs import Dense, as_design, far_columns, in_units, shape, summarise
 from skreg.optim._losses import location
 from skreg.optim._problem import unpenalised
 
@@ -61,6 +61,8 @@ def columns_of_few_digits(X, weight):
     """
     design = as_design(X)
     far, values = far_columns(design, weight)
+    if len(far) == 0:
+        return far
     shift, (mean, square) = np.zeros(shape(design)[1]), np.zeros((2, shape(design)[1]))
     shift[far] = values
     moved = in_units(design, shift, np.ones(len(shift)))
@@ -73,7 +75,9 @@ def columns_of_few_digits(X, weight):
 
 def to_own_units(problem, coef, intercept):
     """Coefficients and intercepts of the user in the solver's units, `in_own_units`."""
-    shift, scale = units(problem.design)
+    if len(problem.design.shift) == 0:
+        return coef, None if intercept is None else intercept - problem.target_shift
+    shift, scale = problem.design.shift, problem.design.scale
     if intercept is not None:
         moved = np.zeros(len(intercept)) if coef is None else coef @ shift
         intercept = intercept + moved - problem.target_shift
@@ -82,6 +86,7 @@ def to_own_units(problem, coef, intercept):
 
 def to_user_units(problem, coef, intercept):
     """Coefficients and intercepts of the solver in the user's units, the inverse of the above."""
-    shift, scale = units(problem.design)
-    coef = coef * scale
-    return coef, intercept + problem.target_shift - coef @ shift
+    if len(problem.design.shift) == 0:
+        return coef.copy(), intercept + problem.target_shift
+    coef = coef * problem.design.scale
+    return coef, intercept + problem.target_shift - coef @ problem.design.shift
