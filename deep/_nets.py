@@ -128,6 +128,12 @@ class RegularizedNet(RegularizerParameters):
         return dataset, None
 
     def get_iterator(self, dataset, training=False):
+        iterator = self._iterator(dataset, training)
+        if not training and isinstance(iterator, DataLoader) and iterator.generator is None:
+            iterator.generator = torch.Generator()  # every pass draws a number, else torch's own
+        return iterator
+
+    def _iterator(self, dataset, training):
         prefix = "iterator_train" if training else "iterator_valid"
         loader, key = getattr(self, prefix), f"{prefix}__collate_fn"
         is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)

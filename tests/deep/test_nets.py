@@ -726,3 +726,10 @@ def test_given_criterion_and_regularizers_list_stay_as_they_were(data):
     criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
     make_net([Count()], criterion=criterion).fit(*data)
     assert not list(criterion.children())
+
+
+def test_predictions_leave_torchs_generator_alone(data):
+    net = make_net(max_epochs=1).fit(*data)
+    before = torch.get_rng_state()
+    net.predict_proba(data[0])
+    assert torch.equal(torch.get_rng_state(), before)
