@@ -20,10 +20,17 @@ WORKER = Path(__file__).with_name("ddp_worker.py")
 train = runpy.run_path(str(WORKER))["train"]
 
 
+def free_port():
+    """A port below those that the system hands out to the connections of tests beside this one."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise OSError("no port is free")
+
+
 def two_processes(folder, batch_size, order):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     shared = {
         **os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2",
         "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1",
