@@ -47,7 +47,7 @@ def test_a_start_is_moved_to_where_the_penalty_is_finite():
 
 
 def test_a_singular_system_is_solved_in_the_unit_of_every_coordinate():
-    unit = np.array([1e-6, 1.0, 1e6])
+    unit = np.array([1e-6, 1e-6, 1e6])
     matrix = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]) * np.outer(unit, unit)
     rhs = unit * np.array([2.0, 2.0, 3.0])
     solution = solve_positive(matrix.copy(), rhs)
