@@ -20,17 +20,17 @@ except ImportError as error:
     ) from error
 
 _MODULE_OF = {
-    "AccelerateMixin": "_accelerate",
-    "Batch": "_regularizer",
-    "DeepClassifier": "_classifier",
-    "DeepRegressor": "_regressor",
-    "IndexedDataset": "_indexed",
-    "LossCurveDisplay": "_display",
-    "ResidualMLP": "_modules",
-    "SmallCNN": "_modules",
-    "RegularizedNetClassifier": "_nets",
-    "RegularizedNetRegressor": "_nets",
-    "Regularizer": "_regularizer",
+    "AccelerateMixin": "frame._accelerate",
+    "Batch": "frame._regularizer",
+    "DeepClassifier": "estimators._classifier",
+    "DeepRegressor": "estimators._regressor",
+    "IndexedDataset": "frame._indexed",
+    "LossCurveDisplay": "estimators._display",
+    "ResidualMLP": "estimators._modules",
+    "SmallCNN": "estimators._modules",
+    "RegularizedNetClassifier": "frame._nets",
+    "RegularizedNetRegressor": "frame._nets",
+    "Regularizer": "frame._regularizer",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 

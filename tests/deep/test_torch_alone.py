@@ -43,7 +43,7 @@ for epoch in range(100):
 
         optimizer.step(closure)
 
-print((model(X).argmax(1) == y).float().mean().item(), "skreg.deep._nets" in sys.modules)
+print((model(X).argmax(1) == y).float().mean().item(), "skreg.deep.frame._nets" in sys.modules)
 
 import skreg.deep
 try:

@@ -1,0 +1,156 @@
+"""Self-knowledge distillation in the training step."""
+
+import torch
+
+from ..frame._batches import check_choice, check_number
+from ..frame._frozen_copy import FrozenCopy
+from ..frame._regularizer import Regularizer
+from ..frame._targets import as_probabilities
+from ..frame._training_pass import bare
+from ._ps_kd import PSKDTargets, progressive_alpha
+
+
+class PSKD(Regularizer):
+    """Softens each target by the network's own prediction of the epoch before (Kim et al. 2021).
+
+    The weight of the prediction grows linearly from ``alpha / T`` in the first epoch to `alpha` in
+    the last of T planned ones. Choose `alpha` by the validation log-loss: where strong augmentation
+    already leaves the network under-confident, PS-KD makes it worse. The memory keeps what the
+    network said of the augmented inputs of the epoch before; with ``teacher="model"`` the network
+    of that epoch is asked about the present ones.
+
+    Parameters
+    ----------
+    alpha : float, default=0.8
+        Weight of the prediction in the last epoch, in [0, 1).
+    teacher : {"memory", "model"}, default="memory"
+        A memory of shape (n_samples, n_classes), or a copy of the network, which needs a second
+        forward pass.
+    max_epochs : int, default=None
+        Number of planned epochs T; that of the net if None. Epochs beyond keep `alpha`.
+
+    Attributes
+    ----------
+    alpha_ : float
+        Weight in the latest epoch.
+    predictions_ : ndarray of shape (n_samples, n_classes)
+        With ``teacher="memory"``: the latest predictions for the training samples.
+
+    References
+    ----------
+    .. [1] K. Kim, B. Ji, D. Yoon, S. Hwang, "Self-Knowledge Distillation with Progressive
+       Refinement of Targets", ICCV 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import PSKD
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepClassifier(regularizers=[("ps_kd", PSKD())], max_epochs=20, random_state=0)
+    >>> dict(model.fit(X, y).net_.regularizers)["ps_kd"].alpha_
+    0.8
+    """
+
+    def __init__(self, alpha=0.8, teacher="memory", max_epochs=None):
+        self.alpha = alpha
+        self.teacher = teacher
+        self.max_epochs = max_epochs
+
+    def state(self, net):
+        """Make the memory.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+
+        Returns
+        -------
+        torch.nn.Module or None
+            The memory, if there is one.
+        """
+        check_number("alpha", self.alpha, 0.0, 1.0, below=True)
+        check_choice("teacher", self.teacher, ("memory", "model"))
+        if self.max_epochs is not None:
+            check_number("max_epochs", self.max_epochs, 1)
+        self.teacher_ = None
+        self.mixed_ = PSKDTargets() if self.teacher == "memory" else None
+        return self.mixed_
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Set the weight of the epoch, and copy the network if it is the teacher.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        epoch = len(net.history)
+        self.alpha_ = progressive_alpha(self.alpha, epoch, self.max_epochs or net.max_epochs)
+        if self.teacher == "model" and epoch > 1:
+            self.teacher_ = FrozenCopy(bare(net.module_))
+
+    def on_train_end(self, net, **kwargs):
+        """Drop the copy of the network.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        self.teacher_ = None
+
+    def targets(self, net, batch, y):
+        """Mix the targets with the earlier prediction.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y : Tensor of shape (n,) or (n, n_classes)
+            The targets so far.
+
+        Returns
+        -------
+        Tensor of shape (n,) or (n, n_classes)
+            The targets as they are in the first epoch, class probabilities later.
+        """
+        if self.alpha == 0:
+            return y
+        if self.teacher_ is not None:
+            q = self.teacher_(batch.X).float().softmax(1)
+            return torch.lerp(as_probabilities(y, q.shape[1]).to(q.dtype), q, self.alpha_)
+        if self.mixed_ is None or not self.mixed_.memory.values.shape[1]:
+            return y
+        self.mixed_.memory.allocate(net.n_samples_, self.mixed_.memory.values.shape[1])
+        return self.mixed_(y, batch.index, self.alpha_)
+
+    def penalty(self, net, batch, y_pred, features):
+        """Keep the predictions for the next epoch; adds nothing to the loss.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Logits.
+        features : None
+            Not used.
+        """
+        if self.mixed_ is not None and batch.first_pass:
+            self.mixed_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
+            self.mixed_.remember(y_pred, batch.index)
+
+    @property
+    def predictions_(self):
+        """Latest predictions for the training samples."""
+        return self.mixed_.memory.values.cpu().numpy()

@@ -1,0 +1,1 @@
+"""scikit-learn estimators around the nets of the frame."""

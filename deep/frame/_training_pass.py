@@ -1,0 +1,122 @@
+"""One batch in one optimizer step: what the regularizers see of it."""
+
+from collections.abc import Mapping
+
+import torch
+from skorch.utils import to_tensor
+from torch import nn
+
+from ._indexed import INDEX, INPUTS, WEIGHT
+from ._regularizer import Batch
+
+
+def is_labelled(inputs):
+    """Whether the inputs of a batch come with their numbers."""
+    return isinstance(inputs, Mapping) and INDEX in inputs
+
+
+class TrainingPass:
+    """A batch in one optimizer step, with what its first pass fixed for the later ones.
+
+    Attributes
+    ----------
+    raw : tuple
+        The batch as the iterator yields it.
+    batch : Batch
+        The batch for the regularizers.
+    targets : Tensor or None
+        The targets of the first pass, once they are known.
+    loss : Tensor or None
+        The loss of the latest pass.
+    is_open : bool
+        Whether the forward pass is still to come.
+    """
+
+    def __init__(self, raw):
+        self.raw = raw
+        self.batch = None
+        self.targets = None
+        self.loss = None
+        self.is_open = True
+
+    def prepare(self, net, inputs):
+        """Put the batch on the device and let the regularizers change its inputs, once."""
+        self.is_open = False
+        if self.batch is not None:
+            self.batch = self.batch._replace(first_pass=False)
+            return
+        labelled = inputs if is_labelled(inputs) else {INPUTS: inputs}
+        index, weight = (
+            None if part is None else to_tensor(part, device=net.device)
+            for part in (labelled.get(INDEX), labelled.get(WEIGHT))
+        )
+        self.batch = Batch(
+            X=to_tensor(labelled[INPUTS], device=net.device),
+            y=to_tensor(self.raw[1], device=net.device),
+            index=index,
+            sample_weight=weight,
+            first_pass=True,
+        )
+        X = self.batch.X
+        for _, regularizer in net.regularizers_:
+            X = regularizer.inputs(net, self.batch, X)
+        self.batch = self.batch._replace(X=X)
+
+    def find_targets(self, net):
+        """Let the regularizers change the targets, once."""
+        if self.targets is None:
+            y = self.batch.y
+            with torch.no_grad():
+                for _, regularizer in net.regularizers_:
+                    y = regularizer.targets(net, self.batch, y)
+            self.targets = y
+        return self.targets
+
+
+class LayerRecorder:
+    """Forward hook that keeps what a layer put out, or took in, in its last training pass."""
+
+    def __init__(self, name):
+        self.name = name
+        self.features = None
+
+    def attach(self, module):
+        """Register the hook on the named layer of the module and return its handle."""
+        if self.name == "penultimate":
+            return last_linear(module).register_forward_pre_hook(self.record_input)
+        layers = dict(module.named_modules())
+        if self.name not in layers:
+            raise ValueError(
+                f"the module has no layer {self.name!r}; it has "
+                f"{', '.join(repr(name) for name in layers if name)}"
+            )
+        return layers[self.name].register_forward_hook(self.record_output)
+
+    def record_input(self, layer, inputs):
+        """Keep the input of the layer."""
+        if layer.training:
+            self.features = inputs[0]
+
+    def record_output(self, layer, inputs, output):
+        """Keep the output of the layer."""
+        if layer.training:
+            self.features = output
+
+
+def last_linear(module):
+    """Find the last linear layer of the module, in the order of registration."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    if not layers:
+        raise ValueError(f"'penultimate' needs a torch.nn.Linear in {type(module).__name__}")
+    return layers[-1]
+
+
+def bare(module):
+    """The module inside ``torch.compile`` and ``DistributedDataParallel``."""
+    while True:
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif hasattr(module, "_orig_mod"):
+            module = module._orig_mod
+        else:
+            return module

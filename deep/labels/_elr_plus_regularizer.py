@@ -1,0 +1,237 @@
+"""ELR+ in the training step."""
+
+import copy
+
+import torch
+
+from ..frame._optimizer import OptimizerWrapper
+from ..frame._regularizer import Regularizer
+from ..frame._targets import as_probabilities
+from ..frame._training_pass import bare
+from ._elr_plus import ELRPlus as TwoNetworks
+
+
+class ELRPlus(Regularizer):
+    """Two networks, averaged weights and mixup around early-learning regularization.
+
+    Puts a `skreg.deep.torch.ELRPlus` of the net's module and a second one in place of the module.
+    The two train in turn, an epoch each: plan twice as many epochs as for one network. Predictions
+    are those of both. The second network is built like the first and has other initial weights,
+    unless the net was given a module with weights, which both then start from.
+
+    The inputs must be one tensor. Put it before regularizers that reparametrize the module; it does
+    not go together with regularizers that look at a layer. ``DistributedDataParallel`` needs
+    ``find_unused_parameters=True``, as one network waits in each epoch.
+
+    Parameters
+    ----------
+    lam : float, default=3.0
+        Strength, lambda in the paper.
+    beta : float, default=0.7
+        Memory of the running averages of predictions, in [0, 1).
+    mixup_alpha : float, default=1.0
+        Parameter of the beta distribution of mixup; zero turns it off.
+    ema_decay : float, default=0.997
+        Decay of the averaged weights, in [0, 1).
+    ema_rampup : int, default=40000
+        Steps of each network over which the decay rises to `ema_decay`.
+    lam_rampup : int, default=0
+        Steps of each network over which `lam` rises.
+    reweight_labels : bool, default=False
+        Multiply the labels by the targets, as the authors do for 100 classes.
+
+    Attributes
+    ----------
+    networks_ : skreg.deep.torch.ELRPlus
+        The module that holds both networks.
+    targets_ : ndarray of shape (n_samples, n_classes)
+        Mean of both running averages of predictions for the training samples.
+
+    References
+    ----------
+    .. [1] S. Liu, J. Niles-Weed, N. Razavian, C. Fernandez-Granda, "Early-Learning Regularization
+       Prevents Memorization of Noisy Labels", NeurIPS 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import make_blobs
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import ELRPlus
+    >>> X, truth = make_blobs(300, centers=3, random_state=0, cluster_std=0.6)
+    >>> y = np.where(np.arange(300) % 10 == 0, (truth + 1) % 3, truth)
+    >>> elr_plus = ELRPlus(ema_rampup=100)
+    >>> model = DeepClassifier(regularizers=[("elr+", elr_plus)], max_epochs=60, random_state=0)
+    >>> model.fit(X, y).score(X, truth) > 0.95
+    True
+    """
+
+    def __init__(
+        self,
+        lam=3.0,
+        beta=0.7,
+        mixup_alpha=1.0,
+        ema_decay=0.997,
+        ema_rampup=40_000,
+        lam_rampup=0,
+        reweight_labels=False,
+    ):
+        self.lam = lam
+        self.beta = beta
+        self.mixup_alpha = mixup_alpha
+        self.ema_decay = ema_decay
+        self.ema_rampup = ema_rampup
+        self.lam_rampup = lam_rampup
+        self.reweight_labels = reweight_labels
+
+    def reparametrize(self, net, module):
+        """Put both networks in place of the module.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        module : torch.nn.Module
+            Its module.
+        """
+        twin = net.initialized_instance(net.module, net.get_params_for("module"))
+        net.module_ = self.networks_ = TwoNetworks(
+            module,
+            copy.deepcopy(twin),
+            lam=self.lam,
+            beta=self.beta,
+            mixup_alpha=self.mixup_alpha,
+            ema_decay=self.ema_decay,
+            ema_rampup=self.ema_rampup,
+            lam_rampup=self.lam_rampup,
+            reweight_labels=self.reweight_labels,
+        )
+        self.mixed_ = {}
+
+    def optimizer(self, net, optimizer):
+        """Average the weights after each step.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        optimizer : torch.optim.Optimizer
+            The optimizer so far.
+
+        Returns
+        -------
+        torch.optim.Optimizer
+            The optimizer to use.
+        """
+        return AveragingAfterStep(optimizer, self)
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Let the other network train.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        self.networks_ = bare(net.module_)
+        self.networks_.n_samples = net.n_samples_
+        self.networks_.turn_to((len(net.history) - 1) % 2)
+
+    @torch.no_grad()
+    def inputs(self, net, batch, X):
+        """Ask the other network about the samples, then mix them.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        X : Tensor of shape (n, ...)
+            The inputs so far.
+
+        Returns
+        -------
+        Tensor of shape (n, ...)
+            Mixed inputs.
+        """
+        t = self.networks_.beliefs(X, batch.index)
+        mixing = self.networks_.draw(len(X), X.device)
+        # several batches may wait for one step; each keeps its index tensor for all of its passes
+        self.mixed_[id(batch.index)] = mixing, mixing(t)
+        return mixing(X)
+
+    def targets(self, net, batch, y):
+        """Mix the targets.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y : Tensor of shape (n,) or (n, n_classes)
+            The targets so far.
+
+        Returns
+        -------
+        Tensor of shape (n, n_classes)
+            Class probabilities.
+        """
+        mixing, q = self.mixed_[id(batch.index)]
+        return self.networks_.labels(mixing(as_probabilities(y, q.shape[1]).to(q.dtype)), q)
+
+    def penalty(self, net, batch, y_pred, features):
+        """Penalty against the mixed targets of the other network.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Logits of the network that trains.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The penalty.
+        """
+        _, q = self.mixed_[id(batch.index)]
+        return self.networks_.penalty(y_pred, q, weight=batch.sample_weight)
+
+    @property
+    def targets_(self):
+        """Mean of both running averages of predictions."""
+        return self.networks_.targets.cpu().numpy()
+
+
+class AveragingAfterStep(OptimizerWrapper):
+    """Steps, then moves the averaged weights of ELR+."""
+
+    def __init__(self, base, elr_plus):
+        super().__init__(base)
+        self.elr_plus = elr_plus
+
+    def step(self, closure=None):
+        """Step.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Clears the gradients, evaluates the loss, fills in the gradients, returns the loss.
+
+        Returns
+        -------
+        Tensor or None
+            The loss.
+        """
+        loss = self.base.step(closure)
+        self.elr_plus.networks_.update_average()
+        self.elr_plus.mixed_.clear()
+        return loss

@@ -1,0 +1,1 @@
+"""Embeddings that are compared."""

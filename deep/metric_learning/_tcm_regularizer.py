@@ -1,0 +1,86 @@
+"""Threshold-consistent margins in the training step."""
+
+from ..frame._regularizer import Regularizer
+from ._tcm import ThresholdConsistentMarginLoss
+
+
+class ThresholdConsistentMargin(Regularizer):
+    """Brings the embeddings of all classes to the same cosine margins (Zhang et al. 2024).
+
+    Adds `skreg.deep.torch.ThresholdConsistentMarginLoss` of the output of a layer.
+    `skreg.metrics.operating_point_inconsistency_score` measures the effect.
+
+    Parameters
+    ----------
+    margin_pos : float, default=0.9
+        Cosine above which a pair of one class costs nothing.
+    margin_neg : float, default=0.5
+        Cosine below which a pair of two classes costs nothing.
+    weight_pos : float, default=1.0
+        Weight of the pairs of one class.
+    weight_neg : float, default=1.0
+        Weight of the pairs of two classes.
+    layer : str, default="penultimate"
+        The layer whose output are the embeddings; ``"penultimate"`` is the input of the last linear
+        layer.
+
+    References
+    ----------
+    .. [1] Q. Zhang, L. Xu, Q. Tang, J. Fang, Y. N. Wu, J. Tighe, Y. Xing, "Threshold-Consistent
+       Margin Loss for Open-World Deep Metric Learning", ICLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import ThresholdConsistentMargin
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepClassifier(
+    ...     regularizers=[("tcm", ThresholdConsistentMargin())], max_epochs=20, random_state=0
+    ... )
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self, margin_pos=0.9, margin_neg=0.5, weight_pos=1.0, weight_neg=1.0, layer="penultimate"
+    ):
+        self.margin_pos = margin_pos
+        self.margin_neg = margin_neg
+        self.weight_pos = weight_pos
+        self.weight_neg = weight_neg
+        self.layer = layer
+
+    def initialize(self):
+        """Make the loss.
+
+        Returns
+        -------
+        ThresholdConsistentMargin
+            This regularizer.
+        """
+        self.loss_ = ThresholdConsistentMarginLoss(
+            self.margin_pos, self.margin_neg, self.weight_pos, self.weight_neg
+        )
+        return self
+
+    def penalty(self, net, batch, y_pred, features):
+        """Take the loss of the embeddings of the batch.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Not used.
+        features : Tensor of shape (n, ...)
+            Output of the layer.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The penalty.
+        """
+        return self.loss_(features.flatten(1), batch.y)

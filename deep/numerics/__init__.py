@@ -1,0 +1,1 @@
+"""Losses and gradients at the edge of floating point."""

@@ -1,0 +1,106 @@
+"""A monitor of numerical stability in the training step."""
+
+import torch
+
+from ..frame._regularizer import Regularizer
+from ._orthogonal_gradient import weight_gradient_cosine
+from ._stablemax import softmax_collapse_rate, zero_loss_rate
+
+
+class StabilityMonitor(Regularizer):
+    """Writes signs of numerical trouble into the history; changes nothing.
+
+    The means over the batches of each epoch, in ``net.history`` (`history_` of `DeepClassifier`):
+
+    - ``softmax_collapse``: share of samples whose softmax is exactly one class in floating point.
+    - ``zero_loss``: share of samples whose cross entropy is exactly zero.
+    - ``logit_scale``: largest absolute logit of a sample.
+    - ``weight_descent_cosine``: cosine between the weights and the direction of descent; near one,
+      the network only scales its weights up.
+
+    References
+    ----------
+    .. [1] L. Prieto, M. Barsbey, P. Mediano, T. Birdal, "Grokking at the Edge of Numerical
+       Stability", ICLR 2025.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import StabilityMonitor
+    >>> X, y = load_iris(return_X_y=True)
+    >>> monitor = ("monitor", StabilityMonitor())
+    >>> model = DeepClassifier(regularizers=[monitor], max_epochs=3, random_state=0).fit(X, y)
+    >>> model.history_["softmax_collapse"].tolist()
+    [0.0, 0.0, 0.0]
+    """
+
+    def on_epoch_begin(self, net, **kwargs):
+        """Start the sums.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        self.sums_, self.n_samples_ = {}, 0
+        self.cosine_, self.n_gradients_ = 0.0, 0
+
+    def penalty(self, net, batch, y_pred, features):
+        """Look at the predictions.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Logits.
+        features : None
+            Not used.
+        """
+        if not batch.first_pass or not len(y_pred):
+            return
+        logits = y_pred.detach()
+        signs = {
+            "softmax_collapse": softmax_collapse_rate(logits),
+            "zero_loss": zero_loss_rate(logits, batch.y),
+            "logit_scale": logits.abs().amax(1).mean(),
+        }
+        for name, sign in signs.items():
+            self.sums_[name] = self.sums_.get(name, 0.0) + len(y_pred) * sign
+        self.n_samples_ += len(y_pred)
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        """Look at the gradient.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        named_parameters : iterable of (str, Tensor)
+            The parameters.
+        **kwargs : dict
+            The batch.
+        """
+        self.cosine_ = self.cosine_ + weight_gradient_cosine(p for _, p in named_parameters)
+        self.n_gradients_ += 1
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write the means.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        for name, total in self.sums_.items():
+            net.history.record(name, float(total) / self.n_samples_)
+        if self.n_gradients_:
+            cosine = torch.as_tensor(self.cosine_) / self.n_gradients_
+            net.history.record("weight_descent_cosine", float(cosine))

@@ -1,0 +1,1 @@
+"""Flat minima and trust regions."""

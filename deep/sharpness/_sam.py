@@ -1,0 +1,360 @@
+"""Sharpness-aware minimization: the gradient at the worst point of a small ball.
+
+P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, "Sharpness-Aware Minimization for Efficiently
+Improving Generalization", ICLR 2021. J. Kwon, J. Kim, H. Park, I. K. Choi, "ASAM: Adaptive
+Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural Networks", ICML 2021.
+"""
+
+import contextlib
+
+import torch
+
+from ..frame._batches import check_number, in_full_precision
+from ..frame._optimizer import OptimizerWrapper
+
+TINY = 1e-12
+
+
+class TwoPassOptimizer(OptimizerWrapper):
+    r"""An optimizer that steps with the gradient found a little uphill.
+
+    At parameters :math:`\theta` with gradient g, the ascent goes to the maximum of the linearised
+    loss over the ellipsoid :math:`\|T^{-1} \epsilon\|_2 \leq r`,
+
+    .. math:: \epsilon = r \frac{T^2 g}{\|T g\|_2},
+
+    with one norm over all parameters; the base optimizer then updates :math:`\theta` with the
+    gradient at :math:`\theta + \epsilon`. A subclass chooses the diagonal `metric` T and the
+    radius.
+
+    Parameters
+    ----------
+    base : torch.optim.Optimizer
+        The optimizer that makes the update.
+    module : torch.nn.Module, optional
+        A module whose buffers (the running statistics of its batch normalisation) `step` leaves
+        alone in the second pass.
+
+    Raises
+    ------
+    TypeError
+        If `base` is not an optimizer.
+    """
+
+    needs_closure = True
+
+    def __init__(self, base, module=None):
+        super().__init__(base)
+        self.module = module
+        self._start = None
+
+    def metric(self, parameters, gradients):
+        """Diagonal of T for each parameter, or None for the identity.
+
+        Parameters
+        ----------
+        parameters, gradients : list of Tensor
+            Those that take part in the ascent.
+
+        Returns
+        -------
+        list of Tensor or None
+            The diagonals, of the parameters' shapes.
+        """
+        return None
+
+    @torch.no_grad()
+    def ascend(self, radius):
+        """Move the parameters that have a gradient by the ascent step.
+
+        Parameters
+        ----------
+        radius : float or Tensor of shape ()
+            The radius r.
+
+        Raises
+        ------
+        RuntimeError
+            If the parameters are uphill already, or a gradient is sparse.
+        """
+        if self._start is not None:
+            raise RuntimeError("the parameters are uphill already: call second_step() first")
+        parameters = [p for p in self._parameters() if p.grad is not None]
+        if any(p.grad.is_sparse for p in parameters):
+            raise RuntimeError(
+                f"{type(self).__name__} does not support sparse gradients; "
+                "make the embedding with sparse=False"
+            )
+        self._start = parameters, [p.clone() for p in parameters]
+        if not parameters:
+            return
+        gradients = [in_full_precision(p.grad) for p in parameters]
+        T = self.metric([in_full_precision(p) for p in parameters], gradients)
+        scaled = gradients if T is None else torch._foreach_mul(T, gradients)
+        norm = _global_norm(scaled)
+        if T is not None:
+            torch._foreach_mul_(scaled, T)
+        if isinstance(radius, torch.Tensor):
+            radius = radius.detach().to(norm)
+        else:
+            radius = torch.full_like(norm, radius)
+        factor = radius / (norm + TINY)
+        for moved, direction in _by_device(parameters, scaled):
+            steps = torch._foreach_mul(direction, factor.to(moved[0].device))
+            torch._foreach_add_(moved, steps)
+
+    @torch.no_grad()
+    def restore(self):
+        """Put the parameters back where they were before the ascent, bit for bit.
+
+        Gradients of parameters that had none before the ascent are dropped.
+        """
+        if self._start is None:
+            return
+        parameters, values = self._start
+        self._start = None
+        if parameters:
+            torch._foreach_copy_(parameters, values)
+        moved = set(parameters)
+        for p in self._parameters():
+            if p not in moved:
+                p.grad = None
+
+    def first_step(self):
+        """Go uphill from the present parameters along their gradient.
+
+        Raises
+        ------
+        RuntimeError
+            If the parameters are uphill already, or a gradient is sparse.
+        """
+        raise NotImplementedError
+
+    def second_step(self):
+        """Go back, and let the base optimizer step with the gradient found uphill.
+
+        Raises
+        ------
+        RuntimeError
+            If `first_step` was not called before.
+        """
+        if self._start is None:
+            raise RuntimeError("second_step() needs first_step() before it")
+        self.restore()
+        self.base.step()
+
+    def step(self, closure=None):
+        """Make one step of two passes.
+
+        Parameters
+        ----------
+        closure : callable
+            Clears the gradients, evaluates the loss, fills in the gradients, returns the loss. It
+            is called twice.
+
+        Returns
+        -------
+        Tensor
+            The loss at the parameters before the step.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no closure.
+        """
+        if closure is None:
+            raise RuntimeError(
+                f"{type(self).__name__} needs two gradients in one step: write step(closure) with "
+                "a closure that clears the gradients and computes them, or first_step(), a second "
+                "zero_grad() and backward(), second_step()"
+            )
+
+        def gradient_uphill():
+            with torch.enable_grad():
+                loss = closure()
+            self.first_step()
+            try:
+                with torch.enable_grad(), frozen_buffers(self.module):
+                    closure()
+            finally:
+                self.restore()
+            return loss
+
+        return self.base.step(gradient_uphill)
+
+    def _parameters(self):
+        return [p for group in self.param_groups for p in group["params"]]
+
+
+class SAM(TwoPassOptimizer):
+    r"""Sharpness-aware minimization (SAM) and its scale-invariant form (ASAM).
+
+    The ascent step is
+
+    .. math::
+        \epsilon = \rho \frac{g}{\|g\|_2}, \qquad
+        \epsilon = \rho \frac{\theta^2 \odot g}{\|\theta \odot g\|_2} \text{ (adaptive)}.
+
+    One step takes two forward and two backward passes, about twice the time of the base optimizer.
+    Weight decay and momentum act at the restored parameters, as does gradient clipping if it comes
+    after the second pass. The direction does not depend on the scale of the loss: with
+    ``torch.amp.GradScaler`` scale both losses and unscale only after the second pass, in
+    ``restore(); scaler.step(optimizer.base); scaler.update()``. To accumulate gradients over
+    several batches, do so before `first_step` and again before `second_step`.
+
+    Parameters
+    ----------
+    base : torch.optim.Optimizer
+        The optimizer that makes the update.
+    rho : float, default=0.05
+        The radius. 0.05 is usual for SAM, 0.5 for the adaptive form.
+    adaptive : bool, default=False
+        Scale each coordinate by the size of its parameter.
+    adaptive_eps : float, default=0.0
+        Added to :math:`|\theta|` in the adaptive form, so that zeros move as well.
+    module : torch.nn.Module, optional
+        A module whose buffers (the running statistics of its batch normalisation) `step` leaves
+        alone in the second pass.
+
+    Raises
+    ------
+    ValueError
+        If `rho` or `adaptive_eps` is negative or not finite.
+
+    References
+    ----------
+    .. [1] P. Foret et al., "Sharpness-Aware Minimization for Efficiently Improving
+       Generalization", ICLR 2021.
+    .. [2] J. Kwon et al., "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant
+       Learning of Deep Neural Networks", ICML 2021.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.deep.torch import SAM
+    >>> theta = torch.nn.Parameter(torch.tensor([2.0]))
+    >>> optimizer = SAM(torch.optim.SGD([theta], lr=0.1), rho=0.5, adaptive=True)
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = 0.5 * (theta**2).sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> loss = optimizer.step(closure)  # the gradient at 2 + 1 is 3
+    >>> theta.data
+    tensor([1.7000])
+
+    The same in two explicit passes:
+
+    >>> loss = 0.5 * (theta**2).sum()
+    >>> loss.backward()
+    >>> optimizer.first_step()
+    >>> optimizer.zero_grad()
+    >>> (0.5 * (theta**2).sum()).backward()
+    >>> optimizer.second_step()
+    """
+
+    def __init__(self, base, rho=0.05, adaptive=False, adaptive_eps=0.0, module=None):
+        super().__init__(base, module)
+        check_number("rho", rho, 0)
+        check_number("adaptive_eps", adaptive_eps, 0)
+        self.rho = rho
+        self.adaptive = adaptive
+        self.adaptive_eps = adaptive_eps
+
+    def metric(self, parameters, gradients):
+        r"""Sizes :math:`|\theta|` of the parameters in the adaptive form, None otherwise.
+
+        Parameters
+        ----------
+        parameters, gradients : list of Tensor
+            Those that take part in the ascent.
+
+        Returns
+        -------
+        list of Tensor or None
+            The diagonals of T.
+        """
+        if not self.adaptive:
+            return None
+        sizes = torch._foreach_abs(parameters)
+        if self.adaptive_eps:
+            torch._foreach_add_(sizes, self.adaptive_eps)
+        return sizes
+
+    def first_step(self, radius=None):
+        """Go uphill from the present parameters along their gradient.
+
+        Parameters
+        ----------
+        radius : float or Tensor of shape (), optional
+            The radius of this step instead of `rho`.
+
+        Raises
+        ------
+        RuntimeError
+            If the parameters are uphill already, or a gradient is sparse.
+        ValueError
+            If `radius` is negative or NaN.
+        """
+        self.ascend(self.rho if radius is None else require_radius("radius", radius))
+
+
+@contextlib.contextmanager
+def frozen_buffers(module):
+    """Let a module compute, and put its buffers back afterwards.
+
+    Parameters
+    ----------
+    module : torch.nn.Module or None
+        The module; None does nothing.
+
+    Yields
+    ------
+    None
+        Inside, forward passes may change running statistics.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skreg.deep.torch import frozen_buffers
+    >>> layer = torch.nn.BatchNorm1d(2)
+    >>> with frozen_buffers(layer):
+    ...     y = layer(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    >>> layer.running_mean
+    tensor([0., 0.])
+    """
+    buffers = [] if module is None else [b.data for b in module.buffers()]
+    values = [b.clone() for b in buffers]
+    try:
+        yield
+    finally:
+        if buffers:  # through .data: the values that a backward pass may yet ask for are unchanged
+            torch._foreach_copy_(buffers, values)
+
+
+def require_radius(name, value):
+    """Return a radius that is not negative or NaN; one on an accelerator is not looked at."""
+    if isinstance(value, torch.Tensor):
+        if value.numel() != 1:
+            raise ValueError(f"{name} must be one number, got shape {tuple(value.shape)}")
+        value = value.detach().reshape(())
+        if value.device.type != "cpu":  # looking would wait for the device
+            return value
+    if not value >= 0:
+        raise ValueError(f"{name} must not be negative or NaN, got {value!r}")
+    return value
+
+
+def _global_norm(tensors):
+    """Euclidean norm of all entries of all tensors, on the device of the first."""
+    norms = torch._foreach_norm(tensors)
+    return torch.linalg.vector_norm(torch.stack([norm.to(norms[0]) for norm in norms]))
+
+
+def _by_device(*lists):
+    """Split parallel lists of tensors by the device of the first list's entries."""
+    groups = {}
+    for members in zip(*lists, strict=True):
+        groups.setdefault(members[0].device, []).append(members)
+    for members in groups.values():
+        yield [list(column) for column in zip(*members, strict=True)]

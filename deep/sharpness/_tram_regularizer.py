@@ -1,0 +1,157 @@
+"""A trust region as the radius of the ascent, in the training step."""
+
+from ..frame._batches import check_number
+from ..frame._training_pass import bare
+from ._tram import TRAM as TRAMOptimizer
+from ._trust_region_regularizer import TrustRegion
+
+
+class TRAM(TrustRegion):
+    """Steps with a gradient found uphill, as far as the predictions have moved (Sherborne et al.).
+
+    Wraps the optimizer in `skreg.deep.torch.TRAM`, with the distance of the batch as radius: three
+    forward and two backward passes a step. Meant for fine-tuning: with ``target="initial"`` the
+    predictions of the pretrained network are the centre of the trust region.
+
+    The mean distance of each epoch is in the history as ``trust_region_distance``; it should be
+    of the order of a radius that works for ASAM.
+
+    Parameters
+    ----------
+    target : {"previous", "initial", "ema", "input_noise"}, default="previous"
+        Predictions at the step before, at the first step of training, at a moving average of the
+        parameters, or at noised inputs. Without dropout "previous" is very small.
+    divergence : {"auto", "kl", "reverse_kl", "symmetric_kl", "mmd", "l2"}, default="auto"
+        As in `skreg.deep.torch.TrustRegionDistance`; "auto" is "kl" in classification and "l2" in
+        regression.
+    sigma : float, default=0.1
+        Scale of the noise.
+    noise : {"normal", "uniform"}, default="normal"
+        Its distribution.
+    decay : float, default=0.999
+        Of the moving average.
+    target_mode : {"eval", "same"}, default="eval"
+        Whether the target predicts without dropout, or like the network in training.
+    embedding : str, optional
+        Name of the submodule whose output gets the noise, for token inputs.
+    adaptive : bool, default=True
+        Scale each coordinate by the size of its parameter.
+    adaptive_eps : float, default=0.0
+        Added to the sizes, so that zeros move as well.
+    scale : float, default=1.0
+        Factor of the distance.
+    max_radius : float, optional
+        Largest radius.
+
+    References
+    ----------
+    .. [1] T. Sherborne, N. Saphra, P. Dasigi, H. Peng, "TRAM: Bridging Trust Regions and Sharpness
+       Aware Minimization", ICLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import TRAM
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepClassifier(
+    ...     regularizers=[("tram", TRAM("initial", max_radius=0.5))], max_epochs=20, random_state=0
+    ... )
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    >>> bool(model.history_["trust_region_distance"].iloc[-1] > 0)
+    True
+    """
+
+    def __init__(
+        self,
+        target="previous",
+        divergence="auto",
+        *,
+        sigma=0.1,
+        noise="normal",
+        decay=0.999,
+        target_mode="eval",
+        embedding=None,
+        adaptive=True,
+        adaptive_eps=0.0,
+        scale=1.0,
+        max_radius=None,
+    ):
+        self.target = target
+        self.divergence = divergence
+        self.sigma = sigma
+        self.noise = noise
+        self.decay = decay
+        self.target_mode = target_mode
+        self.embedding = embedding
+        self.adaptive = adaptive
+        self.adaptive_eps = adaptive_eps
+        self.scale = scale
+        self.max_radius = max_radius
+
+    def optimizer(self, net, optimizer):
+        """Wrap the optimizer.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        optimizer : torch.optim.Optimizer
+            The optimizer so far.
+
+        Returns
+        -------
+        torch.optim.Optimizer
+            The optimizer to use.
+        """
+        check_number("scale", self.scale, 0)
+        self.module_ = bare(net.module_)
+        self.pending_ = []
+        return TRAMOptimizer(
+            optimizer,
+            distance=self.radius,
+            adaptive=self.adaptive,
+            adaptive_eps=self.adaptive_eps,
+            max_radius=self.max_radius,
+            module=self.module_,
+        )
+
+    def penalty(self, net, batch, y_pred, features):
+        """Measure the distance of the batch in the first pass.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            The network's outputs.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        None
+            There is no penalty.
+        """
+        if batch.first_pass:
+            distance = self._measure(net, batch, y_pred, differentiable=False)
+            self.pending_.append((len(batch.index), distance))
+
+    def radius(self):
+        """Mean distance of the batches of this step, before the parameters move.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The radius of the ascent.
+        """
+        if self.pending_:  # otherwise an optimizer inside evaluates the step again
+            total = sum(n for n, _ in self.pending_)
+            self.radius_ = self.scale * sum(n * d for n, d in self.pending_) / total
+            self.pending_ = []
+            self.seen_.append(self.radius_)
+            self.distance_.update(self.module_)
+        return self.radius_

@@ -1,0 +1,215 @@
+"""Trust regions in the training step: the distance of each batch, and as a penalty."""
+
+import skorch
+import torch
+
+from ..frame._batches import check_number
+from ..frame._nets import PRECISIONS
+from ..frame._regularizer import Regularizer
+from ..frame._training_pass import bare
+from ._trust_region import TrustRegionDistance
+
+
+class TrustRegion(Regularizer):
+    """What `TRAM` and `TrustRegionPenalty` share: the distance of each batch."""
+
+    def state(self, net):
+        """Make the distance, which keeps the target's parameters.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+
+        Returns
+        -------
+        torch.nn.Module
+            The distance.
+        """
+        divergence = self.divergence
+        if divergence == "auto":
+            divergence = "l2" if isinstance(net, skorch.NeuralNetRegressor) else "kl"
+        self.distance_ = TrustRegionDistance(
+            self.target,
+            divergence,
+            sigma=self.sigma,
+            noise=self.noise,
+            decay=self.decay,
+            target_mode=self.target_mode,
+            embedding=self.embedding,
+        )
+        return self.distance_
+
+    def inputs(self, net, batch, X):
+        """Take the target's parameters before the first forward pass of all.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            Not used.
+        X : Tensor, or what the data set yields
+            Inputs.
+
+        Returns
+        -------
+        Tensor, or what the data set yields
+            The inputs as they are.
+        """
+        if not self.distance_.is_set_up:
+            self.distance_.setup(bare(net.module_))
+        return X
+
+    def on_epoch_begin(self, net, *args, **kwargs):
+        """Forget the distances of the epoch before.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        self.seen_ = []
+
+    def on_epoch_end(self, net, *args, **kwargs):
+        """Record the mean distance of the epoch as ``trust_region_distance`` in the history.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        if self.seen_:
+            mean = float(torch.stack(self.seen_).mean())
+            net.history.record("trust_region_distance", mean)
+
+    def _measure(self, net, batch, y_pred, differentiable):
+        outputs = y_pred[0] if isinstance(y_pred, tuple) else y_pred
+        measure = self.distance_.penalty if differentiable else self.distance_
+        precision = PRECISIONS[net.mixed_precision]
+        with torch.autocast(outputs.device.type, precision, enabled=precision is not None):
+            return measure(bare(net.module_), batch.X, outputs)
+
+
+class TrustRegionPenalty(TrustRegion):
+    """Adds the distance that the predictions have moved to the loss.
+
+    The penalties to which TRAM compares itself: TRPO (``target="previous"``), R3F
+    ("input_noise") and MESA ("ema"). Their gradient goes through the current predictions.
+
+    Parameters
+    ----------
+    strength : float, default=0.1
+        Factor of the distance.
+    target : {"previous", "initial", "ema", "input_noise"}, default="previous"
+        As in `TRAM`.
+    divergence : {"auto", "kl", "reverse_kl", "symmetric_kl", "mmd", "l2"}, default="auto"
+        As in `TRAM`.
+    sigma : float, default=0.1
+        Scale of the noise.
+    noise : {"normal", "uniform"}, default="normal"
+        Its distribution.
+    decay : float, default=0.999
+        Of the moving average.
+    target_mode : {"eval", "same"}, default="eval"
+        As in `TRAM`.
+    embedding : str, optional
+        As in `TRAM`.
+
+    References
+    ----------
+    .. [1] T. Sherborne, N. Saphra, P. Dasigi, H. Peng, "TRAM: Bridging Trust Regions and Sharpness
+       Aware Minimization", ICLR 2024.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import TrustRegionPenalty
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepClassifier(
+    ...     regularizers=[("trust", TrustRegionPenalty(target="input_noise"))],
+    ...     max_epochs=20,
+    ...     random_state=0,
+    ... )
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        strength=0.1,
+        target="previous",
+        divergence="auto",
+        *,
+        sigma=0.1,
+        noise="normal",
+        decay=0.999,
+        target_mode="eval",
+        embedding=None,
+    ):
+        self.strength = strength
+        self.target = target
+        self.divergence = divergence
+        self.sigma = sigma
+        self.noise = noise
+        self.decay = decay
+        self.target_mode = target_mode
+        self.embedding = embedding
+
+    def initialize(self):
+        """Check the strength.
+
+        Returns
+        -------
+        TrustRegionPenalty
+            This object.
+        """
+        check_number("strength", self.strength, 0)
+        return self
+
+    def penalty(self, net, batch, y_pred, features):
+        """Return the penalty.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            The network's outputs.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The distance times the strength.
+        """
+        distance = self._measure(net, batch, y_pred, differentiable=True)
+        if batch.first_pass:
+            self.distance_.hold(bare(net.module_))
+            self.seen_.append(distance.detach())
+        return self.strength * distance
+
+    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+        """Let the target follow when the step is done, to where the step began.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : tuple, default=None
+            Not used.
+        training : bool, default=None
+            Whether it was a training batch.
+        **kwargs : dict
+            Not used.
+        """
+        if training and not net.pending_:
+            self.distance_.update_to_held()

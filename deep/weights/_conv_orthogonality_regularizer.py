@@ -1,0 +1,179 @@
+"""Orthogonal convolutions by a penalty in the training step."""
+
+import warnings
+
+from ..frame._batches import check_number
+from ..frame._regularizer import Regularizer
+from ..frame._training_pass import bare
+from ._conv_existence import existence
+from ._orthogonality_penalty import (
+    layer_geometry,
+    orthogonal_layers,
+    orthogonality_penalty,
+    orthogonality_report,
+)
+
+
+class ConvOrthogonality(Regularizer):
+    r"""Keeps convolutions close to orthogonal maps (Achour et al. 2022).
+
+    Adds `strength` times `skreg.deep.torch.orthogonality_penalty` to the loss. It acts on the
+    kernels alone, thus its cost does not depend on the batch.
+
+    Parameters
+    ----------
+    strength : float, default=0.01
+        Factor of the penalty, :math:`\lambda` in the paper.
+    layers : {"conv", "all"} or callable, default="conv"
+        Convolutions; also linear layers; or those for which ``layers(name, layer)`` is true.
+    exclude_first : bool, default=False
+        Leave the first of these layers out.
+    frequencies : {"auto", "all"} or int, default="auto"
+        Random frequencies from which the penalty of wide layers is estimated, "all" for its exact
+        value. With "auto", layers of more than 128 channels are estimated from one frequency.
+    every : int, default=1
+        Evaluate the penalty in every so many steps, with that many times the strength.
+    monitor : bool, default=False
+        After each epoch write ``orthogonality_loss``, ``sigma_min`` and ``sigma_max``, the extreme
+        singular values of all layers with circular padding, to the history.
+
+    Warns
+    -----
+    UserWarning
+        When training begins, if there is no orthogonal layer of some layer's shape.
+
+    References
+    ----------
+    .. [1] E. M. Achour, F. Malgouyres, F. Mamalet, "Existence, Stability and Scalability of
+       Orthogonal Convolutional Neural Networks", JMLR 23, 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from torch import nn
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import ConvOrthogonality
+    >>> X, y = load_digits(return_X_y=True)
+    >>> class Net(nn.Sequential):
+    ...     def __init__(self):
+    ...         super().__init__(
+    ...             nn.Unflatten(1, (1, 8, 8)),
+    ...             nn.Conv2d(1, 6, 3, padding=1, padding_mode="circular"),
+    ...             nn.ReLU(),
+    ...             nn.Flatten(),
+    ...             nn.Linear(384, 10),
+    ...         )
+    >>> model = DeepClassifier(
+    ...     Net,
+    ...     regularizers=[("orthogonal", ConvOrthogonality(1.0, monitor=True))],
+    ...     max_epochs=10,
+    ...     lr=0.01,
+    ...     random_state=0,
+    ... )
+    >>> bool(model.fit(X / 16, y).history_["sigma_max"].iloc[-1] < 1.2)
+    True
+    """
+
+    def __init__(
+        self,
+        strength=0.01,
+        layers="conv",
+        *,
+        exclude_first=False,
+        frequencies="auto",
+        every=1,
+        monitor=False,
+    ):
+        self.strength = strength
+        self.layers = layers
+        self.exclude_first = exclude_first
+        self.frequencies = frequencies
+        self.every = every
+        self.monitor = monitor
+
+    def initialize(self):
+        """Count steps from zero.
+
+        Returns
+        -------
+        ConvOrthogonality
+            This object.
+        """
+        check_number("strength", self.strength, 0)
+        check_number("every", self.every, 1)
+        self.n_steps_ = 0
+        return self
+
+    def on_train_begin(self, net, *args, **kwargs):
+        """Warn about layers that cannot be orthogonal.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        chosen = orthogonal_layers(bare(net.module_), self.layers, exclude_first=self.exclude_first)
+        for name, layer in chosen:
+            found = existence(layer_geometry(layer, layer.weight))
+            if not found.exists:
+                warnings.warn(
+                    f"layer {name!r} cannot be orthogonal ({found.reason}); "
+                    "the penalty makes it as orthogonal as it can be",
+                    UserWarning,
+                    stacklevel=2,
+                )
+
+    def penalty(self, net, batch, y_pred, features):
+        """Return the penalty.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Not used.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape () or None
+            The penalty; None in steps without.
+        """
+        if batch.first_pass:
+            self.n_steps_ += 1
+        if (self.n_steps_ - 1) % self.every:
+            return None
+        return (
+            self.strength
+            * self.every
+            * orthogonality_penalty(
+                bare(net.module_),
+                self.layers,
+                exclude_first=self.exclude_first,
+                frequencies=self.frequencies,
+            )
+        )
+
+    def on_epoch_end(self, net, *args, **kwargs):
+        """Record how orthogonal the layers are.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        if not self.monitor:
+            return
+        report = orthogonality_report(
+            bare(net.module_), self.layers, exclude_first=self.exclude_first
+        )
+        net.history.record("orthogonality_loss", sum(row.loss for row in report))
+        net.history.record("sigma_min", min(row.sigma_min for row in report))
+        net.history.record("sigma_max", max(row.sigma_max for row in report))
