@@ -17,7 +17,9 @@ class PSKD(Regularizer):
     the last of T planned ones. Choose `alpha` by the validation log-loss: where strong augmentation
     already leaves the network under-confident, PS-KD makes it worse. The memory keeps what the
     network said of the augmented inputs of the epoch before; with ``teacher="model"`` the network
-    of that epoch is asked about the present ones.
+    of that epoch is asked about the present ones. Probabilities are those of the criterion. Beside
+    a regularizer that mixes samples it comes first, and the network is asked about the samples
+    unmixed when an epoch ends, which takes another pass over them.
 
     Parameters
     ----------
@@ -51,6 +53,15 @@ class PSKD(Regularizer):
     >>> dict(model.fit(X, y).net_.regularizers)["ps_kd"].alpha_
     0.8
     """
+
+    tasks = ("classification",)
+    softens_targets = True
+    beside_mixing = "before"
+
+    @property
+    def needs_index(self):
+        """Whether predictions are kept by number."""
+        return self.teacher == "memory"
 
     def __init__(self, alpha=0.8, teacher="memory", max_epochs=None):
         self.alpha = alpha
@@ -88,6 +99,7 @@ class PSKD(Regularizer):
         **kwargs : dict
             The data.
         """
+        self.asks_afterwards_ = any(other.mixes_inputs for _, other in net.regularizers_)
         epoch = len(net.history)
         self.alpha_ = progressive_alpha(self.alpha, epoch, self.max_epochs or net.max_epochs)
         if self.teacher == "model" and epoch > 1:
@@ -104,6 +116,28 @@ class PSKD(Regularizer):
             The data.
         """
         self.teacher_ = None
+
+    def inputs(self, net, batch, X):
+        """Ask the teacher, before other regularizers mix the samples.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        X : Tensor, or what the data set yields
+            Inputs.
+
+        Returns
+        -------
+        Tensor, or what the data set yields
+            The inputs as they are.
+        """
+        if self.teacher_ is not None and self.alpha:
+            with torch.no_grad():
+                batch.extras[self] = net.probabilities(self.teacher_(X))
+        return X
 
     def targets(self, net, batch, y):
         """Mix the targets with the earlier prediction.
@@ -124,8 +158,8 @@ class PSKD(Regularizer):
         """
         if self.alpha == 0:
             return y
-        if self.teacher_ is not None:
-            q = self.teacher_(batch.X).float().softmax(1)
+        if self in batch.extras:
+            q = batch.extras[self]
             return torch.lerp(as_probabilities(y, q.shape[1]).to(q.dtype), q, self.alpha_)
         if self.mixed_ is None or not self.mixed_.memory.values.shape[1]:
             return y
@@ -146,9 +180,26 @@ class PSKD(Regularizer):
         features : None
             Not used.
         """
-        if self.mixed_ is not None and batch.first_pass:
-            self.mixed_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
-            self.mixed_.remember(y_pred, batch.index)
+        if self.mixed_ is not None and batch.first_pass and not self.asks_afterwards_:
+            self._remember(net, y_pred, batch.index)
+
+    def on_epoch_end(self, net, **kwargs):
+        """Where other regularizers mix the samples, ask the network about them unmixed.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        **kwargs : dict
+            The data.
+        """
+        if self.mixed_ is not None and self.asks_afterwards_:
+            training = net.training_outputs()
+            self._remember(net, training.outputs, training.index)
+
+    def _remember(self, net, y_pred, index):
+        self.mixed_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
+        self.mixed_.memory.write(index, net.probabilities(y_pred.detach()))
 
     @property
     def predictions_(self):

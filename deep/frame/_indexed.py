@@ -26,6 +26,8 @@ class IndexedDataset(Dataset):
         Weights.
     index : array of shape (len(dataset),), optional
         The numbers, where positions will not do, e.g. for data that arrive in parts.
+    first : int, default=0
+        Number of the first sample of the innermost data set, if it is not an `IndexedDataset`.
 
     Attributes
     ----------
@@ -48,12 +50,12 @@ class IndexedDataset(Dataset):
     {'inputs': tensor([0.3000]), 'sample_index': 2}
     """
 
-    def __init__(self, dataset, sample_weight=None, index=None):
+    def __init__(self, dataset, sample_weight=None, index=None, first=0):
         positions, root = _flatten(dataset)
         inherited = root if isinstance(root, IndexedDataset) else None
         self.dataset = _without_index(dataset)
         if index is None:
-            index = positions if inherited is None else inherited.index[positions]
+            index = first + positions if inherited is None else inherited.index[positions]
         self.index = np.asarray(index, dtype=np.int64)
         if sample_weight is None and inherited is not None and inherited.sample_weight is not None:
             sample_weight = inherited.sample_weight[positions]
@@ -64,7 +66,7 @@ class IndexedDataset(Dataset):
                 raise ValueError(f"{name} has {len(values)} entries for {len(dataset)} samples")
         if len(self.index) and self.index.min() < 0:
             raise ValueError(f"index must not be negative, got {self.index.min()}")
-        whole = len(root) if inherited is None else inherited.n_samples
+        whole = first + len(root) if inherited is None else inherited.n_samples
         self.n_samples = max(whole, int(self.index.max(initial=-1)) + 1)
 
     @property

@@ -19,14 +19,26 @@ class Batch(NamedTuple):
         Labels as the data set holds them, before any regularizer's `targets`: class numbers
         0, ..., K - 1 (int64) or real targets.
     index : Tensor of shape (n,), int64, or None
-        The stable number of each sample: its position in the data given to ``fit``. Shuffling,
-        ``torch.utils.data.Subset``, validation splits, several processes and resuming from a
-        checkpoint leave it alone. None only for an ``IterableDataset``.
+        The stable number of each sample: its position in the data given to ``fit``, or what the
+        caller gave as `sample_index`. Shuffling, ``torch.utils.data.Subset``, validation splits,
+        several processes and resuming from a checkpoint leave it alone; rows of a later
+        ``partial_fit`` get new numbers. None only for an ``IterableDataset``.
     sample_weight : Tensor of shape (n,) or None
         Weights scaled to mean one over all samples, or None if ``fit`` got none.
     first_pass : bool
         False when the optimizer evaluates the same batch again within one step, as
         sharpness-aware minimization does. Per-sample state is updated in the first pass only.
+    step : int
+        Number of optimizer steps made before this one. Batches whose gradients are accumulated
+        and repeated passes belong to one step.
+    progress : float
+        Share of the planned training done before this step, in [0, 1). What is planned are the
+        epochs of this call after those before, at least the net's `max_epochs`.
+    extras : dict
+        For regularizers, by name of their choice: what `inputs` or `targets` found out and
+        `penalty` needs. It lives as long as the batch, through all passes of its step.
+    targets : Tensor or None
+        The targets that the loss of this batch takes, known from `losses` and `penalty` on.
     """
 
     X: Any
@@ -34,6 +46,20 @@ class Batch(NamedTuple):
     index: torch.Tensor | None
     sample_weight: torch.Tensor | None
     first_pass: bool
+    step: int
+    progress: float
+    extras: dict
+    targets: torch.Tensor | None = None
+
+
+TASKS = ("classification", "regression", "dense")
+
+
+def overrides(regularizer, hook):
+    """Whether a regularizer has a hook of its own."""
+    return hook in vars(regularizer) or getattr(type(regularizer), hook) is not getattr(
+        Regularizer, hook
+    )
 
 
 class Regularizer(skorch.callbacks.Callback):
@@ -51,13 +77,17 @@ class Regularizer(skorch.callbacks.Callback):
                                       state(net)
                                       optimizer(net, optimizer)
         ``fit`` begins, ends, epochs  on_train_begin(net, X, y), ...  (skorch's)
-        each step, once               inputs(net, batch, X), before the forward pass
+        each batch, once              inputs(net, batch, X), before the forward pass
                                       targets(net, batch, y), after the first forward pass
-        each step, in every pass      penalty(net, batch, y_pred, features)
+        each batch, in every pass     losses(net, batch, losses)
+                                      penalty(net, batch, y_pred, features)
                                       on_grad_computed(net, ...)    (skorch's)
+        each optimizer step, once     after_step(net, batch)
+        training ends                 finalize(net, module), after all callbacks
+        training goes on              resume(net, module), before all callbacks
 
-    The loss of a pass is ``criterion(y_pred, targets) + sum of penalties``. Validation and
-    prediction ask nothing: they use the criterion and the module as they are.
+    The loss of a pass is ``mean(losses(criterion(y_pred, targets))) + sum of penalties``.
+    Validation and prediction ask nothing: they use the criterion and the module as they are.
 
     Rules of composition:
 
@@ -73,6 +103,12 @@ class Regularizer(skorch.callbacks.Callback):
       keeps it as a submodule of the criterion, thus it moves to the device, is written and read
       by skorch's ``Checkpoint``, ``LoadInitState`` and ``save_params(f_criterion=...)``, and its
       parameters are trained. `skreg.deep.torch.SampleMemory` holds per-sample rows there.
+    - Parameters that change after the first ``fit`` act when training goes on: the net then calls
+      `initialize`, `criterion`, `state` and `optimizer` once more, with the tensors of the old
+      state put into the new one and the same innermost optimizer. Parameters that are built into
+      the module are named in `fixed`, and must not change.
+    - Steps and progress are counted by the net: use ``batch.step`` and ``batch.progress``.
+    - Nothing of a batch stays on the regularizer: ``batch.extras`` holds what a later hook needs.
     - No ``.item()`` or other synchronisation with the device in `inputs`, `targets`, `penalty`.
 
     Attributes
@@ -81,6 +117,30 @@ class Regularizer(skorch.callbacks.Callback):
         Name of the submodule (as in ``module.named_modules()``) whose output `penalty` gets as
         `features`; ``"penultimate"`` is the input of the last ``torch.nn.Linear``; None (the
         default) asks for no features. A subclass may make it a parameter of ``__init__``.
+    layers : tuple of str
+        Several such names; `penalty` then gets a dict of features by name.
+    tasks : tuple of str
+        What it is for, of ``"classification"``, ``"regression"`` and ``"dense"`` (a class for each
+        pixel or position). Like all that follows, it is declared by the class or a property, and
+        checked before the first step: what cannot be meant is refused.
+    needs_index : bool
+        Whether it needs the numbers of samples, thus no ``IterableDataset``.
+    mixes_inputs : bool
+        Whether its `inputs` makes mixtures of samples.
+    beside_mixing : {"any", "before", "never"}
+        Whether it works beside a regularizer that mixes samples: always, if it is asked before, or
+        not, since it takes each prediction for that of one sample.
+    softens_targets : bool
+        Whether its `targets` returns class probabilities.
+    reads_softmax : bool
+        Whether it takes the softmax of the outputs for the class probabilities. Those of the
+        criterion are ``net.probabilities(y_pred)``.
+    looks_into_module : bool
+        Whether it relies on the module being the user's, e.g. evaluates it at other weights.
+    replaces_module, replaces_criterion : bool
+        Whether it puts another module or criterion in place of the user's.
+    fixed : tuple of str
+        Parameters that cannot change once the net is initialized.
 
     Examples
     --------
@@ -118,6 +178,22 @@ class Regularizer(skorch.callbacks.Callback):
     """
 
     layer: str | None = None
+    layers: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = TASKS
+    needs_index = False
+    mixes_inputs = False
+    beside_mixing = "any"
+    softens_targets = False
+    reads_softmax = False
+    looks_into_module = False
+    replaces_module = False
+    replaces_criterion = False
+    fixed: tuple[str, ...] = ()
+
+    @property
+    def wanted_layers(self):
+        """Names of all layers that it looks at."""
+        return (*(() if self.layer is None else (self.layer,)), *self.layers)
 
     def reparametrize(self, net, module):
         """Change the module in place, before the optimizer is made from its parameters.
@@ -230,6 +306,25 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return y
 
+    def losses(self, net, batch, losses):
+        """Change the loss of each sample, e.g. to weight, to cut or to select them.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The batch; ``batch.targets`` are the targets of these losses.
+        losses : Tensor of shape (n,)
+            The losses so far, without sample weights.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            The losses to use; their mean, weighted by sample weights, is the loss of the batch.
+        """
+        return losses
+
     def penalty(self, net, batch, y_pred, features):
         """Add a term to the loss; also the place to look at predictions.
 
@@ -238,11 +333,12 @@ class Regularizer(skorch.callbacks.Callback):
         net : RegularizedNetClassifier or RegularizedNetRegressor
             The net.
         batch : Batch
-            The batch.
+            The batch, with the targets of the loss.
         y_pred : Tensor, or what the module returns
             The module's output on ``batch.X``, with its graph.
-        features : Tensor or None
-            The output of the layer named by `layer` in the same forward pass.
+        features : Tensor, dict of str to Tensor, or None
+            The output of the layer named by `layer` in the same forward pass, or those of `layers`
+            by name.
 
         Returns
         -------
@@ -250,3 +346,41 @@ class Regularizer(skorch.callbacks.Callback):
             The term, including its strength; None adds nothing.
         """
         return None
+
+    def after_step(self, net, batch):
+        """Look at the parameters after a step of the optimizer, or change them.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        batch : Batch
+            The last batch of the step.
+        """
+
+    def finalize(self, net, module):
+        """Turn the trained module into the one to predict with, e.g. average or prune weights.
+
+        Called when training ends, after all callbacks: the best weights are loaded by then.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        module : torch.nn.Module
+            Its module, inside of ``torch.compile``.
+        """
+
+    def resume(self, net, module):
+        """Undo `finalize`, because training goes on.
+
+        The optimizer knows the parameters of the module before `finalize`: they must be the same
+        objects again.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        module : torch.nn.Module
+            Its module, inside of ``torch.compile``.
+        """

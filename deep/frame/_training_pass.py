@@ -1,5 +1,6 @@
 """One batch in one optimizer step: what the regularizers see of it."""
 
+import contextlib
 from collections.abc import Mapping
 
 import torch
@@ -22,6 +23,10 @@ class TrainingPass:
     ----------
     raw : tuple
         The batch as the iterator yields it.
+    step : int
+        Number of the optimizer step.
+    progress : float
+        Share of the planned training before it.
     batch : Batch
         The batch for the regularizers.
     targets : Tensor or None
@@ -32,8 +37,10 @@ class TrainingPass:
         Whether the forward pass is still to come.
     """
 
-    def __init__(self, raw):
+    def __init__(self, raw, step, progress):
         self.raw = raw
+        self.step = step
+        self.progress = progress
         self.batch = None
         self.targets = None
         self.loss = None
@@ -56,9 +63,12 @@ class TrainingPass:
             index=index,
             sample_weight=weight,
             first_pass=True,
+            step=self.step,
+            progress=self.progress,
+            extras={},
         )
         X = self.batch.X
-        for _, regularizer in net.regularizers_:
+        for regularizer in net.hooks_["inputs"]:
             X = regularizer.inputs(net, self.batch, X)
         self.batch = self.batch._replace(X=X)
 
@@ -67,40 +77,63 @@ class TrainingPass:
         if self.targets is None:
             y = self.batch.y
             with torch.no_grad():
-                for _, regularizer in net.regularizers_:
+                for regularizer in net.hooks_["targets"]:
                     y = regularizer.targets(net, self.batch, y)
             self.targets = y
+            self.batch = self.batch._replace(targets=y)
         return self.targets
 
 
 class LayerRecorder:
-    """Forward hook that keeps what a layer put out, or took in, in its last training pass."""
+    """Forward hook that keeps what a layer put out, or took in, in a forward pass.
+
+    It looks only while it is open, whatever the mode of the layer: a frozen layer in evaluation
+    mode has features as well. Copies and pickles of it, which come about when a module with the
+    hook is copied, hold no features.
+    """
 
     def __init__(self, name):
         self.name = name
+        self.is_open = False
         self.features = None
 
     def attach(self, module):
         """Register the hook on the named layer of the module and return its handle."""
         if self.name == "penultimate":
             return last_linear(module).register_forward_pre_hook(self.record_input)
-        layers = dict(module.named_modules())
-        if self.name not in layers:
-            raise ValueError(
-                f"the module has no layer {self.name!r}; it has "
-                f"{', '.join(repr(name) for name in layers if name)}"
-            )
-        return layers[self.name].register_forward_hook(self.record_output)
+        return module.get_submodule(self.name).register_forward_hook(self.record_output)
 
     def record_input(self, layer, inputs):
         """Keep the input of the layer."""
-        if layer.training:
+        if self.is_open:
             self.features = inputs[0]
 
     def record_output(self, layer, inputs, output):
         """Keep the output of the layer."""
-        if layer.training:
+        if self.is_open:
             self.features = output
+
+    def take(self):
+        """The features, which are forgotten here."""
+        features, self.features = self.features, None
+        if features is None:
+            raise ValueError(f"layer {self.name!r} took no part in the forward pass")
+        return features
+
+    def __getstate__(self):
+        return {"name": self.name, "is_open": False, "features": None}
+
+
+@contextlib.contextmanager
+def recording(recorders):
+    """Let recorders look at the forward pass inside."""
+    for recorder in recorders:
+        recorder.is_open = True
+    try:
+        yield
+    finally:
+        for recorder in recorders:
+            recorder.is_open = False
 
 
 def last_linear(module):

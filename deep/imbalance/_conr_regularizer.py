@@ -3,7 +3,6 @@
 import torch
 
 from ..frame._regularizer import Regularizer
-from ..frame._training_pass import LayerRecorder, bare
 from ._conr import ConRLoss
 
 
@@ -58,6 +57,9 @@ class ConR(Regularizer):
     >>> model.fit(X, y).score(X, y) > 0.3
     True
     """
+
+    tasks = ("regression",)
+    beside_mixing = "never"
 
     def __init__(
         self,
@@ -120,16 +122,8 @@ class ConR(Regularizer):
         """
         y, weight = batch.y, batch.sample_weight
         if self.augment is not None:
-            y_pred, features = self._two_views(net, batch.X)
+            two_views = torch.cat([self.augment(batch.X), self.augment(batch.X)])
+            y_pred, features = net.forward_again(two_views, layer=self.layer)
             y = torch.cat([y, y])
             weight = None if weight is None else torch.cat([weight, weight])
         return self.beta * self.loss_(features.flatten(1), y, y_pred, weight)
-
-    def _two_views(self, net, X):
-        recorder = LayerRecorder(self.layer)
-        handle = recorder.attach(bare(net.module_))
-        try:
-            y_pred = net.infer(torch.cat([self.augment(X), self.augment(X)]))
-        finally:
-            handle.remove()
-        return y_pred, recorder.features

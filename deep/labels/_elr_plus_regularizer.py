@@ -4,11 +4,20 @@ import copy
 
 import torch
 
-from ..frame._optimizer import OptimizerWrapper
 from ..frame._regularizer import Regularizer
 from ..frame._targets import as_probabilities
 from ..frame._training_pass import bare
 from ._elr_plus import ELRPlus as TwoNetworks
+
+STRENGTHS = (
+    "lam",
+    "beta",
+    "mixup_alpha",
+    "ema_decay",
+    "ema_rampup",
+    "lam_rampup",
+    "reweight_labels",
+)
 
 
 class ELRPlus(Regularizer):
@@ -19,8 +28,9 @@ class ELRPlus(Regularizer):
     are those of both. The second network is built like the first and has other initial weights,
     unless the net was given a module with weights, which both then start from.
 
-    The inputs must be one tensor. Put it before regularizers that reparametrize the module; it does
-    not go together with regularizers that look at a layer. ``DistributedDataParallel`` needs
+    The inputs must be one tensor. It comes before regularizers that reparametrize the module, and
+    does not go together with regularizers that look at a layer, remember predictions or replace the
+    softmax: such lists are refused. ``DistributedDataParallel`` needs
     ``find_unused_parameters=True``, as one network waits in each epoch.
 
     Parameters
@@ -66,6 +76,14 @@ class ELRPlus(Regularizer):
     True
     """
 
+    tasks = ("classification",)
+    needs_index = True
+    mixes_inputs = True
+    beside_mixing = "never"
+    softens_targets = True
+    reads_softmax = True
+    replaces_module = True
+
     def __init__(
         self,
         lam=3.0,
@@ -98,35 +116,11 @@ class ELRPlus(Regularizer):
         net.module_ = self.networks_ = TwoNetworks(
             module,
             copy.deepcopy(twin),
-            lam=self.lam,
-            beta=self.beta,
-            mixup_alpha=self.mixup_alpha,
-            ema_decay=self.ema_decay,
-            ema_rampup=self.ema_rampup,
-            lam_rampup=self.lam_rampup,
-            reweight_labels=self.reweight_labels,
+            **{name: getattr(self, name) for name in STRENGTHS},
         )
-        self.mixed_ = {}
-
-    def optimizer(self, net, optimizer):
-        """Average the weights after each step.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
-        return AveragingAfterStep(optimizer, self)
 
     def on_epoch_begin(self, net, **kwargs):
-        """Let the other network train.
+        """Let the other network train, with the strengths as they are now.
 
         Parameters
         ----------
@@ -136,6 +130,8 @@ class ELRPlus(Regularizer):
             The data.
         """
         self.networks_ = bare(net.module_)
+        for name in STRENGTHS:
+            setattr(self.networks_, name, getattr(self, name))
         self.networks_.n_samples = net.n_samples_
         self.networks_.turn_to((len(net.history) - 1) % 2)
 
@@ -159,8 +155,7 @@ class ELRPlus(Regularizer):
         """
         t = self.networks_.beliefs(X, batch.index)
         mixing = self.networks_.draw(len(X), X.device)
-        # several batches may wait for one step; each keeps its index tensor for all of its passes
-        self.mixed_[id(batch.index)] = mixing, mixing(t)
+        batch.extras[self] = mixing, mixing(t)
         return mixing(X)
 
     def targets(self, net, batch, y):
@@ -180,7 +175,7 @@ class ELRPlus(Regularizer):
         Tensor of shape (n, n_classes)
             Class probabilities.
         """
-        mixing, q = self.mixed_[id(batch.index)]
+        mixing, q = batch.extras[self]
         return self.networks_.labels(mixing(as_probabilities(y, q.shape[1]).to(q.dtype)), q)
 
     def penalty(self, net, batch, y_pred, features):
@@ -202,36 +197,22 @@ class ELRPlus(Regularizer):
         Tensor of shape ()
             The penalty.
         """
-        _, q = self.mixed_[id(batch.index)]
+        _, q = batch.extras[self]
         return self.networks_.penalty(y_pred, q, weight=batch.sample_weight)
+
+    def after_step(self, net, batch):
+        """Average the weights.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        """
+        self.networks_.update_average()
 
     @property
     def targets_(self):
         """Mean of both running averages of predictions."""
         return self.networks_.targets.cpu().numpy()
-
-
-class AveragingAfterStep(OptimizerWrapper):
-    """Steps, then moves the averaged weights of ELR+."""
-
-    def __init__(self, base, elr_plus):
-        super().__init__(base)
-        self.elr_plus = elr_plus
-
-    def step(self, closure=None):
-        """Step.
-
-        Parameters
-        ----------
-        closure : callable, optional
-            Clears the gradients, evaluates the loss, fills in the gradients, returns the loss.
-
-        Returns
-        -------
-        Tensor or None
-            The loss.
-        """
-        loss = self.base.step(closure)
-        self.elr_plus.networks_.update_average()
-        self.elr_plus.mixed_.clear()
-        return loss

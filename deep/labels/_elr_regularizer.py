@@ -53,6 +53,11 @@ class ELR(Regularizer):
     True
     """
 
+    tasks = ("classification",)
+    needs_index = True
+    beside_mixing = "never"
+    reads_softmax = True
+
     def __init__(self, lam=3.0, beta=0.7, clamp=1e-4):
         self.lam = lam
         self.beta = beta

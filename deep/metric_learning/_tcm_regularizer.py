@@ -42,6 +42,9 @@ class ThresholdConsistentMargin(Regularizer):
     True
     """
 
+    tasks = ("classification",)
+    beside_mixing = "never"
+
     def __init__(
         self, margin_pos=0.9, margin_neg=0.5, weight_pos=1.0, weight_neg=1.0, layer="penultimate"
     ):

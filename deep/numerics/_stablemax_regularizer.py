@@ -30,6 +30,9 @@ class StableMax(Regularizer):
     True
     """
 
+    tasks = ("classification", "dense")
+    replaces_criterion = True
+
     def criterion(self, net, criterion):
         """Replace the cross entropy.
 

@@ -4,14 +4,21 @@ import skorch
 import torch
 
 from ..frame._batches import check_number
-from ..frame._nets import PRECISIONS
 from ..frame._regularizer import Regularizer
+from ..frame._training import PRECISIONS
 from ..frame._training_pass import bare
 from ._trust_region import TrustRegionDistance
 
 
 class TrustRegion(Regularizer):
     """What `TRAM` and `TrustRegionPenalty` share: the distance of each batch."""
+
+    looks_into_module = True
+
+    @property
+    def reads_softmax(self):
+        """Whether the divergence is one of distributions."""
+        return self.divergence != "l2"
 
     def state(self, net):
         """Make the distance, which keeps the target's parameters.

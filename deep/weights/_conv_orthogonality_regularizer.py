@@ -32,7 +32,7 @@ class ConvOrthogonality(Regularizer):
         Random frequencies from which the penalty of wide layers is estimated, "all" for its exact
         value. With "auto", layers of more than 128 channels are estimated from one frequency.
     every : int, default=1
-        Evaluate the penalty in every so many steps, with that many times the strength.
+        Evaluate the penalty in every so many optimizer steps, with that many times the strength.
     monitor : bool, default=False
         After each epoch write ``orthogonality_loss``, ``sigma_min`` and ``sigma_max``, the extreme
         singular values of all layers with circular padding, to the history.
@@ -74,6 +74,8 @@ class ConvOrthogonality(Regularizer):
     True
     """
 
+    wanted_layers = ()  # `layers` chooses kernels, no features
+
     def __init__(
         self,
         strength=0.01,
@@ -92,7 +94,7 @@ class ConvOrthogonality(Regularizer):
         self.monitor = monitor
 
     def initialize(self):
-        """Count steps from zero.
+        """Check the parameters.
 
         Returns
         -------
@@ -101,7 +103,6 @@ class ConvOrthogonality(Regularizer):
         """
         check_number("strength", self.strength, 0)
         check_number("every", self.every, 1)
-        self.n_steps_ = 0
         return self
 
     def on_train_begin(self, net, *args, **kwargs):
@@ -144,9 +145,7 @@ class ConvOrthogonality(Regularizer):
         Tensor of shape () or None
             The penalty; None in steps without.
         """
-        if batch.first_pass:
-            self.n_steps_ += 1
-        if (self.n_steps_ - 1) % self.every:
+        if batch.step % self.every:
             return None
         return (
             self.strength

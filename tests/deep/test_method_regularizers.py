@@ -215,12 +215,11 @@ def test_resumed_training_goes_on_as_if_never_interrupted(regularizer, tmp_path)
     paths = {f"f_{part}": str(tmp_path / part) for part in ("params", "optimizer", "criterion",
                                                            "history")}  # fmt: skip
     whole.save_params(**paths)
-    numbers = torch.get_rng_state()
-    whole.partial_fit(X, y, epochs=2)
+    whole.partial_fit(X, y, epochs=2, sample_index=np.arange(len(y)))
     resumed, _ = trained(4, max_epochs=4)
     resumed.load_params(**paths)
-    torch.set_rng_state(numbers)
-    resumed.partial_fit(X, y, epochs=2)
+    torch.manual_seed(99)  # the checkpoint holds the random numbers to come
+    resumed.partial_fit(X, y, epochs=2, sample_index=np.arange(len(y)))
     assert_same_weights(resumed.module_, whole.module_, rtol=0, atol=0)
     for name, value in whole.criterion_.state_dict().items():
         assert torch.equal(resumed.criterion_.state_dict()[name], value), name
@@ -299,7 +298,6 @@ def test_elr_plus_keeps_batches_that_wait_for_a_step_apart():
         X, y
     )
     assert_same_weights(waiting.module_, whole.module_)
-    assert not dict(waiting.regularizers)["it"].mixed_
 
 
 def test_elr_plus_trains_as_by_hand():
@@ -382,7 +380,7 @@ def test_monitor_writes_what_the_meters_say():
         [PSKD(), ELR()],
         [StableMax(), PSKD()],
         [ELR(), OrthogonalGradient()],
-        [ELRPlus(ema_rampup=5), PSKD()],
+        [PSKD(), ELRPlus(ema_rampup=5)],
         [ELRPlus(ema_rampup=5), OrthogonalGradient()],
         [ThresholdConsistentMargin(), ELR()],
         [StableMax(), StabilityMonitor()],

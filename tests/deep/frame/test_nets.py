@@ -416,8 +416,20 @@ def test_memory_of_a_subset_is_that_of_the_whole(data):
     net.fit(torch.utils.data.Subset(whole, list(range(0, N, 2))), None)
     assert count.memory_.values.shape[0] == N
     assert torch.equal(count.memory_.written, torch.arange(N) % 2 == 0)
-    net.partial_fit(torch.utils.data.Subset(whole, list(range(30))), None)
+    first = torch.utils.data.Subset(whole, list(range(30)))
+    net.partial_fit(first, None, sample_index=np.arange(30))
     assert torch.equal(count.memory_.written, (torch.arange(N) % 2 == 0) | (torch.arange(N) < 30))
+
+
+def test_rows_of_a_later_part_are_new_samples(data):
+    count = Count()
+    net = make_net([count], max_epochs=1).partial_fit(*data).partial_fit(*data)
+    assert (count.memory_.values[:, 0] == 1).all() and net.n_samples_ == 2 * N
+    net.partial_fit(*data, sample_index=np.arange(N))
+    assert torch.equal(count.memory_.values[:, 0], 1.0 + (torch.arange(2 * N) < N))
+    net.partial_fit(torch.utils.data.Subset(skorch.dataset.Dataset(*data), [3, 5]), None)
+    expected = torch.arange(N)
+    assert torch.equal(count.memory_.written[2 * N :], (expected == 3) | (expected == 5))
 
 
 def test_resuming_from_a_checkpoint_is_as_if_never_interrupted(data, tmp_path):
@@ -445,8 +457,8 @@ def test_pickled_net_keeps_its_state_in_one_piece(data):
     net = make_net([Count(), Ascent()], optimizer=torch.optim.Adam).fit(*data)
     again = pickle.loads(pickle.dumps(net))
     np.testing.assert_array_equal(again.predict_proba(data[0]), net.predict_proba(data[0]))
-    net.partial_fit(*data)
-    again.partial_fit(*data)
+    for one in (net, again):
+        one.partial_fit(*data, sample_index=np.arange(N))
     assert torch.equal(weights(net), weights(again))
     count = again.regularizers[0][1]
     assert count.memory_ is again.criterion_.regularizers["r0"]

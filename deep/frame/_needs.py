@@ -1,0 +1,141 @@
+"""What regularizers declare that they need, checked before the first step."""
+
+from torch import nn
+
+from ._regularizer import overrides
+from ._training_pass import bare
+
+# losses of torch that take class numbers only, or no logits
+WITHOUT_PROBABILITIES = (
+    nn.NLLLoss,
+    nn.MultiMarginLoss,
+    nn.MultiLabelMarginLoss,
+    nn.BCELoss,
+    nn.BCEWithLogitsLoss,
+)
+
+
+def described(name, regularizer):
+    """How a message names a regularizer."""
+    return f"{type(regularizer).__name__} (regularizer {name!r})"
+
+
+def check_needs(regularizers, task, net_name):
+    """Raise ValueError unless the regularizers fit the task and one another.
+
+    Parameters
+    ----------
+    regularizers : list of (str, Regularizer)
+        Those in use, in their order.
+    task : {"classification", "regression", "dense"}
+        What the net does.
+    net_name : str
+        Name of its class.
+    """
+    for name, regularizer in regularizers:
+        if task not in regularizer.tasks:
+            raise ValueError(
+                f"{described(name, regularizer)} is for {' and '.join(regularizer.tasks)}, but "
+                f"{net_name} is trained for {task}: leave it out"
+            )
+    _check_replacements(regularizers)
+    _check_mixing(regularizers)
+
+
+def _check_replacements(regularizers):
+    for part in ("module", "criterion"):
+        names = [pair for pair in regularizers if getattr(pair[1], f"replaces_{part}")]
+        if len(names) > 1:
+            raise ValueError(
+                f"{described(*names[0])} and {described(*names[1])} both replace the {part}: "
+                "leave one out"
+            )
+    replacing = next((i for i, (_, r) in enumerate(regularizers) if r.replaces_module), None)
+    if replacing is None:
+        return
+    for i, (name, regularizer) in enumerate(regularizers):
+        if i != replacing and (regularizer.wanted_layers or regularizer.looks_into_module):
+            raise ValueError(
+                f"{described(*regularizers[replacing])} replaces the module, into which "
+                f"{described(name, regularizer)} looks: leave one out"
+            )
+        if i < replacing and overrides(regularizer, "reparametrize"):
+            raise ValueError(
+                f"{described(*regularizers[replacing])} replaces the module that "
+                f"{described(name, regularizer)} has changed: put {regularizers[replacing][0]!r} "
+                "first"
+            )
+
+
+def _check_mixing(regularizers):
+    """Per-sample statements about rows that are mixtures of samples are refused."""
+    for i, mixer in enumerate(regularizers):
+        if not mixer[1].mixes_inputs:
+            continue
+        for j, other in enumerate(regularizers):
+            if i == j or other[1].beside_mixing == "any":
+                continue
+            if other[1].beside_mixing == "never":
+                raise ValueError(
+                    f"{described(*mixer)} mixes samples, while {described(*other)} looks at the "
+                    "prediction for each sample by itself: leave one out"
+                )
+            if j > i:
+                raise ValueError(
+                    f"{described(*other)} changes the targets of samples, which must happen "
+                    f"before {described(*mixer)} mixes them: put {other[0]!r} before {mixer[0]!r}"
+                )
+
+
+def check_streams(regularizers):
+    """Raise ValueError if a regularizer needs numbers of samples, which a stream does not have."""
+    for name, regularizer in regularizers:
+        if regularizer.needs_index:
+            raise ValueError(
+                f"{described(name, regularizer)} remembers samples by their number, which an "
+                "IterableDataset does not have: use a Dataset with __len__ and __getitem__"
+            )
+
+
+def check_criterion(regularizers, criterion):
+    """Raise ValueError if the criterion is not one that the regularizers can work with.
+
+    Parameters
+    ----------
+    regularizers : list of (str, Regularizer)
+        Those in use.
+    criterion : torch.nn.Module or callable
+        The criterion that they have agreed on.
+    """
+    criterion = bare(criterion)
+    of = type(criterion).__name__
+    is_softmax = not isinstance(criterion, WITHOUT_PROBABILITIES) and not hasattr(
+        criterion, "predict_nonlinearity"
+    )
+    replacing = next(
+        (described(*pair) for pair in regularizers if pair[1].replaces_criterion), None
+    )
+    by = f", put there by {replacing}," if replacing else ""
+    for name, regularizer in regularizers:
+        if regularizer.reads_softmax and not is_softmax:
+            raise ValueError(
+                f"{described(name, regularizer)} takes the softmax of the outputs for the class "
+                f"probabilities, which under {of}{by} they are not: leave one out"
+            )
+        if regularizer.softens_targets and isinstance(criterion, WITHOUT_PROBABILITIES):
+            raise ValueError(
+                f"{described(name, regularizer)} turns the targets into class probabilities, "
+                f"which {of}{by} does not take: use torch.nn.CrossEntropyLoss"
+            )
+
+
+def check_layers(regularizers, module):
+    """Raise ValueError if a layer that a regularizer looks at is not in the module."""
+    layers = [name for name, _ in module.named_modules() if name]
+    for name, regularizer in regularizers:
+        for layer in regularizer.wanted_layers:
+            if layer != "penultimate" and layer not in layers:
+                raise ValueError(
+                    f"{described(name, regularizer)} looks at the layer {layer!r}, but the module "
+                    f"has no layer {layer!r}; it has {', '.join(map(repr, layers))}"
+                )

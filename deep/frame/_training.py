@@ -1,0 +1,604 @@
+"""What skorch nets whose training step asks regularizers have in common."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import ClassVar, NamedTuple
+
+import skorch
+import torch
+from skorch.callbacks import LRScheduler
+from skorch.dataset import unpack_data
+from skorch.utils import TeeGenerator, to_tensor
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from ._changes import check_fixed, innermost, snapshots
+from ._composition import RegularizerParameters
+from ._indexed import (
+    INDEX,
+    INPUTS,
+    WEIGHT,
+    BatchReader,
+    IndexedDataset,
+    as_it_is,
+    is_indexed,
+)
+from ._needs import check_criterion, check_layers, check_needs, check_streams
+from ._optimizer import needs_closure
+from ._regularizer import overrides
+from ._training_pass import LayerRecorder, TrainingPass, bare, is_labelled, recording
+from ._training_state import FRAME, add_states, carry_over
+from ._weights import normalized_weights, one_loss_per_sample, weighted_mean
+
+PRECISIONS = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+ADVICE = (
+    "Lower the learning rate, scale the inputs, or clip the gradients with "
+    "skreg.deep.regularizers.GradientClipping"
+)
+
+
+HOOKS = ("inputs", "targets", "losses", "penalty", "after_step")
+
+
+class TrainingOutputs(NamedTuple):
+    """What the module says of the training samples.
+
+    Attributes
+    ----------
+    index : Tensor of shape (n,), int64
+        Numbers of the samples.
+    y : Tensor of shape (n,) or (n, n_targets)
+        Their labels as given.
+    outputs : Tensor of shape (n, ...)
+        Outputs of the module, or of one of its layers.
+    """
+
+    index: torch.Tensor
+    y: torch.Tensor
+    outputs: torch.Tensor
+
+
+class RegularizedNet(RegularizerParameters):
+    """What the two nets have in common; comes before skorch's class in theirs."""
+
+    # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
+    cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers", "built_", "finalized_"]
+
+    def __init__(self, *args, regularizers, accumulation_steps, mixed_precision, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.regularizers = regularizers
+        self.accumulation_steps = accumulation_steps
+        self.mixed_precision = mixed_precision
+        self.sample_weight_ = None
+        self.sample_index_ = None
+        self.pass_ = None
+
+    @property
+    def regularizers_(self):
+        """The pairs of name and regularizer in use."""
+        return [(name, item) for name, item in self.regularizers or () if item is not None]
+
+    @property
+    def steps_(self):
+        """Number of optimizer steps so far."""
+        return self._steps
+
+    # what happens when the net is initialized
+
+    def check_training_readiness(self):
+        super().check_training_readiness()
+        self.check_regularizers()
+        check_needs(self.regularizers_, self.task_, type(self).__name__)
+        if not isinstance(self.accumulation_steps, int) or self.accumulation_steps < 1:
+            raise ValueError(
+                f"accumulation_steps must be a positive integer, got {self.accumulation_steps!r}"
+            )
+        if self.mixed_precision not in PRECISIONS:
+            raise ValueError(
+                f"mixed_precision must be one of {list(PRECISIONS)}, got {self.mixed_precision!r}"
+            )
+
+    def initialize_history(self):
+        super().initialize_history()
+        self._steps = self.n_samples_ = 0
+        self.finalized_ = []
+
+    def initialize_module(self):
+        check_needs(self.regularizers_, self.task_, type(self).__name__)
+        super().initialize_module()
+        for _, regularizer in self.regularizers_:
+            regularizer.initialize()
+            regularizer.reparametrize(self, self.module_)
+        return self
+
+    def initialize_criterion(self):
+        super().initialize_criterion()
+        if self.criterion_ is self.criterion:
+            self.criterion_ = copy.deepcopy(self.criterion)
+        states = {}
+        for name, regularizer in self.regularizers_:
+            self.criterion_ = regularizer.criterion(self, self.criterion_)
+            state = regularizer.state(self)
+            if state is not None:
+                states[name] = state
+        if not isinstance(self.criterion_, nn.Module):
+            self.criterion_ = FunctionCriterion(self.criterion_)
+        check_criterion(self.regularizers_, self.criterion_)
+        add_states(self.criterion_, states)
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        super().initialize_optimizer(triggered_directly)
+        self._wrap_optimizer()
+        return self
+
+    def _wrap_optimizer(self):
+        for _, regularizer in self.regularizers_:
+            self.optimizer_ = regularizer.optimizer(self, self.optimizer_)
+        self.scaler_ = None
+        if self.mixed_precision == "float16":
+            if needs_closure(self.optimizer_):
+                raise ValueError(
+                    f"{type(self.optimizer_).__name__} evaluates the loss several times in a step, "
+                    "which the gradient scaling of mixed_precision='float16' does not allow; use "
+                    "mixed_precision='bfloat16'"
+                )
+            self.scaler_ = torch.amp.GradScaler(self._device().type)
+        self.built_ = snapshots(self.regularizers_)
+
+    # what changed since then
+
+    def take_in_changes(self):
+        """Let regularizers act with the parameters that they have now, keeping what they know."""
+        now = snapshots(self.regularizers_)
+        if list(now.items()) == list(self.built_.items()):
+            return
+        self.check_training_readiness()
+        check_fixed(self.built_, now)
+        for _, regularizer in self.regularizers_:
+            regularizer.initialize()
+        old = bare(self.criterion_)
+        self._initialize_criterion()
+        carry_over(old, bare(self.criterion_))
+        self.optimizer_ = innermost(self.optimizer_)
+        self._wrap_optimizer()
+
+    # data
+
+    def get_dataset(self, X, y=None):
+        dataset = super().get_dataset(X, y)
+        return dataset if isinstance(dataset, IterableDataset) else IndexedDataset(dataset)
+
+    def get_split_datasets(self, X, y=None, **fit_params):
+        dataset = skorch.NeuralNet.get_dataset(self, X, y)
+        if isinstance(dataset, IterableDataset):
+            return self._unnumbered(dataset)
+        dataset = self._numbered(dataset)
+        if self.sample_weight_ is not None:
+            weight = normalized_weights(self.sample_weight_, len(dataset))
+            kind = next((p.dtype for p in self.module_.parameters()), torch.get_default_dtype())
+            dataset.sample_weight = torch.as_tensor(weight, dtype=kind)
+        self.n_samples_ = max(self.n_samples_ or 0, dataset.n_samples)
+        if not self.train_split:
+            return dataset, None
+        arguments = (dataset,) if y is None else (dataset, y)
+        return self.train_split(*arguments, **fit_params)
+
+    def _numbered(self, dataset):
+        """The data with the numbers that they bring, or that go on from those given so far."""
+        if is_indexed(dataset):
+            return IndexedDataset(dataset)
+        if self.sample_index_ is not None:
+            return IndexedDataset(dataset, index=self.sample_index_)
+        return IndexedDataset(dataset, first=self.first_number_)
+
+    def _unnumbered(self, dataset):
+        """A stream has no numbers, cannot be split, and brings no weights."""
+        if self.sample_weight_ is not None or self.train_split:
+            raise ValueError("an IterableDataset takes no sample_weight, and train_split=None")
+        if self.sample_index_ is not None:
+            raise ValueError("an IterableDataset takes no sample_index")
+        check_streams(self.regularizers_)
+        self.n_samples_ = None
+        return dataset, None
+
+    def get_iterator(self, dataset, training=False):
+        iterator = self._iterator(dataset, training)
+        if not training and isinstance(iterator, DataLoader) and iterator.generator is None:
+            iterator.generator = torch.Generator()  # every pass draws a number, else torch's own
+        return iterator
+
+    def _iterator(self, dataset, training):
+        prefix = "iterator_train" if training else "iterator_valid"
+        loader, key = getattr(self, prefix), f"{prefix}__collate_fn"
+        is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)
+        if not (is_torchs and is_indexed(dataset)):
+            return super().get_iterator(dataset, training=training)
+        given = vars(self).get(key)
+        setattr(self, key, as_it_is)
+        try:
+            return super().get_iterator(BatchReader(dataset, given), training=training)
+        finally:
+            setattr(self, key, given) if given is not None else delattr(self, key)
+
+    # training
+
+    def fit(self, X, y=None, **fit_params):
+        self.first_number_ = 0
+        try:
+            return super().fit(X, y, **fit_params)
+        finally:
+            del self.first_number_
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        if not self.initialized_:
+            self.initialize()
+        for regularizer in reversed(self.finalized_):
+            regularizer.resume(self, bare(self.module_))
+        self.finalized_ = []
+        self.take_in_changes()
+        is_part = not hasattr(self, "first_number_")
+        if is_part:
+            self.first_number_ = self.n_samples_ or 0
+        try:
+            super().partial_fit(X, y, classes, **fit_params)
+        finally:
+            if is_part:
+                del self.first_number_
+        self.check_weights()
+        for _, regularizer in self.regularizers_:
+            if overrides(regularizer, "finalize"):
+                regularizer.finalize(self, bare(self.module_))
+                self.finalized_.append(regularizer)
+        return self
+
+    def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, sample_index=None, **kwargs):
+        self.sample_weight_, self.sample_index_ = sample_weight, sample_index
+        going_on = len(self.history) + (self.max_epochs if epochs is None else epochs)
+        self.planned_ = max(1, going_on, self.max_epochs)
+        self.hooks_ = {
+            hook: [r for _, r in self.regularizers_ if overrides(r, hook)] for hook in HOOKS
+        }
+        module = bare(self.module_)
+        check_layers(self.regularizers_, module)
+        layers = {layer for _, r in self.regularizers_ for layer in r.wanted_layers}
+        self.recorders_ = {name: LayerRecorder(name) for name in sorted(layers)}
+        handles = [recorder.attach(module) for recorder in self.recorders_.values()]
+        try:
+            return super().fit_loop(X, y, epochs, **kwargs)
+        finally:
+            for handle in handles:
+                handle.remove()
+            self.sample_weight_ = self.sample_index_ = self.pass_ = None
+            self.hooks_ = self.recorders_ = self.pending_ = None
+            self.training_set_ = None
+
+    def notify(self, method_name, **kwargs):
+        getattr(self, method_name)(self, **kwargs)
+        # a rate that changes with the steps waits for the batches that make up one step
+        waits = method_name == "on_batch_end" and kwargs["training"] and bool(self.pending_)
+        for _, callback in (*self.regularizers_, *self.callbacks_):
+            if not (waits and isinstance(callback, LRScheduler)):
+                getattr(callback, method_name)(self, **kwargs)
+        if method_name == "on_train_begin":
+            self._go_on_from_a_checkpoint()
+
+    def _go_on_from_a_checkpoint(self):
+        state = getattr(bare(self.criterion_), FRAME)
+        if state.is_loaded:
+            self._steps, self.n_samples_ = int(state.steps), int(state.n_samples)
+            state.put_back(self._loader_generator(), self._device())
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
+        self.training_set_ = dataset_train
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        state = getattr(bare(self.criterion_), FRAME)
+        state.note(self._steps, self.n_samples_, self._loader_generator(), self._device())
+
+    def _loader_generator(self):
+        return vars(self).get("iterator_train__generator")
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        if training:
+            self.pending_, self.is_last_ = [], False
+            self.n_batches_ = length_or_none(iterator)
+            self.batches_done_ = 0
+            if self.accumulation_steps > 1:
+                iterator = self._marking_the_last(iterator)
+        super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+
+    def _marking_the_last(self, iterator):
+        """Yield the batches; `is_last_` tells whether the last one is out."""
+        batches = iter(iterator)
+        batch = next(batches, None)
+        while batch is not None:
+            following = next(batches, None)
+            self.is_last_ = following is None
+            yield batch
+            batch = following
+
+    def _progress(self):
+        """Share of the planned training that is done."""
+        within = self.batches_done_ / self.n_batches_ if self.n_batches_ else 0.0
+        return min(1.0, (len(self.history) - 1 + within) / self.planned_)
+
+    def train_step(self, batch, **fit_params):
+        """Step, or only add to the gradient until enough batches have come together.
+
+        The gradient of a step is that of the mean loss over the samples of all its batches. An
+        optimizer that evaluates the loss again goes through all of them.
+        """
+        if not self.pending_:
+            self.progress_ = self._progress()
+        self.batches_done_ += 1
+        self.pending_.append(TrainingPass(batch, self._steps, self.progress_))
+        if len(self.pending_) < self.accumulation_steps and not self.is_last_:
+            return self._add_gradients(self.pending_[-1:], len(self.pending_) == 1, fit_params)
+        passes, self.pending_ = self.pending_, []
+        accumulator = self.get_train_step_accumulator()
+        evaluations = 0
+
+        def closure():
+            nonlocal evaluations
+            evaluations += 1
+            todo = passes[-1:] if evaluations == 1 else passes
+            step = self._add_gradients(todo, len(todo) == len(passes), fit_params)
+            loss = self._average_gradients(passes)
+            if self.scaler_ is not None:
+                self.scaler_.unscale_(self.optimizer_)
+            accumulator.store_step(step)
+            self.notify(
+                "on_grad_computed",
+                named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                batch=batch,
+                training=True,
+            )
+            return loss
+
+        self._step_optimizer(closure)
+        self._steps += 1
+        for regularizer in self.hooks_["after_step"]:
+            regularizer.after_step(self, passes[-1].batch)
+        return accumulator.get_step()
+
+    def train_step_single(self, batch, **fit_params):
+        self._set_training(True)
+        Xi, yi = unpack_data(batch)
+        y_pred = self.infer(Xi, **fit_params)
+        loss = self.get_loss(y_pred, yi, X=Xi, training=True)
+        self._require_finite(loss)
+        total = loss if self.accumulation_steps == 1 else loss * len(self.pass_.batch.y)
+        self._backward(total)
+        return {"loss": loss, "y_pred": y_pred}
+
+    def _backward(self, loss):
+        (loss if self.scaler_ is None else self.scaler_.scale(loss)).backward()
+
+    def _add_gradients(self, passes, from_zero, fit_params):
+        """Gradients of the summed losses of the batches, added to what is there or to zero."""
+        if from_zero:
+            self._zero_grad_optimizer()
+        try:
+            for self.pass_ in passes:
+                self.pass_.is_open = True
+                step = self.train_step_single(self.pass_.raw, **fit_params)
+                self.pass_.loss = step["loss"].detach()
+        finally:
+            self.pass_ = None
+        return step
+
+    def _average_gradients(self, passes):
+        """Turn sums over samples into means; return the mean loss."""
+        if self.accumulation_steps == 1:
+            return passes[0].loss
+        sizes = [len(one.batch.y) for one in passes]
+        gradients = [p.grad for _, p in self.get_all_learnable_params() if p.grad is not None]
+        torch._foreach_div_(gradients, sum(sizes))
+        losses = [size * one.loss for size, one in zip(sizes, passes, strict=True)]
+        return sum(losses) / sum(sizes)
+
+    def _step_optimizer(self, step_fn):
+        if self.scaler_ is None:
+            super()._step_optimizer(step_fn)
+            return
+        step_fn()
+        self.scaler_.step(self.optimizer_)
+        self.scaler_.update()
+
+    # what is not a number
+
+    def _require_finite(self, loss):
+        """Raise ValueError if the loss is not finite, before the optimizer can spread that."""
+        value = loss.item()  # skorch's history asks for it in any case
+        if not math.isfinite(value):
+            rates = sorted({group["lr"] for group in self.optimizer_.param_groups})
+            raise ValueError(
+                f"the training loss is {value} in epoch {len(self.history)}, step {self._steps}, "
+                f"at learning rate {', '.join(f'{rate:g}' for rate in rates)}; the weights are "
+                f"those before this step. {ADVICE}"
+            )
+
+    def check_weights(self):
+        """Raise ValueError if a trained weight is not finite.
+
+        Raises
+        ------
+        ValueError
+            If one is not: a finite loss can have a gradient that is not.
+        """
+        for name, parameter in self.module_.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise ValueError(f"after training, weights of {name} are not finite. {ADVICE}")
+
+    def infer(self, x, **fit_params):
+        if self.pass_ is not None and self.pass_.is_open:
+            self.pass_.prepare(self, x)
+            with recording(self.recorders_.values()):
+                return self._infer(self.pass_.batch.X, **fit_params)
+        return self._infer(x[INPUTS] if is_labelled(x) else x, **fit_params)
+
+    def _infer(self, x, **fit_params):
+        if self.mixed_precision is None:
+            return super().infer(x, **fit_params)
+        with torch.autocast(self._device().type, PRECISIONS[self.mixed_precision]):
+            output = super().infer(x, **fit_params)
+        return tuple(map(in_full, output)) if isinstance(output, tuple) else in_full(output)
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        if self.pass_ is not None:
+            y_true = self.pass_.find_targets(self)
+        changing = () if self.pass_ is None else self.hooks_["losses"]
+        weight = X.get(WEIGHT) if is_labelled(X) else None
+        if weight is None and not changing:
+            loss = super().get_loss(y_pred, y_true, X=X, training=training)
+        else:
+            with one_loss_per_sample(self.criterion_):
+                losses = super().get_loss(y_pred, y_true, X=X, training=training)
+            losses = by_sample(losses, len(y_true))
+            for regularizer in changing:
+                losses = regularizer.losses(self, self.pass_.batch, losses)
+            if weight is None:
+                loss = losses.mean()
+            else:
+                loss = weighted_mean(losses, to_tensor(weight, device=self.device))
+        return loss if self.pass_ is None else loss + self._penalties(y_pred)
+
+    def _penalties(self, y_pred):
+        features = {name: recorder.take() for name, recorder in self.recorders_.items()}
+        terms = (
+            regularizer.penalty(self, self.pass_.batch, y_pred, features_for(regularizer, features))
+            for regularizer in self.hooks_["penalty"]
+        )
+        return sum(term for term in terms if term is not None)
+
+    # what regularizers ask of the net
+
+    def forward_again(self, X, layer=None):
+        """Evaluate the module once more within a step, in the present mode and with its graph.
+
+        Parameters
+        ----------
+        X : Tensor, or what the module takes
+            Inputs, e.g. ``batch.X`` for another draw of dropout, or views of it.
+        layer : str, default=None
+            A layer among those that a regularizer looks at, whose features are wanted as well.
+
+        Returns
+        -------
+        Tensor, or pair of Tensor
+            The outputs; with `layer` also its features.
+
+        Raises
+        ------
+        ValueError
+            If no regularizer looks at the layer.
+        """
+        if layer is None:
+            return self._infer(X)
+        if layer not in self.recorders_:
+            raise ValueError(
+                f"layer {layer!r} is not among those that regularizers look at: "
+                f"{list(self.recorders_)}; name it in the regularizer's attribute layer or layers"
+            )
+        recorder = self.recorders_[layer]
+        before, recorder.features = recorder.features, None
+        with recording([recorder]):
+            outputs = self._infer(X)
+        features = recorder.take()
+        recorder.features = before
+        return outputs, features
+
+    @torch.no_grad()
+    def training_outputs(self, layer=None):
+        """Evaluate the module on all training samples, in evaluation mode, without gradients.
+
+        Parameters
+        ----------
+        layer : str, default=None
+            A layer among those that a regularizer looks at, whose features are wanted instead of
+            the outputs.
+
+        Returns
+        -------
+        TrainingOutputs
+            Numbers, labels and outputs, on the net's device, in the order of the data. In several
+            processes those of this one's share.
+
+        Raises
+        ------
+        ValueError
+            If it is not called during training, or the data are a stream.
+        """
+        if getattr(self, "training_set_", None) is None or self.n_samples_ is None:
+            raise ValueError("training_outputs() is for use during training on numbered samples")
+        parts = []
+        was_training = bare(self.module_).training
+        self._set_training(False)
+        try:
+            for batch in self.get_iterator(self.training_set_, training=False):
+                labelled, y = unpack_data(batch)
+                outputs = self.forward_again(labelled[INPUTS], layer)
+                outputs = outputs if layer is None else outputs[1]
+                parts.append((labelled[INDEX], y, outputs))
+        finally:
+            self._set_training(was_training)
+        device = self._device()
+        return TrainingOutputs(
+            *(
+                torch.cat([to_tensor(one, device) for one in part])
+                for part in zip(*parts, strict=True)
+            )
+        )
+
+    def _device(self):
+        parameter = next(self.module_.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device
+
+
+class FunctionCriterion(nn.Module):
+    """A criterion that is a function, as a module that can hold the regularizers' states."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, y_pred, y):
+        """The loss."""
+        return self.function(y_pred, y)
+
+
+def by_sample(losses, n_samples):
+    """One loss for each sample: the mean over all but the first axis."""
+    if losses.ndim == 0 or len(losses) != n_samples:
+        raise ValueError(
+            "sample_weight, and regularizers that change the loss of each sample, need a "
+            "criterion that returns one loss for each sample when its attribute reduction is "
+            f"'none'; got shape {tuple(losses.shape)} for {n_samples}"
+        )
+    return losses.flatten(1).mean(1) if losses.ndim > 1 else losses
+
+
+def features_for(regularizer, features):
+    """What `penalty` of a regularizer gets of the features that were recorded."""
+    wanted = regularizer.wanted_layers
+    if wanted == (regularizer.layer,):
+        return features[regularizer.layer]
+    return {name: features[name] for name in wanted} if wanted else None
+
+
+def length_or_none(iterable):
+    """Number of items, if it can be known."""
+    try:
+        return len(iterable)
+    except TypeError:  # a loader of a stream has __len__ and raises
+        return None
+
+
+def in_full(output):
+    """The output of the module in single precision, if it is in half precision."""
+    return output.float() if output.dtype in (torch.float16, torch.bfloat16) else output
