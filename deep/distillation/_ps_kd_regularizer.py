@@ -56,6 +56,7 @@ class PSKD(Regularizer):
 
     tasks = ("classification",)
     softens_targets = True
+    mixes_inputs = False
     beside_mixing = "before"
 
     @property

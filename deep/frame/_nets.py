@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 import skorch
 import torch
@@ -163,7 +161,7 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
             return criterion.predict_nonlinearity
         if isinstance(criterion, nn.NLLLoss | nn.BCELoss | nn.BCEWithLogitsLoss):
             return super()._get_predict_nonlinearity()
-        return functools.partial(torch.softmax, dim=-1)
+        return softmax_over_classes
 
 
 class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
@@ -237,6 +235,11 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
         if tensors and y_pred.numel() == y_true.numel():
             y_pred = y_pred.reshape(y_true.shape)
         return super().get_loss(y_pred, y_true, X=X, training=training)
+
+
+def softmax_over_classes(outputs):
+    """Softmax along the axis of the classes: the second, as in torch's losses."""
+    return outputs.softmax(1 if outputs.ndim > 1 else 0)
 
 
 def check_distribution(probabilities, criterion):

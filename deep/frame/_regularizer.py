@@ -126,7 +126,8 @@ class Regularizer(skorch.callbacks.Callback):
     needs_index : bool
         Whether it needs the numbers of samples, thus no ``IterableDataset``.
     mixes_inputs : bool
-        Whether its `inputs` makes mixtures of samples.
+        Whether its `inputs` makes mixtures of samples; by default, whether it has both `inputs`
+        and `targets` of its own.
     beside_mixing : {"any", "before", "never"}
         Whether it works beside a regularizer that mixes samples: always, if it is asked before, or
         not, since it takes each prediction for that of one sample.
@@ -181,7 +182,6 @@ class Regularizer(skorch.callbacks.Callback):
     layers: tuple[str, ...] = ()
     tasks: tuple[str, ...] = TASKS
     needs_index = False
-    mixes_inputs = False
     beside_mixing = "any"
     softens_targets = False
     reads_softmax = False
@@ -189,6 +189,11 @@ class Regularizer(skorch.callbacks.Callback):
     replaces_module = False
     replaces_criterion = False
     fixed: tuple[str, ...] = ()
+
+    @property
+    def mixes_inputs(self):
+        """Whether it is taken to mix samples."""
+        return overrides(self, "inputs") and overrides(self, "targets")
 
     @property
     def wanted_layers(self):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import functools
 import math
 from typing import ClassVar, NamedTuple
 
@@ -39,6 +41,15 @@ ADVICE = (
 )
 
 
+# what belongs to a training that is under way, and into no pickle
+TRANSIENT = (
+    "hooks_",
+    "pass_",
+    "pending_",
+    "sample_index_",
+    "sample_weight_",
+    "training_set_",
+)
 HOOKS = ("inputs", "targets", "losses", "penalty", "after_step")
 
 
@@ -71,9 +82,12 @@ class RegularizedNet(RegularizerParameters):
         self.regularizers = regularizers
         self.accumulation_steps = accumulation_steps
         self.mixed_precision = mixed_precision
-        self.sample_weight_ = None
-        self.sample_index_ = None
-        self.pass_ = None
+        self.recorders_ = {}
+        for name in TRANSIENT:
+            setattr(self, name, None)
+
+    def __getstate__(self):
+        return super().__getstate__() | dict.fromkeys(TRANSIENT)
 
     @property
     def regularizers_(self):
@@ -212,16 +226,16 @@ class RegularizedNet(RegularizerParameters):
 
     def _iterator(self, dataset, training):
         prefix = "iterator_train" if training else "iterator_valid"
-        loader, key = getattr(self, prefix), f"{prefix}__collate_fn"
+        loader = getattr(self, prefix)
+        ours = {}
+        if vars(self).get(f"{prefix}__batch_sampler") is not None:  # decides on all of these
+            ours |= {"batch_size": 1, "shuffle": False, "drop_last": False}
         is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)
-        if not (is_torchs and is_indexed(dataset)):
+        if is_torchs and is_indexed(dataset):
+            dataset = BatchReader(dataset, vars(self).get(f"{prefix}__collate_fn"))
+            ours["collate_fn"] = as_it_is
+        with replaced(self, {f"{prefix}__{name}": value for name, value in ours.items()}):
             return super().get_iterator(dataset, training=training)
-        given = vars(self).get(key)
-        setattr(self, key, as_it_is)
-        try:
-            return super().get_iterator(BatchReader(dataset, given), training=training)
-        finally:
-            setattr(self, key, given) if given is not None else delattr(self, key)
 
     # training
 
@@ -244,14 +258,15 @@ class RegularizedNet(RegularizerParameters):
             self.first_number_ = self.n_samples_ or 0
         try:
             super().partial_fit(X, y, classes, **fit_params)
+            self.check_weights()
+            for _, regularizer in self.regularizers_:
+                if overrides(regularizer, "finalize"):
+                    regularizer.finalize(self, bare(self.module_))
+                    self.finalized_.append(regularizer)
         finally:
+            self.training_set_ = None
             if is_part:
                 del self.first_number_
-        self.check_weights()
-        for _, regularizer in self.regularizers_:
-            if overrides(regularizer, "finalize"):
-                regularizer.finalize(self, bare(self.module_))
-                self.finalized_.append(regularizer)
         return self
 
     def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, sample_index=None, **kwargs):
@@ -271,9 +286,9 @@ class RegularizedNet(RegularizerParameters):
         finally:
             for handle in handles:
                 handle.remove()
-            self.sample_weight_ = self.sample_index_ = self.pass_ = None
-            self.hooks_ = self.recorders_ = self.pending_ = None
-            self.training_set_ = None
+            for name in TRANSIENT:
+                if name != "training_set_":  # which `finalize` may ask for
+                    setattr(self, name, None)
 
     def notify(self, method_name, **kwargs):
         getattr(self, method_name)(self, **kwargs)
@@ -513,6 +528,32 @@ class RegularizedNet(RegularizerParameters):
         recorder.features = before
         return outputs, features
 
+    def training_batches(self):
+        """Go through the training samples in the order of the data, without change of mode.
+
+        Yields
+        ------
+        X : Tensor, or what the module takes
+            Inputs as the data set holds them.
+        y : Tensor of shape (n,) or (n, n_targets)
+            Labels as given.
+        index : Tensor of shape (n,), int64
+            Numbers of the samples; None in a stream.
+
+        Raises
+        ------
+        ValueError
+            If it is not called during training or from `finalize`.
+        """
+        if self.training_set_ is None:
+            raise ValueError("the training samples are at hand during training only")
+        for batch in self.get_iterator(self.training_set_, training=False):
+            X, y = unpack_data(batch)
+            index = X[INDEX] if is_labelled(X) else None
+            X = X[INPUTS] if is_labelled(X) else X
+            on_device = functools.partial(to_tensor, device=self._device())
+            yield on_device(X), on_device(y), None if index is None else on_device(index)
+
     @torch.no_grad()
     def training_outputs(self, layer=None):
         """Evaluate the module on all training samples, in evaluation mode, without gradients.
@@ -534,26 +575,18 @@ class RegularizedNet(RegularizerParameters):
         ValueError
             If it is not called during training, or the data are a stream.
         """
-        if getattr(self, "training_set_", None) is None or self.n_samples_ is None:
-            raise ValueError("training_outputs() is for use during training on numbered samples")
+        if self.n_samples_ is None:
+            raise ValueError("training_outputs() needs numbered samples, not an IterableDataset")
         parts = []
         was_training = bare(self.module_).training
         self._set_training(False)
         try:
-            for batch in self.get_iterator(self.training_set_, training=False):
-                labelled, y = unpack_data(batch)
-                outputs = self.forward_again(labelled[INPUTS], layer)
-                outputs = outputs if layer is None else outputs[1]
-                parts.append((labelled[INDEX], y, outputs))
+            for X, y, index in self.training_batches():
+                outputs = self.forward_again(X, layer)
+                parts.append((index, y, outputs if layer is None else outputs[1]))
         finally:
             self._set_training(was_training)
-        device = self._device()
-        return TrainingOutputs(
-            *(
-                torch.cat([to_tensor(one, device) for one in part])
-                for part in zip(*parts, strict=True)
-            )
-        )
+        return TrainingOutputs(*map(torch.cat, zip(*parts, strict=True)))
 
     def _device(self):
         parameter = next(self.module_.parameters(), None)
@@ -589,6 +622,19 @@ def features_for(regularizer, features):
     if wanted == (regularizer.layer,):
         return features[regularizer.layer]
     return {name: features[name] for name in wanted} if wanted else None
+
+
+@contextlib.contextmanager
+def replaced(net, arguments):
+    """Give a net other arguments for a while."""
+    given = {name: vars(net)[name] for name in arguments if name in vars(net)}
+    vars(net).update(arguments)
+    try:
+        yield
+    finally:
+        for name in arguments:
+            del vars(net)[name]
+        vars(net).update(given)
 
 
 def length_or_none(iterable):
