@@ -63,3 +63,14 @@ def test_docstring_is_complete(name):
     assert not unnamed
     allowed = {"PR01", "PR02"} if fields else set()
     assert not [error for error in result["errors"] if error[0] in CHECKS - allowed]
+
+
+def test_the_protocol_page_lists_every_hook_declaration_and_field():
+    deep = pytest.importorskip("skreg.deep")
+    page = (ROOT / "docs" / "regularizers.md").read_text()
+    own = {name for name in vars(deep.Regularizer) if not name.startswith("_")}
+    asked = own - {"wanted_layers"} | set(deep.Batch._fields)
+    assert {name for name in asked if f"`{name}" not in page} == set()
+    listed = set(re.findall(r"^\| `(\w+)", page, flags=re.MULTILINE))
+    skorchs = {name for name in listed if name.startswith("on_")} | {"initialize", "net"}
+    assert listed - skorchs <= asked

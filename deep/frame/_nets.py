@@ -16,7 +16,12 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
     """skorch's classifier whose training step asks regularizers.
 
     Everything that skorch's class takes works here: callbacks, learning-rate schedules,
-    checkpoints, ``module__WIDTH``, ``torch.compile`` by ``compile=True``.
+    checkpoints, ``module__WIDTH``, ``torch.compile`` by ``compile=True``. ``fit`` and
+    ``partial_fit`` also take `sample_weight`, and `sample_index`, the number of each row by which
+    regularizers know it again. Without it ``fit`` numbers rows by their position, and a later
+    ``partial_fit`` goes on from the largest number, so that its rows are new samples. A training
+    loss that is not finite raises ValueError before the optimizer moves: a grid search then scores
+    that candidate as failed instead of averaging NaN.
 
     Parameters
     ----------
@@ -45,7 +50,9 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
     Attributes
     ----------
     n_samples_ : int
-        Number of training samples, known once training has begun.
+        One more than the largest number of a training sample, known once training has begun.
+    steps_ : int
+        Number of optimizer steps so far.
 
     Examples
     --------
@@ -187,7 +194,9 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
     Attributes
     ----------
     n_samples_ : int
-        Number of training samples, known once training has begun.
+        One more than the largest number of a training sample, known once training has begun.
+    steps_ : int
+        Number of optimizer steps so far.
     """
 
     def __init__(

@@ -398,7 +398,7 @@ def test_what_is_built_into_the_module_cannot_come_or_go():
     before = weights(net)
     with pytest.raises(ValueError, match=r"WeightCompander \(regularizer 'w'\) is built into"):
         net.set_params(regularizers__w=None).partial_fit(X, y)
-    with pytest.raises(ValueError, match="ELRPlus.*is built into the module"):
+    with pytest.raises(ValueError, match=r"ELRPlus.*is built into the module"):
         make().fit(X, y).set_params(regularizers=[("e", ELRPlus())]).partial_fit(X, y)
     assert torch.equal(weights(net), before)
 
