@@ -13,7 +13,7 @@ def test_smallest_size_times_every_regularizer(tmp_path, capsys):
     words = ["bench", "deep-overhead", "--size", "smallest", "--output", str(tmp_path)]
     assert main(words) == 0, capsys.readouterr().out
     results = pd.read_parquet(tmp_path / "deep-overhead" / "results.parquet")
-    assert set(results["method"]) == {"plain", *regularizers.__all__}
+    assert set(results["method"]) == {"plain", *regularizers.__all__, "skorch", "by hand"}
     assert (results["milliseconds"] > 0).all()
     assert (results.loc[results["method"] == "plain", "ratio"] == 1).all()
 
@@ -30,3 +30,10 @@ def test_claims_compare_the_median_ratio_with_the_allowed_one():
     verdict = deep_overhead.at_most(["a", "b"], 1.15)(results)
     assert not verdict.reproduced
     assert verdict.measured == "a 1.10, b 1.20 times"
+
+
+def test_the_net_is_compared_with_its_rival():
+    results = pd.DataFrame({"method": ["plain", "skorch"], "ratio": [1.0, 0.8]})
+    assert deep_overhead.no_slower_than("skorch", 1.3)(results).reproduced
+    verdict = deep_overhead.no_slower_than("skorch", 1.1)(results)
+    assert not verdict.reproduced and verdict.measured == "1.25 times"

@@ -170,7 +170,7 @@ class Kernels(nn.Module):
 @pytest.mark.parametrize("neighbours", [[], [SAM(rho=1e-9)]])
 @pytest.mark.parametrize("accumulation", [1, 2])
 def test_a_penalty_now_and_then_acts_as_often_as_it_says(accumulation, neighbours):
-    """At tiny steps, twice the penalty every second step moves the kernel as far as all steps do."""
+    """At tiny steps, twice the penalty in every second step moves the kernel as far."""
 
     def moved(every):
         torch.manual_seed(0)
