@@ -7,8 +7,8 @@ What is added to the loss of the weights, not of the samples, weighs less in lar
 The time of a method is the least of its steps: seconds on CUDA, CPU seconds otherwise. Ratios are
 to the plain step of the same run. Data are random: they do not matter to the time.
 
-On a small network, where a step is mostly Python, the step of the net itself is timed beside that of
-skorch's own net and a loop written by hand, data loading and bookkeeping included.
+On a small network, where a step is mostly Python, the step of the net itself is timed beside that
+of skorch's own net and a loop written by hand, data loading and bookkeeping included.
 """
 
 import time
