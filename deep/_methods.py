@@ -13,6 +13,7 @@ METHODS = (
     ("imbalance", "density_weights", (), ("density_weights",)),
     ("labels", "elr", ("ELR",), ("ELRLoss", "ELRPenalty")),
     ("labels", "elr_plus", ("ELRPlus",), ("ELRPlus",)),
+    ("labels", "flooding", ("Flooding",), ("flooded",)),
     (
         "metric_learning",
         "tcm",

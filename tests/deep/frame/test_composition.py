@@ -28,6 +28,10 @@ CLASSIFIERS = [name for name in NAMES if name != "ConR"]
 NEED_THE_MODULE = {"ThresholdConsistentMargin", "TrustRegionPenalty"}  # ELRPlus puts two there
 # pairs that would not be exact; PSKD stands before what mixes samples
 REFUSED = {("ELRPlus", "ELR"), ("StableMax", "ELR"), ("StableMax", "TrustRegionPenalty")}
+ARGUMENTS = {
+    "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
+    "Flooding": {"level": 1.0},  # a level that such a short training meets
+}
 NEUTRAL = {
     "ELR": ELR(lam=0.0),
     "PSKD": PSKD(alpha=0.0),
@@ -68,8 +72,7 @@ def make_net(names, **arguments):
 
 
 def make(name):
-    arguments = {"mixup_alpha": 0.0} if name == "ELRPlus" else {}  # no random numbers
-    return getattr(regularizers, name)(**arguments)
+    return getattr(regularizers, name)(**ARGUMENTS.get(name, {}))
 
 
 def data_for(names):
