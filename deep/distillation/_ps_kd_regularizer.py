@@ -2,7 +2,7 @@
 
 import torch
 
-from ..frame._batches import check_choice, check_number
+from ..frame._batches import check_choice, check_number, softmax
 from ..frame._frozen_copy import FrozenCopy
 from ..frame._regularizer import Regularizer
 from ..frame._targets import as_probabilities
@@ -148,7 +148,7 @@ class PSKD(Regularizer):
         """
         if self.mixed_ is not None and batch.first_pass:
             self.mixed_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
-            self.mixed_.remember(y_pred, batch.index)
+            self.mixed_.remember(softmax(y_pred), batch.index)
 
     @property
     def predictions_(self):
