@@ -4,6 +4,7 @@ import torch
 
 from ..frame._regularizer import Regularizer
 from ..frame._training_pass import LayerRecorder, bare
+from ..frame._views import views
 from ._conr import ConRLoss
 
 
@@ -11,7 +12,9 @@ class ConR(Regularizer):
     """Contrasts features by the targets of an imbalanced regression (Keramati et al. 2024).
 
     Adds `skreg.deep.torch.ConRLoss` of the features of a layer. Sample weights, e.g. from
-    `skreg.deep.torch.density_weights`, also weight its anchors.
+    `skreg.deep.torch.density_weights`, also weight its anchors. There they are importances, as in
+    the paper, and no repetitions: a row given twice would also be the near neighbour of its copy.
+    The pairs are those of a batch: in several processes, those of each process's own.
 
     `window` and ``1 / push`` are in units of the targets that the net trains on: `DeepRegressor`
     standardizes them unless ``standardize_target=False``. The defaults suit standardized targets;
@@ -32,7 +35,8 @@ class ConR(Regularizer):
     reduction : {"mean", "valid"}, default="mean"
         Mean over all samples, or over those that have positives and negatives.
     official : bool, default=False
-        Follow the authors' code where it departs from the formula.
+        Follow the authors' code for ages where it departs from the formula; not together with
+        ``push_form="linear"``.
     augment : callable, default=None
         ``augment(X)`` returns a random view of a batch of inputs. If given, the loss is taken on
         two views of the batch, as in the paper, in a second forward pass; else on the batch itself,
@@ -58,6 +62,9 @@ class ConR(Regularizer):
     >>> model.fit(X, y).score(X, y) > 0.3
     True
     """
+
+    tasks = ("regression",)
+    needs_own_inputs = True
 
     def __init__(
         self,
@@ -129,7 +136,7 @@ class ConR(Regularizer):
         recorder = LayerRecorder(self.layer)
         handle = recorder.attach(bare(net.module_))
         try:
-            y_pred = net.infer(torch.cat([self.augment(X), self.augment(X)]))
+            y_pred = net.infer(views(X, self.augment))
         finally:
             handle.remove()
         return y_pred, recorder.features
