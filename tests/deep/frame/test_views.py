@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.stats import beta, kstest
 
-from skreg.deep.frame._views import Mixing, cutmix, mixup, views
+from skreg.deep.frame._views import views
+from skreg.deep.torch import Mixing, cutmix, mixup
 
 
 def test_mixup_by_definition():
