@@ -28,9 +28,11 @@ def density_weights(
     targets has v too: zero, or for ``"inverse"`` the lower end of `clip`.
 
     The authors' code for ages has bins from 0 to 120, and nothing beyond; ``limits=(0, 120)`` gives
-    its weights. Where targets end is not known without `limits`: bins then go on without end, so
-    that smoothing treats the outermost targets as those beside a gap, and a far one changes nothing
-    for the others. Ages that are no whole numbers are cut off there, and rounded here.
+    its weights, but for the fractions of smoothed counts, which it cuts off for ``"inverse"`` (some
+    per cent where counts are small). Where targets end is not known without `limits`: bins then go
+    on without end, so that smoothing treats the outermost targets as those beside a gap, and a far
+    one changes nothing for the others. Ages that are no whole numbers are cut off there, and
+    rounded here.
 
     Parameters
     ----------

@@ -15,7 +15,8 @@ def authors_weights(labels, scheme, n_bins, smooth, size=9, sigma=1.0):
     """Weights over the dense bins 0, ..., n_bins - 1, written after the authors' description.
 
     All bins are clipped, the empty ones included; nothing lies beyond the first and last; the
-    window is a filtered unit impulse over its largest entry.
+    window is a filtered unit impulse over its largest entry. Counts are floating-point numbers here;
+    convolve1d would cut off the fractions of whole ones.
     """
     value = np.bincount(np.minimum(labels, n_bins - 1), minlength=n_bins).astype(float)
     value = np.sqrt(value) if scheme == "sqrt_inv" else np.clip(value, 5, 1000)
