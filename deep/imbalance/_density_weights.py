@@ -104,8 +104,9 @@ def density_weights(
     if smooth:
         window = _window(kernel_size, kernel_sigma)
         ends = np.rint(np.array([first, last]) / bin_width)
-        within = _window_within(bins, window, ends)
-        frequency = _smoothed(bins, frequency - empty, window) + empty * within
+        with np.errstate(over="ignore"):  # bins at both ends of float64 are infinitely far apart
+            within = _window_within(bins, window, ends)
+            frequency = _smoothed(bins, frequency - empty, window) + empty * within
     weights = 1 / frequency[bin_of]
     return torch.from_numpy(weights / weights.mean()).float()
 

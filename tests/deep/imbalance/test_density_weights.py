@@ -15,8 +15,8 @@ def authors_weights(labels, scheme, n_bins, smooth, size=9, sigma=1.0):
     """Weights over the dense bins 0, ..., n_bins - 1, written after the authors' description.
 
     All bins are clipped, the empty ones included; nothing lies beyond the first and last; the
-    window is a filtered unit impulse over its largest entry. Counts are floating-point numbers here;
-    convolve1d would cut off the fractions of whole ones.
+    window is a filtered unit impulse over its largest entry. Counts are floating-point numbers
+    here; convolve1d would cut off the fractions of whole ones.
     """
     value = np.bincount(np.minimum(labels, n_bins - 1), minlength=n_bins).astype(float)
     value = np.sqrt(value) if scheme == "sqrt_inv" else np.clip(value, 5, 1000)
@@ -113,6 +113,8 @@ def test_bins_beyond_the_whole_numbers_of_float64():
     neighbours = 1.9 * 2**60 + 256 * np.arange(8)  # over 1.9, some are the same float64
     with pytest.raises(ValueError, match=r"bins of width 1.9 cannot be told apart .* bin_width"):
         density_weights(neighbours, bin_width=1.9)
+    ends = density_weights([-1.7e308, 1.7e308], smooth=True, limits=(-1.7e308, np.inf))
+    assert torch.isfinite(ends).all()
     with pytest.raises(ValueError, match=r"cannot be told apart at targets of size 1e\+300"):
         density_weights([0.0, 1e300], bin_width=1e-10)
 
