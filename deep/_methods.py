@@ -8,6 +8,7 @@ METHODS = (
     ("frame", "memory", (), ("SampleMemory",)),
     ("frame", "optimizer", (), ("OptimizerWrapper",)),
     ("frame", "targets", (), ("as_probabilities",)),
+    ("frame", "views", (), ("Mixing", "cutmix", "mixup")),
     ("distillation", "ps_kd", ("PSKD",), ("PSKDLoss", "PSKDTargets")),
     ("imbalance", "conr", ("ConR",), ("ConRLoss",)),
     ("imbalance", "density_weights", (), ("density_weights",)),

@@ -8,8 +8,9 @@ from ..frame._batches import (
     check_index,
     check_logits,
     check_number,
+    check_probabilities,
     check_targets,
-    in_full_precision,
+    softmax,
 )
 from ..frame._memory import SampleMemory
 from ..frame._targets import as_probabilities
@@ -71,7 +72,7 @@ class PSKDTargets(nn.Module):
     >>> label, index = torch.tensor([1]), torch.tensor([3])
     >>> targets(label, index, alpha=0.5)
     tensor([[0., 1.]])
-    >>> targets.remember(torch.zeros(1, 2), index)
+    >>> targets.remember(torch.tensor([[0.5, 0.5]]), index)
     >>> targets(label, index, alpha=0.5)
     tensor([[0.2500, 0.7500]])
     """
@@ -104,19 +105,25 @@ class PSKDTargets(nn.Module):
         q, y = q.to(dtype), y.to(dtype)
         return torch.where(self.memory.seen(index)[:, None], torch.lerp(y, q, alpha), y)
 
-    def remember(self, logits, index):
+    def remember(self, probabilities, index):
         """Keep the predictions of a batch for the next time its samples are seen.
 
         Parameters
         ----------
-        logits : Tensor of shape (n, n_classes)
-            Output of the network, of the same pass that the loss was taken from.
+        probabilities : Tensor of shape (n, n_classes)
+            Class probabilities, of the same pass that the loss was taken from: the softmax of the
+            logits, if the loss takes it.
         index : Tensor of shape (n,), int64
             The stable number of each sample.
+
+        Raises
+        ------
+        ValueError
+            If shapes do not match, or on the CPU if rows are no distributions.
         """
-        check_logits(logits)
-        check_index(index, len(logits), len(self.memory.values))
-        self.memory.write(index, in_full_precision(logits.detach()).softmax(1))
+        check_probabilities(probabilities)
+        check_index(index, len(probabilities), len(self.memory.values))
+        self.memory.write(index, probabilities.detach())
 
 
 class PSKDLoss(nn.Module):
@@ -176,6 +183,8 @@ class PSKDLoss(nn.Module):
         check_number("max_epochs", max_epochs, 1)
         check_number("alpha", alpha, 0.0, 1.0, below=True)
         self.alpha, self.max_epochs, self.epoch = alpha, max_epochs, 1
+        # the same for state_dict; reading it in each step would make the host wait for the device
+        self.register_buffer("stored_epoch", torch.ones((), dtype=torch.int64))
         self.mixed = PSKDTargets(n_samples, n_classes)
 
     @property
@@ -203,6 +212,7 @@ class PSKDLoss(nn.Module):
         """
         check_number("epoch", epoch, 1)
         self.epoch = int(epoch)
+        self.stored_epoch.fill_(self.epoch)
 
     def forward(self, logits, target, index=None):
         """Loss of a batch; in training mode, its predictions are remembered afterwards.
@@ -231,25 +241,9 @@ class PSKDLoss(nn.Module):
         if self.training and self.alpha:
             target = self.mixed(target, index, self.alpha_now).to(logits.dtype)
         if self.training:
-            self.mixed.remember(logits, index)
+            self.mixed.remember(softmax(logits), index)
         return F.cross_entropy(logits, target) if len(logits) else logits.sum()
 
-    def get_extra_state(self):
-        """Return what ``state_dict`` holds beside tensors.
-
-        Returns
-        -------
-        dict
-            The epoch.
-        """
-        return {"epoch": self.epoch}
-
-    def set_extra_state(self, state):
-        """Take what ``state_dict`` held beside tensors.
-
-        Parameters
-        ----------
-        state : dict
-            As returned by `get_extra_state`.
-        """
-        self.epoch = state["epoch"]
+    def _load_from_state_dict(self, *args, **kwargs):
+        super()._load_from_state_dict(*args, **kwargs)
+        self.epoch = int(self.stored_epoch)

@@ -200,7 +200,7 @@ class PSKD(Regularizer):
 
     def _remember(self, net, y_pred, index):
         self.mixed_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
-        self.mixed_.memory.write(index, net.probabilities(y_pred.detach()))
+        self.mixed_.remember(net.probabilities(y_pred.detach()), index)
 
     @property
     def predictions_(self):

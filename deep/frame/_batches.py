@@ -1,14 +1,17 @@
 """What losses ask of a batch: shapes and ranges of its parts, and means that may be empty."""
 
+from math import inf
+from numbers import Real
+
 import torch
 from torch.nn import functional as F
 
 
-def check_logits(logits):
+def check_logits(logits, name="logits"):
     """Raise ValueError unless `logits` are real numbers of shape (n, n_classes)."""
     if logits.ndim != 2 or not logits.is_floating_point():
         raise ValueError(
-            "logits must be floating-point numbers of shape (n, n_classes), "
+            f"{name} must be floating-point numbers of shape (n, n_classes), "
             f"got {logits.dtype} of shape {tuple(logits.shape)}"
         )
 
@@ -31,6 +34,22 @@ def check_targets(target, logits):
         )
     if not target.is_floating_point():
         check_range("target", target, n_classes)
+
+
+def check_probabilities(probabilities):
+    """Raise ValueError unless the rows are distributions; on the CPU only, as for `check_targets`.
+
+    The tolerance leaves room for half precision.
+    """
+    check_logits(probabilities, "probabilities")
+    if torch.compiler.is_compiling() or probabilities.device.type != "cpu":
+        return
+    far_from_one = (probabilities.sum(1) - 1).abs() > 0.02
+    if far_from_one.any() or not (probabilities >= 0).all():
+        raise ValueError(
+            "probabilities must be rows of numbers that are not negative and sum to one; of "
+            "logits, give the softmax"
+        )
 
 
 def check_index(index, n, n_samples):
@@ -56,16 +75,25 @@ def check_range(name, integers, bound):
         )
 
 
-def check_number(name, value, low=float("-inf"), high=float("inf"), *, above=False, below=False):
-    """Raise ValueError unless low <= value <= high; `above` and `below` exclude the bounds."""
-    if (
-        not low <= value <= high
-        or (above and value == low)
-        or (below and value == high)
-        or value in (float("-inf"), float("inf"))
-    ):
-        left, right = "(" if above else "[", ")" if below or high == float("inf") else "]"
-        raise ValueError(f"{name} must be in {left}{low:g}, {high:g}{right}, got {value!r}")
+def check_number(name, value, low=-inf, high=inf, *, above=False, below=False):
+    """Raise ValueError unless low <= value <= high; `above` and `below` exclude the bounds.
+
+    A number is a real number or a tensor of shape (); truth values, NaN and infinity are none.
+    """
+    left, right = "(" if above or low == -inf else "[", ")" if below or high == inf else "]"
+    allowed = f"in {left}{low:g}, {high:g}{right}"
+    if not _is_number(value):
+        raise ValueError(f"{name} must be a number {allowed}, got {value!r}")
+    within = low < value if above else low <= value
+    within = within and (value < high if below else value <= high)
+    if not within or value in (-inf, inf):
+        raise ValueError(f"{name} must be {allowed}, got {value!r}")
+
+
+def _is_number(value):
+    if isinstance(value, torch.Tensor):
+        return value.ndim == 0 and not value.is_complex() and value.dtype != torch.bool
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_choice(name, value, choices):
@@ -77,6 +105,11 @@ def check_choice(name, value, choices):
 def in_full_precision(x):
     """Return `x` as float32 if it is of a half-precision type, and as it is otherwise."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def softmax(logits):
+    """Class probabilities of logits of shape (n, n_classes), at least in float32."""
+    return in_full_precision(logits).softmax(1)
 
 
 def mean_or_zero(values, weight=None):

@@ -32,7 +32,13 @@ from ._optimizer import needs_closure
 from ._regularizer import overrides
 from ._training_pass import LayerRecorder, TrainingPass, bare, is_labelled, recording
 from ._training_state import FRAME, add_states, carry_over
-from ._weights import normalized_weights, one_loss_per_sample, weighted_mean
+from ._weights import (
+    divides_differently,
+    normalized_weights,
+    one_loss_per_sample,
+    sample_losses,
+    weighted_mean,
+)
 
 PRECISIONS = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ADVICE = (
@@ -465,22 +471,23 @@ class RegularizedNet(RegularizerParameters):
         return tuple(map(in_full, output)) if isinstance(output, tuple) else in_full(output)
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
-        if self.pass_ is not None:
+        if self.pass_ is None:
+            changing = ()
+            y_true = to_tensor(y_true, device=self.device)
+        else:
+            changing = self.hooks_["losses"]
             y_true = self.pass_.find_targets(self)
-        changing = () if self.pass_ is None else self.hooks_["losses"]
         weight = X.get(WEIGHT) if is_labelled(X) else None
-        if weight is None and not changing:
+        if weight is None and not changing and not divides_differently(self.criterion_, y_true):
             loss = super().get_loss(y_pred, y_true, X=X, training=training)
         else:
+            weight = None if weight is None else to_tensor(weight, device=self.device)
             with one_loss_per_sample(self.criterion_):
                 losses = super().get_loss(y_pred, y_true, X=X, training=training)
-            losses = by_sample(losses, len(y_true))
+            losses = sample_losses(self.criterion_, losses, y_true, weight)
             for regularizer in changing:
                 losses = regularizer.losses(self, self.pass_.batch, losses)
-            if weight is None:
-                loss = losses.mean()
-            else:
-                loss = weighted_mean(losses, to_tensor(weight, device=self.device))
+            loss = weighted_mean(losses, weight)
         return loss if self.pass_ is None else loss + self._penalties(y_pred)
 
     def _penalties(self, y_pred):
@@ -603,17 +610,6 @@ class FunctionCriterion(nn.Module):
     def forward(self, y_pred, y):
         """The loss."""
         return self.function(y_pred, y)
-
-
-def by_sample(losses, n_samples):
-    """One loss for each sample: the mean over all but the first axis."""
-    if losses.ndim == 0 or len(losses) != n_samples:
-        raise ValueError(
-            "sample_weight, and regularizers that change the loss of each sample, need a "
-            "criterion that returns one loss for each sample when its attribute reduction is "
-            f"'none'; got shape {tuple(losses.shape)} for {n_samples}"
-        )
-    return losses.flatten(1).mean(1) if losses.ndim > 1 else losses
 
 
 def features_for(regularizer, features):

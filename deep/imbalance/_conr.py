@@ -33,17 +33,19 @@ class ConRLoss(nn.Module):
     push : float, default=0.01
         Rate e at which negatives are pushed harder the farther their labels are.
     push_form : {"exp", "linear"}, default="exp"
-        ``S = w exp(push d)``, or ``S = push w d``, which the authors use for depth maps.
+        ``S = w exp(push d)``, or ``S = push w d``, which the authors use for depth maps. Only the
+        form of S is theirs there: their loss for depth maps counts pairs differently.
     reduction : {"mean", "valid"}, default="mean"
         Mean over all anchors, or over those that have positives and negatives.
     official : bool, default=False
         Add to each denominator one for every sample that is no positive, the anchor itself
-        included, as the authors' code does (it takes the exponential of masked zeros).
+        included, as the authors' code for ages does (it takes the exponential of masked zeros).
+        There the push is exponential: ``push_form="linear"`` does not go with it.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range.
+        If a parameter is out of its range, or for ``official=True`` with ``push_form="linear"``.
 
     References
     ----------
@@ -75,6 +77,12 @@ class ConRLoss(nn.Module):
         check_number("push", push, 0.0)
         check_choice("push_form", push_form, ("exp", "linear"))
         check_choice("reduction", reduction, ("mean", "valid"))
+        if official and push_form == "linear":
+            raise ValueError(
+                "official=True is the loss of the authors' code for ages, whose push is "
+                "push_form='exp'; with push_form='linear' it is neither that one nor their loss "
+                "for depth maps: use official=False or push_form='exp'"
+            )
         self.window, self.temperature = window, temperature
         self.push, self.push_form = push, push_form
         self.reduction, self.official = reduction, official
@@ -91,7 +99,9 @@ class ConRLoss(nn.Module):
         predictions : Tensor of shape (n,) or (n, n_targets)
             Predictions; they get no gradient.
         weights : Tensor of shape (n,), optional
-            Weights w of the anchors, of mean one or so, large where labels are rare.
+            Weights w of the anchors, of mean one or so, large where labels are rare. They are
+            importances and no repetitions: a sample given twice would also be the near neighbour of
+            its copy, and count twice among the positives and negatives of others.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 import torch
 
 from ..frame._regularizer import Regularizer
+from ..frame._views import views
 from ._conr import ConRLoss
 
 
@@ -10,7 +11,9 @@ class ConR(Regularizer):
     """Contrasts features by the targets of an imbalanced regression (Keramati et al. 2024).
 
     Adds `skreg.deep.torch.ConRLoss` of the features of a layer. Sample weights, e.g. from
-    `skreg.deep.torch.density_weights`, also weight its anchors.
+    `skreg.deep.torch.density_weights`, also weight its anchors. There they are importances, as in
+    the paper, and no repetitions: a row given twice would also be the near neighbour of its copy.
+    The pairs are those of a batch: in several processes, those of each process's own.
 
     `window` and ``1 / push`` are in units of the targets that the net trains on: `DeepRegressor`
     standardizes them unless ``standardize_target=False``. The defaults suit standardized targets;
@@ -31,7 +34,8 @@ class ConR(Regularizer):
     reduction : {"mean", "valid"}, default="mean"
         Mean over all samples, or over those that have positives and negatives.
     official : bool, default=False
-        Follow the authors' code where it departs from the formula.
+        Follow the authors' code for ages where it departs from the formula; not together with
+        ``push_form="linear"``.
     augment : callable, default=None
         ``augment(X)`` returns a random view of a batch of inputs. If given, the loss is taken on
         two views of the batch, as in the paper, in a second forward pass; else on the batch itself,
@@ -122,7 +126,7 @@ class ConR(Regularizer):
         """
         y, weight = batch.y, batch.sample_weight
         if self.augment is not None:
-            two_views = torch.cat([self.augment(batch.X), self.augment(batch.X)])
+            two_views = views(batch.X, self.augment)
             y_pred, features = net.forward_again(two_views, layer=self.layer)
             y = torch.cat([y, y])
             weight = None if weight is None else torch.cat([weight, weight])

@@ -1,7 +1,10 @@
 """Weights of samples by the density of their targets (Yang et al. 2021)."""
 
+from numbers import Integral
+
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from ..frame._batches import check_choice, check_number
 
@@ -15,12 +18,21 @@ def density_weights(
     kernel_size=9,
     kernel_sigma=1.0,
     clip=(5, 1000),
+    limits=None,
 ):
     """Weights that are large where targets are rare, with mean one.
 
     Targets are counted in bins of width `bin_width`, centred at its multiples. With v the count,
     clipped for ``"inverse"``, or its square root for ``"sqrt_inv"``, the weight is ``1 / v``. Label
-    distribution smoothing first convolves v over the bins with a Gaussian window.
+    distribution smoothing first convolves v over the bins with a Gaussian window. A bin without
+    targets has v too: zero, or for ``"inverse"`` the lower end of `clip`.
+
+    The authors' code for ages has bins from 0 to 120, and nothing beyond; ``limits=(0, 120)`` gives
+    its weights, but for the fractions of smoothed counts, which it cuts off for ``"inverse"`` (some
+    per cent where counts are small). Where targets end is not known without `limits`: bins then go
+    on without end, so that smoothing treats the outermost targets as those beside a gap, and a far
+    one changes nothing for the others. Ages that are no whole numbers are cut off there, and
+    rounded here.
 
     Parameters
     ----------
@@ -35,9 +47,13 @@ def density_weights(
     kernel_size : int, default=9
         Number of bins in the window, an odd number.
     kernel_sigma : float, default=1.0
-        Its standard deviation, in bins.
+        Its standard deviation, in bins. What a wide Gaussian has beyond the window is folded back
+        into it, as in the authors' code.
     clip : pair of float, default=(5, 1000)
         Range of the counts for ``"inverse"``.
+    limits : pair of float, default=None
+        Smallest and largest possible target, in the outermost bins, as in ``(0, np.inf)``. Targets
+        beyond count in these.
 
     Returns
     -------
@@ -47,7 +63,8 @@ def density_weights(
     Raises
     ------
     ValueError
-        If `y` is not a vector of finite numbers, or a parameter is out of its range.
+        If `y` is not a vector of finite numbers, a parameter is out of its range, or targets in
+        different bins cannot be told apart since they are too many bins away from zero.
 
     References
     ----------
@@ -62,23 +79,80 @@ def density_weights(
     """
     check_choice("scheme", scheme, ("inverse", "sqrt_inv"))
     check_number("bin_width", bin_width, 0.0, above=True)
-    check_number("kernel_sigma", kernel_sigma, 0.0, above=True)
-    if kernel_size < 1 or kernel_size % 2 != 1:
+    check_number("kernel_sigma", kernel_sigma, 0.0, 1e6, above=True)
+    if not isinstance(kernel_size, Integral) or kernel_size < 1 or kernel_size % 2 != 1:
         raise ValueError(f"kernel_size must be a positive odd number, got {kernel_size!r}")
-    low, high = clip
-    if not 0 < low <= high:
+    fewest, most = clip
+    if not 0 < fewest <= most:
         raise ValueError(f"clip must be two increasing positive numbers, got {clip!r}")
-    values = torch.as_tensor(y).detach().cpu().to(torch.float64).numpy()
+    first, last = (-np.inf, np.inf) if limits is None else limits
+    if not first <= last:
+        raise ValueError(f"limits must be two increasing numbers, got {limits!r}")
+    if isinstance(y, torch.Tensor):
+        y = y.detach().cpu().to(torch.float64).numpy()
+    values = np.asarray(y, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"y must be a vector of finite numbers, got shape {values.shape}")
-    bins = np.rint(values / bin_width).astype(np.int64)
-    bins -= bins.min()
-    counts = np.bincount(bins).astype(np.float64)
-    frequency = np.clip(counts, low, high) if scheme == "inverse" else np.sqrt(counts)
+    bin_width = float(bin_width)
+    bins, bin_of, counts = np.unique(
+        _bin_numbers(values.clip(first, last), bin_width), return_inverse=True, return_counts=True
+    )
+    if scheme == "inverse":
+        frequency, empty = counts.clip(fewest, most).astype(np.float64), fewest
+    else:
+        frequency, empty = np.sqrt(counts), 0.0
     if smooth:
-        offsets = np.arange(kernel_size) - kernel_size // 2
-        window = np.exp(-0.5 * (offsets / kernel_sigma) ** 2)
-        padded = np.pad(frequency, kernel_size // 2)
-        frequency = np.convolve(padded, window / window.sum(), mode="valid")
-    weights = 1 / frequency[bins]
+        window = _window(kernel_size, kernel_sigma)
+        ends = np.rint(np.array([first, last]) / bin_width)
+        with np.errstate(over="ignore"):  # bins at both ends of float64 are infinitely far apart
+            within = _window_within(bins, window, ends)
+            frequency = _smoothed(bins, frequency - empty, window) + empty * within
+    weights = 1 / frequency[bin_of]
     return torch.from_numpy(weights / weights.mean()).float()
+
+
+def _bin_numbers(values, width):
+    """Number of the bin of each value, in float64: whole numbers of any size."""
+    with np.errstate(over="ignore"):
+        bins = np.rint(values / width)
+    far = np.abs(bins) > 2**53  # where not every whole number is a float64
+    if not np.isfinite(bins).all() or len(np.unique(bins[far])) < len(np.unique(values[far])):
+        raise ValueError(
+            f"bins of width {width:g} cannot be told apart at targets of size "
+            f"{np.abs(values).max():g}; choose a larger bin_width, or subtract an offset"
+        )
+    return bins
+
+
+def _window(size, sigma):
+    """The Gaussian window of the authors' ``get_lds_kernel_window``: one in its middle."""
+    middle = np.zeros(size)
+    middle[size // 2] = 1.0
+    window = gaussian_filter1d(middle, sigma)
+    return window / window[size // 2]
+
+
+def _smoothed(bins, frequency, window):
+    """Convolution over all bins of which only the listed ones, in increasing order, have any."""
+    reach = len(window) // 2
+    total = frequency.copy()
+    for step in range(1, min(reach, len(bins) - 1) + 1):  # the step-th next bin is no nearer
+        distance = bins[step:] - bins[:-step]
+        near = distance <= reach
+        if not near.any():
+            break
+        share = np.where(near, window[reach + np.where(near, distance, 0).astype(int)], 0.0)
+        total[:-step] += share * frequency[step:]
+        total[step:] += share * frequency[:-step]
+    return total
+
+
+def _window_within(bins, window, ends):
+    """Sum of the window around each bin, as far as there are bins."""
+    reach = len(window) // 2
+    first, last = ends
+    one_side = np.cumsum(window[reach:])  # from the middle on; the window is symmetric
+    before, after = (
+        np.minimum(distance, reach).astype(int) for distance in (bins - first, last - bins)
+    )
+    return one_side[before] + one_side[after] - 1.0

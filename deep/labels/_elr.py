@@ -9,8 +9,8 @@ from ..frame._batches import (
     check_logits,
     check_number,
     check_targets,
-    in_full_precision,
     mean_or_zero,
+    softmax,
 )
 from ..frame._memory import SampleMemory
 
@@ -139,7 +139,7 @@ class ELRPenalty(nn.Module):
         self.lam, self.beta, self.clamp = lam, beta, clamp
         self.memory = SampleMemory(n_samples, n_classes)
 
-    def forward(self, logits, index, weight=None, update=True):
+    def forward(self, logits, index, weight=None, update=True, nonlinearity=softmax):
         """Update the running averages of a batch and return the penalty.
 
         Parameters
@@ -149,9 +149,13 @@ class ELRPenalty(nn.Module):
         index : Tensor of shape (n,), int64
             The stable number of each sample.
         weight : Tensor of shape (n,), optional
-            Factors on the samples' terms.
+            Factors on the samples' terms, of mean one over all samples. A whole-number weight is
+            then a sample given as often, each copy with a number of its own.
         update : bool, default=True
             Whether the running averages take in these predictions.
+        nonlinearity : callable, default=softmax
+            Turns `logits` into class probabilities, with their gradient; for networks that are
+            trained with another loss than the cross entropy of the softmax.
 
         Returns
         -------
@@ -160,27 +164,12 @@ class ELRPenalty(nn.Module):
         """
         check_logits(logits)
         check_index(index, len(logits), len(self.memory.values))
-        probabilities = self.clamped(logits)
+        probabilities = nonlinearity(logits).clamp(self.clamp, 1 - self.clamp)
         targets = self.memory.read(index).to(probabilities.dtype)
         if update:
             targets = self.averaged(targets, probabilities)
             self.memory.write(index, targets)
         return self.lam * mean_or_zero(agreement_log_loss(probabilities, targets), weight)
-
-    def clamped(self, logits):
-        """Class probabilities, clamped away from zero and one.
-
-        Parameters
-        ----------
-        logits : Tensor of shape (n, n_classes)
-            Output of a network.
-
-        Returns
-        -------
-        Tensor of shape (n, n_classes)
-            The probabilities; rows need not sum to one.
-        """
-        return in_full_precision(logits).softmax(1).clamp(self.clamp, 1 - self.clamp)
 
     def averaged(self, targets, probabilities):
         """Running averages that have taken in one more prediction.

@@ -1,7 +1,7 @@
 """ELR+: early-learning regularization with two networks, weight averages and mixup (Liu 2020)."""
 
 import copy
-from typing import NamedTuple
+import functools
 
 import torch
 from torch import nn
@@ -12,11 +12,12 @@ from ..frame._batches import (
     check_logits,
     check_number,
     check_targets,
-    in_full_precision,
     mean_or_zero,
+    softmax,
 )
 from ..frame._memory import SampleMemory
 from ..frame._targets import as_probabilities
+from ..frame._views import mixup
 from ._elr import agreement_log_loss
 
 
@@ -45,26 +46,6 @@ def sigmoid_rampup(step, length):
     return torch.exp(-5 * (1 - (step / length).clamp(max=1)) ** 2)
 
 
-class Mixing(NamedTuple):
-    """Pairs of samples and their common weights (mixup).
-
-    Attributes
-    ----------
-    share : Tensor of shape ()
-        Weight of each sample; its partner has the rest.
-    partner : Tensor of shape (n,)
-        Position of the partner of each sample.
-    """
-
-    share: torch.Tensor
-    partner: torch.Tensor
-
-    def __call__(self, part):
-        """Mix a part of the batch, of shape (n, ...)."""
-        share = self.share.to(part.dtype)
-        return share * part + (1 - share) * part[self.partner]
-
-
 class ELRPlus(nn.Module):
     """Two networks that give each other the targets of early-learning regularization.
 
@@ -76,6 +57,9 @@ class ELRPlus(nn.Module):
         l ~ Beta(mixup_alpha, mixup_alpha),  l <- max(l, 1 - l)
         x, y, q = l (x_i, y_i, t_i) + (1 - l) (x_j, y_j, t_j)
         loss = mean CE(z(x), y) + lam mean log(1 - <softmax(z(x)), q>)
+
+    In the s-th step of a network, s = 1, 2, ..., `lam` has risen as far as s steps bring it, and
+    the average then moves with the decay of s + 1, as in the authors' code.
 
     The networks take turns, a pass over the data each (see `turn_to` and the example). In training
     mode the module puts out the logits of the network whose turn it is, in evaluation mode the
@@ -98,7 +82,7 @@ class ELRPlus(nn.Module):
         Decay of the averaged weights, in [0, 1).
     ema_rampup : int, default=40000
         Steps over which the decay rises by `sigmoid_rampup`; with zero it is
-        ``min(1 - 1 / step, ema_decay)``.
+        ``min(1 - 1 / (s + 1), ema_decay)`` in the s-th step.
     lam_rampup : int, default=0
         Steps over which `lam` rises by `sigmoid_rampup`.
     reweight_labels : bool, default=False
@@ -114,6 +98,8 @@ class ELRPlus(nn.Module):
         trained with.
     active : int
         The network whose turn it is.
+    steps : Tensor of shape (2,)
+        Number of steps that each network has made.
 
     Raises
     ------
@@ -178,7 +164,7 @@ class ELRPlus(nn.Module):
         )
         self.memories = nn.ModuleList(SampleMemory() for _ in range(2))
         self.n_samples = n_samples
-        self.register_buffer("steps", torch.zeros(2))
+        self.register_buffer("steps", torch.zeros(2, dtype=torch.int64))  # exact in a half() module
         self.active = 0
 
     def turn_to(self, network):
@@ -216,7 +202,7 @@ class ELRPlus(nn.Module):
         return 0.5 * (self.networks[0](x) + self.networks[1](x))
 
     @torch.no_grad()
-    def beliefs(self, x, index):
+    def beliefs(self, x, index, nonlinearity=softmax):
         """Update the running averages of predictions that the active network is trained with.
 
         Parameters
@@ -225,6 +211,9 @@ class ELRPlus(nn.Module):
             Inputs, unmixed.
         index : Tensor of shape (n,), int64
             The stable number of each sample.
+        nonlinearity : callable, default=softmax
+            Turns logits into class probabilities; for networks that are trained with another loss
+            than the cross entropy of the softmax.
 
         Returns
         -------
@@ -240,12 +229,12 @@ class ELRPlus(nn.Module):
         check_logits(logits)
         memory = self.memories[self.active].allocate(self.n_samples, logits.shape[1], like=logits)
         check_index(index, len(logits), len(memory.values))
-        latest = in_full_precision(logits).softmax(1)
+        latest = nonlinearity(logits)
         t = self.beta * memory.read(index).to(latest.dtype) + (1 - self.beta) * latest
         memory.write(index, t)
         return t
 
-    def draw(self, n, device):
+    def draw(self, n, device, weight=None):
         """Draw partners and their weight.
 
         Parameters
@@ -254,16 +243,15 @@ class ELRPlus(nn.Module):
             Number of samples.
         device : torch.device
             Where they are.
+        weight : Tensor of shape (n,), optional
+            Weights of the samples; partners are drawn in proportion to them.
 
         Returns
         -------
         Mixing
             Random pairs, or each sample by itself if `mixup_alpha` is zero.
         """
-        if not self.mixup_alpha:
-            return Mixing(torch.ones(()), torch.arange(n, device=device))
-        share = torch.distributions.Beta(self.mixup_alpha, self.mixup_alpha).sample()
-        return Mixing(torch.maximum(share, 1 - share), torch.randperm(n, device=device))
+        return mixup(n, self.mixup_alpha, device, fold=True, weight=weight)
 
     def labels(self, y, q):
         """Labels of mixed samples: as they are, or reweighted by the targets of the penalty.
@@ -313,7 +301,7 @@ class ELRPlus(nn.Module):
         check_targets(target, t)
         mixing = self.draw(len(x), x.device)
         y, q = mixing(as_probabilities(target, t.shape[1]).to(t.dtype)), mixing(t)
-        return mixing(x), self.labels(y, q), q
+        return mixing.inputs(x), self.labels(y, q), q
 
     def loss(self, logits, y, q):
         """Loss of the active network.
@@ -336,8 +324,8 @@ class ELRPlus(nn.Module):
         fit = F.cross_entropy(logits, y.to(logits.dtype)) if len(logits) else logits.sum()
         return fit + self.penalty(logits, q)
 
-    def penalty(self, logits, q, weight=None):
-        """Second term of the loss.
+    def penalty(self, logits, q, weight=None, nonlinearity=softmax):
+        """Second term of the loss, in the step that follows those made so far.
 
         Parameters
         ----------
@@ -346,26 +334,33 @@ class ELRPlus(nn.Module):
         q : Tensor of shape (n, n_classes)
             Mixed targets.
         weight : Tensor of shape (n,), optional
-            Factors on the samples' terms.
+            Factors on the terms of the pairs, of mean one over all samples: the weight of the
+            first of each, if its partner was drawn in proportion to the weights (see `draw`).
+            Whole numbers are then, on average over the draws, samples given as often.
+        nonlinearity : callable, default=softmax
+            Turns `logits` into class probabilities, with their gradient, as for `beliefs`.
 
         Returns
         -------
         Tensor of shape ()
             The term, including its strength.
         """
-        p = in_full_precision(logits).softmax(1).clamp(self.clamp, 1 - self.clamp)
-        strength = self.lam * sigmoid_rampup(self.steps[self.active], self.lam_rampup)
-        return strength.to(p.dtype) * mean_or_zero(agreement_log_loss(p, q), weight)
+        p = nonlinearity(logits).clamp(self.clamp, 1 - self.clamp)
+        step = (self.steps[self.active] + 1).to(p.dtype)
+        strength = self.lam * sigmoid_rampup(step, self.lam_rampup)
+        return strength * mean_or_zero(agreement_log_loss(p, q), weight)
 
     @torch.no_grad()
     def update_average(self):
         """Move the averaged weights of the active network towards the present, after a step."""
-        step = self.steps[self.active].add_(1)
-        if self.ema_rampup:
-            decay = self.ema_decay * sigmoid_rampup(step, self.ema_rampup)
-        else:
-            decay = (1 - 1 / step).clamp(max=self.ema_decay)
+        self.steps[self.active] += 1
         network, average = self.networks[self.active], self.averages[self.active]
+        kinds = [torch.float32, *(p.dtype for p in network.parameters() if p.is_floating_point())]
+        following = (self.steps[self.active] + 1).to(functools.reduce(torch.promote_types, kinds))
+        if self.ema_rampup:
+            decay = self.ema_decay * sigmoid_rampup(following, self.ema_rampup)
+        else:
+            decay = (1 - 1 / following).clamp(max=self.ema_decay)
         for mean, now in zip(average.parameters(), network.parameters(), strict=True):
             mean.mul_(decay).add_(now * (1 - decay))
 

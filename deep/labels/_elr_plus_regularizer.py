@@ -29,8 +29,9 @@ class ELRPlus(Regularizer):
     unless the net was given a module with weights, which both then start from.
 
     The inputs must be one tensor. It comes before regularizers that reparametrize the module, and
-    does not go together with regularizers that look at a layer, remember predictions or replace the
-    softmax: such lists are refused. ``DistributedDataParallel`` needs
+    does not go together with regularizers that look at a layer or remember predictions: such lists
+    are refused. Partners are drawn in proportion to sample weights, so that whole-number weights
+    are on average samples given as often. ``DistributedDataParallel`` needs
     ``find_unused_parameters=True``, as one network waits in each epoch.
 
     Parameters
@@ -81,7 +82,6 @@ class ELRPlus(Regularizer):
     mixes_inputs = True
     beside_mixing = "never"
     softens_targets = True
-    reads_softmax = True
     replaces_module = True
 
     def __init__(
@@ -153,10 +153,10 @@ class ELRPlus(Regularizer):
         Tensor of shape (n, ...)
             Mixed inputs.
         """
-        t = self.networks_.beliefs(X, batch.index)
-        mixing = self.networks_.draw(len(X), X.device)
+        t = self.networks_.beliefs(X, batch.index, nonlinearity=net.probabilities)
+        mixing = self.networks_.draw(len(X), X.device, weight=batch.sample_weight)
         batch.extras[self] = mixing, mixing(t)
-        return mixing(X)
+        return mixing.inputs(X)
 
     def targets(self, net, batch, y):
         """Mix the targets.
@@ -198,7 +198,9 @@ class ELRPlus(Regularizer):
             The penalty.
         """
         _, q = batch.extras[self]
-        return self.networks_.penalty(y_pred, q, weight=batch.sample_weight)
+        return self.networks_.penalty(
+            y_pred, q, weight=batch.sample_weight, nonlinearity=net.probabilities
+        )
 
     def after_step(self, net, batch):
         """Average the weights.

@@ -56,7 +56,6 @@ class ELR(Regularizer):
     tasks = ("classification",)
     needs_index = True
     beside_mixing = "never"
-    reads_softmax = True
 
     def __init__(self, lam=3.0, beta=0.7, clamp=1e-4):
         self.lam = lam
@@ -104,7 +103,11 @@ class ELR(Regularizer):
             self.labels_.allocate(net.n_samples_, 1, like=y_pred)
             self.labels_.write(batch.index, batch.y[:, None])
         return self.penalty_(
-            y_pred, batch.index, weight=batch.sample_weight, update=batch.first_pass
+            y_pred,
+            batch.index,
+            weight=batch.sample_weight,
+            update=batch.first_pass,
+            nonlinearity=net.probabilities,
         )
 
     @property

@@ -14,10 +14,14 @@ class ThresholdConsistentMarginLoss(nn.Module):
         weight_pos mean{margin_pos - s : same class, s <= margin_pos}
         + weight_neg mean{s - margin_neg : other class, s >= margin_neg}
 
-    Each mean is over the hard pairs alone, and zero if there are none. Add it to any loss of metric
-    learning, so that one global threshold tells "same" from "other" equally well in all classes;
-    alone it does not separate them. `skreg.metrics.operating_point_inconsistency_score` measures
-    the effect.
+    Each mean is over the hard pairs alone, and zero if there are none; with sample weights, a pair
+    has the product of the weights of its samples. A whole-number weight is then a sample given as
+    often: pairs of a sample and its copies have cosine one and cost nothing, unless `margin_pos` is
+    one. The pairs are those of a batch: in several processes, those of each process's own.
+
+    Add it to any loss of metric learning, so that one global threshold tells "same" from "other"
+    equally well in all classes; alone it does not separate them.
+    `skreg.metrics.operating_point_inconsistency_score` measures the effect.
 
     Parameters
     ----------
@@ -61,7 +65,15 @@ class ThresholdConsistentMarginLoss(nn.Module):
         self.margin_pos, self.margin_neg = margin_pos, margin_neg
         self.weight_pos, self.weight_neg = weight_pos, weight_neg
 
-    def forward(self, embeddings, labels, ref_emb=None, ref_labels=None):
+    def forward(
+        self,
+        embeddings,
+        labels,
+        ref_emb=None,
+        ref_labels=None,
+        sample_weight=None,
+        ref_weight=None,
+    ):
         """Loss of a batch.
 
         Parameters
@@ -75,6 +87,10 @@ class ThresholdConsistentMarginLoss(nn.Module):
             batch is paired with itself, without the pairs of a sample and itself.
         ref_labels : Tensor of shape (m,), optional
             Class numbers of `ref_emb`.
+        sample_weight : Tensor of shape (n,), optional
+            Weights of the samples, none negative; only their ratios matter.
+        ref_weight : Tensor of shape (m,), optional
+            Weights of `ref_emb`.
 
         Returns
         -------
@@ -86,33 +102,50 @@ class ThresholdConsistentMarginLoss(nn.Module):
         ValueError
             If shapes do not match.
         """
-        _check_embeddings("embeddings", embeddings, labels)
-        if (ref_emb is None) != (ref_labels is None):
-            raise ValueError("ref_emb and ref_labels must be given together")
+        _check_embeddings("embeddings", embeddings, labels, sample_weight)
         if ref_emb is None:
+            if ref_labels is not None or ref_weight is not None:
+                raise ValueError("ref_labels and ref_weight must be given together with ref_emb")
             cosine = cosines(embeddings, embeddings)
             equal = labels[:, None] == labels[None]
             same = equal & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+            ref_weight = sample_weight
         else:
-            _check_embeddings("ref_emb", ref_emb, ref_labels)
+            if ref_labels is None:
+                raise ValueError("ref_emb must be given together with ref_labels")
+            _check_embeddings("ref_emb", ref_emb, ref_labels, ref_weight)
             cosine = cosines(embeddings, ref_emb)
             same = equal = labels[:, None] == ref_labels[None]
-        pull = _mean_where(self.margin_pos - cosine, same & (cosine <= self.margin_pos))
-        push = _mean_where(cosine - self.margin_neg, ~equal & (cosine >= self.margin_neg))
+        weight = _products(sample_weight, ref_weight, cosine)
+        pull = _mean_where(self.margin_pos - cosine, weight, same & (cosine <= self.margin_pos))
+        push = _mean_where(cosine - self.margin_neg, weight, ~equal & (cosine >= self.margin_neg))
         return self.weight_pos * pull + self.weight_neg * push
 
 
-def _check_embeddings(name, embeddings, labels):
+def _check_embeddings(name, embeddings, labels, weight):
     if embeddings.ndim != 2 or not embeddings.is_floating_point():
         raise ValueError(
             f"{name} must be floating-point numbers of shape (n, n_features), "
             f"got {embeddings.dtype} of shape {tuple(embeddings.shape)}"
         )
-    if labels.shape != embeddings.shape[:1]:
-        raise ValueError(
-            f"the labels of {name} must have shape ({len(embeddings)},), got {tuple(labels.shape)}"
-        )
+    for kind, values in (("labels", labels), ("weights", weight)):
+        if values is not None and values.shape != embeddings.shape[:1]:
+            raise ValueError(
+                f"the {kind} of {name} must have shape ({len(embeddings)},), "
+                f"got {tuple(values.shape)}"
+            )
 
 
-def _mean_where(values, chosen):
-    return torch.where(chosen, values, 0.0).sum() / chosen.sum().clamp(min=1)
+def _products(weight, ref_weight, cosine):
+    """Weights of all pairs; a sample without weight has one."""
+    rows, columns = (
+        cosine.new_ones(n) if values is None else values.to(cosine.dtype)
+        for n, values in zip(cosine.shape, (weight, ref_weight), strict=True)
+    )
+    return rows[:, None] * columns
+
+
+def _mean_where(values, weight, chosen):
+    weight = torch.where(chosen, weight, 0.0)
+    total = weight.sum()
+    return (weight * values).sum() / torch.where(total > 0, total, 1.0)

@@ -8,7 +8,8 @@ class ThresholdConsistentMargin(Regularizer):
     """Brings the embeddings of all classes to the same cosine margins (Zhang et al. 2024).
 
     Adds `skreg.deep.torch.ThresholdConsistentMarginLoss` of the output of a layer.
-    `skreg.metrics.operating_point_inconsistency_score` measures the effect.
+    `skreg.metrics.operating_point_inconsistency_score` measures the effect. With sample weights, a
+    pair of a batch has the product of the weights of its samples, as if each were there as often.
 
     Parameters
     ----------
@@ -86,4 +87,4 @@ class ThresholdConsistentMargin(Regularizer):
         Tensor of shape ()
             The penalty.
         """
-        return self.loss_(features.flatten(1), batch.y)
+        return self.loss_(features.flatten(1), batch.y, sample_weight=batch.sample_weight)

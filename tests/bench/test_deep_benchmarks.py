@@ -56,7 +56,7 @@ def test_mixup_trains_on_the_mixed_loss():
         nn.Linear(3, 3), regularizers=[("mixup", mixup)], batch_size=12, max_epochs=1, lr=0.0,
         train_split=None, verbose=0,
     ).fit(X, y)  # fmt: skip
-    share, partner = mixup.share_, mixup.partner_
+    share, partner, _ = mixup.mixing_
     inputs, labels = torch.from_numpy(X), torch.from_numpy(y)
     logits = net.module_(share * inputs + (1 - share) * inputs[partner])
     expected = share * F.cross_entropy(logits, labels)

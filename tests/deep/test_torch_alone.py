@@ -36,7 +36,7 @@ for epoch in range(100):
             loss = nn.functional.cross_entropy(logits, targets)
             loss = loss + elr(logits, index, update=first_pass[0])
             if first_pass[0]:
-                distilled.remember(logits, index)
+                distilled.remember(logits.softmax(1), index)
             first_pass[0] = False
             loss.backward()
             return loss

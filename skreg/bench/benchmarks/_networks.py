@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from skreg.deep import Regularizer
-from skreg.deep.torch import as_probabilities
+from skreg.deep.torch import as_probabilities, mixup
 
 
 @contextlib.contextmanager
@@ -50,14 +50,12 @@ class Mixup(Regularizer):
 
     def inputs(self, net, batch, X):
         """Inputs, each mixed with those of its partner."""
-        self.share_ = torch.distributions.Beta(self.alpha, self.alpha).sample()
-        self.partner_ = torch.randperm(len(X))
-        return torch.lerp(X[self.partner_], X, self.share_)
+        self.mixing_ = mixup(len(X), self.alpha, X.device, weight=batch.sample_weight)
+        return self.mixing_.inputs(X)
 
     def targets(self, net, batch, y):
         """Targets, mixed alike."""
-        y = as_probabilities(y, len(net.classes_))
-        return torch.lerp(y[self.partner_], y, self.share_)
+        return self.mixing_(as_probabilities(y, len(net.classes_)))
 
 
 class MixupRegression(Mixup):
@@ -65,4 +63,4 @@ class MixupRegression(Mixup):
 
     def targets(self, net, batch, y):
         """Targets, mixed alike."""
-        return torch.lerp(y[self.partner_], y, self.share_)
+        return self.mixing_(y)

@@ -1,11 +1,13 @@
 """Self-knowledge distillation: targets, schedule and memory in a hand-written loop."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.deep.torch import PSKDLoss, PSKDTargets
+from skreg.deep.torch import PSKDLoss, PSKDTargets, stablemax
 
 
 def random_batch(n=8, n_classes=4, seed=0, dtype=torch.float64):
@@ -100,6 +102,44 @@ def test_evaluation_is_plain_and_leaves_the_memory():
     assert (loss.predictions == 0.25).all()
 
 
+def test_memory_takes_the_probabilities_that_it_is_given():
+    logits, label, index = random_batch()
+    targets = PSKDTargets(8, 4)
+    targets.double()
+    p = stablemax(logits, dim=1)
+    targets.remember(p, index)
+    assert not targets.memory.values.requires_grad
+    mixed = targets(label, index, alpha=0.3)
+    expected = 0.7 * F.one_hot(label, 4).double() + 0.3 * p.detach()
+    torch.testing.assert_close(mixed, expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("bad", [2.0, -1.0, float("nan")])
+def test_memory_refuses_logits(bad):
+    targets = PSKDTargets(8, 4)
+    logits, _, index = random_batch()
+    with pytest.raises(ValueError, match=r"probabilities must be rows .* give the softmax"):
+        targets.remember(logits, index)
+    rows = torch.tensor([[bad, 1 - bad, 0.0, 0.0]])
+    with pytest.raises(ValueError, match="probabilities must be rows"):
+        targets.remember(rows, torch.tensor([0]))
+    assert not targets.memory.written.any()
+
+
+def test_state_goes_through_safetensors(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    logits, label, index = random_batch(dtype=torch.float32)
+    loss, fresh = (PSKDLoss(8, 4, max_epochs=4) for _ in range(2))
+    loss.set_epoch(3)
+    loss(logits, label, index)
+    safetensors.save_file(loss.state_dict(), tmp_path / "loss.safetensors")
+    fresh.load_state_dict(safetensors.load_file(tmp_path / "loss.safetensors"))
+    assert (fresh.epoch, fresh.alpha_now) == (3, loss.alpha_now)
+    assert torch.equal(fresh(logits, label, index), loss(logits, label, index))
+    copied = copy.deepcopy(fresh)
+    assert copied.epoch == 3 and copied.state_dict()["stored_epoch"] == 3
+
+
 def test_state_dict_keeps_the_memory_and_the_epoch():
     logits, label, index = random_batch(dtype=torch.float32)
     loss = PSKDLoss(8, 4, max_epochs=4)
@@ -113,7 +153,7 @@ def test_state_dict_keeps_the_memory_and_the_epoch():
 
 def test_probabilities_as_targets_and_unseen_samples():
     targets = PSKDTargets(4, 2)
-    targets.remember(torch.zeros(1, 2), torch.tensor([1]))
+    targets.remember(torch.full((1, 2), 0.5), torch.tensor([1]))
     soft = torch.tensor([[0.2, 0.8], [0.2, 0.8]])
     mixed = targets(soft, torch.tensor([0, 1]), alpha=0.5)
     torch.testing.assert_close(mixed, torch.tensor([[0.2, 0.8], [0.35, 0.65]]))

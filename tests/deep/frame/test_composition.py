@@ -27,7 +27,7 @@ NAMES = sorted(regularizers.__all__)
 CLASSIFIERS = [name for name in NAMES if name != "ConR"]
 NEED_THE_MODULE = {"ThresholdConsistentMargin", "TrustRegionPenalty"}  # ELRPlus puts two there
 # pairs that would not be exact; PSKD stands before what mixes samples
-REFUSED = {("ELRPlus", "ELR"), ("StableMax", "ELR"), ("StableMax", "TrustRegionPenalty")}
+REFUSED = {("ELRPlus", "ELR"), ("StableMax", "TrustRegionPenalty")}
 ARGUMENTS = {
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets

@@ -480,7 +480,7 @@ def test_two_that_replace_the_criterion_are_refused():
         make(("a", StableMax()), ("b", StableMax())).fit(X, y)
 
 
-@pytest.mark.parametrize("reader", [ELR(), TrustRegionPenalty(), ELRPlus()])
+@pytest.mark.parametrize("reader", [TrustRegionPenalty()])
 def test_readers_of_the_softmax_are_refused_under_another_nonlinearity(reader):
     for pair in ([StableMax(), reader], [reader, StableMax()]):
         with pytest.raises(ValueError, match="takes the softmax") as caught:

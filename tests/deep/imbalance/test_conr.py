@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from skreg.deep.regularizers import ConR
 from skreg.deep.torch import ConRLoss
 
 Z = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
@@ -74,6 +75,30 @@ def test_linear_push_by_definition():
     valid = ConRLoss(0.8, 0.5, 0.3, push_form="linear", reduction="valid")(features, y, p)
     n_valid = (near.any(1) & far.any(1)).sum()
     assert valid.item() == pytest.approx((each.sum() / n_valid).item(), rel=1e-12)
+
+
+def test_linear_push_with_weights_by_definition():
+    features, y, p = random_batch(seed=5)
+    w = torch.rand(12, dtype=torch.float64) + 0.5
+    z = F.normalize(features.detach(), dim=1)
+    s, d = z @ z.T / 0.5, (y[:, None] - y).abs()
+    near = (d <= 0.8) & ~torch.eye(12, dtype=torch.bool)
+    far = (d > 0.8) & ((p[:, None] - p).abs() <= 0.8)
+    total = (near * s.exp()).sum(1) + (far * d * 0.3 * w[:, None] * s.exp()).sum(1)
+    each = (near * (total[:, None].log() - s)).sum(1) / near.sum(1).clamp(min=1)
+    expected = torch.where(near.any(1) & far.any(1), w * each, 0.0).mean()
+    loss = ConRLoss(window=0.8, temperature=0.5, push=0.3, push_form="linear")(features, y, p, w)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("push_form", ["exp", "linear"])
+def test_regularizer_refuses_the_official_loss_with_a_linear_push(push_form):
+    conr = ConR(official=True, push_form=push_form)
+    if push_form == "exp":
+        assert conr.initialize().loss_.official
+        return
+    with pytest.raises(ValueError, match=r"official=True .* push_form='linear'"):
+        conr.initialize()
 
 
 def test_without_push_it_is_the_supervised_contrast_of_the_bins():
@@ -205,6 +230,7 @@ def test_rare_features_leave_the_majority_and_positive_pairs_stay(seed):
         ({"push": -0.1}, "push must be in"),
         ({"push_form": "log"}, "push_form must be one of"),
         ({"reduction": "sum"}, "reduction must be one of"),
+        ({"official": True, "push_form": "linear"}, "official=True .* push_form='linear'"),
     ],
 )
 def test_bad_parameters(arguments, message):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from skreg.deep.torch import ELRLoss, ELRPenalty
+from skreg.deep.torch import ELRLoss, ELRPenalty, stablemax
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0]])
 
@@ -109,6 +109,34 @@ def test_second_pass_over_a_batch_leaves_the_memory():
     kept = penalty.memory.values.clone()
     assert penalty(logits, index, update=False).item() == pytest.approx(first.item(), rel=1e-6)
     assert torch.equal(penalty.memory.values, kept)
+
+
+def test_whole_number_weights_are_repeated_rows():
+    logits, _, _ = random_batch()
+    counts = torch.tensor([3, 0, 1, 2, 1, 4, 1, 1])
+    rows = torch.arange(8).repeat_interleave(counts)
+    weighted, repeated = ELRPenalty(8, 4).double(), ELRPenalty(len(rows), 4).double()
+    for seed in range(3):
+        logits, _, index = random_batch(seed=seed)
+        once = weighted(logits, index, weight=counts / counts.double().mean())
+        often = repeated(logits[rows], torch.arange(len(rows)))
+        assert once.item() == pytest.approx(often.item(), rel=1e-12)
+        (gradient,) = torch.autograd.grad(once, logits)
+        expected = torch.autograd.grad(often, logits)[0]
+        torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(weighted.memory.values[rows], repeated.memory.values)
+
+
+def test_other_probabilities_than_the_softmax():
+    logits, _, index = random_batch()
+    penalty = ELRPenalty(8, 4, lam=2.0, beta=0.6).double()
+    value = penalty(logits, index, nonlinearity=lambda z: stablemax(z, dim=1))
+    p = stablemax(logits, dim=1)
+    torch.testing.assert_close(penalty.memory.values, 0.4 * p.detach())
+    expected = 2 * (1 - (p * 0.4 * p.detach()).sum(1)).log().mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    (gradient,) = torch.autograd.grad(value, logits, retain_graph=True)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0])
 
 
 def test_weight_two_is_a_sample_twice():

@@ -1,14 +1,14 @@
 """ELR+: two networks, averaged weights, mixup."""
 
 import copy
-import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.deep.torch import ELRPenalty, ELRPlus
+from skreg.deep.torch import ELRPenalty, ELRPlus, stablemax
 
 
 def two_networks(seed=0):
@@ -97,35 +97,114 @@ def test_reweighted_labels_are_the_product_normalised():
     torch.testing.assert_close(product, expected)
 
 
-@pytest.mark.parametrize("rampup", [0, 10])
-def test_averaged_weights_follow_the_formula(rampup):
-    model = ELRPlus(*two_networks(), 12, ema_decay=0.9, ema_rampup=rampup)
-    weight, expected = model.networks[0].weight, model.networks[0].weight.detach().clone()
-    other = model.averages[1].weight.clone()
-    for step in range(1, 15):
-        with torch.no_grad():
-            weight += 1.0
-        model.update_average()
-        if rampup:
-            decay = 0.9 * math.exp(-5 * (1 - min(step, rampup) / rampup) ** 2)
-        else:
-            decay = min(1 - 1 / step, 0.9)
-        expected = decay * expected + (1 - decay) * weight.detach()
-        torch.testing.assert_close(model.averages[0].weight.data, expected)
-    assert torch.equal(model.averages[1].weight, other)
-    assert model.steps.tolist() == [14.0, 0.0]
+def authors_rampup(current, length):
+    """As the authors define it, with numpy."""
+    if length == 0:
+        return 1.0
+    phase = 1.0 - np.clip(current, 0.0, length) / length
+    return float(np.exp(-5.0 * phase * phase))
 
 
-def test_strength_rises_with_the_steps():
-    x, y, index = random_batch()
-    model = ELRPlus(*two_networks(), 12, lam=2.0, lam_rampup=4)
-    mixed, _, q = model.mix(x, y, index)
-    logits = model(mixed)
-    full = ELRPlus(*two_networks(), 12, lam=2.0).penalty(logits, q)
-    for step in range(6):
-        expected = math.exp(-5 * (1 - min(step, 4) / 4) ** 2) * full.item()
-        assert model.penalty(logits, q).item() == pytest.approx(expected, rel=1e-5)
+class AuthorsSchedule:
+    """Strengths and averages of both networks, after the loop of the authors' code.
+
+    There the number of a step is counted up before the loss is taken, whose strength it ramps; the
+    average is then moved with that number plus one. The count of earlier epochs is advanced once
+    both networks have gone through the data.
+    """
+
+    def __init__(self, lam, coef_step, ema_alpha, ema_step, weights):
+        self.lam, self.coef_step = lam, coef_step
+        self.ema_alpha, self.ema_step = ema_alpha, ema_step
+        self.averages = [weight.detach().clone() for weight in weights]
+        self.global_step = 0
+
+    def epoch(self, network, n_batches, weight):
+        """Strength of each batch and the average after it; weights grow by one in each step."""
+        for local_step in range(1, n_batches + 1):
+            iteration = self.global_step + local_step
+            strength = self.lam * authors_rampup(iteration, self.coef_step)
+            weight = weight + 1.0
+            if self.ema_step:
+                alpha = authors_rampup(iteration + 1, self.ema_step) * self.ema_alpha
+            else:
+                alpha = min(1 - 1 / (iteration + 1), self.ema_alpha)
+            average = alpha * self.averages[network] + (1 - alpha) * weight
+            self.averages[network] = average
+            yield strength, average
+
+
+@pytest.mark.parametrize("ema_step", [0, 10])
+@pytest.mark.parametrize("coef_step", [0, 7])
+def test_strengths_and_averages_follow_the_authors_schedule(ema_step, coef_step):
+    model = ELRPlus(
+        *two_networks(), 12, lam=2.0, ema_decay=0.9, ema_rampup=ema_step, lam_rampup=coef_step
+    ).double()
+    q = torch.full((12, 3), 0.2, dtype=torch.float64)
+    logits = torch.randn(12, 3, dtype=torch.float64)
+    full = (1 - (q * logits.softmax(1)).sum(1)).log().mean().item()
+    weights = [network.weight for network in model.networks]
+    authors = AuthorsSchedule(2.0, coef_step, 0.9, ema_step, weights)
+    for _ in range(3):
+        for network in (0, 1):
+            model.turn_to(network)
+            other = model.averages[1 - network].weight.clone()
+            for strength, average in authors.epoch(network, 4, weights[network].detach().clone()):
+                assert model.penalty(logits, q).item() == pytest.approx(strength * full, rel=1e-12)
+                with torch.no_grad():
+                    weights[network] += 1.0
+                model.update_average()
+                found = model.averages[network].weight.data
+                torch.testing.assert_close(found, average, rtol=1e-12, atol=1e-12)
+            assert torch.equal(model.averages[1 - network].weight, other)
+        authors.global_step += 4
+    assert model.steps.tolist() == [12, 12]
+
+
+def test_steps_are_counted_exactly_in_half_precision():
+    model = ELRPlus(*two_networks(), 12, ema_rampup=1000).to(torch.bfloat16)
+    for _ in range(300):
         model.update_average()
+    assert model.steps.tolist() == [300, 0]
+
+
+def test_other_probabilities_than_the_softmax():
+    x, _, index = random_batch()
+    model = ELRPlus(*two_networks(), 12, lam=2.0, beta=0.6)
+    p = stablemax(model.averages[1](x), dim=1)
+    t = model.beliefs(x, index, nonlinearity=lambda z: stablemax(z, dim=1))
+    torch.testing.assert_close(t, 0.4 * p)
+    logits = model(x)
+    penalty = model.penalty(logits, t, nonlinearity=lambda z: stablemax(z, dim=1))
+    expected = 2 * (1 - (stablemax(logits, dim=1) * t).sum(1)).log().mean()
+    assert penalty.item() == pytest.approx(expected.item(), rel=1e-5)
+    (gradient,) = torch.autograd.grad(penalty, logits, retain_graph=True)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits)[0])
+
+
+def test_weights_are_repetitions_on_average_over_the_pairs():
+    """All pairs by their probability, against all pairs of repeated rows."""
+    generator = torch.Generator().manual_seed(0)
+    z, y = (
+        torch.randn(5, 5, 3, generator=generator, dtype=torch.float64),
+        torch.eye(3)[[0, 1, 2, 0, 1]],
+    )
+    w = torch.tensor([2, 1, 3, 0, 2])
+    model = ELRPlus(*two_networks(), 5)
+    logits = z.reshape(25, 3)  # of each pair of a sample and its partner
+    soft = (0.8 * y[:, None] + 0.2 * y).reshape(25, 3)
+    terms = torch.stack([model.penalty(logits[[k]], soft[[k]]) for k in range(25)]).reshape(5, 5)
+    rows = torch.arange(5).repeat_interleave(w)
+    repeated = terms[rows][:, rows].mean()  # a random partner among all rows, copies included
+    torch.manual_seed(0)
+    n_draws = 4000
+    partner = torch.cat([model.draw(5, "cpu", w.double()).partner for _ in range(n_draws)])
+    frequency = torch.bincount(partner, minlength=5) / len(partner)
+    share = w / w.sum()
+    error = (share * (1 - share) / len(partner)).sqrt()
+    assert ((frequency - share).abs() <= 5 * error).all() and frequency[3] == 0
+    weighted = (w / w.double().mean() * (terms * share).sum(1)).mean()
+    assert weighted.item() == pytest.approx(repeated.item(), rel=1e-12)
 
 
 def test_only_the_active_network_learns():

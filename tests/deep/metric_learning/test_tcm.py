@@ -1,9 +1,14 @@
 """The threshold-consistent margin loss."""
 
+import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.datasets import make_blobs
 from torch.nn import functional as F
 
+from skreg.deep import DeepClassifier
+from skreg.deep.regularizers import ThresholdConsistentMargin
 from skreg.deep.torch import ThresholdConsistentMarginLoss
 
 Z = torch.tensor([[0.0, 1.0], [0.43, 0.90], [1.0, 0.0], [0.5, 0.5]], dtype=torch.float64)
@@ -49,6 +54,57 @@ def test_random_batches_by_definition(seed):
     z_ref, y_ref = random_batch(7, seed=seed + 10)
     expected = by_definition(z, y, z_ref, y_ref, False, 0.8, 0.2, (2.0, 0.5))
     assert loss(z, y, z_ref, y_ref).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whole_number_weights_are_repeated_rows(seed):
+    z, y = random_batch(seed=seed)
+    weight = torch.randint(4, (10,), generator=torch.Generator().manual_seed(seed))
+    rows = torch.arange(10).repeat_interleave(weight)
+    loss = ThresholdConsistentMarginLoss(0.8, 0.2, 2.0, 0.5)
+    repeated = loss(z[rows], y[rows])
+    weighted = loss(z, y, sample_weight=weight)
+    assert repeated > 0
+    assert weighted.item() == pytest.approx(repeated.item(), rel=1e-12)
+    (expected,) = torch.autograd.grad(repeated, z)
+    (gradient,) = torch.autograd.grad(weighted, z)
+    torch.testing.assert_close(gradient, expected, rtol=1e-10, atol=1e-12)
+    # only ratios matter, however small the numbers
+    scaled = loss(z, y, sample_weight=weight * 1e-30)
+    assert scaled.item() == pytest.approx(weighted.item(), rel=1e-12)
+    z_ref, y_ref = random_batch(7, seed=seed + 10)
+    ref_weight = torch.randint(4, (7,), generator=torch.Generator().manual_seed(seed + 1))
+    ref_rows = torch.arange(7).repeat_interleave(ref_weight)
+    repeated = loss(z[rows], y[rows], z_ref[ref_rows], y_ref[ref_rows])
+    weighted = loss(z, y, z_ref, y_ref, sample_weight=weight, ref_weight=ref_weight)
+    assert weighted.item() == pytest.approx(repeated.item(), rel=1e-12)
+
+
+def test_regularizer_takes_sample_weights_as_repetitions():
+    X, y = make_blobs(40, centers=3, random_state=0, cluster_std=4.0)
+    weight = np.random.default_rng(0).integers(1, 4, 40)
+    model = DeepClassifier(
+        regularizers=[("tcm", ThresholdConsistentMargin(weight_pos=3.0))],
+        optimizer=torch.optim.SGD,
+        lr=0.05,
+        max_epochs=5,
+        batch_size=10**6,
+        standardize=False,
+        dtype="float64",
+        random_state=0,
+    )
+    weighted = clone(model).fit(X, y, sample_weight=weight).predict_proba(X)
+    rows = np.repeat(np.arange(40), weight)
+    repeated = clone(model).fit(X[rows], y[rows]).predict_proba(X)
+    np.testing.assert_allclose(weighted, repeated, rtol=0, atol=1e-10)
+    assert np.abs(weighted - clone(model).fit(X, y).predict_proba(X)).max() > 1e-3
+
+
+def test_weights_of_zero_are_no_samples():
+    z, y = random_batch()
+    loss = ThresholdConsistentMarginLoss()(z, y, sample_weight=torch.zeros(10))
+    loss.backward()
+    assert loss.item() == 0.0 and not z.grad.any()
 
 
 def test_separated_classes_cost_nothing():
@@ -136,7 +192,10 @@ def test_bad_batches():
         loss(Z.long(), Y)
     with pytest.raises(ValueError, match=r"labels of embeddings must have shape \(4,\)"):
         loss(Z, Y[:3])
-    with pytest.raises(ValueError, match="must be given together"):
-        loss(Z, Y, ref_emb=Z)
+    for given in ({"ref_emb": Z}, {"ref_labels": Y}, {"ref_weight": torch.ones(4)}):
+        with pytest.raises(ValueError, match="must be given together"):
+            loss(Z, Y, **given)
+    with pytest.raises(ValueError, match=r"weights of embeddings must have shape \(4,\), got \(3"):
+        loss(Z, Y, sample_weight=torch.ones(3))
     with pytest.raises(ValueError, match="labels of ref_emb must have shape"):
         loss(Z, Y, Z, Y[:2])
