@@ -23,6 +23,7 @@ from ._indexed import (
     is_indexed,
 )
 from ._optimizer import needs_closure
+from ._parametrizations import make_picklable
 from ._training_pass import LayerRecorder, TrainingPass, bare, is_labelled
 from ._weights import normalized_weights, one_loss_per_sample, weighted_mean
 
@@ -67,6 +68,7 @@ class RegularizedNet(RegularizerParameters):
         for _, regularizer in self.regularizers_:
             regularizer.initialize()
             regularizer.reparametrize(self, self.module_)
+        make_picklable(self.module_)
         layers = {regularizer.layer for _, regularizer in self.regularizers_} - {None}
         self.recorders_ = {name: LayerRecorder(name) for name in layers}
         return self

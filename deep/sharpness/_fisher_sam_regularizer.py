@@ -34,6 +34,8 @@ class FisherSAM(Regularizer):
     True
     """
 
+    tasks = ("classification", "regression", "dense")
+
     def __init__(self, gamma=0.1, eta=0.1):
         self.gamma = gamma
         self.eta = eta

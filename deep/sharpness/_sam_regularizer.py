@@ -38,6 +38,8 @@ class SAM(Regularizer):
     True
     """
 
+    tasks = ("classification", "regression", "dense")
+
     def __init__(self, rho=0.05, adaptive=False, adaptive_eps=0.0):
         self.rho = rho
         self.adaptive = adaptive

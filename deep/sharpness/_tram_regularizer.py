@@ -1,5 +1,7 @@
 """A trust region as the radius of the ascent, in the training step."""
 
+import torch
+
 from ..frame._batches import check_number
 from ..frame._training_pass import bare
 from ._tram import TRAM as TRAMOptimizer
@@ -14,7 +16,7 @@ class TRAM(TrustRegion):
     predictions of the pretrained network are the centre of the trust region.
 
     The mean distance of each epoch is in the history as ``trust_region_distance``; it should be
-    of the order of a radius that works for ASAM.
+    of the order of a radius that works for ASAM. Sample weights mean repetition.
 
     Parameters
     ----------
@@ -117,6 +119,19 @@ class TRAM(TrustRegion):
             module=self.module_,
         )
 
+    def on_epoch_begin(self, net, *args, **kwargs):
+        """Forget the distances of the epoch before, and of a step that was broken off.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        super().on_epoch_begin(net, *args, **kwargs)
+        self.pending_ = []
+
     def penalty(self, net, batch, y_pred, features):
         """Measure the distance of the batch in the first pass.
 
@@ -138,7 +153,8 @@ class TRAM(TrustRegion):
         """
         if batch.first_pass:
             distance = self._measure(net, batch, y_pred, differentiable=False)
-            self.pending_.append((len(batch.index), distance))
+            weight = batch.sample_weight
+            self.pending_.append((len(batch.y) if weight is None else weight.sum(), distance))
 
     def radius(self):
         """Mean distance of the batches of this step, before the parameters move.
@@ -149,8 +165,11 @@ class TRAM(TrustRegion):
             The radius of the ascent.
         """
         if self.pending_:  # otherwise an optimizer inside evaluates the step again
-            total = sum(n for n, _ in self.pending_)
-            self.radius_ = self.scale * sum(n * d for n, d in self.pending_) / total
+            weights, distances = zip(*self.pending_, strict=True)
+            distances = torch.stack(distances)
+            weights = torch.as_tensor(weights).to(distances)
+            total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+            self.radius_ = self.scale * (weights @ distances) / total
             self.pending_ = []
             self.seen_.append(self.radius_)
             self.distance_.update(self.module_)

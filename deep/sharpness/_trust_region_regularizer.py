@@ -13,6 +13,19 @@ from ._trust_region import TrustRegionDistance
 class TrustRegion(Regularizer):
     """What `TRAM` and `TrustRegionPenalty` share: the distance of each batch."""
 
+    @property
+    def tasks(self):
+        """Probabilities need classes, in the last dimension; distances do not."""
+        return {
+            "auto": ("classification", "regression"),
+            "l2": ("classification", "regression", "dense"),
+        }.get(self.divergence, ("classification",))
+
+    @property
+    def reads_softmax(self):
+        """Whether the outputs are compared as distributions."""
+        return self.divergence != "l2"
+
     def state(self, net):
         """Make the distance, which keeps the target's parameters.
 
@@ -38,7 +51,7 @@ class TrustRegion(Regularizer):
             target_mode=self.target_mode,
             embedding=self.embedding,
         )
-        return self.distance_
+        return self.distance_.allocate(bare(net.module_))
 
     def inputs(self, net, batch, X):
         """Take the target's parameters before the first forward pass of all.
@@ -88,18 +101,20 @@ class TrustRegion(Regularizer):
             net.history.record("trust_region_distance", mean)
 
     def _measure(self, net, batch, y_pred, differentiable):
+        """Distance of a batch, in which a sample counts as often as its weight says."""
         outputs = y_pred[0] if isinstance(y_pred, tuple) else y_pred
         measure = self.distance_.penalty if differentiable else self.distance_
         precision = PRECISIONS[net.mixed_precision]
         with torch.autocast(outputs.device.type, precision, enabled=precision is not None):
-            return measure(bare(net.module_), batch.X, outputs)
+            return measure(bare(net.module_), batch.X, outputs, batch.sample_weight)
 
 
 class TrustRegionPenalty(TrustRegion):
     """Adds the distance that the predictions have moved to the loss.
 
     The penalties to which TRAM compares itself: TRPO (``target="previous"``), R3F
-    ("input_noise") and MESA ("ema"). Their gradient goes through the current predictions.
+    ("input_noise") and MESA ("ema"). Their gradient goes through the current predictions. Sample
+    weights mean repetition.
 
     Parameters
     ----------
@@ -195,21 +210,18 @@ class TrustRegionPenalty(TrustRegion):
         if batch.first_pass:
             self.distance_.hold(bare(net.module_))
             self.seen_.append(distance.detach())
+        if batch.sample_weight is not None:  # as the losses, whose sum is over weights
+            distance = distance * batch.sample_weight.mean()
         return self.strength * distance
 
-    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+    def after_step(self, net, batch):
         """Let the target follow when the step is done, to where the step began.
 
         Parameters
         ----------
         net : RegularizedNetClassifier or RegularizedNetRegressor
             The net.
-        batch : tuple, default=None
-            Not used.
-        training : bool, default=None
-            Whether it was a training batch.
-        **kwargs : dict
+        batch : Batch
             Not used.
         """
-        if training and not net.pending_:
-            self.distance_.update_to_held()
+        self.distance_.update_to_held()
