@@ -3,9 +3,10 @@
 import torch
 
 from ..frame._batches import check_number
+from ..frame._processes import mean_over_processes
 from ..frame._training_pass import bare
 from ._tram import TRAM as TRAMOptimizer
-from ._trust_region_regularizer import TrustRegion
+from ._trust_region_regularizer import TrustRegion, process_group_of
 
 
 class TRAM(TrustRegion):
@@ -16,7 +17,8 @@ class TRAM(TrustRegion):
     predictions of the pretrained network are the centre of the trust region.
 
     The mean distance of each epoch is in the history as ``trust_region_distance``; it should be
-    of the order of a radius that works for ASAM. Sample weights mean repetition.
+    of the order of a radius that works for ASAM. Sample weights mean repetition. Several processes
+    take the mean of their distances as the common radius.
 
     Parameters
     ----------
@@ -151,13 +153,16 @@ class TRAM(TrustRegion):
         None
             There is no penalty.
         """
-        if batch.first_pass:
-            distance = self._measure(net, batch, y_pred, differentiable=False)
-            weight = batch.sample_weight
-            self.pending_.append((len(batch.y) if weight is None else weight.sum(), distance))
+        if not batch.first_pass:
+            return
+        distance = self._measure(net, batch, y_pred, differentiable=False)
+        weight = batch.sample_weight
+        total = distance.new_tensor(len(batch.y)) if weight is None else weight.sum().to(distance)
+        sums = torch.stack([total * distance, total])
+        self.pending_.append(mean_over_processes(sums, 1, process_group_of(net)))
 
     def radius(self):
-        """Mean distance of the batches of this step, before the parameters move.
+        """Mean distance over the samples of this step in all processes, before parameters move.
 
         Returns
         -------
@@ -165,11 +170,9 @@ class TRAM(TrustRegion):
             The radius of the ascent.
         """
         if self.pending_:  # otherwise an optimizer inside evaluates the step again
-            weights, distances = zip(*self.pending_, strict=True)
-            distances = torch.stack(distances)
-            weights = torch.as_tensor(weights).to(distances)
-            total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
-            self.radius_ = self.scale * (weights @ distances) / total
+            distance, total = sum(self.pending_)
+            smallest = torch.finfo(total.dtype).tiny  # weights that are all zero
+            self.radius_ = self.scale * distance / total.clamp(min=smallest)
             self.pending_ = []
             self.seen_.append(self.radius_)
             self.distance_.update(self.module_)

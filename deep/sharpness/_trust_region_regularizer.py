@@ -4,10 +4,15 @@ import skorch
 import torch
 
 from ..frame._batches import check_number
-from ..frame._nets import PRECISIONS
+from ..frame._processes import mean_over_processes
 from ..frame._regularizer import Regularizer
 from ..frame._training_pass import bare
 from ._trust_region import TrustRegionDistance
+
+
+def process_group_of(net):
+    """The processes that train a net together, None if it is one alone."""
+    return getattr(net, "process_group", None)
 
 
 class TrustRegion(Regularizer):
@@ -97,14 +102,15 @@ class TrustRegion(Regularizer):
             Data of skorch's callbacks, not used.
         """
         if self.seen_:
-            mean = float(torch.stack(self.seen_).mean())
-            net.history.record("trust_region_distance", mean)
+            mean = torch.stack(self.seen_).mean()
+            of_all = mean_over_processes(mean, len(self.seen_), process_group_of(net))
+            net.history.record("trust_region_distance", float(of_all))
 
     def _measure(self, net, batch, y_pred, differentiable):
         """Distance of a batch, in which a sample counts as often as its weight says."""
         outputs = y_pred[0] if isinstance(y_pred, tuple) else y_pred
         measure = self.distance_.penalty if differentiable else self.distance_
-        precision = PRECISIONS[net.mixed_precision]
+        precision = net.mixed_precision and getattr(torch, net.mixed_precision)
         with torch.autocast(outputs.device.type, precision, enabled=precision is not None):
             return measure(bare(net.module_), batch.X, outputs, batch.sample_weight)
 
