@@ -211,6 +211,13 @@ def require_optimizer(wrapper, base):
         )
 
 
+def innermost(optimizer):
+    """The optimizer inside of all wrappers."""
+    while isinstance(optimizer, OptimizerWrapper):
+        optimizer = optimizer.base
+    return optimizer
+
+
 def needs_closure(optimizer):
     """Whether the optimizer, or one inside it, evaluates the loss itself."""
     while isinstance(optimizer, OptimizerWrapper):

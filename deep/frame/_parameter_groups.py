@@ -2,6 +2,10 @@
 
 import fnmatch
 
+import torch
+
+from ._optimizer import innermost
+
 SOURCE = "taken_from"
 
 
@@ -76,6 +80,8 @@ def _check(optimizer, parameters, options):
     if missing:
         shapes = [tuple(p.shape) for p in missing]
         raise ValueError(f"the optimizer does not have the parameters of shapes {shapes}")
+    if isinstance(innermost(optimizer), torch.optim.LBFGS):
+        raise ValueError("LBFGS has one group only: take another optimizer")
     unknown = options.keys() - optimizer.defaults.keys()
     if unknown:
         raise ValueError(

@@ -139,4 +139,5 @@ class WeightCompander(Regularizer):
     def _slow_down(self, net, optimizer):
         scales = [p for _, psi in companded_layers(net.module_) for p in psi.parameters()]
         if scales:
-            own_group(optimizer, scales, lr_scale=self.hyper_lr_scale, weight_decay=0.0)
+            decay = {"weight_decay": 0.0} if "weight_decay" in optimizer.defaults else {}
+            own_group(optimizer, scales, lr_scale=self.hyper_lr_scale, **decay)
