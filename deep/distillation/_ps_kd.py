@@ -175,10 +175,8 @@ class PSKDLoss(nn.Module):
         check_number("n_classes", n_classes, 2)
         check_number("max_epochs", max_epochs, 1)
         check_number("alpha", alpha, 0.0, 1.0, below=True)
-        self.alpha, self.max_epochs = alpha, max_epochs
+        self.alpha, self.max_epochs, self.epoch = alpha, max_epochs, 1
         self.mixed = PSKDTargets(n_samples, n_classes)
-        self.register_buffer("stored_epoch", torch.tensor(1))
-        self.set_epoch(1)
 
     @property
     def predictions(self):
@@ -204,8 +202,7 @@ class PSKDLoss(nn.Module):
             If it is less than one.
         """
         check_number("epoch", epoch, 1)
-        self.epoch = int(epoch)  # a number at hand, as looking at the buffer may wait for a device
-        self.stored_epoch.fill_(self.epoch)
+        self.epoch = int(epoch)
 
     def forward(self, logits, target, index=None):
         """Loss of a batch; in training mode, its predictions are remembered afterwards.
@@ -237,6 +234,22 @@ class PSKDLoss(nn.Module):
             self.mixed.remember(logits, index)
         return F.cross_entropy(logits, target) if len(logits) else logits.sum()
 
-    def _load_from_state_dict(self, *args, **kwargs):
-        super()._load_from_state_dict(*args, **kwargs)
-        self.epoch = int(self.stored_epoch)
+    def get_extra_state(self):
+        """Return what ``state_dict`` holds beside tensors.
+
+        Returns
+        -------
+        dict
+            The epoch.
+        """
+        return {"epoch": self.epoch}
+
+    def set_extra_state(self, state):
+        """Take what ``state_dict`` held beside tensors.
+
+        Parameters
+        ----------
+        state : dict
+            As returned by `get_extra_state`.
+        """
+        self.epoch = state["epoch"]

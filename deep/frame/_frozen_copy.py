@@ -226,10 +226,17 @@ def _copy(module):
             if name in HOOKS:
                 kept = ((key, hook) for key, hook in value.items() if _makes_weights(hook))
                 instead[id(value)] = OrderedDict((key, copy.deepcopy(hook)) for key, hook in kept)
-            for tensor in value if isinstance(value, list) else [value]:
+            for tensor in _members(value):
                 if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
                     instead[id(tensor)] = tensor.detach().clone()
     return copy.deepcopy(module, instead)
+
+
+def _members(value):
+    """What is in a list, tuple or dict, such as outputs that a layer keeps; else itself."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 HOOKS = (

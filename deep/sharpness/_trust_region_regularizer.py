@@ -18,6 +18,8 @@ def process_group_of(net):
 class TrustRegion(Regularizer):
     """What `TRAM` and `TrustRegionPenalty` share: the distance of each batch."""
 
+    looks_into_module = True
+
     @property
     def tasks(self):
         """Probabilities need classes, in the last dimension; distances do not."""

@@ -242,7 +242,7 @@ def test_any_layer_and_any_stack_of_parametrizations(make):
         [("r", ELR()), ("p", PSKD())],
         [("r", SAM()), ("o", OrthogonalGradient())],
         [("r", WeightCompander(learnable=True)), ("t", TRAM())],
-        [("r", ELRPlus()), ("t", TrustRegionPenalty())],
+        [("r", ELRPlus())],
     ],
 )
 def test_state_goes_through_safetensors(regularizers, data, tmp_path):
@@ -250,9 +250,7 @@ def test_state_goes_through_safetensors(regularizers, data, tmp_path):
     files = {"f_params": tmp_path / "m.safetensors", "f_criterion": tmp_path / "c.safetensors"}
     files = {name: str(path) for name, path in files.items()}
     net.save_params(**files, use_safetensors=True)
-    fresh = copy.deepcopy(net).set_params(verbose=0).initialize()
-    if "t" in dict(regularizers) or "p" in dict(regularizers):
-        fresh.partial_fit(*data, epochs=1)  # memories get their shapes from the first batch
+    fresh = copy.deepcopy(net).initialize()
     fresh.load_params(**files, use_safetensors=True)
     for part in ("module_", "criterion_"):
         expected = getattr(net, part).state_dict()

@@ -15,7 +15,8 @@ from torch.nn import functional
 from torch.utils.data import IterableDataset
 
 from skreg.deep import RegularizedNetClassifier, RegularizedNetRegressor
-from skreg.deep.regularizers import SAM, TRAM, ELRPlus, FisherSAM, TrustRegionPenalty
+from skreg.deep.regularizers import SAM, TRAM, FisherSAM, TrustRegionPenalty
+from skreg.deep.torch import SampleMemory
 
 METHODS = {
     "SAM": lambda: SAM(rho=0.5),
@@ -151,12 +152,22 @@ def test_the_target_of_the_penalty_follows_once_a_step(parts, data):
     torch.testing.assert_close(weights(net), by_hand(X, y, 5.0), rtol=0, atol=1e-10)
 
 
-def test_memories_beside_a_trust_region_are_in_no_copy(data):
-    net = make(ELRPlus(), max_epochs=2)
-    net.set_params(regularizers=[("e", ELRPlus()), ("t", TRAM("ema"))])
-    net.fit(*[data[0], data[1]])
-    state = dict(net.regularizers)["t"].distance_.state_dict()
-    assert not any(value.shape[:1] == (60,) for value in state.values())
+class Remembering(Net):
+    """A network with rows of samples in it, as in an `ELRPlus`."""
+
+    def __init__(self):
+        super().__init__()
+        self.memory = SampleMemory(1000, 5)
+
+
+@pytest.mark.parametrize("method", ["TRAM", "penalty"])
+def test_rows_of_samples_in_the_module_are_in_no_copy(method, data):
+    plain = make(METHODS[method]()).fit(*data)
+    remembering = make(METHODS[method]()).set_params(module=Remembering).fit(*data)
+    torch.testing.assert_close(weights(remembering), weights(plain), rtol=0, atol=0)
+    assert sum(value.numel() for value in remembering.criterion_.state_dict().values()) < 5000
+    memory = remembering.module_.memory
+    assert memory.values.shape == (1000, 5) and not memory.values.any()
 
 
 def test_needs_are_declared():
