@@ -39,6 +39,7 @@ def own_group(optimizer, chosen, *, module=None, lr_scale=1.0, **options):
     Examples
     --------
     >>> import torch
+    >>> from skreg.deep.torch import own_group
     >>> layer = torch.nn.Linear(2, 1)
     >>> optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.01)
     >>> own_group(optimizer, ["bias"], module=layer, weight_decay=0.0)

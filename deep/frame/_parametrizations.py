@@ -26,6 +26,7 @@ def make_picklable(module):
     Examples
     --------
     >>> import pickle, torch
+    >>> from skreg.deep.torch import make_picklable
     >>> from torch.nn.utils.parametrizations import weight_norm
     >>> layer = make_picklable(weight_norm(torch.nn.Linear(2, 1)))
     >>> again = pickle.loads(pickle.dumps(layer))

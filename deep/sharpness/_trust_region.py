@@ -260,7 +260,8 @@ class TrustRegionDistance(nn.Module):
             If a divergence of distributions meets a single output, or the noise meets integers.
         """
         with torch.no_grad():
-            return self.penalty(model, x, logits.detach(), weight)
+            distance = self.penalty(model, x, logits.detach(), weight)
+        return distance.clamp(min=0)  # rounding, where the two predictions are almost the same
 
     def penalty(self, model, x, logits, weight=None):
         """Distance of a batch that can be differentiated through the current predictions.

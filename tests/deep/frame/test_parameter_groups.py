@@ -7,8 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skreg.deep.frame._parameter_groups import own_group
-from skreg.deep.torch import SAM
+from skreg.deep.torch import SAM, own_group
 
 
 def network():

@@ -19,7 +19,6 @@ from torch.nn.utils import parametrizations
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, OneCycleLR, PolynomialLR
 
 from skreg.deep import DeepClassifier, RegularizedNetClassifier
-from skreg.deep.frame._parametrizations import make_picklable
 from skreg.deep.regularizers import (
     ELR,
     PSKD,
@@ -31,7 +30,7 @@ from skreg.deep.regularizers import (
     TrustRegionPenalty,
     WeightCompander,
 )
-from skreg.deep.torch import FrozenCopy
+from skreg.deep.torch import FrozenCopy, make_picklable
 
 pytestmark = pytest.mark.filterwarnings("ignore::skreg.deep.torch.ExperimentalWarning")
 WRAPPERS = {

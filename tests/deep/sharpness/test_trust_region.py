@@ -71,6 +71,16 @@ def test_kl_is_the_batch_mean_with_the_target_first():
     assert float(value) == pytest.approx(entropy(p, q, axis=1).mean())
 
 
+@pytest.mark.parametrize("divergence", ["kl", "reverse_kl", "symmetric_kl", "mmd", "l2"])
+def test_rounding_makes_no_distance_negative(divergence):
+    generator, model = torch.Generator().manual_seed(0), nn.Identity()
+    distance = TrustRegionDistance("initial", divergence).setup(model)
+    for _ in range(50):
+        logits = torch.randn(4, 3, generator=generator)
+        close = logits + 1e-6 * torch.randn(4, 3, generator=generator)
+        assert distance(model, logits, close) >= 0
+
+
 def test_impossible_classes_count_as_zero():
     value = moved([0.0, 0.0, -math.inf], [1.0, 0.0, -math.inf])
     p, q = np.array([0.5, 0.5]), np.exp([1.0, 0.0]) / np.exp([1.0, 0.0]).sum()
