@@ -10,6 +10,16 @@ from torch.nn.parameter import UninitializedParameter
 from ._batches import check_choice
 from ._memory import SampleMemory
 
+HOOKS = (
+    "_forward_hooks",
+    "_forward_hooks_always_called",
+    "_forward_hooks_with_kwargs",
+    "_forward_pre_hooks",
+    "_forward_pre_hooks_with_kwargs",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
+
 
 class FrozenCopy(nn.Module):
     """A copy of a module that does not train, and follows the module when it is told to.
@@ -54,8 +64,9 @@ class FrozenCopy(nn.Module):
         super().__init__()
         check_choice("mode", mode, ("eval", "same"))
         self.mode = mode
+        module = unwrapped(module)
         _require_known_shapes(module)
-        self.module = _without_parameters(_copy(uncompiled(module)))
+        self.module = _without_parameters(_copy(module))
         if mode == "eval":
             self.module.eval()
 
@@ -109,7 +120,7 @@ class FrozenCopy(nn.Module):
         ValueError
             If the module has other tensors than the copy.
         """
-        self.follow_tensors(tensors_of(uncompiled(module), buffers=buffers), weight)
+        self.follow_tensors(tensors_of(unwrapped(module), buffers=buffers), weight)
 
     @torch.no_grad()
     def follow_tensors(self, values, weight=1.0):
@@ -172,9 +183,15 @@ class FrozenCopy(nn.Module):
         return tensors_of(self.module)
 
 
-def uncompiled(module):
-    """The module inside of ``torch.compile``."""
-    return getattr(module, "_orig_mod", module)
+def unwrapped(module):
+    """The module inside of ``torch.compile`` and ``DistributedDataParallel``."""
+    while True:
+        if isinstance(module, nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif hasattr(module, "_orig_mod"):
+            module = module._orig_mod
+        else:
+            return module
 
 
 def tensors_of(module, buffers=True):
@@ -237,17 +254,6 @@ def _members(value):
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list | tuple) else (value,)
-
-
-HOOKS = (
-    "_forward_hooks",
-    "_forward_hooks_always_called",
-    "_forward_hooks_with_kwargs",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
 
 
 def _makes_weights(hook):

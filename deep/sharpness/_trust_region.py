@@ -13,7 +13,7 @@ from torch import nn
 from torch.func import functional_call
 
 from ..frame._batches import check_choice, check_number
-from ..frame._frozen_copy import FrozenCopy, tensors_of, uncompiled
+from ..frame._frozen_copy import FrozenCopy, tensors_of, unwrapped
 from ._sam import frozen_buffers
 
 TARGETS = ("previous", "initial", "ema", "input_noise")
@@ -206,7 +206,7 @@ class TrustRegionDistance(nn.Module):
             If there is no target yet.
         """
         if self.target in ("previous", "ema"):
-            self._follow(tensors_of(uncompiled(model)))
+            self._follow(tensors_of(unwrapped(model)))
 
     @torch.no_grad()
     def hold(self, model):
@@ -218,7 +218,7 @@ class TrustRegionDistance(nn.Module):
             The model, at its parameters before the step.
         """
         if self.target in ("previous", "ema"):
-            values = tensors_of(uncompiled(model))
+            values = tensors_of(unwrapped(model))
             self._held = {name: value.clone() for name, value in values.items()}
 
     def update_to_held(self):
@@ -336,7 +336,7 @@ class TrustRegionDistance(nn.Module):
 
     def _at_target(self, model, x):
         self._require_target()
-        model = uncompiled(model)
+        model = unwrapped(model)
         # each tensor under one name, by which functional_call also replaces it in other layers
         named = dict((*model.named_parameters(), *model.named_buffers()))
         self.reference.move_to(named)

@@ -133,6 +133,21 @@ def test_recurrent_layers():
     assert torch.equal(teacher(x)[0], layer(x)[0])
 
 
+class Watched(nn.Linear):
+    """Keeps what it put out, as layers do for pictures of attention."""
+
+    def forward(self, X):
+        output = super().forward(X)
+        self.last, self.all = output, {"outputs": (output,), "latest": output}
+        return output
+
+
+def test_outputs_that_a_layer_keeps_are_no_obstacle():
+    layer = Watched(4, 3)
+    expected = layer(X)
+    assert torch.equal(FrozenCopy(layer)(X), expected)
+
+
 @pytest.mark.filterwarnings("ignore:Lazy modules")
 def test_what_cannot_be_copied_or_followed_is_named():
     with pytest.raises(ValueError, match=r"'0\.weight' of Sequential has no shape yet"):
