@@ -18,19 +18,7 @@ HOOKS = tuple(
 )
 
 
-class _AroundAnOptimizer(torch.optim.Optimizer):
-    """Looks at the first argument before `__init__` rejects the others by their mere names.
-
-    A class of its own, so that the signature of wrappers is that of their `__init__`.
-    """
-
-    def __new__(cls, base=None, *args, **kwargs):
-        if base is not None:  # pickle gives no arguments
-            require_optimizer(cls, base)
-        return super().__new__(cls)
-
-
-class OptimizerWrapper(_AroundAnOptimizer):
+class OptimizerWrapper(torch.optim.Optimizer):
     """An optimizer that changes how another one steps, and shares all else with it.
 
     Parameter groups, defaults and state are those of `base`, so that learning-rate schedulers,
@@ -203,7 +191,8 @@ class OptimizerWrapper(_AroundAnOptimizer):
 def require_optimizer(wrapper, base):
     """Raise TypeError unless `base` is an optimizer that a class of wrappers can go around."""
     if not isinstance(base, torch.optim.Optimizer):
-        given = base.__name__ if isinstance(base, type) else type(base).__name__
+        is_class = isinstance(base, type)
+        given = f"the class {base.__name__}" if is_class else type(base).__name__
         raise TypeError(
             f"base must be a torch.optim.Optimizer, got {given}: make the optimizer from the "
             f"parameters first, then wrap it, as in "

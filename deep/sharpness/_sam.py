@@ -11,12 +11,25 @@ import torch
 
 from ..frame._batches import check_number, in_full_precision
 from ..frame._memory import SampleMemory
-from ..frame._optimizer import OptimizerWrapper
+from ..frame._optimizer import OptimizerWrapper, require_optimizer
 
 TINY = 1e-12
 
 
-class TwoPassOptimizer(OptimizerWrapper):
+class _NotFromParameters(OptimizerWrapper):
+    """Explains itself to ``SAM(params, SGD, lr=0.1)``, as other libraries write it.
+
+    A class of its own, so that the signature of those below is that of their `__init__`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        for given in (*args, *kwargs.values()):
+            if isinstance(given, type) and issubclass(given, torch.optim.Optimizer):
+                require_optimizer(cls, given)
+        return super().__new__(cls)
+
+
+class TwoPassOptimizer(_NotFromParameters):
     r"""An optimizer that steps with the gradient found a little uphill.
 
     At parameters :math:`\theta` with gradient g, the ascent goes to the maximum of the linearised

@@ -352,15 +352,16 @@ SGD = torch.optim.SGD
 @pytest.mark.parametrize(
     ("make", "given"),
     [
-        (lambda ps: SAM(SGD), "SGD"),
-        (lambda ps: SAM(ps, SGD, rho=0.05, adaptive=True), "list"),
-        (lambda ps: SAM(iter(ps), SGD, lr=0.1, momentum=0.9), "list_iterator"),
-        (lambda ps: FisherSAM(ps, base_optimizer=SGD, lr=0.1), "list"),
+        (lambda ps: SAM(SGD), "the class SGD"),
+        (lambda ps: SAM(ps, SGD, rho=0.05, adaptive=True), "the class SGD"),
+        (lambda ps: SAM(iter(ps), SGD, lr=0.1, momentum=0.9), "the class SGD"),
+        (lambda ps: TRAM(params=ps, base_optimizer=SGD, lr=0.1), "the class SGD"),
+        (lambda ps: FisherSAM(ps, gamma=0.1), "list"),
     ],
 )
 def test_construction_by_parameters_and_class_says_what_to_write_instead(make, given):
     parameters = [nn.Parameter(torch.ones(1))]
-    with pytest.raises(TypeError, match=rf"got {given}:.*SAM\(torch\.optim\.SGD\(model"):
+    with pytest.raises(TypeError, match=rf"got {given}:.*AM\(torch\.optim\.SGD\(model"):
         make(parameters)
 
 
