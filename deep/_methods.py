@@ -7,6 +7,8 @@ METHODS = (
     ("frame", "frozen_copy", (), ("FrozenCopy",)),
     ("frame", "memory", (), ("SampleMemory",)),
     ("frame", "optimizer", (), ("OptimizerWrapper",)),
+    ("frame", "parameter_groups", (), ("own_group",)),
+    ("frame", "parametrizations", (), ("make_picklable",)),
     ("frame", "targets", (), ("as_probabilities",)),
     ("frame", "views", (), ("Mixing", "cutmix", "mixup")),
     ("distillation", "ps_kd", ("PSKD",), ("PSKDLoss", "PSKDTargets")),

@@ -3,10 +3,9 @@
 import torch
 
 from ..frame._batches import check_choice, check_number
-from ..frame._frozen_copy import FrozenCopy
+from ..frame._frozen_copy import FrozenCopy, bare
 from ..frame._regularizer import Regularizer
 from ..frame._targets import as_probabilities
-from ..frame._training_pass import bare
 from ._ps_kd import PSKDTargets, progressive_alpha
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 
 from ._needs import described
-from ._optimizer import OptimizerWrapper
 from ._regularizer import overrides
 
 
@@ -66,10 +65,3 @@ def check_fixed(before, now):
                 f"{', '.join(changed)} of {described(name, new.regularizer)} is built into the "
                 f"module and cannot change when training goes on: {remedy}"
             )
-
-
-def innermost(optimizer):
-    """The optimizer inside of all wrappers."""
-    while isinstance(optimizer, OptimizerWrapper):
-        optimizer = optimizer.base
-    return optimizer

@@ -2,8 +2,8 @@
 
 from torch import nn
 
+from ._frozen_copy import bare
 from ._regularizer import overrides
-from ._training_pass import bare
 
 # losses of torch that take class numbers only, or no logits
 WITHOUT_PROBABILITIES = (

@@ -7,9 +7,9 @@ import skorch
 import torch
 from torch import nn
 
+from ._frozen_copy import bare
 from ._needs import check_needs
 from ._training import RegularizedNet, in_full
-from ._training_pass import bare
 
 
 class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):

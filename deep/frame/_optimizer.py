@@ -1,6 +1,21 @@
 """Optimizers around other optimizers."""
 
+from collections import OrderedDict
+
 import torch
+
+# what torch.optim.Optimizer.__init__ makes, and what a pickled optimizer leaves behind
+HOOKS = tuple(
+    f"_optimizer_{when}_hooks"
+    for when in (
+        "step_pre",
+        "step_post",
+        "state_dict_pre",
+        "state_dict_post",
+        "load_state_dict_pre",
+        "load_state_dict_post",
+    )
+)
 
 
 class OptimizerWrapper(torch.optim.Optimizer):
@@ -8,7 +23,9 @@ class OptimizerWrapper(torch.optim.Optimizer):
 
     Parameter groups, defaults and state are those of `base`, so that learning-rate schedulers,
     ``state_dict`` and ``zero_grad`` act on it, whichever of the two they are given. Tensors that a
-    subclass keeps between steps go into ``self.state``.
+    subclass keeps between steps go into ``self.state``. Hooks belong to the optimizer that they are
+    registered on. As torch's optimizers do, a pickled or deep-copied wrapper leaves hooks behind,
+    and the ``step`` that a learning-rate scheduler has put on it.
 
     A subclass overrides ``step(closure)``. To compose with wrappers inside and outside it, it
     leaves the update to ``base.step`` and changes what the closure does, calling ``base.step``
@@ -68,9 +85,14 @@ class OptimizerWrapper(torch.optim.Optimizer):
     """
 
     def __init__(self, base):
-        if not isinstance(base, torch.optim.Optimizer):
-            raise TypeError(f"base must be a torch.optim.Optimizer, got {type(base).__name__}")
+        require_optimizer(type(self), base)
         self.base = base
+        self._start_without_hooks()
+
+    def _start_without_hooks(self):
+        for name in HOOKS:
+            setattr(self, name, OrderedDict())
+        self._patch_step_function()  # torch's: hooks and the profiler's label around `step`
 
     @property
     def param_groups(self):
@@ -130,7 +152,9 @@ class OptimizerWrapper(torch.optim.Optimizer):
         dict
             The state and the parameter groups.
         """
-        return self.base.state_dict()
+        for hook in self._optimizer_state_dict_pre_hooks.values():
+            hook(self)
+        return self._hooked(self._optimizer_state_dict_post_hooks, self.base.state_dict())
 
     def load_state_dict(self, state_dict):
         """Load the state of the base optimizer.
@@ -140,16 +164,47 @@ class OptimizerWrapper(torch.optim.Optimizer):
         state_dict : dict
             As returned by `state_dict`.
         """
-        self.base.load_state_dict(state_dict)
+        pre_hooks = self._optimizer_load_state_dict_pre_hooks
+        self.base.load_state_dict(self._hooked(pre_hooks, state_dict.copy()))
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
+            hook(self)
+
+    def _hooked(self, hooks, state_dict):
+        """The state after hooks that may replace it."""
+        for hook in hooks.values():
+            replaced = hook(self, state_dict)
+            state_dict = state_dict if replaced is None else replaced
+        return state_dict
 
     def __getstate__(self):
-        return self.__dict__.copy()
+        left_behind = {"step", *HOOKS}
+        return {name: value for name, value in vars(self).items() if name not in left_behind}
 
     def __setstate__(self, state):
-        self.__dict__.update(state)
+        vars(self).update(state)
+        self._start_without_hooks()
 
     def __repr__(self):
         return f"{type(self).__name__}({self.base!r})"
+
+
+def require_optimizer(wrapper, base):
+    """Raise TypeError unless `base` is an optimizer that a class of wrappers can go around."""
+    if not isinstance(base, torch.optim.Optimizer):
+        is_class = isinstance(base, type)
+        given = f"the class {base.__name__}" if is_class else type(base).__name__
+        raise TypeError(
+            f"base must be a torch.optim.Optimizer, got {given}: make the optimizer from the "
+            f"parameters first, then wrap it, as in "
+            f"{wrapper.__name__}(torch.optim.SGD(model.parameters(), lr=0.1))"
+        )
+
+
+def innermost(optimizer):
+    """The optimizer inside of all wrappers."""
+    while isinstance(optimizer, OptimizerWrapper):
+        optimizer = optimizer.base
+    return optimizer
 
 
 def needs_closure(optimizer):

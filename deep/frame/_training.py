@@ -16,8 +16,9 @@ from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from ._changes import check_fixed, innermost, snapshots
+from ._changes import check_fixed, snapshots
 from ._composition import RegularizerParameters
+from ._frozen_copy import bare
 from ._indexed import (
     INDEX,
     INPUTS,
@@ -28,9 +29,10 @@ from ._indexed import (
     is_indexed,
 )
 from ._needs import check_criterion, check_layers, check_needs, check_streams
-from ._optimizer import needs_closure
+from ._optimizer import innermost, needs_closure
+from ._parametrizations import make_picklable
 from ._regularizer import overrides
-from ._training_pass import LayerRecorder, TrainingPass, bare, is_labelled, recording
+from ._training_pass import LayerRecorder, TrainingPass, is_labelled, recording
 from ._training_state import FRAME, add_states, carry_over
 from ._weights import (
     divides_differently,
@@ -93,6 +95,8 @@ class RegularizedNet(RegularizerParameters):
             setattr(self, name, None)
 
     def __getstate__(self):
+        if self.initialized_:  # what callbacks parametrized since then
+            make_picklable(bare(self.module_))
         return super().__getstate__() | dict.fromkeys(TRANSIENT)
 
     @property
@@ -131,6 +135,7 @@ class RegularizedNet(RegularizerParameters):
         for _, regularizer in self.regularizers_:
             regularizer.initialize()
             regularizer.reparametrize(self, self.module_)
+        make_picklable(self.module_)
         return self
 
     def initialize_criterion(self):

@@ -142,14 +142,3 @@ def last_linear(module):
     if not layers:
         raise ValueError(f"'penultimate' needs a torch.nn.Linear in {type(module).__name__}")
     return layers[-1]
-
-
-def bare(module):
-    """The module inside ``torch.compile`` and ``DistributedDataParallel``."""
-    while True:
-        if isinstance(module, nn.parallel.DistributedDataParallel):
-            module = module.module
-        elif hasattr(module, "_orig_mod"):
-            module = module._orig_mod
-        else:
-            return module

@@ -4,9 +4,9 @@ import copy
 
 import torch
 
+from ..frame._frozen_copy import bare
 from ..frame._regularizer import Regularizer
 from ..frame._targets import as_probabilities
-from ..frame._training_pass import bare
 from ._elr_plus import ELRPlus as TwoNetworks
 
 STRENGTHS = (

@@ -36,6 +36,8 @@ class OrthogonalGradient(Regularizer):
     True
     """
 
+    tasks = ("classification", "regression", "dense")
+
     def __init__(self, rescale=True, per="tensor", min_ndim=2):
         self.rescale = rescale
         self.per = per

@@ -1,10 +1,12 @@
 """A monitor of numerical stability in the training step."""
 
+import skorch
 import torch
 
 from ..frame._regularizer import Regularizer
+from ..frame._weights import one_loss_per_sample
 from ._orthogonal_gradient import weight_gradient_cosine
-from ._stablemax import softmax_collapse_rate, zero_loss_rate
+from ._stablemax import softmax_collapse_rate
 
 
 class StabilityMonitor(Regularizer):
@@ -12,11 +14,14 @@ class StabilityMonitor(Regularizer):
 
     The means over the batches of each epoch, in ``net.history`` (`history_` of `DeepClassifier`):
 
-    - ``softmax_collapse``: share of samples whose softmax is exactly one class in floating point.
-    - ``zero_loss``: share of samples whose cross entropy is exactly zero.
+    - ``softmax_collapse``: share of samples whose softmax is exactly one class in floating point,
+      also where the criterion takes no softmax.
+    - ``zero_loss``: share of samples whose loss at their label is exactly zero, by the net's
+      criterion, which must give one loss for each sample if its ``reduction`` is ``"none"``.
     - ``logit_scale``: largest absolute logit of a sample.
     - ``weight_descent_cosine``: cosine between the weights and the direction of descent; near one,
-      the network only scales its weights up.
+      the network only scales its weights up. Of the gradient at the weights, where an optimizer
+      looks at others as well.
 
     References
     ----------
@@ -34,6 +39,8 @@ class StabilityMonitor(Regularizer):
     >>> model.history_["softmax_collapse"].tolist()
     [0.0, 0.0, 0.0]
     """
+
+    tasks = ("classification",)
 
     def on_epoch_begin(self, net, **kwargs):
         """Start the sums.
@@ -62,12 +69,13 @@ class StabilityMonitor(Regularizer):
         features : None
             Not used.
         """
+        self.is_first_pass_ = batch.first_pass
         if not batch.first_pass or not len(y_pred):
             return
         logits = y_pred.detach()
         signs = {
             "softmax_collapse": softmax_collapse_rate(logits),
-            "zero_loss": zero_loss_rate(logits, batch.y),
+            "zero_loss": (losses_at_labels(net, logits, batch.y) == 0).float().mean(),
             "logit_scale": logits.abs().amax(1).mean(),
         }
         for name, sign in signs.items():
@@ -86,6 +94,8 @@ class StabilityMonitor(Regularizer):
         **kwargs : dict
             The batch.
         """
+        if not self.is_first_pass_:
+            return
         self.cosine_ = self.cosine_ + weight_gradient_cosine(p for _, p in named_parameters)
         self.n_gradients_ += 1
 
@@ -104,3 +114,10 @@ class StabilityMonitor(Regularizer):
         if self.n_gradients_:
             cosine = torch.as_tensor(self.cosine_) / self.n_gradients_
             net.history.record("weight_descent_cosine", float(cosine))
+
+
+@torch.no_grad()
+def losses_at_labels(net, logits, y):
+    """The criterion's loss of each sample at its label."""
+    with one_loss_per_sample(net.criterion_):
+        return skorch.NeuralNetClassifier.get_loss(net, logits, y)

@@ -21,7 +21,8 @@ class FisherSAM(TwoPassOptimizer):
 
     where F is the diagonal of the Fisher information, by default the squared gradient of the
     batch. A step takes two forward and two backward passes, and those that F needs. Unlike `SAM`
-    the step depends on the scale of the loss: gradients must be unscaled.
+    the step depends on the scale of the loss: gradients must be unscaled, and a closure must clear
+    those that an earlier backward pass of the same batch left.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class FisherSAM(TwoPassOptimizer):
         torch._foreach_reciprocal_(T)
         return T
 
-    def first_step(self, fisher=None):
+    def first_step(self, fisher=None, zero_grad=False):
         """Go uphill from the present parameters along their gradient.
 
         Parameters
@@ -105,6 +106,8 @@ class FisherSAM(TwoPassOptimizer):
         fisher : list of Tensor, optional
             The diagonal Fisher information of the parameters that have a gradient, in their order,
             as from `fisher_diagonal`. By default the squared gradient.
+        zero_grad : bool, default=False
+            Clear the gradients afterwards.
 
         Raises
         ------
@@ -113,6 +116,10 @@ class FisherSAM(TwoPassOptimizer):
         ValueError
             If `fisher` does not have the parameters' shapes.
         """
+        if isinstance(fisher, bool):
+            raise ValueError(
+                f"fisher must hold tensors, got {fisher}; write first_step(zero_grad={fisher})"
+            )
         if fisher is not None:
             shapes = [p.shape for p in self._parameters() if p.grad is not None]
             if [F.shape for F in fisher] != shapes:
@@ -126,6 +133,8 @@ class FisherSAM(TwoPassOptimizer):
             self.ascend(self.gamma)
         finally:
             self._fisher = None
+        if zero_grad:
+            self.zero_grad()
 
 
 def fisher_diagonal(model, loss, x, y, per_example=False):

@@ -1,7 +1,7 @@
 """Sharpness-aware minimization over a Fisher ellipsoid in the training step."""
 
+from ..frame._frozen_copy import bare
 from ..frame._regularizer import Regularizer
-from ..frame._training_pass import bare
 from ._fisher_sam import FisherSAM as FisherSAMOptimizer
 
 
@@ -33,6 +33,8 @@ class FisherSAM(Regularizer):
     >>> model.fit(X, y).score(X, y) > 0.9
     True
     """
+
+    tasks = ("classification", "regression", "dense")
 
     def __init__(self, gamma=0.1, eta=0.1):
         self.gamma = gamma

@@ -10,12 +10,26 @@ import contextlib
 import torch
 
 from ..frame._batches import check_number, in_full_precision
-from ..frame._optimizer import OptimizerWrapper
+from ..frame._memory import SampleMemory
+from ..frame._optimizer import OptimizerWrapper, require_optimizer
 
 TINY = 1e-12
 
 
-class TwoPassOptimizer(OptimizerWrapper):
+class _NotFromParameters(OptimizerWrapper):
+    """Explains itself to ``SAM(params, SGD, lr=0.1)``, as other libraries write it.
+
+    A class of its own, so that the signature of those below is that of their `__init__`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        for given in (*args, *kwargs.values()):
+            if isinstance(given, type) and issubclass(given, torch.optim.Optimizer):
+                require_optimizer(cls, given)
+        return super().__new__(cls)
+
+
+class TwoPassOptimizer(_NotFromParameters):
     r"""An optimizer that steps with the gradient found a little uphill.
 
     At parameters :math:`\theta` with gradient g, the ascent goes to the maximum of the linearised
@@ -120,8 +134,13 @@ class TwoPassOptimizer(OptimizerWrapper):
             if p not in moved:
                 p.grad = None
 
-    def first_step(self):
+    def first_step(self, zero_grad=False):
         """Go uphill from the present parameters along their gradient.
+
+        Parameters
+        ----------
+        zero_grad : bool, default=False
+            Clear the gradients afterwards.
 
         Raises
         ------
@@ -130,8 +149,13 @@ class TwoPassOptimizer(OptimizerWrapper):
         """
         raise NotImplementedError
 
-    def second_step(self):
+    def second_step(self, zero_grad=False):
         """Go back, and let the base optimizer step with the gradient found uphill.
+
+        Parameters
+        ----------
+        zero_grad : bool, default=False
+            Clear the gradients afterwards.
 
         Raises
         ------
@@ -140,17 +164,19 @@ class TwoPassOptimizer(OptimizerWrapper):
         """
         if self._start is None:
             raise RuntimeError("second_step() needs first_step() before it")
-        self.restore()
-        self.base.step()
+        self.step()  # the one place where hooks and learning-rate schedulers see a step
+        if zero_grad:
+            self.zero_grad()
 
     def step(self, closure=None):
-        """Make one step of two passes.
+        """Make one step of two passes, or the second half of one after `first_step`.
 
         Parameters
         ----------
         closure : callable
-            Clears the gradients, evaluates the loss, fills in the gradients, returns the loss. It
-            is called twice.
+            Evaluates the loss, fills in the gradients, returns the loss. It is called twice. The
+            first call adds to gradients that are there, unless it clears them; before the second
+            they are cleared in any case.
 
         Returns
         -------
@@ -162,20 +188,31 @@ class TwoPassOptimizer(OptimizerWrapper):
         RuntimeError
             If there is no closure.
         """
+        if closure is None and self._start is not None:
+            self.restore()
+            return self.base.step()
         if closure is None:
             raise RuntimeError(
                 f"{type(self).__name__} needs two gradients in one step: write step(closure) with "
                 "a closure that clears the gradients and computes them, or first_step(), a second "
                 "zero_grad() and backward(), second_step()"
             )
+        is_first = True
+
+        def evaluate():
+            nonlocal is_first
+            if not is_first:
+                self.zero_grad()
+            is_first = False
+            with torch.enable_grad():
+                return closure()
 
         def gradient_uphill():
-            with torch.enable_grad():
-                loss = closure()
+            loss = evaluate()
             self.first_step()
             try:
-                with torch.enable_grad(), frozen_buffers(self.module):
-                    closure()
+                with frozen_buffers(self.module):
+                    evaluate()
             finally:
                 self.restore()
             return loss
@@ -201,6 +238,11 @@ class SAM(TwoPassOptimizer):
     ``torch.amp.GradScaler`` scale both losses and unscale only after the second pass, in
     ``restore(); scaler.step(optimizer.base); scaler.update()``. To accumulate gradients over
     several batches, do so before `first_step` and again before `second_step`.
+
+    Loops written for the well-known ``sam.SAM(params, SGD, rho=0.05, lr=0.1)`` work once the
+    optimizer is made as ``SAM(torch.optim.SGD(params, lr=0.1), rho=0.05)``: that with two backward
+    passes, and that with a closure, in which the first backward pass may be left out as the closure
+    is called for it.
 
     Parameters
     ----------
@@ -245,12 +287,10 @@ class SAM(TwoPassOptimizer):
 
     The same in two explicit passes:
 
-    >>> loss = 0.5 * (theta**2).sum()
-    >>> loss.backward()
-    >>> optimizer.first_step()
-    >>> optimizer.zero_grad()
     >>> (0.5 * (theta**2).sum()).backward()
-    >>> optimizer.second_step()
+    >>> optimizer.first_step(zero_grad=True)
+    >>> (0.5 * (theta**2).sum()).backward()
+    >>> optimizer.second_step(zero_grad=True)
     """
 
     def __init__(self, base, rho=0.05, adaptive=False, adaptive_eps=0.0, module=None):
@@ -281,13 +321,15 @@ class SAM(TwoPassOptimizer):
             torch._foreach_add_(sizes, self.adaptive_eps)
         return sizes
 
-    def first_step(self, radius=None):
+    def first_step(self, radius=None, zero_grad=False):
         """Go uphill from the present parameters along their gradient.
 
         Parameters
         ----------
         radius : float or Tensor of shape (), optional
             The radius of this step instead of `rho`.
+        zero_grad : bool, default=False
+            Clear the gradients afterwards.
 
         Raises
         ------
@@ -297,11 +339,16 @@ class SAM(TwoPassOptimizer):
             If `radius` is negative or NaN.
         """
         self.ascend(self.rho if radius is None else require_radius("radius", radius))
+        if zero_grad:
+            self.zero_grad()
 
 
 @contextlib.contextmanager
 def frozen_buffers(module):
     """Let a module compute, and put its buffers back afterwards.
+
+    The rows of a `SampleMemory` are left out: they belong to samples, no forward pass changes
+    them, and there may be very many.
 
     Parameters
     ----------
@@ -323,7 +370,7 @@ def frozen_buffers(module):
     >>> layer.running_mean
     tensor([0., 0.])
     """
-    buffers = [] if module is None else [b.data for b in module.buffers()]
+    buffers = [] if module is None else [b.data for b in small_buffers(module)]
     values = [b.clone() for b in buffers]
     try:
         yield
@@ -332,8 +379,22 @@ def frozen_buffers(module):
             torch._foreach_copy_(buffers, values)
 
 
+def small_buffers(module):
+    """The buffers of a module, without rows that belong to samples."""
+    seen = set()
+    for part in module.modules():
+        for buffer in () if isinstance(part, SampleMemory) else part.buffers(recurse=False):
+            if buffer not in seen:
+                seen.add(buffer)
+                yield buffer
+
+
 def require_radius(name, value):
     """Return a radius that is not negative or NaN; one on an accelerator is not looked at."""
+    if isinstance(value, bool):
+        raise ValueError(
+            f"{name} must be a number, got {value}; to clear gradients write zero_grad={value}"
+        )
     if isinstance(value, torch.Tensor):
         if value.numel() != 1:
             raise ValueError(f"{name} must be one number, got shape {tuple(value.shape)}")

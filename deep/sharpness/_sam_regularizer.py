@@ -1,7 +1,7 @@
 """Sharpness-aware minimization in the training step."""
 
+from ..frame._frozen_copy import bare
 from ..frame._regularizer import Regularizer
-from ..frame._training_pass import bare
 from ._sam import SAM as SAMOptimizer
 
 
@@ -37,6 +37,8 @@ class SAM(Regularizer):
     >>> model.fit(X, y).score(X, y) > 0.9
     True
     """
+
+    tasks = ("classification", "regression", "dense")
 
     def __init__(self, rho=0.05, adaptive=False, adaptive_eps=0.0):
         self.rho = rho

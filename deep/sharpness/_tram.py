@@ -68,8 +68,7 @@ class TRAM(SAM):
     ...     loss(logits, y).backward()
     ...     d = distance(model, x, logits)
     ...     distance.update(model)
-    ...     optimizer.first_step(d)
-    ...     optimizer.zero_grad()
+    ...     optimizer.first_step(d, zero_grad=True)
     ...     loss(model(x), y).backward()
     ...     optimizer.second_step()
     >>> bool(0 < d < 0.01)
@@ -89,13 +88,15 @@ class TRAM(SAM):
         self.distance = distance
         self.max_radius = None if max_radius is None else require_radius("max_radius", max_radius)
 
-    def first_step(self, distance=None):
+    def first_step(self, distance=None, zero_grad=False):
         """Go uphill from the present parameters along their gradient.
 
         Parameters
         ----------
         distance : float or Tensor of shape (), optional
             The distance of the batch; by default what ``self.distance()`` returns.
+        zero_grad : bool, default=False
+            Clear the gradients afterwards.
 
         Raises
         ------
@@ -117,3 +118,5 @@ class TRAM(SAM):
             largest = self.max_radius
             radius = radius.clamp(max=largest) if is_tensor else min(radius, largest)
         self.ascend(radius)
+        if zero_grad:
+            self.zero_grad()

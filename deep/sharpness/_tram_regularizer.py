@@ -1,9 +1,12 @@
 """A trust region as the radius of the ascent, in the training step."""
 
+import torch
+
 from ..frame._batches import check_number
-from ..frame._training_pass import bare
+from ..frame._frozen_copy import bare
+from ..frame._processes import mean_over_processes
 from ._tram import TRAM as TRAMOptimizer
-from ._trust_region_regularizer import TrustRegion
+from ._trust_region_regularizer import TrustRegion, process_group_of
 
 
 class TRAM(TrustRegion):
@@ -14,7 +17,8 @@ class TRAM(TrustRegion):
     predictions of the pretrained network are the centre of the trust region.
 
     The mean distance of each epoch is in the history as ``trust_region_distance``; it should be
-    of the order of a radius that works for ASAM.
+    of the order of a radius that works for ASAM. Sample weights mean repetition. Several processes
+    take the mean of their distances as the common radius.
 
     Parameters
     ----------
@@ -117,6 +121,19 @@ class TRAM(TrustRegion):
             module=self.module_,
         )
 
+    def on_epoch_begin(self, net, *args, **kwargs):
+        """Forget the distances of the epoch before, and of a step that was broken off.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        super().on_epoch_begin(net, *args, **kwargs)
+        self.pending_ = []
+
     def penalty(self, net, batch, y_pred, features):
         """Measure the distance of the batch in the first pass.
 
@@ -136,12 +153,16 @@ class TRAM(TrustRegion):
         None
             There is no penalty.
         """
-        if batch.first_pass:
-            distance = self._measure(net, batch, y_pred, differentiable=False)
-            self.pending_.append((len(batch.index), distance))
+        if not batch.first_pass:
+            return
+        distance = self._measure(net, batch, y_pred, differentiable=False)
+        weight = batch.sample_weight
+        total = distance.new_tensor(len(batch.y)) if weight is None else weight.sum().to(distance)
+        sums = torch.stack([total * distance, total])
+        self.pending_.append(mean_over_processes(sums, 1, process_group_of(net)))
 
     def radius(self):
-        """Mean distance of the batches of this step, before the parameters move.
+        """Mean distance over the samples of this step in all processes, before parameters move.
 
         Returns
         -------
@@ -149,8 +170,9 @@ class TRAM(TrustRegion):
             The radius of the ascent.
         """
         if self.pending_:  # otherwise an optimizer inside evaluates the step again
-            total = sum(n for n, _ in self.pending_)
-            self.radius_ = self.scale * sum(n * d for n, d in self.pending_) / total
+            distance, total = sum(self.pending_)
+            smallest = torch.finfo(total.dtype).tiny  # weights that are all zero
+            self.radius_ = self.scale * distance / total.clamp(min=smallest)
             self.pending_ = []
             self.seen_.append(self.radius_)
             self.distance_.update(self.module_)

@@ -13,39 +13,46 @@ from torch import nn
 from torch.func import functional_call
 
 from ..frame._batches import check_choice, check_number
+from ..frame._frozen_copy import FrozenCopy, bare, tensors_of
 from ._sam import frozen_buffers
 
 TARGETS = ("previous", "initial", "ema", "input_noise")
 
 
-def _kl(log_p, log_q):
+def _weighted_mean(terms, share):
+    """Mean over samples (n, ...), each with its share of the whole, and over what else there is."""
+    return share @ terms.flatten(1).mean(1) if terms.ndim > 1 else share @ terms
+
+
+def _kl(log_p, log_q, share):
     """Mean over distributions of KL(p || q); the last dimension holds the classes."""
     p = log_p.exp()
     terms = torch.where(p > 0, p * (log_p - log_q), 0.0)
-    return terms.sum() / math.prod(p.shape[:-1])
+    return _weighted_mean(terms.sum(-1), share)
 
 
-def _kernel_mean(a, b):
+def _kernel_mean(a, b, share):
     """Mean of the inverse multiquadratic kernel (1 + |a_i - b_j|^2)^(-1/2) over all pairs."""
-    return torch.cdist(a, b).square().add(1.0).rsqrt().mean()
+    return share @ torch.cdist(a, b).square().add(1.0).rsqrt() @ share
 
 
-def _mmd(p, q):
+def _mmd(p, q, share):
+    share = share.repeat_interleave(math.prod(p.shape[1:-1])) / math.prod(p.shape[1:-1])
     p, q = p.flatten(0, -2), q.flatten(0, -2)
-    squared = _kernel_mean(p, p) + _kernel_mean(q, q) - 2 * _kernel_mean(p, q)
+    squared = _kernel_mean(p, p, share) + _kernel_mean(q, q, share) - 2 * _kernel_mean(p, q, share)
     return squared.clamp(min=0)
 
 
 def _divergences():
     def of_log_probabilities(function):
-        return lambda t, c: function(t.log_softmax(-1), c.log_softmax(-1))
+        return lambda t, c, share: function(t.log_softmax(-1), c.log_softmax(-1), share)
 
     return {
         "kl": of_log_probabilities(_kl),
-        "reverse_kl": of_log_probabilities(lambda t, c: _kl(c, t)),
-        "symmetric_kl": of_log_probabilities(lambda t, c: _kl(t, c) + _kl(c, t)),
-        "mmd": lambda t, c: _mmd(t.softmax(-1), c.softmax(-1)),
-        "l2": lambda t, c: (t - c).square().sum() / math.prod(t.shape[:-1]),
+        "reverse_kl": of_log_probabilities(lambda t, c, share: _kl(c, t, share)),
+        "symmetric_kl": of_log_probabilities(lambda t, c, s: _kl(t, c, s) + _kl(c, t, s)),
+        "mmd": lambda t, c, share: _mmd(t.softmax(-1), c.softmax(-1), share),
+        "l2": lambda t, c, share: _weighted_mean((t - c).square().sum(-1), share),
     }
 
 
@@ -62,7 +69,8 @@ class TrustRegionDistance(nn.Module):
         \theta)\right),
 
     the target coming first (equations 4 and 5). In a training step, call the distance and then
-    `update`, both at the parameters before the step.
+    `update`, both at the parameters before the step. The target is part of ``state_dict``; to load
+    one, `setup` or `allocate` the same model before.
 
     Parameters
     ----------
@@ -144,8 +152,27 @@ class TrustRegionDistance(nn.Module):
         self.target_mode = target_mode
         self.embedding = embedding
         self.generator = generator
-        self._target_values = None
+        self.register_module("reference", None)
+        self.register_buffer("has_target", torch.tensor(False))
+        self._is_set_up = target == "input_noise"
         self._held = None
+
+    def allocate(self, model):
+        """Make room for the target of a model, so that a ``state_dict`` can be loaded.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            The model.
+
+        Returns
+        -------
+        TrustRegionDistance
+            This object.
+        """
+        if self.target != "input_noise":
+            self.reference = FrozenCopy(model)
+        return self
 
     def setup(self, model):
         """Take the present parameters and buffers of the model as the target.
@@ -160,11 +187,11 @@ class TrustRegionDistance(nn.Module):
         TrustRegionDistance
             This object.
         """
-        if self.target != "input_noise":
-            self._target_values = {name: t.clone() for name, t in _values(model).items()}
+        self.allocate(model)
+        self.has_target.fill_(True)
+        self._is_set_up = True
         return self
 
-    @torch.no_grad()
     def update(self, model):
         """Let the target follow the model.
 
@@ -179,8 +206,7 @@ class TrustRegionDistance(nn.Module):
             If there is no target yet.
         """
         if self.target in ("previous", "ema"):
-            self._move_to(model)
-            self._follow(_values(model))
+            self._follow(tensors_of(bare(model)))
 
     @torch.no_grad()
     def hold(self, model):
@@ -192,10 +218,9 @@ class TrustRegionDistance(nn.Module):
             The model, at its parameters before the step.
         """
         if self.target in ("previous", "ema"):
-            self._move_to(model)
-            self._held = {name: value.clone() for name, value in _values(model).items()}
+            values = tensors_of(bare(model))
+            self._held = {name: value.clone() for name, value in values.items()}
 
-    @torch.no_grad()
     def update_to_held(self):
         """Let the target follow to where the model was at the last `hold`, once."""
         if self._held is not None:
@@ -203,14 +228,11 @@ class TrustRegionDistance(nn.Module):
             self._held = None
 
     def _follow(self, values):
+        self._require_target()
         weight = 1.0 if self.target == "previous" else 1.0 - self.decay
-        for name, value in values.items():
-            if value.is_floating_point() and weight != 1.0:
-                self._target_values[name].lerp_(value, weight)
-            else:
-                self._target_values[name].copy_(value)
+        self.reference.follow_tensors(values, weight)
 
-    def forward(self, model, x, logits):
+    def forward(self, model, x, logits, weight=None):
         """Distance of a batch, without gradient.
 
         Parameters
@@ -221,11 +243,14 @@ class TrustRegionDistance(nn.Module):
             The model's inputs.
         logits : Tensor of shape (n, ..., n_classes)
             The model's outputs on them.
+        weight : Tensor of shape (n,), optional
+            Weights of the samples, none negative: the distance is that of a batch in which each
+            sample occurs that many times.
 
         Returns
         -------
         Tensor of shape (), float32 or float64
-            The distance; zero for a batch without samples.
+            The distance; zero for a batch without samples, or with weights of zero.
 
         Raises
         ------
@@ -235,9 +260,10 @@ class TrustRegionDistance(nn.Module):
             If a divergence of distributions meets a single output, or the noise meets integers.
         """
         with torch.no_grad():
-            return self.penalty(model, x, logits.detach())
+            distance = self.penalty(model, x, logits.detach(), weight)
+        return distance.clamp(min=0)  # rounding, where the two predictions are almost the same
 
-    def penalty(self, model, x, logits):
+    def penalty(self, model, x, logits, weight=None):
         """Distance of a batch that can be differentiated through the current predictions.
 
         Added to a loss with a factor of 0.1, it is the trust-region penalty that TRAM replaces:
@@ -251,11 +277,13 @@ class TrustRegionDistance(nn.Module):
             The model's inputs.
         logits : Tensor of shape (n, ..., n_classes)
             The model's outputs on them, with their graph.
+        weight : Tensor of shape (n,), optional
+            Weights of the samples, as above.
 
         Returns
         -------
         Tensor of shape (), float32 or float64
-            The distance; zero for a batch without samples.
+            The distance; zero for a batch without samples, or with weights of zero.
 
         Raises
         ------
@@ -279,42 +307,44 @@ class TrustRegionDistance(nn.Module):
                 target = self._at_target(model, x)
         dtype = torch.promote_types(logits.dtype, torch.float32)
         target, logits = _matrix(target).to(dtype), _matrix(logits).to(dtype)
+        if weight is None:
+            weight = logits.new_ones(len(logits))
         with torch.autocast(logits.device.type, enabled=False):
-            return self.scale * DIVERGENCES[self.divergence](target, logits)
-
-    def get_extra_state(self):
-        """Return the target for ``state_dict``.
-
-        Returns
-        -------
-        dict of str to Tensor, or None
-            Its parameters and buffers by name; None if there is none.
-        """
-        return self._target_values
-
-    def set_extra_state(self, state):
-        """Take the target from ``state_dict``.
-
-        Parameters
-        ----------
-        state : dict of str to Tensor, or None
-            Parameters and buffers by name.
-        """
-        if state is not None:
-            state = {name: value.clone() for name, value in state.items()}
-        self._target_values = state
+            weight = weight.to(dtype)
+            share = weight / weight.sum().clamp(min=torch.finfo(dtype).tiny)
+            return self.scale * DIVERGENCES[self.divergence](target, logits, share)
 
     @property
     def is_set_up(self):
         """Whether there is a target, or none is needed."""
-        return self.target == "input_noise" or self._target_values is not None
+        if not self._is_set_up:  # a tensor, as it is part of state_dict; looked at once
+            self._is_set_up = bool(self.has_target)
+        return self._is_set_up
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        needs_target = self.target != "input_noise"
+        self._is_set_up = not needs_target
+        is_stored = any(key.startswith(f"{prefix}reference.") for key in state_dict)
+        if needs_target and is_stored and self.reference is None:
+            error_messages = args[-1]
+            error_messages.append("there is no room for the target: call allocate(model) before")
+
+    def _require_target(self):
+        if not self.is_set_up:
+            raise RuntimeError("there is no target yet: call setup(model) before training")
 
     def _at_target(self, model, x):
-        self._move_to(model)
+        self._require_target()
+        model = bare(model)
+        # each tensor under one name, by which functional_call also replaces it in other layers
+        named = dict((*model.named_parameters(), *model.named_buffers()))
+        self.reference.move_to(named)
+        values = {name: t for name, t in self.reference.tensors().items() if name in named}
         args, kwargs = _arguments(x)
         mode = _evaluating(model) if self.target_mode == "eval" else contextlib.nullcontext()
         with mode:
-            return functional_call(model, self._target_values, args, kwargs)
+            return functional_call(model, values, args, kwargs)
 
     def _noised(self, model, x):
         args, kwargs = _arguments(x)
@@ -340,18 +370,6 @@ class TrustRegionDistance(nn.Module):
         else:
             z.uniform_(-self.sigma, self.sigma, generator=self.generator)
         return values + z
-
-    def _move_to(self, model):
-        if self._target_values is None:
-            raise RuntimeError("there is no target yet: call setup(model) before training")
-        for name, value in _values(model).items():
-            if self._target_values[name].device != value.device:
-                self._target_values[name] = self._target_values[name].to(value.device)
-
-
-def _values(model):
-    named = [*model.named_parameters(), *model.named_buffers()]
-    return {name: tensor.detach() for name, tensor in named}
 
 
 def _arguments(x):

@@ -4,10 +4,15 @@ import skorch
 import torch
 
 from ..frame._batches import check_number
+from ..frame._frozen_copy import bare
+from ..frame._processes import mean_over_processes
 from ..frame._regularizer import Regularizer
-from ..frame._training import PRECISIONS
-from ..frame._training_pass import bare
 from ._trust_region import TrustRegionDistance
+
+
+def process_group_of(net):
+    """The processes that train a net together, None if it is one alone."""
+    return getattr(net, "process_group", None)
 
 
 class TrustRegion(Regularizer):
@@ -16,8 +21,16 @@ class TrustRegion(Regularizer):
     looks_into_module = True
 
     @property
+    def tasks(self):
+        """Probabilities need classes, in the last dimension; distances do not."""
+        return {
+            "auto": ("classification", "regression"),
+            "l2": ("classification", "regression", "dense"),
+        }.get(self.divergence, ("classification",))
+
+    @property
     def reads_softmax(self):
-        """Whether the divergence is one of distributions."""
+        """Whether the outputs are compared as distributions."""
         return self.divergence != "l2"
 
     def state(self, net):
@@ -45,7 +58,7 @@ class TrustRegion(Regularizer):
             target_mode=self.target_mode,
             embedding=self.embedding,
         )
-        return self.distance_
+        return self.distance_.allocate(bare(net.module_))
 
     def inputs(self, net, batch, X):
         """Take the target's parameters before the first forward pass of all.
@@ -91,22 +104,25 @@ class TrustRegion(Regularizer):
             Data of skorch's callbacks, not used.
         """
         if self.seen_:
-            mean = float(torch.stack(self.seen_).mean())
-            net.history.record("trust_region_distance", mean)
+            mean = torch.stack(self.seen_).mean()
+            of_all = mean_over_processes(mean, len(self.seen_), process_group_of(net))
+            net.history.record("trust_region_distance", float(of_all))
 
     def _measure(self, net, batch, y_pred, differentiable):
+        """Distance of a batch, in which a sample counts as often as its weight says."""
         outputs = y_pred[0] if isinstance(y_pred, tuple) else y_pred
         measure = self.distance_.penalty if differentiable else self.distance_
-        precision = PRECISIONS[net.mixed_precision]
+        precision = net.mixed_precision and getattr(torch, net.mixed_precision)
         with torch.autocast(outputs.device.type, precision, enabled=precision is not None):
-            return measure(bare(net.module_), batch.X, outputs)
+            return measure(bare(net.module_), batch.X, outputs, batch.sample_weight)
 
 
 class TrustRegionPenalty(TrustRegion):
     """Adds the distance that the predictions have moved to the loss.
 
     The penalties to which TRAM compares itself: TRPO (``target="previous"``), R3F
-    ("input_noise") and MESA ("ema"). Their gradient goes through the current predictions.
+    ("input_noise") and MESA ("ema"). Their gradient goes through the current predictions. Sample
+    weights mean repetition.
 
     Parameters
     ----------
@@ -202,21 +218,18 @@ class TrustRegionPenalty(TrustRegion):
         if batch.first_pass:
             self.distance_.hold(bare(net.module_))
             self.seen_.append(distance.detach())
+        if batch.sample_weight is not None:  # as the losses, whose sum is over weights
+            distance = distance * batch.sample_weight.mean()
         return self.strength * distance
 
-    def on_batch_end(self, net, batch=None, training=None, **kwargs):
+    def after_step(self, net, batch):
         """Let the target follow when the step is done, to where the step began.
 
         Parameters
         ----------
         net : RegularizedNetClassifier or RegularizedNetRegressor
             The net.
-        batch : tuple, default=None
-            Not used.
-        training : bool, default=None
-            Whether it was a training batch.
-        **kwargs : dict
+        batch : Batch
             Not used.
         """
-        if training and not net.pending_:
-            self.distance_.update_to_held()
+        self.distance_.update_to_held()

@@ -3,8 +3,8 @@
 import warnings
 
 from ..frame._batches import check_number
+from ..frame._frozen_copy import bare
 from ..frame._regularizer import Regularizer
-from ..frame._training_pass import bare
 from ._conv_existence import existence
 from ._orthogonality_penalty import (
     layer_geometry,

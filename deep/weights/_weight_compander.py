@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from ..frame._batches import check_choice, check_number
+from ..frame._parametrizations import make_picklable
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NEAREST_POLE = 1e-4
@@ -251,8 +252,8 @@ def apply_weight_compander(
             warnings.simplefilter("ignore", ExperimentalWarning)
             compander = WeightCompander(a, b, function, learnable).to(layer.weight.device)
         parametrize.register_parametrization(layer, "weight", compander)
-        type(layer).__reduce_ex__ = _reduce_parametrized  # the class is this layer's alone
     warn_experimental()
+    make_picklable(model)
     return model
 
 
@@ -424,23 +425,3 @@ def _require_untied(model, layers):
             raise ValueError(
                 f"{' and '.join(names)} are one parameter: name these modules in `exclude`"
             )
-
-
-def _reduce_parametrized(layer, protocol):
-    """Pickle a parametrized layer, which torch refuses, as its plain class and its state."""
-    return _empty_layer, (type(layer).__bases__[0],), layer.__dict__, None, None, _fill_layer
-
-
-def _empty_layer(cls):
-    return cls.__new__(cls)
-
-
-def _fill_layer(layer, state):
-    """Make an empty layer of a plain class the parametrized one of the given state."""
-    layer.__dict__.update(state)
-    parametrizations = layer.__dict__["_modules"].pop("parametrizations")
-    for name, stored in parametrizations.items():
-        layer.register_parameter(name, nn.Parameter(stored().detach(), requires_grad=False))
-        parametrize.register_parametrization(layer, name, nn.Identity())
-        layer.parametrizations[name] = stored
-    type(layer).__reduce_ex__ = _reduce_parametrized

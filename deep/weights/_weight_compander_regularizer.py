@@ -1,6 +1,7 @@
 """Weight Compander in the training step. Experimental."""
 
 from ..frame._batches import check_number
+from ..frame._parameter_groups import own_group
 from ..frame._regularizer import Regularizer
 from ._weight_compander import apply_weight_compander, companded_layers
 
@@ -55,6 +56,9 @@ class WeightCompander(Regularizer):
     True
     """
 
+    tasks = ("classification", "regression", "dense")
+    fixed = ("ratio", "width", "function", "learnable", "exclude")
+
     def __init__(
         self,
         ratio=1.5,
@@ -72,6 +76,17 @@ class WeightCompander(Regularizer):
         self.hyper_lr_scale = hyper_lr_scale
         self.exclude = exclude
 
+    def initialize(self):
+        """Check the factor.
+
+        Returns
+        -------
+        WeightCompander
+            This object.
+        """
+        check_number("hyper_lr_scale", self.hyper_lr_scale, 0)
+        return self
+
     def reparametrize(self, net, module):
         """Parametrize the weights of the module.
 
@@ -82,7 +97,6 @@ class WeightCompander(Regularizer):
         module : torch.nn.Module
             Its module.
         """
-        check_number("hyper_lr_scale", self.hyper_lr_scale, 0)
         apply_weight_compander(
             module,
             ratio=self.ratio,
@@ -107,13 +121,23 @@ class WeightCompander(Regularizer):
         torch.optim.Optimizer
             The same optimizer.
         """
-        if not self.learnable:
-            return optimizer
-        scales = {p for _, psi in companded_layers(net.module_) for p in psi.parameters()}
-        for group in list(optimizer.param_groups):
-            taken = [p for p in group["params"] if p in scales]
-            if taken:
-                group["params"] = [p for p in group["params"] if p not in scales]
-                options = {"lr": group["lr"] * self.hyper_lr_scale, "weight_decay": 0.0}
-                optimizer.add_param_group({**group, **options, "params": taken})
+        self._slow_down(net, optimizer)
         return optimizer
+
+    def on_train_begin(self, net, *args, **kwargs):
+        """Take over a learning rate that was set since.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier or RegularizedNetRegressor
+            The net.
+        *args, **kwargs
+            Data of skorch's callbacks, not used.
+        """
+        self._slow_down(net, net.optimizer_)
+
+    def _slow_down(self, net, optimizer):
+        scales = [p for _, psi in companded_layers(net.module_) for p in psi.parameters()]
+        if scales:
+            decay = {"weight_decay": 0.0} if "weight_decay" in optimizer.defaults else {}
+            own_group(optimizer, scales, lr_scale=self.hyper_lr_scale, **decay)

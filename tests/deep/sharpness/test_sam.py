@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skreg.deep.torch import SAM, TRAM, FisherSAM, fisher_diagonal, frozen_buffers
+from skreg.deep.torch import SAM, TRAM, FisherSAM, SampleMemory, fisher_diagonal, frozen_buffers
 
 
 def half_square(theta):
@@ -346,9 +346,239 @@ def test_bad_numbers_are_refused(make):
         make(torch.optim.SGD([theta], lr=0.1))
 
 
-def test_base_must_be_an_optimizer():
-    with pytest.raises(TypeError, match="Optimizer"):
-        SAM(torch.optim.SGD)
+SGD = torch.optim.SGD
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (lambda ps: SAM(SGD), "the class SGD"),
+        (lambda ps: SAM(ps, SGD, rho=0.05, adaptive=True), "the class SGD"),
+        (lambda ps: SAM(iter(ps), SGD, lr=0.1, momentum=0.9), "the class SGD"),
+        (lambda ps: TRAM(params=ps, base_optimizer=SGD, lr=0.1), "the class SGD"),
+        (lambda ps: FisherSAM(ps, gamma=0.1), "list"),
+    ],
+)
+def test_construction_by_parameters_and_class_says_what_to_write_instead(make, given):
+    parameters = [nn.Parameter(torch.ones(1))]
+    with pytest.raises(TypeError, match=rf"got {given}:.*AM\(torch\.optim\.SGD\(model"):
+        make(parameters)
+
+
+# loops that are written for davda54's class
+
+
+class Published:
+    """Steps 1 to 4 of the algorithm as published at github.com/davda54/sam, on plain lists."""
+
+    def __init__(self, parameters, base, rho, adaptive):
+        self.parameters, self.base = list(parameters), base
+        self.rho, self.adaptive = rho, adaptive
+
+    def clear(self):
+        for p in self.parameters:
+            p.grad = None
+
+    def uphill(self):
+        sizes = [p.detach().abs() if self.adaptive else 1.0 for p in self.parameters]
+        parts = [(T * p.grad).norm() for T, p in zip(sizes, self.parameters, strict=True)]
+        norm = torch.stack(parts).norm()
+        self.before = [p.detach().clone() for p in self.parameters]
+        with torch.no_grad():
+            for T, p in zip(sizes, self.parameters, strict=True):
+                p += self.rho / (norm + 1e-12) * T**2 * p.grad
+
+    def back_and_step(self):
+        with torch.no_grad():
+            for p, value in zip(self.parameters, self.before, strict=True):
+                p.copy_(value)
+        self.base.step()
+
+
+def published(rho, adaptive):
+    model = small_net(dtype=torch.float64)
+    base = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+    optimizer = Published(model.parameters(), base, rho, adaptive)
+    for input, output in double_batches():
+        functional.cross_entropy(model(input), output).backward()
+        optimizer.uphill()
+        optimizer.clear()
+        functional.cross_entropy(model(input), output).backward()
+        optimizer.back_and_step()
+        optimizer.clear()
+    return model
+
+
+def double_batches():
+    return ((x.double(), y) for x, y in batches())
+
+
+def two_backward_passes(model, optimizer, loss_f):
+    for input, output in double_batches():
+        loss = loss_f(model(input), output)
+        loss.backward()
+        optimizer.first_step(zero_grad=True)
+        loss_f(model(input), output).backward()
+        optimizer.second_step(zero_grad=True)
+
+
+def one_backward_pass_and_a_closure(model, optimizer, loss_f):
+    for input, output in double_batches():
+
+        def closure():
+            loss = loss_f(model(input), output)  # noqa: B023
+            loss.backward()
+            return loss
+
+        loss = loss_f(model(input), output)
+        loss.backward()
+        optimizer.step(closure)
+        optimizer.zero_grad()
+
+
+def a_closure_that_does_not_clear(model, optimizer, loss_f):
+    for input, output in double_batches():
+
+        def closure():
+            loss = loss_f(model(input), output)  # noqa: B023
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        optimizer.zero_grad(set_to_none=False)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize(
+    "loop", [two_backward_passes, one_backward_pass_and_a_closure, a_closure_that_does_not_clear]
+)
+def test_published_loops_give_the_published_result(loop, adaptive):
+    model = small_net(dtype=torch.float64)
+    base = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+    loop(model, SAM(base, rho=0.3, adaptive=adaptive), functional.cross_entropy)
+    for found, expected in zip(
+        model.parameters(), published(0.3, adaptive).parameters(), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_true_in_place_of_a_radius_is_refused():
+    theta = nn.Parameter(torch.ones(1))
+    for optimizer in (
+        SAM(SGD([theta], lr=0.1)),
+        TRAM(SGD([theta], lr=0.1)),
+        FisherSAM(SGD([theta], lr=0.1)),
+    ):
+        half_square(theta).backward()
+        with pytest.raises(ValueError, match="zero_grad=True"):
+            optimizer.first_step(True)
+
+
+# what torch's own optimizers can do
+
+
+def test_copies_with_a_scheduler_step_their_own_parameters():
+    """A scheduler puts a step on the instance that refers to the instance alone."""
+    net = small_net()
+    optimizer = SAM(torch.optim.Adam(net.parameters(), lr=0.02), 0.1, module=net)
+    schedules = [torch.optim.lr_scheduler.StepLR(o, 3, 0.5) for o in (optimizer, optimizer.base)]
+    start = copy.deepcopy(net.state_dict())
+    for make_copy in (copy.deepcopy, lambda both: pickle.loads(pickle.dumps(both))):
+        model, opt = make_copy((net, optimizer))
+        x, y = next(iter(batches()))
+        opt.step(closure_for(opt, lambda: functional.cross_entropy(model(x), y)))  # noqa: B023
+        for name, value in start.items():
+            assert torch.equal(net.state_dict()[name], value)
+        moved = [
+            p
+            for p, q in zip(model.parameters(), net.parameters(), strict=True)
+            if not torch.equal(p, q)
+        ]
+        assert len(moved) == len(list(net.parameters()))
+    assert len(schedules) == 2
+
+
+def test_hooks_see_each_step_once_whichever_way_it_is_made():
+    net, seen = small_net(), []
+    optimizer = SAM(SGD(net.parameters(), lr=0.1))
+    before = optimizer.register_step_pre_hook(lambda o, args, kwargs: seen.append(("pre", o)))
+    optimizer.register_step_post_hook(lambda o, args, kwargs: seen.append(("post", o)))
+    x, y = next(iter(batches()))
+    optimizer.step(closure_for(optimizer, lambda: functional.cross_entropy(net(x), y)))
+    assert seen == [("pre", optimizer), ("post", optimizer)]
+    before.remove()
+    optimizer.zero_grad()
+    functional.cross_entropy(net(x), y).backward()
+    optimizer.first_step()
+    optimizer.second_step()
+    assert seen[2:] == [("post", optimizer)]
+
+
+def test_hooks_of_state_dicts_may_replace_them():
+    theta = nn.Parameter(torch.ones(1))
+    optimizer, seen = SAM(SGD([theta], lr=0.1)), []
+    optimizer.register_state_dict_pre_hook(seen.append)
+    optimizer.register_state_dict_post_hook(lambda o, state: {**state, "rho": o.rho})
+    optimizer.register_load_state_dict_pre_hook(
+        lambda o, state: {key: value for key, value in state.items() if key != "rho"}
+    )
+    optimizer.register_load_state_dict_post_hook(seen.append)
+    state = optimizer.state_dict()
+    assert state["rho"] == 0.05
+    state["param_groups"][0]["lr"] = 0.7
+    optimizer.load_state_dict(state)
+    assert optimizer.base.param_groups[0]["lr"] == 0.7 and seen == [optimizer, optimizer]
+
+
+def test_profiler_labels_the_step():
+    theta = nn.Parameter(torch.ones(1))
+    optimizer = FisherSAM(SGD([theta], lr=0.1))
+    with torch.profiler.profile() as profile:
+        optimizer.step(closure_for(optimizer, lambda: half_square(theta)))
+    assert "Optimizer.step#FisherSAM.step" in {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.filterwarnings("error")
+def test_scheduler_sees_the_steps_of_two_explicit_passes():
+    theta = nn.Parameter(torch.ones(1))
+    optimizer = SAM(SGD([theta], lr=0.1))
+    schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    for _ in range(3):
+        half_square(theta).backward()
+        optimizer.first_step(zero_grad=True)
+        half_square(theta).backward()
+        optimizer.second_step(zero_grad=True)
+        schedule.step()
+    assert optimizer.base.param_groups[0]["lr"] == pytest.approx(0.1 / 8)
+
+
+class Remembering(nn.Module):
+    """A layer with running statistics beside a memory of rows."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.layer = nn.BatchNorm1d(2)
+        self.memory = SampleMemory(n, 3)
+
+
+def test_rows_of_samples_are_not_cloned_in_a_step():
+    module = Remembering(4)
+    with frozen_buffers(module):
+        module.layer(torch.randn(5, 2))
+        module.memory.write(torch.tensor([1]), torch.ones(1, 3))
+    assert not module.layer.running_mean.any()  # put back
+    assert module.memory.values[1].tolist() == [1, 1, 1]  # left alone
+    sizes = [largest_allocation(Remembering(n)) for n in (10, 100_000)]
+    assert sizes[0] == sizes[1]
+
+
+def largest_allocation(module):
+    with (
+        torch.profiler.profile(profile_memory=True, acc_events=True) as profile,
+        frozen_buffers(module),
+    ):
+        module.layer.running_mean.add_(1)
+    return sum(max(0, event.self_cpu_memory_usage) for event in profile.events())
 
 
 def test_fisher_diagonal_is_the_mean_of_squared_gradients_of_single_examples():

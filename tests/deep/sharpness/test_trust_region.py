@@ -10,7 +10,13 @@ from scipy.stats import entropy
 from torch import nn
 from torch.nn import functional
 
-from skreg.deep.torch import TRAM, TrustRegionDistance, epsilon_sharpness, linear_cka
+from skreg.deep.torch import (
+    TRAM,
+    SampleMemory,
+    TrustRegionDistance,
+    epsilon_sharpness,
+    linear_cka,
+)
 
 
 class Constant(nn.Module):
@@ -63,6 +69,16 @@ def test_kl_is_the_batch_mean_with_the_target_first():
     distance = TrustRegionDistance("initial").setup(model)
     value = distance(model, x, torch.from_numpy(current))
     assert float(value) == pytest.approx(entropy(p, q, axis=1).mean())
+
+
+@pytest.mark.parametrize("divergence", ["kl", "reverse_kl", "symmetric_kl", "mmd", "l2"])
+def test_rounding_makes_no_distance_negative(divergence):
+    generator, model = torch.Generator().manual_seed(0), nn.Identity()
+    distance = TrustRegionDistance("initial", divergence).setup(model)
+    for _ in range(50):
+        logits = torch.randn(4, 3, generator=generator)
+        close = logits + 1e-6 * torch.randn(4, 3, generator=generator)
+        assert distance(model, logits, close) >= 0
 
 
 def test_impossible_classes_count_as_zero():
@@ -210,15 +226,79 @@ def test_penalty_has_the_gradient_of_the_divergence_and_of_both_passes_under_noi
     assert net[0].weight.grad.abs().sum() > 0
 
 
-def test_target_survives_a_state_dict():
-    net, x, y = net_and_batch()
-    distance = TrustRegionDistance("previous").setup(net)
-    tram_steps(net, x, y, distance, 2)
-    fresh = TrustRegionDistance("previous")
+@pytest.mark.parametrize("target", ["previous", "initial", "ema"])
+def test_target_survives_a_state_dict_and_is_not_taken_anew(target):
+    net, x, y = net_and_batch(batch_norm=True)
+    distance = TrustRegionDistance(target, decay=0.9).setup(net)
+    tram_steps(net, x, y, distance, 3)
+    fresh = TrustRegionDistance(target, decay=0.9).allocate(copy.deepcopy(net))
     assert not fresh.is_set_up
     fresh.load_state_dict(distance.state_dict())
     assert fresh.is_set_up
     assert fresh(net, x, net(x)) == distance(net, x, net(x)) > 0
+    with pytest.raises(RuntimeError, match="allocate"):
+        TrustRegionDistance(target).load_state_dict(distance.state_dict())
+
+
+def test_no_target_in_a_state_dict_leaves_it_to_be_taken():
+    net, x, _ = net_and_batch()
+    early = TrustRegionDistance("initial").allocate(net).state_dict()
+    fresh = TrustRegionDistance("initial").setup(net)
+    fresh.load_state_dict(early)
+    assert not fresh.is_set_up
+    with pytest.raises(RuntimeError, match="setup"):
+        fresh(net, x, net(x))
+
+
+@pytest.mark.parametrize("divergence", ["kl", "reverse_kl", "symmetric_kl", "mmd", "l2"])
+@pytest.mark.parametrize("shape", [(6, 4), (6, 3, 4)])
+def test_weights_are_repetition(divergence, shape):
+    rng = np.random.default_rng(0)
+    target, current = (torch.from_numpy(v) for v in rng.normal(size=(2, *shape)))
+    weight = torch.tensor([1, 3, 0, 2, 1, 5])
+    model = nn.Identity()
+    distance = TrustRegionDistance("initial", divergence).setup(model)
+    found = distance(model, target, current, weight)
+    rows = torch.arange(6).repeat_interleave(weight)
+    expected = distance(model, target[rows], current[rows])
+    assert float(found) == pytest.approx(float(expected), rel=1e-12)
+    assert distance(model, target, current, 7.5 * weight) == pytest.approx(float(found), rel=1e-12)
+    assert distance(model, target, current, 0 * weight) == 0
+
+
+def test_target_of_a_module_with_memories_holds_none_of_their_rows():
+    memory = SampleMemory(1000, 5)
+    net = nn.ModuleDict({"layer": nn.Linear(4, 3), "memory": memory})
+    distance = TrustRegionDistance("ema").setup(net)
+    distance.update(net)
+    distance.hold(net)
+    distance.update_to_held()
+    assert sum(value.numel() for value in distance.state_dict().values()) == 4 * 3 + 3 + 1
+
+
+def test_tied_and_recurrent_weights():
+    torch.manual_seed(0)
+
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(7, 5)
+            self.recurrent = nn.LSTM(5, 5, batch_first=True)
+            self.head = nn.Linear(5, 7)
+            self.head.weight = self.embedding.weight
+
+        def forward(self, tokens):
+            return self.head(self.recurrent(self.embedding(tokens))[0])
+
+    net, tokens = Words(), torch.randint(7, (6, 4))
+    start = copy.deepcopy(net)
+    distance = TrustRegionDistance("initial").setup(net)
+    with torch.no_grad():
+        for p in net.parameters():
+            p += 0.3 * torch.randn_like(p)
+    p, q = (m(tokens).softmax(-1).detach().numpy() for m in (start, net))
+    expected = entropy(p, q, axis=2).mean()
+    assert float(distance(net, tokens, net(tokens))) == pytest.approx(expected, rel=1e-5)
 
 
 def test_half_precision_outputs_are_compared_in_single_precision():

@@ -8,10 +8,14 @@ import warnings
 
 import pytest
 import torch
+from skorch.callbacks import LRScheduler
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
+from skreg.deep import RegularizedNetClassifier
+from skreg.deep.regularizers import SAM
+from skreg.deep.regularizers import WeightCompander as CompanderRegularizer
 from skreg.deep.torch import (
     ExperimentalWarning,
     WeightCompander,
@@ -236,6 +240,62 @@ def test_learned_scales_stay_positive_and_have_their_own_group():
     assert all(p.item() != b for p, b in zip(groups[1]["params"], before, strict=True))
     assert all(layer.parametrizations.weight[0].bound > 0 for layer in (net[0], net[4]))
     assert len(compander_param_groups(network(), lr=0.1)) == 1
+
+
+def companded_net(*others, **options):
+    torch.manual_seed(0)
+    return RegularizedNetClassifier(
+        network,
+        regularizers=[
+            *(("other", other) for other in others),
+            ("wc", CompanderRegularizer(learnable=True, hyper_lr_scale=0.1)),
+        ],
+        max_epochs=1,
+        lr=0.1,
+        optimizer=torch.optim.AdamW,
+        train_split=None,
+        verbose=0,
+        **options,
+    )
+
+
+def options_of(net, option):
+    """Values of an option for the learned scales, and for all other parameters."""
+    names = {p: name for name, p in net.module_.named_parameters()}
+    found = {True: set(), False: set()}
+    for group in net.optimizer_.param_groups:
+        for p in group["params"]:
+            found["log_" in names[p]].add(group[option])
+    (of_scales,), (of_others,) = found[True], found[False]
+    return of_scales, of_others
+
+
+def test_learned_scales_keep_their_share_of_a_rate_that_is_set_later():
+    data = images()
+    net = companded_net().fit(*data)
+    assert options_of(net, "lr") == pytest.approx((0.01, 0.1))
+    net.set_params(lr=0.05).partial_fit(*data)
+    assert options_of(net, "lr") == pytest.approx((0.005, 0.05))
+    net.set_params(regularizers__wc__hyper_lr_scale=0.5).partial_fit(*data)
+    assert options_of(net, "lr") == pytest.approx((0.025, 0.05))
+    assert options_of(net, "weight_decay") == (0.0, 0.01)
+    assert len(net.optimizer_.param_groups) == 2
+
+
+@pytest.mark.parametrize("others", [(), (SAM(),)])
+def test_learned_scales_keep_their_share_under_a_schedule_that_starts_again(others):
+    data = images()
+    schedule = LRScheduler("StepLR", step_size=1, gamma=0.5)
+    net = companded_net(*others, callbacks=[schedule])
+    for _ in range(2):
+        net.partial_fit(*data, epochs=2)
+        of_scales, of_others = options_of(net, "lr")
+        assert of_scales == pytest.approx(0.1 * of_others) and of_others < 0.1
+
+
+def test_what_is_built_into_the_module_is_declared():
+    parameters = set(CompanderRegularizer().get_params())
+    assert parameters - set(CompanderRegularizer.fixed) == {"hyper_lr_scale"}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
