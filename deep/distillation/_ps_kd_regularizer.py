@@ -3,7 +3,7 @@
 import torch
 
 from ..frame._batches import check_choice, check_number
-from ..frame._frozen_copy import FrozenCopy, bare
+from ..frame._frozen_copy import FrozenCopy
 from ..frame._regularizer import Regularizer
 from ..frame._targets import as_probabilities
 from ._ps_kd import PSKDTargets, progressive_alpha
@@ -103,7 +103,10 @@ class PSKD(Regularizer):
         epoch = len(net.history)
         self.alpha_ = progressive_alpha(self.alpha, epoch, self.max_epochs or net.max_epochs)
         if self.teacher == "model" and epoch > 1:
-            self.teacher_ = FrozenCopy(bare(net.module_))
+            if self.teacher_ is None:
+                self.teacher_ = FrozenCopy(net.module_)
+            else:
+                self.teacher_.follow(net.module_)
 
     def on_train_end(self, net, **kwargs):
         """Drop the copy of the network.

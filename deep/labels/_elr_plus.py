@@ -1,6 +1,5 @@
 """ELR+: early-learning regularization with two networks, weight averages and mixup (Liu 2020)."""
 
-import copy
 import functools
 
 import torch
@@ -15,6 +14,7 @@ from ..frame._batches import (
     mean_or_zero,
     softmax,
 )
+from ..frame._frozen_copy import FrozenCopy
 from ..frame._memory import SampleMemory
 from ..frame._targets import as_probabilities
 from ..frame._views import mixup
@@ -160,7 +160,7 @@ class ELRPlus(nn.Module):
         self.reweight_labels = reweight_labels
         self.networks = nn.ModuleList([first, second])
         self.averages = nn.ModuleList(
-            copy.deepcopy(network).requires_grad_(False) for network in (first, second)
+            FrozenCopy(network, mode="same") for network in (first, second)
         )
         self.memories = nn.ModuleList(SampleMemory() for _ in range(2))
         self.n_samples = n_samples
@@ -354,15 +354,14 @@ class ELRPlus(nn.Module):
     def update_average(self):
         """Move the averaged weights of the active network towards the present, after a step."""
         self.steps[self.active] += 1
-        network, average = self.networks[self.active], self.averages[self.active]
+        network = self.networks[self.active]
         kinds = [torch.float32, *(p.dtype for p in network.parameters() if p.is_floating_point())]
         following = (self.steps[self.active] + 1).to(functools.reduce(torch.promote_types, kinds))
         if self.ema_rampup:
             decay = self.ema_decay * sigmoid_rampup(following, self.ema_rampup)
         else:
             decay = (1 - 1 / following).clamp(max=self.ema_decay)
-        for mean, now in zip(average.parameters(), network.parameters(), strict=True):
-            mean.mul_(decay).add_(now * (1 - decay))
+        self.averages[self.active].follow(network, 1 - decay, buffers=False)
 
     @property
     def targets(self):

@@ -148,15 +148,15 @@ def test_strengths_and_averages_follow_the_authors_schedule(ema_step, coef_step)
     for _ in range(3):
         for network in (0, 1):
             model.turn_to(network)
-            other = model.averages[1 - network].weight.clone()
+            other = model.averages[1 - network].module.weight.clone()
             for strength, average in authors.epoch(network, 4, weights[network].detach().clone()):
                 assert model.penalty(logits, q).item() == pytest.approx(strength * full, rel=1e-12)
                 with torch.no_grad():
                     weights[network] += 1.0
                 model.update_average()
-                found = model.averages[network].weight.data
+                found = model.averages[network].module.weight.data
                 torch.testing.assert_close(found, average, rtol=1e-12, atol=1e-12)
-            assert torch.equal(model.averages[1 - network].weight, other)
+            assert torch.equal(model.averages[1 - network].module.weight, other)
         authors.global_step += 4
     assert model.steps.tolist() == [12, 12]
 
