@@ -107,3 +107,25 @@ def gather_objects(item, group=None):
     items = [None] * dist.get_world_size(group)
     dist.all_gather_object(items, item, group=group)
     return items
+
+
+def of_first_process(item, group=None):
+    """What the first process has.
+
+    Parameters
+    ----------
+    item : object
+        What this process has; that of the first can be pickled.
+    group : torch.distributed.ProcessGroup, optional
+        The processes; this one alone if None.
+
+    Returns
+    -------
+    object
+        The same in all processes.
+    """
+    if group is None:
+        return item
+    items = [item]
+    dist.broadcast_object_list(items, src=dist.get_global_rank(group, 0), group=group)
+    return items[0]
