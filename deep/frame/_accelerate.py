@@ -157,26 +157,26 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
     # training runs. Validation, callbacks, checkpoints, pickles and predictions see them bare.
 
     def _initialize_accelerator(self):
-        self._prepared = {}
+        if hasattr(self, "prepared_"):
+            self._unwrap_accelerator()
+        self.prepared_ = {}
         self._prepare_parts()
         return self
 
     def _prepare_parts(self):
         """Let the accelerator wrap the parts, unless it has done so and they are the same."""
-        names = [f"{name}_" for name in (*self._modules, *self._criteria, *self._optimizers)]
-        parts = {name: getattr(self, name) for name in names}
-        self._prepared = {
-            name: self._prepared[name]
-            if name in self._prepared and self._prepared[name].is_of(part)
-            else Prepared(part, self.accelerator)
-            for name, part in parts.items()
-        }
+        for name in (*self._modules, *self._criteria, *self._optimizers):
+            part, known = getattr(self, f"{name}_"), self.prepared_.get(f"{name}_")
+            if known is None or not known.is_of(part):
+                if known is not None:
+                    known.release(self.accelerator)
+                self.prepared_[f"{name}_"] = Prepared(part, self.accelerator)
 
     @contextlib.contextmanager
     def _wrapped(self):
         self._prepare_parts()
-        bare = {name: getattr(self, name) for name in self._prepared}
-        for name, prepared in self._prepared.items():
+        bare = {name: getattr(self, name) for name in self.prepared_}
+        for name, prepared in self.prepared_.items():
             setattr(self, name, prepared.wrapper)
         try:
             yield
@@ -185,13 +185,12 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
                 setattr(self, name, part)
 
     def _unwrap_accelerator(self):
-        for prepared in self._prepared.values():
+        for prepared in self.prepared_.values():
             prepared.release(self.accelerator)
-        self._prepared = {}
+        self.prepared_ = {}
 
     def __getstate__(self):
-        state = super().__getstate__()
-        return {**state, "_prepared": {}} if "_prepared" in state else state
+        return {**super().__getstate__(), "prepared_": {}}
 
     # training
 
