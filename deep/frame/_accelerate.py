@@ -404,7 +404,7 @@ class Prepared:
     def release(self, accelerator):
         """Give the part back as it was, and let the wrapper go."""
         for known in (accelerator._models, accelerator._optimizers):
-            known[:] = [one for one in known if one is not self.wrapper]
+            known[:] = [one for one in known if one is not self.wrapper and one is not self.part]
         if isinstance(self.part, nn.Module):
             _without_precision(self.part, accelerator)
 
