@@ -30,6 +30,7 @@ from skorch.utils import freeze_parameter, noop
 from torch import nn
 
 from skreg.deep import AccelerateMixin, DeepClassifier, RegularizedNetClassifier
+from skreg.deep.frame._processes import mean_over_processes
 from skreg.deep.regularizers import ELR, PSKD, SAM
 from skreg.deep.torch import SampleMemory
 
@@ -296,6 +297,15 @@ def exchanged():
     return result
 
 
+def means():
+    """A mean over processes that have 3 and 5 samples, and one over those that have any."""
+    value, n = [(1.0, 3), (2.0, 5)][RANK]
+    group = torch.distributed.group.WORLD if N_PROCESSES > 1 else None
+    of_all = mean_over_processes(torch.tensor([value, -value], dtype=torch.bfloat16), n, group)
+    of_one = mean_over_processes(torch.tensor([3.0, torch.nan][RANK]), 4 * (RANK == 0), group)
+    return {"of_all": of_all.double().numpy(), "of_one": of_one.numpy()}
+
+
 class Broken(Callback):
     """A batch of the last process cannot be worked on."""
 
@@ -314,7 +324,7 @@ SCENARIOS = {
     for one in (
         regularized, accumulated, shuffled, half_precision, trained_criterion, history,
         early_stopping, plateau, checkpoint, stopping, random_split, going_on, batch_norm,
-        own_data, exchanged,
+        own_data, exchanged, means,
     )
 }  # fmt: skip
 

@@ -191,6 +191,12 @@ def test_a_net_that_is_not_accelerated_trains_on_its_own_data_alone(both, monkey
     )
 
 
+def test_a_mean_over_processes_is_that_over_their_samples(both):
+    found = agreed(both, "means")
+    np.testing.assert_array_equal(found["of_all"], np.array([13, -13]) / 8)
+    assert found["of_one"] == 3
+
+
 def test_an_error_in_one_process_ends_all(run):
     _, codes, errors = run
     assert 0 not in codes
