@@ -6,6 +6,7 @@ Needs the extra "accelerate": ``pip install 'skreg[accelerate]'``.
 import contextlib
 import itertools
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import skorch.hf
 import torch
@@ -45,9 +46,12 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
 
     - batch normalisation, as with torch's ``DistributedDataParallel``: statistics are those of the
       share, the running ones those of the first process (``SyncBatchNorm`` is the remedy);
-    - losses over pairs of samples, `TCM` and `ConR`: a batch of n samples in k processes has the
-      pairs within the shares, about one in k. Per process, give the batch size that the method
-      would have alone.
+    - losses over pairs of samples, `ThresholdConsistentMargin` and `ConR`: a sample is paired with
+      those of its share only, in two processes (n / 2) - 1 of the n - 1 others. After 20 epochs in
+      two processes with shares of 32 samples, the weights differ from those of one process with
+      batches of 64 by 8 to 43 % of their norm (margin loss, digits; it moves them by 60 to 69 %;
+      accuracy differs by at most 0.4 points) and by 34 to 55 % (ConR, diabetes; it moves them by
+      92 to 95 %). Give each process the batch size that the method would have alone.
 
     Optimizers that evaluate the loss several times in a step work unless gradients are scaled.
     The precision is that of the ``Accelerator``; batches are accumulated by
@@ -328,8 +332,8 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
         """Turn the records of this process's shares into those of whole batches."""
         records = self.history[-1]["batches"]
         scorings = [one for _, one in self.callbacks_ if self._keeps_predictions(one)]
-        kept = {one.on_train: (one.y_trues_, one.y_preds_) for one in scorings}
-        own = [numbers(record) for record in records], to_device(kept, "cpu")
+        kept = {one.on_train: (stacked(one.y_trues_), stacked(one.y_preds_)) for one in scorings}
+        own = [numbers(record) for record in records], kept
         all_records, all_kept = zip(*gather_objects(own, self.process_group), strict=True)
         for i, shares in enumerate(itertools.zip_longest(*all_records, fillvalue={})):
             if i == len(records):
@@ -341,7 +345,8 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
                 self.history.record(f"{prefix}_batch_count", count)
         for one in scorings:
             one.y_trues_, one.y_preds_ = (
-                in_turn(lists) for lists in zip(*(k[one.on_train] for k in all_kept), strict=True)
+                in_turn(map(unstacked, lists))
+                for lists in zip(*(kept[one.on_train] for kept in all_kept), strict=True)
             )
 
     def _keeps_predictions(self, callback):
@@ -470,6 +475,27 @@ def whole_record(shares):
             else sum(value * n for value, n in pairs) / sum(n for _, n in pairs)
         )
     return whole
+
+
+class Stacked(NamedTuple):
+    """Tensors of one kind, end to end: a pickle of many is ten times as slow."""
+
+    whole: torch.Tensor
+    sizes: list
+
+
+@torch.no_grad()
+def stacked(batches):
+    """A list of batches on the CPU, as one if they are tensors of one kind."""
+    tensors = all(isinstance(one, torch.Tensor) and one.ndim for one in batches)
+    if tensors and len({(one.shape[1:], one.dtype) for one in batches}) == 1:
+        return Stacked(torch.cat(batches).cpu(), [len(one) for one in batches])
+    return to_device(batches, "cpu")
+
+
+def unstacked(batches):
+    """The list of batches again."""
+    return batches.whole.split(batches.sizes) if isinstance(batches, Stacked) else batches
 
 
 def in_turn(lists):

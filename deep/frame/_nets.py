@@ -34,6 +34,8 @@ class RegularizedNet(RegularizerParameters):
 
     # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
     cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers"]
+    # the processes that train this net together; `AccelerateMixin` knows them
+    process_group = None
 
     def __init__(self, *args, regularizers, accumulation_steps, mixed_precision, **kwargs):
         super().__init__(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..frame._processes import mean_over_processes
 from ..frame._regularizer import Regularizer
 from ._orthogonal_gradient import weight_gradient_cosine
 from ._stablemax import softmax_collapse_rate, zero_loss_rate
@@ -100,7 +101,8 @@ class StabilityMonitor(Regularizer):
             The data.
         """
         for name, total in self.sums_.items():
-            net.history.record(name, float(total) / self.n_samples_)
+            mean = mean_over_processes(total / self.n_samples_, self.n_samples_, net.process_group)
+            net.history.record(name, float(mean))
         if self.n_gradients_:
             cosine = torch.as_tensor(self.cosine_) / self.n_gradients_
             net.history.record("weight_descent_cosine", float(cosine))

@@ -31,7 +31,7 @@ from torch import nn
 
 from skreg.deep import AccelerateMixin, DeepClassifier, RegularizedNetClassifier
 from skreg.deep.frame._processes import mean_over_processes
-from skreg.deep.regularizers import ELR, PSKD, SAM
+from skreg.deep.regularizers import ELR, PSKD, SAM, StabilityMonitor
 from skreg.deep.torch import SampleMemory
 
 N, D, K = 96, 6, 3
@@ -148,6 +148,7 @@ def history():
     """All kinds of records; the 21 held-out samples do not fill their batches."""
     net = accelerated(
         batch_size=16,
+        regularizers=[("monitor", StabilityMonitor())],
         callbacks=[
             ("auc", EpochScoring("roc_auc_ovr", lower_is_better=False, name="auc")),
             ("again", EpochScoring("accuracy", False, name="again", use_caching=False)),
@@ -158,7 +159,7 @@ def history():
     ).fit(*TRAIN)
     names = (
         "train_loss", "valid_loss", "valid_acc", "auc", "again", "acc_train", "by_batch",
-        "event_lr", "train_batch_count",
+        "event_lr", "train_batch_count", "logit_scale", "zero_loss", "weight_descent_cosine",
     )  # fmt: skip
     batches = {
         f"batch_{k}": np.array(net.history[:, "batches", :6, k])
