@@ -159,7 +159,7 @@ def history():
     ).fit(*TRAIN)
     names = (
         "train_loss", "valid_loss", "valid_acc", "auc", "again", "acc_train", "by_batch",
-        "event_lr", "train_batch_count", "logit_scale", "zero_loss", "weight_descent_cosine",
+        "event_lr", "train_batch_count", "logit_scale", "weight_descent_cosine",
     )  # fmt: skip
     batches = {
         f"batch_{k}": np.array(net.history[:, "batches", :6, k])

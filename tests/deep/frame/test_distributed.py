@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from torch import nn
 
 from skreg.deep import AccelerateMixin, RegularizedNetClassifier
+from skreg.deep.frame._accelerate import in_turn, numbers, stacked, unstacked, whole_record
 from skreg.deep.regularizers import SAM
 
 WORKER = Path(__file__).with_name("ddp_worker.py")
@@ -201,6 +202,35 @@ def test_an_error_in_one_process_ends_all(run):
     _, codes, errors = run
     assert 0 not in codes
     assert "a broken sample" in errors[1]
+
+
+def test_record_of_a_batch_is_the_mean_over_its_samples():
+    shares = (
+        {"valid_loss": 1.0, "valid_batch_size": 1, "rate": 0.1, "of_one": 3.0},
+        {"valid_loss": 2.0, "valid_batch_size": 3, "rate": 0.1},
+        {},
+    )
+    expected = {"valid_loss": 1.75, "valid_batch_size": 4, "rate": 0.1, "of_one": 3.0}
+    assert whole_record(shares) == expected
+    record = {"train_batch_size": 4, "n": 3, "ok": True, "loss": np.float32(0.5), "name": "a"}
+    assert numbers(record) == {"train_batch_size": 4, "loss": 0.5}
+    assert in_turn([[1, 3, 5], [2, 4]]) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [],
+        [torch.ones(2, 3, requires_grad=True), torch.zeros(1, 3)],
+        [torch.ones(2, 3), torch.zeros(2, 4)],
+        [torch.tensor(1), torch.tensor(2)],
+        [(torch.ones(2), torch.zeros(2, 3)), (torch.ones(1), torch.zeros(1, 3))],
+        [{"a": torch.ones(2)}],
+    ],
+)
+def test_batches_of_any_kind_travel_between_processes(batches):
+    found = list(unstacked(pickle.loads(pickle.dumps(stacked(batches)))))
+    torch.testing.assert_close(found, batches, rtol=0, atol=0)
 
 
 class AcceleratedNet(AccelerateMixin, RegularizedNetClassifier):
