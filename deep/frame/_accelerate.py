@@ -40,7 +40,8 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
       of its own process, a clock for example, comes last in the list of callbacks.
 
     Accelerate fills up the last training batches of an epoch with samples from its beginning.
-    These count in the training loss, as they do in training. Validation counts each sample once.
+    These count in the training loss and in scores on training data, as they do in training.
+    Validation counts each sample once, unless the accelerator has ``dispatch_batches=True``.
 
     What still depends on a process's share of a batch:
 
@@ -270,7 +271,9 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
             for part in getattr(self, f"{name}_").modules():
                 if not isinstance(part, SampleMemory):  # the same already
                     for buffer in part.buffers(recurse=False):
-                        torch.distributed.broadcast(buffer, 0, group=self.process_group)
+                        of_first = buffer.contiguous()
+                        torch.distributed.broadcast(of_first, 0, group=self.process_group)
+                        buffer.copy_(of_first)
 
     def train_step_single(self, batch, **fit_params):
         """Loss and gradient of one batch, in the accelerator's precision.
@@ -436,6 +439,7 @@ def _leave_memories_alone(module):
         for name, _ in part.named_buffers()
     ]
     if names:
+        names += getattr(module, "_ddp_params_and_buffers_to_ignore", [])
         DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(module, names)
 
 
