@@ -84,6 +84,7 @@ class RegularizedNet(RegularizerParameters):
 
     # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
     cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers", "built_", "finalized_"]
+    process_group = None  # of torch.distributed; None: this process trains alone
 
     def __init__(self, *args, regularizers, accumulation_steps, mixed_precision, **kwargs):
         super().__init__(*args, **kwargs)
@@ -315,7 +316,8 @@ class RegularizedNet(RegularizerParameters):
         state = getattr(bare(self.criterion_), FRAME)
         if state.is_loaded:
             self._steps, self.n_samples_ = int(state.steps), int(state.n_samples)
-            state.put_back(self._loader_generator(), self._device())
+            is_alone = self.process_group is None
+            state.put_back(self._loader_generator(), self._device(), is_alone)
 
     def on_epoch_begin(self, net, dataset_train=None, **kwargs):
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)

@@ -45,14 +45,18 @@ class TrainingState(nn.Module):
         for name, state in states.items():
             setattr(self, name, state.to(self.steps.device))
 
-    def put_back(self, loader_generator, device):
-        """Set the generators to the states that were loaded, once."""
+    def put_back(self, loader_generator, device, is_alone):
+        """Set the generators to the states that were loaded, once.
+
+        Those of torch belong to the process that wrote the checkpoint: several processes draw on
+        from where theirs are.
+        """
         self.is_loaded = False
-        if len(self.torch_cpu):
-            torch.set_rng_state(self.torch_cpu.cpu())
         if len(self.shuffling) and loader_generator is not None:
             loader_generator.set_state(self.shuffling.cpu())
-        if len(self.torch_device) and device.type == "cuda":
+        if len(self.torch_cpu) and is_alone:
+            torch.set_rng_state(self.torch_cpu.cpu())
+        if len(self.torch_device) and is_alone and device.type == "cuda":
             torch.cuda.set_rng_state(self.torch_device.cpu(), device)
 
     def _load_from_state_dict(self, state_dict, prefix, *args, **kwargs):

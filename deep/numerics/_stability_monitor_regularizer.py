@@ -3,6 +3,7 @@
 import skorch
 import torch
 
+from ..frame._processes import mean_over_processes
 from ..frame._regularizer import Regularizer
 from ..frame._weights import one_loss_per_sample
 from ._orthogonal_gradient import weight_gradient_cosine
@@ -110,7 +111,8 @@ class StabilityMonitor(Regularizer):
             The data.
         """
         for name, total in self.sums_.items():
-            net.history.record(name, float(total) / self.n_samples_)
+            mean = mean_over_processes(total / self.n_samples_, self.n_samples_, net.process_group)
+            net.history.record(name, float(mean))
         if self.n_gradients_:
             cosine = torch.as_tensor(self.cosine_) / self.n_gradients_
             net.history.record("weight_descent_cosine", float(cosine))

@@ -6,7 +6,7 @@ from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
 from ..frame._processes import mean_over_processes
 from ._tram import TRAM as TRAMOptimizer
-from ._trust_region_regularizer import TrustRegion, process_group_of
+from ._trust_region_regularizer import TrustRegion
 
 
 class TRAM(TrustRegion):
@@ -159,7 +159,7 @@ class TRAM(TrustRegion):
         weight = batch.sample_weight
         total = distance.new_tensor(len(batch.y)) if weight is None else weight.sum().to(distance)
         sums = torch.stack([total * distance, total])
-        self.pending_.append(mean_over_processes(sums, 1, process_group_of(net)))
+        self.pending_.append(mean_over_processes(sums, 1, net.process_group))
 
     def radius(self):
         """Mean distance over the samples of this step in all processes, before parameters move.

@@ -10,11 +10,6 @@ from ..frame._regularizer import Regularizer
 from ._trust_region import TrustRegionDistance
 
 
-def process_group_of(net):
-    """The processes that train a net together, None if it is one alone."""
-    return getattr(net, "process_group", None)
-
-
 class TrustRegion(Regularizer):
     """What `TRAM` and `TrustRegionPenalty` share: the distance of each batch."""
 
@@ -105,7 +100,7 @@ class TrustRegion(Regularizer):
         """
         if self.seen_:
             mean = torch.stack(self.seen_).mean()
-            of_all = mean_over_processes(mean, len(self.seen_), process_group_of(net))
+            of_all = mean_over_processes(mean, len(self.seen_), net.process_group)
             net.history.record("trust_region_distance", float(of_all))
 
     def _measure(self, net, batch, y_pred, differentiable):

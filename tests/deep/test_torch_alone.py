@@ -100,7 +100,7 @@ def test_memory_grows_and_keeps_its_rows():
     memory.allocate(5, 2).allocate(2, 2)
     assert memory.values.tolist() == [[0, 0], [1, 1], [0, 0], [0, 0], [0, 0]]
     assert memory.written.tolist() == [False, True, False, False, False]
-    with pytest.raises(ValueError, match="has 2 columns, not 3"):
+    with pytest.raises(ValueError, match=r"has rows of shape \(2,\), not \(3,\)"):
         memory.allocate(5, 3)
 
 
