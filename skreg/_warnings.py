@@ -3,11 +3,11 @@
 import sys
 import warnings
 
-INSIDE = {"skreg", "sklearn", "joblib"}
+INSIDE = {"skreg", "sklearn", "skorch", "joblib"}
 
 
 def warn(message, category=UserWarning):
-    """Warn at the nearest caller outside of skreg, scikit-learn and joblib.
+    """Warn at the nearest caller outside of skreg, scikit-learn, skorch and joblib.
 
     How many frames lie in between depends on whether an estimator was fitted directly, in a
     pipeline or in a grid search.

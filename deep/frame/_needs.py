@@ -43,7 +43,7 @@ def check_needs(regularizers, task, net_name):
 
 
 def _check_replacements(regularizers):
-    for part in ("module", "criterion"):
+    for part in ("module", "criterion", "weights"):
         names = [pair for pair in regularizers if getattr(pair[1], f"replaces_{part}")]
         if len(names) > 1:
             raise ValueError(
@@ -97,7 +97,7 @@ def check_streams(regularizers):
             )
 
 
-def check_criterion(regularizers, criterion):
+def check_criterion(regularizers, criterion, task):
     """Raise ValueError if the criterion is not one that the regularizers can work with.
 
     Parameters
@@ -106,6 +106,8 @@ def check_criterion(regularizers, criterion):
         Those in use.
     criterion : torch.nn.Module or callable
         The criterion that they have agreed on.
+    task : {"classification", "regression", "dense"}
+        What the net does; regression has no class probabilities.
     """
     criterion = bare(criterion)
     of = type(criterion).__name__
@@ -122,7 +124,8 @@ def check_criterion(regularizers, criterion):
                 f"{described(name, regularizer)} takes the softmax of the outputs for the class "
                 f"probabilities, which under {of}{by} they are not: leave one out"
             )
-        if regularizer.softens_targets and isinstance(criterion, WITHOUT_PROBABILITIES):
+        softens = regularizer.softens_targets and task != "regression"
+        if softens and isinstance(criterion, WITHOUT_PROBABILITIES):
             raise ValueError(
                 f"{described(name, regularizer)} turns the targets into class probabilities, "
                 f"which {of}{by} does not take: use torch.nn.CrossEntropyLoss"

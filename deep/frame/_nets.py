@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import skorch
-import torch
 from torch import nn
 
 from ._frozen_copy import bare
 from ._needs import check_needs
-from ._training import RegularizedNet, in_full
+from ._training import RegularizedNet, in_full, in_shape_of
 
 
 class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
@@ -51,6 +50,8 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
     ----------
     n_samples_ : int
         One more than the largest number of a training sample, known once training has begun.
+    n_outputs_ : int or None
+        Number of outputs of the module, known once the first batch has been through it.
     steps_ : int
         Number of optimizer steps so far.
 
@@ -195,6 +196,8 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
     ----------
     n_samples_ : int
         One more than the largest number of a training sample, known once training has begun.
+    n_outputs_ : int or None
+        Number of outputs of the module, known once the first batch has been through it.
     steps_ : int
         Number of optimizer steps so far.
     """
@@ -240,9 +243,7 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
         Tensor of shape ()
             The loss.
         """
-        tensors = isinstance(y_pred, torch.Tensor) and isinstance(y_true, torch.Tensor)
-        if tensors and y_pred.numel() == y_true.numel():
-            y_pred = y_pred.reshape(y_true.shape)
+        y_pred = in_shape_of(y_true, y_pred)
         return super().get_loss(y_pred, y_true, X=X, training=training)
 
 

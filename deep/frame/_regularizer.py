@@ -138,8 +138,9 @@ class Regularizer(skorch.callbacks.Callback):
         criterion are ``net.probabilities(y_pred)``.
     looks_into_module : bool
         Whether it relies on the module being the user's, e.g. evaluates it at other weights.
-    replaces_module, replaces_criterion : bool
-        Whether it puts another module or criterion in place of the user's.
+    replaces_module, replaces_criterion, replaces_weights : bool
+        Whether it puts another module or criterion in place of the user's, or other weights in
+        place of the trained ones when training ends.
     fixed : tuple of str
         Parameters that cannot change once the net is initialized.
 
@@ -161,7 +162,7 @@ class Regularizer(skorch.callbacks.Callback):
     ...         return self.memory_
     ...
     ...     def targets(self, net, batch, y):
-    ...         n_classes = len(net.classes_)
+    ...         n_classes = net.n_outputs_
     ...         return torch.lerp(
     ...             as_probabilities(y, n_classes),
     ...             torch.full((), 1 / n_classes, device=y.device),
@@ -188,6 +189,7 @@ class Regularizer(skorch.callbacks.Callback):
     looks_into_module = False
     replaces_module = False
     replaces_criterion = False
+    replaces_weights = False
     fixed: tuple[str, ...] = ()
 
     @property

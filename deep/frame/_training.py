@@ -92,6 +92,7 @@ class RegularizedNet(RegularizerParameters):
         self.accumulation_steps = accumulation_steps
         self.mixed_precision = mixed_precision
         self.recorders_ = {}
+        self.n_outputs_ = None
         for name in TRANSIENT:
             setattr(self, name, None)
 
@@ -151,7 +152,7 @@ class RegularizedNet(RegularizerParameters):
                 states[name] = state
         if not isinstance(self.criterion_, nn.Module):
             self.criterion_ = FunctionCriterion(self.criterion_)
-        check_criterion(self.regularizers_, self.criterion_)
+        check_criterion(self.regularizers_, self.criterion_, self.task_)
         add_states(self.criterion_, states)
         return self
 
@@ -483,6 +484,7 @@ class RegularizedNet(RegularizerParameters):
             y_true = to_tensor(y_true, device=self.device)
         else:
             changing = self.hooks_["losses"]
+            self.n_outputs_ = n_columns(y_pred)
             y_true = self.pass_.find_targets(self)
         weight = X.get(WEIGHT) if is_labelled(X) else None
         if weight is None and not changing and not divides_differently(self.criterion_, y_true):
@@ -541,6 +543,27 @@ class RegularizedNet(RegularizerParameters):
         features = recorder.take()
         recorder.features = before
         return outputs, features
+
+    def sample_losses(self, y_pred, batch):
+        """Losses of the samples of a batch for other outputs of the module.
+
+        Parameters
+        ----------
+        y_pred : Tensor, or what the module returns
+            Outputs, e.g. of `forward_again`.
+        batch : Batch
+            The batch, with the targets of the loss.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            What the criterion says, before sample weights and before any regularizer's `losses`.
+        """
+        if self.task_ == "regression":
+            y_pred = in_shape_of(batch.targets, y_pred)
+        with one_loss_per_sample(self.criterion_):
+            losses = super().get_loss(y_pred, batch.targets, training=True)
+        return sample_losses(self.criterion_, losses, batch.targets, batch.sample_weight)
 
     def training_batches(self):
         """Go through the training samples in the order of the data, without change of mode.
@@ -617,6 +640,18 @@ class FunctionCriterion(nn.Module):
     def forward(self, y_pred, y):
         """The loss."""
         return self.function(y_pred, y)
+
+
+def in_shape_of(targets, outputs):
+    """Outputs in the shape of the targets, if they are as many: (n,) and (n, 1) are the same."""
+    tensors = isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)
+    fits = tensors and outputs.numel() == targets.numel()
+    return outputs.reshape(targets.shape) if fits else outputs
+
+
+def n_columns(outputs):
+    """Length of the second axis, if there is one."""
+    return outputs.shape[1] if isinstance(outputs, torch.Tensor) and outputs.ndim > 1 else None
 
 
 def features_for(regularizer, features):

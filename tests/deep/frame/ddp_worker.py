@@ -31,7 +31,17 @@ from torch import nn
 
 from skreg.deep import AccelerateMixin, DeepClassifier, RegularizedNetClassifier
 from skreg.deep.frame._processes import mean_over_processes
-from skreg.deep.regularizers import ELR, PSKD, SAM, StabilityMonitor
+from skreg.deep.regularizers import (
+    ELR,
+    PSKD,
+    SAM,
+    SWA,
+    ConfidencePenalty,
+    EMAWeights,
+    GradientClipping,
+    LabelSmoothing,
+    StabilityMonitor,
+)
 from skreg.deep.torch import SampleMemory
 
 N, D, K = 96, 6, 3
@@ -320,12 +330,44 @@ def failing():
     accelerated(callbacks=[Broken()]).fit(*TRAIN)
 
 
+def ready_made():
+    """Clipped gradients and averaged weights are those of whole batches."""
+    regularizers = [
+        ("smoothing", LabelSmoothing(0.2, final=0.0)),
+        ("confidence", ConfidencePenalty(0.2)),
+        ("sam", SAM(rho=0.1)),
+        ("clipping", GradientClipping(0.2)),
+        ("ema", EMAWeights(0.8)),
+    ]
+    net = accelerated(regularizers=regularizers, train_split=None).fit(*TRAIN)
+    return {"weights": weights(net), "norm": column(net, "gradient_norm")}
+
+
+def averaged_statistics():
+    """Statistics of averaged weights are common, in whatever order processes go through data."""
+    net = accelerated(
+        with_batch_norm,
+        regularizers=[("swa", SWA(0.0))],
+        train_split=None,
+        iterator_train__shuffle=True,
+    )
+    net.initialize()
+    torch.manual_seed(RANK)
+    net.partial_fit(*TRAIN)
+    layer = net.module_[1]
+    return {
+        "weights": weights(net),
+        "mean": layer.running_mean.numpy(),
+        "var": layer.running_var.numpy(),
+    }
+
+
 SCENARIOS = {
     one.__name__: one
     for one in (
         regularized, accumulated, shuffled, half_precision, trained_criterion, history,
         early_stopping, plateau, checkpoint, stopping, random_split, going_on, batch_norm,
-        own_data, exchanged, means,
+        own_data, exchanged, means, ready_made, averaged_statistics,
     )
 }  # fmt: skip
 

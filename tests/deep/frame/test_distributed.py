@@ -99,7 +99,7 @@ def assert_same(found, expected, atol=1e-5):
 
 SAME_AS_ONE = (
     "regularized", "accumulated", "trained_criterion", "history", "early_stopping", "checkpoint",
-    "exchanged",
+    "exchanged", "ready_made",
 )  # fmt: skip
 
 
@@ -178,6 +178,10 @@ def test_training_goes_on_together(both, alone):
 def test_running_statistics_are_common(both):
     found = agreed(both, "batch_norm")
     assert found["valid_loss"][-1] == pytest.approx(held_out_loss(found), rel=1e-5)
+
+
+def test_statistics_of_averaged_weights_are_common(both):
+    agreed(both, "averaged_statistics")
 
 
 def test_a_net_that_is_not_accelerated_trains_on_its_own_data_alone(both, monkeypatch):

@@ -1,0 +1,103 @@
+"""Consistency of two passes with different dropout, in the training step."""
+
+from ..frame._batches import check_number
+from ..frame._regularizer import Regularizer
+from ._r_drop import symmetric_divergence
+
+
+class RDrop(Regularizer):
+    """Draws two passes with different dropout together (R-Drop, Wu et al. 2021).
+
+    Each batch goes through the module twice. With the predictions p and q of both passes::
+
+        loss = (CE(p, y) + CE(q, y)) / 2 + strength (KL(p || q) + KL(q || p)) / 2
+
+    This is half the paper's loss, which sums both cross entropies, at ``strength = alpha / 2``: so
+    the scale of the loss, and with it the learning rate, is that of training without R-Drop.
+
+    The network needs dropout, or something else that is random in training mode. What changes the
+    losses of samples after it in the list gets the mean of both; put it before such regularizers.
+    Running statistics of batch normalization see each batch twice.
+
+    Parameters
+    ----------
+    strength : float, default=1.0
+        Strength, alpha / 2 in the paper.
+
+    References
+    ----------
+    .. [1] L. Wu, J. Li, Y. Wang, Q. Meng, T. Qin, W. Chen, M. Zhang, T.-Y. Liu, "R-Drop:
+       Regularized Dropout for Neural Networks", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from torch import nn
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import RDrop
+    >>> X, y = load_iris(return_X_y=True)
+    >>> module = nn.Sequential(nn.Linear(4, 64), nn.ReLU(), nn.Dropout(0.3), nn.Linear(64, 3))
+    >>> model = DeepClassifier(
+    ...     module, [("r_drop", RDrop())], standardize=True, lr=0.01, max_epochs=50, random_state=0
+    ... )
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    tasks = ("classification",)
+
+    def __init__(self, strength=1.0):
+        self.strength = strength
+
+    def initialize(self):
+        """Check the parameter.
+
+        Returns
+        -------
+        RDrop
+            This regularizer.
+        """
+        check_number("strength", self.strength, 0.0)
+        return self
+
+    def losses(self, net, batch, losses):
+        """Take the mean of the losses of two passes.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        losses : Tensor of shape (n,)
+            The losses of the first pass.
+
+        Returns
+        -------
+        Tensor of shape (n,)
+            The mean losses.
+        """
+        again = batch.extras[self] = net.forward_again(batch.X)
+        return 0.5 * (losses + net.sample_losses(again, batch))
+
+    def penalty(self, net, batch, y_pred, features):
+        """Penalize the divergence between both passes.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes)
+            Outputs of the first pass.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The penalty.
+        """
+        p, q = net.probabilities(y_pred), net.probabilities(batch.extras.pop(self))
+        return self.strength * symmetric_divergence(p, q, batch.sample_weight)

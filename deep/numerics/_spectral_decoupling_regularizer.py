@@ -1,0 +1,73 @@
+"""A penalty on the size of the outputs in the training step."""
+
+from ..frame._batches import check_number
+from ..frame._regularizer import Regularizer
+from ._spectral_decoupling import spectral_decoupling
+
+
+class SpectralDecoupling(Regularizer):
+    """Penalizes large outputs, so that no feature starves the others (Pezeshki et al. 2021).
+
+    Adds strength / 2 * mean ||z_i||^2 of the outputs z_i to the loss. Where cross entropy alone
+    learns the easiest feature and then has no gradient left, all features go on learning. The
+    authors put it in place of weight decay.
+
+    Parameters
+    ----------
+    strength : float, default=0.01
+        Strength, lambda in the paper.
+
+    References
+    ----------
+    .. [1] M. Pezeshki, S.-O. Kaba, Y. Bengio, A. Courville, D. Precup, G. Lajoie, "Gradient
+       Starvation: A Learning Proclivity in Neural Networks", NeurIPS 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skreg.deep import DeepClassifier
+    >>> from skreg.deep.regularizers import SpectralDecoupling
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepClassifier(
+    ...     regularizers=[("decoupled", SpectralDecoupling())], max_epochs=20, random_state=0
+    ... )
+    >>> model.fit(X, y).score(X, y) > 0.9
+    True
+    """
+
+    tasks = ("classification", "dense")
+
+    def __init__(self, strength=1e-2):
+        self.strength = strength
+
+    def initialize(self):
+        """Check the parameter.
+
+        Returns
+        -------
+        SpectralDecoupling
+            This regularizer.
+        """
+        check_number("strength", self.strength, 0.0)
+        return self
+
+    def penalty(self, net, batch, y_pred, features):
+        """Penalize large outputs.
+
+        Parameters
+        ----------
+        net : RegularizedNetClassifier
+            The net.
+        batch : Batch
+            The batch.
+        y_pred : Tensor of shape (n, n_classes, ...)
+            Outputs of the module.
+        features : None
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape ()
+            The penalty.
+        """
+        return self.strength * spectral_decoupling(y_pred, batch.sample_weight)
