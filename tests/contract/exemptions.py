@@ -29,18 +29,10 @@ EXEMPT: dict[tuple[str, str], str] = {
 }
 
 # (class, case or display; check, with "-parameter" where it has one): what is wrong
-OLD_RATE = "a net that goes on keeps the parameters of its first fit"
-OLD_TYPE = "a net of single precision is given double, and torch's RuntimeError comes out"
 SILENT_NAN = "a network that overflows predicts NaN without a word"
 KNOWN_FAULTS: dict[tuple[str, str], str] = {
     ("DeepClassifier", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
     ("DeepRegressor", "test_answers_at_the_edge_of_double_precision_are_finite"): SILENT_NAN,
-    ("DeepClassifier", "test_partial_fit_returns_after_a_changed_parameter-dtype"): OLD_TYPE,
-    ("DeepRegressor", "test_partial_fit_returns_after_a_changed_parameter-dtype"): OLD_TYPE,
-    ("DeepClassifier", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
-    ("DeepRegressor", "test_a_learning_rate_acts_on_a_warm_start"): OLD_RATE,
-    ("DeepClassifier", "test_a_learning_rate_acts_on_partial_fit"): OLD_RATE,
-    ("DeepRegressor", "test_a_learning_rate_acts_on_partial_fit"): OLD_RATE,
 }
 
 
