@@ -132,12 +132,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes")
         return X, y
 
-    def _targets(self, X, y):
+    def _targets(self, y, inputs):
         return np.searchsorted(self.classes_, y)
 
-    @property
-    def _n_outputs(self):
-        return len(self.classes_)
+    def _own_sizes(self):
+        return {"n_outputs": len(self.classes_)}
 
     def _task_arguments(self):
         criterion = self.criterion

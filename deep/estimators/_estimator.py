@@ -371,8 +371,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             if not reset:
                 self._go_on()
             self._train(
-                self._dataset(X, y),
-                self._targets(X, y),
+                *self._prepared(X, y),
                 validation,
                 index=index,
                 sample_weight=None if sample_weight is None else weight,
@@ -410,7 +409,8 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         net = self.net_
         of_the_call = {"iterator_train__generator": shuffling}
         if validation is not None:
-            of_the_call["train_split"] = predefined_split(self._validation_set(*validation))
+            dataset, _ = self._prepared(*validation)
+            of_the_call["train_split"] = predefined_split(IndexedDataset(dataset))
         before = {name: vars(net)[name] for name in of_the_call if name in vars(net)}
         vars(net).update(of_the_call)
         try:
@@ -460,19 +460,16 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
                 "X_val and a predefined_split in net_params['train_split'] are two sets of "
                 "validation data: leave one out"
             )
-        if X_val is not None and y_val is None and is_one_array(X_val):
-            raise ValueError("X_val was given without y_val")
         return self._checked(own if X_val is None else X_val, y_val, reset=False)
 
-    def _validation_set(self, X, y):
-        """Standardized, encoded and converted as the training data."""
-        return IndexedDataset(self._dataset(X, y))
-
-    def _dataset(self, X, y):
-        targets = self._targets(X, y)
+    def _prepared(self, X, y):
+        """The data set for the net, and its targets once more."""
         if isinstance(X, torch.utils.data.Dataset):
-            return ConvertedDataset(X, self._conversion(), targets)
-        return Dataset(self._inputs(X), targets)
+            targets = self._targets(y, None)
+            return ConvertedDataset(X, self._conversion(), targets), targets
+        inputs = self._inputs(X)
+        targets = self._targets(y, inputs)
+        return Dataset(inputs, targets), targets
 
     def _scale(self, X, y, weight):
         wanted = self._is_default if self.standardize == "auto" else self.standardize
@@ -558,7 +555,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         factory = self._factory()
         if isinstance(factory, nn.Module):
             return {}
-        sizes = {"n_outputs": self._n_outputs}
+        sizes = self._own_sizes()
         if isinstance(self._form, tuple) and self._form:
             one_channel = self.module is None and len(self._form) == 2
             sizes["n_inputs"] = 1 if one_channel else self._form[0]

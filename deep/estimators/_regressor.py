@@ -206,7 +206,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         columns = y.reshape(len(y), -1)
         self._target_scaling = Standardization(columns, weight) if self.standardize_target else None
 
-    def _targets(self, X, y):
+    def _targets(self, y, inputs):
         columns = y.reshape(len(y), -1)
         if self._target_scaling is None:
             return converted(columns, self._dtype, "y")
@@ -215,6 +215,9 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
     @property
     def _n_outputs(self):
         return int(np.prod(self._target_shape))
+
+    def _own_sizes(self):
+        return {"n_outputs": self._n_outputs}
 
     def _task_arguments(self):
         return {}

@@ -6,7 +6,7 @@ Single precision is the default. It carries seven digits, and two checks ask for
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg.deep import DeepClassifier, DeepRegressor
+from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, StagedTraining
 
 SMALL = {"lr": 0.01, "max_epochs": 20, "net_params": {"module__width": 16}}
 ROUNDING = {
@@ -21,8 +21,17 @@ ROUNDING = {
 }
 
 
+STAGES = [("head", {"trainable": ["head.*"], "max_epochs": 5}), ("all", {"max_epochs": 15})]
+
+
 @parametrize_with_checks(
-    [DeepClassifier(**SMALL, dtype="float64"), DeepRegressor(**SMALL, dtype="float64")]
+    [
+        DeepClassifier(**SMALL, dtype="float64"),
+        DeepRegressor(**SMALL, dtype="float64"),
+        DeepAutoencoder(1, **SMALL, dtype="float64"),
+        StagedTraining(DeepClassifier(**SMALL, dtype="float64"), STAGES),
+        StagedTraining(DeepRegressor(**SMALL, dtype="float64"), STAGES),
+    ]
 )
 def test_estimator_contract(estimator, check):
     check(estimator)
