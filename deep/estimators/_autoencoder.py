@@ -300,6 +300,6 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
         parts = []
         with torch.inference_mode():
             for batch in gen_batches(len(values), self.net_.batch_size):
-                rows = torch.as_tensor(values[batch], device=self._device())
+                rows = torch.tensor(values[batch], device=self._device())
                 parts.append(apply(rows).cpu().numpy())
         return np.concatenate(parts)

@@ -87,6 +87,8 @@ def go_on(net, before, now, device, dtype):
     options_changed = bool(parts & {"optimizer", "lr"})
     if options_changed or parts & {"criterion", "mixed_precision"}:
         _renew_optimizer(net, options_changed)
+    for group in net.optimizer_.param_groups:  # schedules that begin later go on from here
+        group.setdefault("initial_lr", group["lr"])
 
 
 def _refuse_other_networks(changed, before, now):

@@ -159,8 +159,11 @@ class Conversion(NamedTuple):
 
     def __call__(self, values, name="X"):
         """Convert arrays, or a dict of arrays."""
-        if isinstance(values, Mapping):
-            return {key: self(part, f"X[{key!r}]") for key, part in values.items()}
+        if isinstance(values, Mapping):  # torch collates the rows, and rejects read-only memory
+            return {
+                key: np.require(self(part, f"X[{key!r}]"), requirements="W")
+                for key, part in values.items()
+            }
         if self.keeps_integers and values.dtype.kind in "iu":
             return values.astype(np.int64, copy=False)
         return converted(values, self.dtype, name)
@@ -171,7 +174,7 @@ class Conversion(NamedTuple):
             return {key: self.of_sample(part) for key, part in values.items()}
         if not isinstance(values, np.ndarray | np.generic | torch.Tensor | int | float):
             return values
-        values = torch.as_tensor(values)
+        values = values if isinstance(values, torch.Tensor) else torch.tensor(values)
         stays = self.keeps_integers and not (values.is_floating_point() or values.is_complex())
         return values.to(torch.int64 if stays else getattr(torch, self.dtype))
 

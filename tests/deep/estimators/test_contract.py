@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, StagedTraining
 
-SMALL = {"lr": 0.01, "max_epochs": 20, "net_params": {"module__width": 16}}
+SMALL = {"lr": 0.03, "max_epochs": 8, "net_params": {"module__width": 16}, "random_state": 0}
 ROUNDING = {
     "check_sample_weight_equivalence_on_dense_data": (
         "sums over weighted and over repeated rows are rounded differently, and the predictions "
@@ -21,7 +21,7 @@ ROUNDING = {
 }
 
 
-STAGES = [("head", {"trainable": ["head.*"], "max_epochs": 5}), ("all", {"max_epochs": 15})]
+STAGES = [("head", {"trainable": ["head.*"], "max_epochs": 2}), ("all", {"max_epochs": 6})]
 
 
 @parametrize_with_checks(
