@@ -15,7 +15,7 @@ from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetRegressor
 from ..frame._training_pass import bare
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
+from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, finite
 from ._inputs import converted
 from ._modules import MLPAutoencoder
 
@@ -302,4 +302,4 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
             for batch in gen_batches(len(values), self.net_.batch_size):
                 rows = torch.tensor(values[batch], device=self._device())
                 parts.append(apply(rows).cpu().numpy())
-        return np.concatenate(parts)
+        return finite(np.concatenate(parts))

@@ -147,6 +147,23 @@ def build_module(factory, dtype, **kwargs):
     return module.to(dtype=dtype)
 
 
+def finite(outputs):
+    """The outputs of a network, unless there are some that are no numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite.
+    """
+    strange = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))
+    if len(strange):
+        raise ValueError(
+            f"the network overflows for {len(strange)} of {len(outputs)} rows of X, the first of "
+            f"which is row {strange[0]}: these inputs are too far from the training data"
+        )
+    return outputs
+
+
 class DeepEstimator(RegularizerParameters, BaseEstimator):
     """What the classifier and the regressor have in common."""
 
@@ -480,7 +497,9 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         """What the module gets."""
         if self._input_scaling is None:
             return self._conversion()(self._with_channels(X))
-        return self._input_scaling.transform(self._with_channels(X), self._dtype)
+        with np.errstate(over="ignore"):
+            inputs = self._input_scaling.transform(self._with_channels(X), self._dtype)
+        return finite(inputs)
 
     def _conversion(self):
         return Conversion(self._dtype, takes_tokens(bare(self.net_.module_)))
@@ -507,7 +526,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
     def _raw_predictions(self, X):
         """What the net predicts."""
         X = self._asked(X)
-        return self.net_.predict_proba(X)
+        return finite(self.net_.predict_proba(X))
 
     # the net
 

@@ -30,10 +30,15 @@ STAGES = [("head", {"trainable": ["head.*"], "max_epochs": 2}), ("all", {"max_ep
         DeepRegressor(**SMALL, dtype="float64"),
         DeepAutoencoder(1, **SMALL, dtype="float64"),
         StagedTraining(DeepClassifier(**SMALL, dtype="float64"), STAGES),
-        StagedTraining(DeepRegressor(**SMALL, dtype="float64"), STAGES),
     ]
 )
 def test_estimator_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([StagedTraining(DeepRegressor(**SMALL, dtype="float64"), STAGES)])
+def test_estimator_contract_of_stages_of_regression(estimator, check):
     check(estimator)
 
 

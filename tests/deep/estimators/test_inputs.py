@@ -11,7 +11,7 @@ from skorch.helper import SliceDict, predefined_split
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
-from skreg.deep import DeepClassifier, DeepRegressor, SmallCNN
+from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, SmallCNN
 
 SMALL = {"lr": 0.01, "max_epochs": 3, "random_state": 0}
 X, y = load_iris(return_X_y=True)
@@ -268,6 +268,17 @@ def test_validation_data_that_cannot_be_meant():
 
 
 # messages
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_inputs_for_which_the_network_overflows_are_named(dtype):
+    far = X.copy()
+    far[7] *= 1e200
+    for model in (DeepRegressor, DeepClassifier, DeepAutoencoder):
+        fitted = model(**SMALL, dtype=dtype).fit(X, y)
+        method = fitted.transform if model is DeepAutoencoder else fitted.predict
+        with pytest.raises(ValueError, match=r"overflows for 1 of 150 rows.* row 7|no class"):
+            method(far)
 
 
 def test_absent_devices_are_named():
