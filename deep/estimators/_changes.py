@@ -155,14 +155,24 @@ def _renew_optimizer(net, options_changed):
 
 
 @contextlib.contextmanager
-def untouched_by_failure(net):
-    """Let a net go on with training; if the block raises, put it back to what it was.
-
-    What regularizers made of the trained module (`finalize`) is undone for the block.
-    """
+def resumed(net):
+    """Undo what regularizers made of the trained module; if the block raises, do it again."""
     finalized, net.finalized_ = net.finalized_, []
-    for item in reversed(finalized):
-        item.resume(net, bare(net.module_))
+    module = bare(net.module_)
+    try:
+        for item in reversed(finalized):
+            item.resume(net, module)
+        yield
+    except BaseException:
+        for item in finalized:
+            item.finalize(net, module)
+        net.finalized_ = finalized
+        raise
+
+
+@contextlib.contextmanager
+def untouched_by_failure(net):
+    """Put a net that goes on with training back to what it was if the block raises."""
     owners = [net, *(item for _, item in net.regularizers_)]
     attributes = [vars(owner).copy() for owner in owners]
     epochs = len(net.history)
@@ -181,9 +191,6 @@ def untouched_by_failure(net):
             part.load_state_dict(state)
         del net.history[epochs:]
         getattr(bare(net.criterion_), FRAME).is_loaded = False  # these are no checkpoint's
-        for item in finalized:
-            item.finalize(net, bare(net.module_))
-            net.finalized_.append(item)
         raise
 
 

@@ -30,7 +30,7 @@ from torch import nn
 from ..frame._composition import RegularizerParameters
 from ..frame._indexed import IndexedDataset
 from ..frame._training_pass import bare
-from ._changes import go_on, same, settings_of, untouched_by_failure
+from ._changes import go_on, resumed, same, settings_of, untouched_by_failure
 from ._devices import checked_device
 from ._inputs import (
     Conversion,
@@ -381,11 +381,10 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         if reset:
             self._scale(X, y, weight)
             self._begin()
-            protected = contextlib.nullcontext()
-        else:
-            protected = untouched_by_failure(self.net_)
-        with protected:
+        with contextlib.ExitStack() as stack:
             if not reset:
+                stack.enter_context(resumed(self.net_))
+                stack.enter_context(untouched_by_failure(self.net_))
                 self._go_on()
             self._train(
                 *self._prepared(X, y),
@@ -653,12 +652,9 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         """
         shuffling = torch.Generator()
         shuffling.set_state(self._shuffling_state)
-        try:
-            with going_on_from(self._rng_states, self._cuda_devices(self._device())) as states:
-                yield shuffling
-        finally:
-            self._rng_states = states
-            self._shuffling_state = shuffling.get_state()
+        with going_on_from(self._rng_states, self._cuda_devices(self._device())) as states:
+            yield shuffling
+        self._rng_states, self._shuffling_state = states, shuffling.get_state()
 
     def _device(self):
         """Where the net is."""
