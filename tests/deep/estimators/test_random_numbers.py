@@ -24,35 +24,38 @@ def dropping(seed, **params):
     )
 
 
+BEGAN, ENDED, BOTH = threading.Event(), threading.Event(), threading.Barrier(2)
+
+
 class Meet(Callback):
-    """Let two fits overlap: the first to begin is the first, or the last, to end."""
+    """Let two fits overlap; one of them ends when the other has."""
 
     def __init__(self, waits):
         self.waits = waits
 
     def on_train_begin(self, net, **kwargs):
-        BARRIER.wait(20)
+        BEGAN.set()
+        BOTH.wait(20)
 
     def on_train_end(self, net, **kwargs):
         if self.waits:
-            FIRST_IS_OUT.wait(20)
+            assert ENDED.wait(20)
 
 
-BARRIER, FIRST_IS_OUT = threading.Barrier(2), threading.Event()
-
-
-@pytest.mark.parametrize("waiting", [0, 1])
-def test_two_overlapping_fits_leave_the_generator_alone(waiting):
-    FIRST_IS_OUT.clear()
+@pytest.mark.parametrize("last", [0, 1])
+def test_two_overlapping_fits_leave_the_generator_alone(last):
+    BEGAN.clear()
+    ENDED.clear()
     before = torch.get_rng_state()
 
     def fit(k):
-        dropping(k, callbacks=[Meet(k == waiting)]).fit(X, y)
-        FIRST_IS_OUT.set()
+        dropping(k, callbacks=[Meet(k == last)]).fit(X, y)
+        ENDED.set()
 
     threads = [threading.Thread(target=fit, args=(k,)) for k in range(2)]
     for thread in threads:
         thread.start()
+        assert BEGAN.wait(20)
     for thread in threads:
         thread.join()
     assert torch.equal(torch.get_rng_state(), before)
