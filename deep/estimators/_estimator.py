@@ -114,8 +114,9 @@ PARAMETERS = """
         one; what the network is built from (`module` and its arguments, `compile`,
         standardization) cannot change. A new `random_state` begins new random numbers.
     trainable : list of str, default=None
-        Patterns like ``"head.*"`` of names of the module's parameters; the others are frozen
-        during training. None trains all that the module itself does not freeze.
+        Patterns like ``"head.*"`` of names of the module's parameters, as
+        ``net_.module_.named_parameters()`` has them; the others are frozen during training, though
+        batch normalization goes on to average. None trains all that the module does not freeze.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, shuffling, dropout and the split for early stopping. An integer
         gives the same network again on the CPU; in several threads of one process only without
@@ -597,9 +598,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
 
     def _train_split(self):
         """Rows for early stopping, the same ones as long as the data are."""
-        split = self._split_class(
-            1, test_size=self.validation_fraction, random_state=self._split_seed
-        )
+        split = self._split_class(1, test_size=self.validation_fraction, random_state=self._seed)
         return ValidSplit(split, stratified=self._split_class is StratifiedShuffleSplit)
 
     def _settings(self):
@@ -623,14 +622,12 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         if not same(self.random_state, self._seeded_by):
             with seeded(self._draw_seeds(), self._cuda_devices(self._device())) as states:
                 self._rng_states = states
-        settings = self._settings()
-        go_on(
-            self.net_,
-            self._net_settings,
-            settings,
-            checked_device(self.device),
-            getattr(torch, self.dtype),
-        )
+        settings, device = self._settings(), checked_device(self.device)
+        go_on(self.net_, self._net_settings, settings, device, getattr(torch, self.dtype))
+        for other in self._cuda_devices(device):
+            if str(other) not in self._rng_states:
+                generator = torch.Generator(other).manual_seed(self._seed)
+                self._rng_states = {**self._rng_states, str(other): generator.get_state()}
         self._net_settings, self._dtype = settings, self.dtype
 
     # random numbers
@@ -639,7 +636,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         """Seeds of shuffling and of the split for early stopping; returns that of all the rest."""
         draw = check_random_state(self.random_state)
         seed = draw.randint(2**31 - 1)
-        self._split_seed = seed
+        self._seed = seed
         self._shuffling_state = torch.Generator().manual_seed(seed).get_state()
         self._seeded_by = self.random_state
         return seed

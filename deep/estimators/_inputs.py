@@ -38,6 +38,8 @@ def unpacked(X, y):
             "RegularizedNetRegressor with it"
         )
     if isinstance(X, Dataset):
+        if not len(X):
+            raise ValueError("X is a data set without samples")
         held = _arrays_of(X)
         if held is not None:
             return unpacked(held[0], held[1] if y is None else y)
@@ -91,10 +93,10 @@ def check_parts(X):
     """Raise ValueError unless a dict holds finite arrays of equal length."""
     if not isinstance(X, Mapping):
         return
-    lengths = {key: values.shape[:1] for key, values in X.items()}
-    if len(set(lengths.values())) != 1 or () in lengths.values():
+    lengths = {values.shape[:1] for values in X.values()}
+    if len(lengths) != 1 or lengths & {(), (0,)}:
         raise ValueError(
-            f"the arrays of X must have the same number of rows, got shapes "
+            "the arrays of X must have the same number of rows, one or more, got shapes "
             f"{ {key: values.shape for key, values in X.items()} }"
         )
     for key, values in X.items():

@@ -87,8 +87,16 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X, y, sample_weight, sample_index, X_val, y_val
-            As for ``fit`` of the estimator.
+        X : array, or what the estimator takes
+            Inputs.
+        y : array, default=None
+            Labels or targets, if the estimator takes them.
+        sample_weight : array of shape (n,), default=None
+            Weights.
+        sample_index : array of int of shape (n,), default=None
+            Numbers of the rows, as for the estimator.
+        X_val, y_val : as `X` and `y`, default=None
+            Data for the validation loss, as for the estimator.
 
         Returns
         -------
