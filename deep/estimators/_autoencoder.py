@@ -13,8 +13,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from skreg._state import all_or_nothing
 
+from ..frame._frozen_copy import bare
 from ..frame._nets import RegularizedNetRegressor
-from ..frame._training_pass import bare
 from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, finite
 from ._inputs import converted
 from ._modules import MLPAutoencoder

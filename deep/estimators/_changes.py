@@ -7,8 +7,8 @@ from numbers import Number
 import numpy as np
 import torch
 
-from ..frame._changes import innermost
-from ..frame._training_pass import bare
+from ..frame._frozen_copy import bare
+from ..frame._optimizer import innermost
 from ..frame._training_state import FRAME, carry_over
 
 BUILT_IN = ("module", "compile", "standardize", "standardize_target", "n_components")

@@ -28,8 +28,8 @@ from skorch.helper import predefined_split
 from torch import nn
 
 from ..frame._composition import RegularizerParameters
+from ..frame._frozen_copy import bare
 from ..frame._indexed import IndexedDataset
-from ..frame._training_pass import bare
 from ._changes import go_on, resumed, same, settings_of, untouched_by_failure
 from ._devices import checked_device
 from ._inputs import (

@@ -13,6 +13,8 @@ from sklearn.utils import assert_all_finite
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
+from ..frame._indexed import IndexedDataset
+
 COLOURS = (1, 3, 4)  # numbers of channels that an image for the eye has
 
 
@@ -37,6 +39,8 @@ def unpacked(X, y):
             "__len__ and __getitem__, or train a RegularizedNetClassifier or "
             "RegularizedNetRegressor with it"
         )
+    if isinstance(X, IndexedDataset):
+        raise ValueError("give the data of an IndexedDataset, and its numbers as sample_index")
     if isinstance(X, Dataset):
         if not len(X):
             raise ValueError("X is a data set without samples")

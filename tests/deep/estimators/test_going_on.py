@@ -13,8 +13,7 @@ from skorch.callbacks import Callback, Checkpoint, LoadInitState, LRScheduler
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.deep import DeepClassifier, DeepRegressor, Regularizer
-from skreg.deep.regularizers import SAM
+from skreg.deep import DeepClassifier, DeepRegressor, Regularizer, regularizers
 from skreg.deep.torch import SampleMemory
 
 SMALL = {"max_epochs": 2, "random_state": 0, "batch_size": 32, "net_params": {"module__width": 8}}
@@ -195,7 +194,7 @@ def test_regularizers_change_leave_and_come():
 
 
 def test_a_wrapper_of_the_optimizer_takes_another_radius_and_leaves():
-    model = started(regularizers=[("sam", SAM(rho=0.05))])
+    model = started(regularizers=[("sam", regularizers.SAM(rho=0.05))])
     model.set_params(regularizers__sam__rho=0.5).fit(X, y)
     assert model.net_.optimizer_.rho == 0.5
     model.set_params(regularizers__sam=None).fit(X, y)
@@ -210,6 +209,22 @@ class Remember(Regularizer):
     def penalty(self, net, batch, y_pred, features):
         self.memory_.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
         self.memory_.write(batch.index, y_pred.detach())
+
+
+@pytest.mark.filterwarnings("ignore:WeightCompander is experimental")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ELR", "FisherSAM", "OrthogonalGradient", "PSKD", "SAM", "StableMax",
+        "ThresholdConsistentMargin", "TRAM", "TrustRegionPenalty", "WeightCompander",
+    ],
+)  # fmt: skip
+def test_every_regularizer_goes_on_in_another_type_at_another_rate(name):
+    model = started(regularizers=[("it", getattr(regularizers, name)())], max_epochs=1)
+    before = model.predict_proba(X)
+    model.set_params(lr=STILL, dtype="float64").fit(X, y).partial_fit(X, y)
+    assert model.predict_proba(X).dtype == np.float64
+    np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-5)
 
 
 def test_memories_outlive_another_criterion():
@@ -292,8 +307,7 @@ class Fail(Regularizer):
 
 
 def test_a_failure_in_the_middle_of_a_warm_start_leaves_everything_as_it_was():
-    regularizers = [("fail", Fail(4)), ("memory", Remember()), ("shrink", Shrink())]
-    model = started(regularizers=regularizers)
+    model = started(regularizers=[("fail", Fail(4)), ("memory", Remember()), ("shrink", Shrink())])
     witness = copy.deepcopy(model)
     changes = {"lr": 0.05, "batch_size": 10, "dtype": "float64", "optimizer": torch.optim.SGD}
     model.set_params(**changes, regularizers__shrink__strength=2.0)

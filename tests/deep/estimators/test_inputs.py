@@ -11,7 +11,7 @@ from skorch.helper import SliceDict, predefined_split
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset, Subset, TensorDataset
 
-from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, SmallCNN
+from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, IndexedDataset, SmallCNN
 
 SMALL = {"lr": 0.01, "max_epochs": 3, "random_state": 0}
 X, y = load_iris(return_X_y=True)
@@ -147,6 +147,7 @@ class Samples(IterableDataset):
         (DeepClassifier(Linear, standardize=True), {"X": X}, y, "needs X as one array, got a dict"),
         (DeepClassifier(Linear), {"X": X}, None, "requires y to be passed"),
         (DeepClassifier(Linear), {"X": X[:0]}, y[:0], "same number of rows, one or more"),
+        (DeepClassifier(Linear), IndexedDataset(Pairs(X, y)), None, "numbers as sample_index"),
         (DeepClassifier(Linear), {}, y, "same number of rows, one or more"),
         (DeepClassifier(Linear), Pairs([], []), None, "without samples"),
         (DeepClassifier(Linear), TensorDataset(torch.as_tensor(X)), None, "requires y"),
