@@ -361,6 +361,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
 
     def _channels_first(self, X, *, reset):
         """Images whose channels come last as torch has them, for the default network."""
+        X = np.asarray(X) if isinstance(X, list | tuple) else X
         four_axes = self._is_default and getattr(X, "ndim", 0) == 4
         if reset:
             self._channels_last = four_axes and has_channels_last(X.shape)

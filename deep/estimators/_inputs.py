@@ -76,7 +76,14 @@ def _targets_of(dataset):
 
 def inputs_of(sample):
     """The inputs of a sample of a data set, which may come with a target."""
-    return sample[0] if isinstance(sample, tuple | list) else sample
+    if not isinstance(sample, tuple | list):
+        return sample
+    if len(sample) > 2:
+        raise ValueError(
+            "samples of a data set must be inputs, or pairs of inputs and target, got "
+            f"{len(sample)} parts: put several inputs into a dict"
+        )
+    return sample[0]
 
 
 def n_rows(X):

@@ -150,6 +150,7 @@ class Samples(IterableDataset):
         (DeepClassifier(Linear), IndexedDataset(Pairs(X, y)), None, "numbers as sample_index"),
         (DeepClassifier(Linear), {}, y, "same number of rows, one or more"),
         (DeepClassifier(Linear), Pairs([], []), None, "without samples"),
+        (DeepClassifier(Linear), TensorDataset(*3 * [torch.ones(9, 4)]), y[:9], "got 3 parts"),
         (DeepClassifier(Linear), TensorDataset(torch.as_tensor(X)), None, "requires y"),
         (DeepClassifier(Linear), {"X": X}, y[:7], "inconsistent numbers of samples"),
     ],
@@ -204,6 +205,10 @@ def test_images_with_channels_last_are_those_with_channels_first():
     same = DeepClassifier(**options).fit(first, label)
     assert model.net_.module_.stem.in_channels == model.n_features_in_ == 3
     np.testing.assert_array_equal(model.predict_proba(last), same.predict_proba(first))
+    nested = DeepClassifier(**options).fit(last.tolist(), label)
+    np.testing.assert_array_equal(
+        nested.predict_proba(torch.as_tensor(last)), same.predict_proba(first)
+    )
     with pytest.raises(ValueError):
         model.predict(last[..., :2])
 
