@@ -37,12 +37,6 @@ def test_estimator_contract(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks([StagedTraining(DeepRegressor(**SMALL, dtype="float64"), STAGES)])
-def test_estimator_contract_of_stages_of_regression(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.slow
 @parametrize_with_checks(
     [DeepClassifier(**SMALL), DeepRegressor(**SMALL)],
     expected_failed_checks=lambda estimator: ROUNDING,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_iris
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import GridSearchCV
 from skorch.dataset import Dataset as SkorchDataset
@@ -321,10 +321,3 @@ def test_samplers(kind):
     model = DeepClassifier(**SMALL, net_params={f"iterator_train__{kind}": chosen}).fit(X, y)
     batches = model.net_.history[-1]["batches"]
     assert sum(batch["train_batch_size"] for batch in batches) == 50
-
-
-def test_images_of_digits_are_learned_with_channels_last():
-    images, label = load_digits(return_X_y=True)
-    images = np.repeat(images[:200].reshape(-1, 8, 8)[:, :, :7, None], 3, axis=3)
-    model = DeepClassifier(random_state=0, max_epochs=15, lr=0.01).fit(images, label[:200])
-    assert model.score(images, label[:200]) > 0.9
