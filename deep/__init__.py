@@ -6,7 +6,8 @@ Three tiers, each usable alone:
   (needs torch only).
 - `skreg.deep.regularizers`: the same as `Regularizer` objects for the skorch nets
   `RegularizedNetClassifier` and `RegularizedNetRegressor`.
-- `DeepClassifier` and `DeepRegressor`: scikit-learn estimators that build such a net in ``fit``.
+- `DeepClassifier`, `DeepRegressor` and `DeepAutoencoder`: scikit-learn estimators that build such
+  a net in ``fit``; `StagedTraining` trains one in stages.
 """
 
 import importlib
@@ -22,15 +23,18 @@ except ImportError as error:
 _MODULE_OF = {
     "AccelerateMixin": "frame._accelerate",
     "Batch": "frame._regularizer",
+    "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
     "IndexedDataset": "frame._indexed",
     "LossCurveDisplay": "estimators._display",
+    "MLPAutoencoder": "estimators._modules",
     "ResidualMLP": "estimators._modules",
     "SmallCNN": "estimators._modules",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
     "Regularizer": "frame._regularizer",
+    "StagedTraining": "estimators._staged",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 

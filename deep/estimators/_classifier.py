@@ -1,13 +1,16 @@
 """Classification with regularized networks, as a scikit-learn estimator."""
 
 import numpy as np
+import torch
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import column_or_1d
+
+from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetClassifier
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, as_array
+from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
 
 
 class DeepClassifier(ClassifierMixin, DeepEstimator):
@@ -42,17 +45,27 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     _net_class = RegularizedNetClassifier
     _split_class = StratifiedShuffleSplit
 
-    def fit(self, X, y, sample_weight=None):
+    @all_or_nothing
+    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None, y_val=None):
         """Fit the network.
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs.
-        y : array of shape (n,)
-            Labels: numbers, strings or booleans.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs: tables of shape (n, n_features), images, or what `module` takes; the arrays of
+            a dict are its keyword arguments.
+        y : array of shape (n,), default=None
+            Labels: numbers, strings or booleans. None only for a data set of pairs.
         sample_weight : array of shape (n,), default=None
             Weights.
+        sample_index : array of int of shape (n,), default=None
+            Numbers under which regularizers remember the rows, all different and none negative,
+            e.g. of rows that come again in other company. By default rows are numbered on from the
+            largest number so far; a warm start on the very data of the last call keeps theirs.
+        X_val, y_val : as `X` and `y`, default=None
+            Data for the validation loss, and for early stopping if it is on, in place of a part of
+            the training data; prepared as these are. skorch's ``predefined_split`` in
+            ``net_params["train_split"]`` does the same.
 
         Returns
         -------
@@ -62,23 +75,32 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the data or the weights are not valid.
+            If a parameter, the data or the weights are not valid, or one that was changed cannot
+            act on a warm start.
         """
-        return self._fit_labels(X, y, None, sample_weight, self.max_epochs, not self._goes_on())
+        self._validate_params()
+        self.check_regularizers()
+        reset = not self._goes_on()
+        X, y = self._checked(X, y, reset=reset)
+        validation = self._checked_validation(X_val, y_val)
+        return self._fit(X, y, sample_weight, sample_index, validation, epochs=None, reset=reset)
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    @all_or_nothing
+    def partial_fit(self, X, y=None, classes=None, sample_weight=None, *, sample_index=None):
         """Make one pass over the data, going on from where the last call ended.
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs. The first call sets the sizes and scales.
-        y : array of shape (n,)
-            Labels.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs, as for `fit`. The first call sets the sizes and scales.
+        y : array of shape (n,), default=None
+            Labels. None only for a data set of pairs.
         classes : array of shape (n_classes,), default=None
             All labels that will ever come; needed in the first call unless they are all in `y`.
         sample_weight : array of shape (n,), default=None
             Weights.
+        sample_index : array of int of shape (n,), default=None
+            As for `fit`; without it the rows of each call are new samples.
 
         Returns
         -------
@@ -88,31 +110,43 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the data or the weights are not valid, or `early_stopping` is on.
+            If a parameter, the data or the weights are not valid, `early_stopping` is on, or a
+            parameter that was changed cannot act on a network that is there.
         """
-        self._forbid_early_stopping()
-        return self._fit_labels(X, y, classes, sample_weight, 1, not hasattr(self, "net_"))
-
-    def _fit_labels(self, X, y, classes, sample_weight, epochs, reset):
         self._validate_params()
+        self._forbid_early_stopping()
         self.check_regularizers()
-        X, y = validate_data(self, as_array(X), as_array(y), allow_nd=True, reset=reset)
+        reset = not hasattr(self, "net_")
+        X, y = self._checked(X, y, reset=reset, classes=classes)
+        validation = self._checked_validation(None, None)
+        return self._fit(X, y, sample_weight, sample_index, validation, epochs=1, reset=reset)
+
+    def _checked(self, X, y, *, reset, classes=None):
+        X, y = super()._checked(X, y, reset=reset)
+        y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if reset:
             self.classes_ = np.unique(y if classes is None else classes)
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes")
-        return self._fit(X, y, sample_weight, epochs=epochs, reset=reset)
+        return X, y
 
-    def _targets(self, y):
+    def _targets(self, y, inputs):
         return np.searchsorted(self.classes_, y)
 
-    @property
-    def _n_outputs(self):
-        return len(self.classes_)
+    def _own_sizes(self):
+        return {"n_outputs": len(self.classes_)}
 
     def _task_arguments(self):
+        criterion = self.criterion
+        kind = criterion if isinstance(criterion, type) else type(criterion)
+        if self.module is None and issubclass(kind, torch.nn.NLLLoss):
+            raise ValueError(
+                "NLLLoss needs the probabilities of a module that ends with a softmax, and the "
+                "default network puts out logits: leave criterion=None, which is the cross entropy "
+                "of logits, or give a module"
+            )
         return {"classes": np.arange(len(self.classes_))}
 
     def predict_proba(self, X):
@@ -120,8 +154,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs, as for `fit`.
 
         Returns
         -------
@@ -135,8 +169,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs, as for `fit`.
 
         Returns
         -------

@@ -1,12 +1,12 @@
-"""What the two scikit-learn estimators have in common: parameters, scaling, making the net."""
+"""What the scikit-learn estimators have in common: parameters, scaling, making the net."""
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import fnmatch
 import functools
 import inspect
-import threading
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ import skorch.utils
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import StratifiedShuffleSplit
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -24,14 +24,30 @@ from sklearn.utils.validation import (
     validate_data,
 )
 from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
 from torch import nn
 
 from ..frame._composition import RegularizerParameters
+from ..frame._frozen_copy import bare
 from ..frame._indexed import IndexedDataset
+from ._changes import go_on, resumed, same, settings_of, untouched_by_failure
+from ._devices import checked_device
+from ._inputs import (
+    Conversion,
+    ConvertedDataset,
+    check_parts,
+    form_of,
+    has_channels_last,
+    is_one_array,
+    n_rows,
+    take,
+    takes_tokens,
+    unpacked,
+)
 from ._modules import ResidualMLP, SmallCNN
+from ._numbering import numbered
+from ._random_numbers import going_on_from, seeded
 from ._standardize import Standardization
-
-ONE_AT_A_TIME = threading.Lock()
 
 NET_PREFIXES = (
     "callbacks",
@@ -48,7 +64,8 @@ PARAMETERS = """
         The network: a class (or any function that returns a module), or a module, which is copied
         and stays as it is. Arguments ``n_inputs`` and ``n_outputs`` of a class are filled in from
         the data if it has them. By default a `ResidualMLP` for tables and a `SmallCNN` for images
-        of shape (n, channels, height, width) or (n, height, width).
+        of shape (n, channels, height, width), (n, height, width, channels) with 1, 3 or 4
+        channels, or (n, height, width).
     regularizers : list of (str, Regularizer), default=None
         The regularizers by name, asked in this order; None in place of one leaves it out. They are
         cloned in ``fit``. ``set_params`` and grid searches reach ``regularizers__NAME__PARAM``.
@@ -77,7 +94,9 @@ PARAMETERS = """
         Compile the module with ``torch.compile``.
     standardize : bool or "auto", default="auto"
         Shift and scale the columns of tables and channels of images to mean zero and variance
-        one; ``"auto"`` does so for the default network.{target}
+        one; ``"auto"`` does so for the default network. Numbers are converted to `dtype`, but
+        integers stay integers if the module has an ``Embedding`` or ``EmbeddingBag``, unless
+        `standardize` is True.{target}
     device : str or torch.device, default="auto"
         Where to compute; ``"auto"`` takes CUDA if it is there, otherwise the CPU.
     dtype : {{"float32", "float64"}}, default="float32"
@@ -89,7 +108,15 @@ PARAMETERS = """
         Further arguments of the net under skorch's names, e.g. ``{{"module__width": 64,
         "optimizer__weight_decay": 0.1}}``; ``set_params(module__width=64)`` adds to it.
     warm_start : bool, default=False
-        Whether ``fit`` goes on from the weights of the last call.
+        Whether ``fit`` goes on from the weights of the last call, as ``partial_fit`` does.
+        Parameters are as they are now: another learning rate, batch size, criterion, device,
+        dtype, regularizer or callback acts; another optimizer begins without the state of the old
+        one; what the network is built from (`module` and its arguments, `compile`,
+        standardization) cannot change. A new `random_state` begins new random numbers.
+    trainable : list of str, default=None
+        Patterns like ``"head.*"`` of names of the module's parameters, as
+        ``net_.module_.named_parameters()`` has them; the others are frozen during training, though
+        batch normalization goes on to average. None trains all that the module does not freeze.
     random_state : int, RandomState instance or None, default=None
         Seed of initial weights, shuffling, dropout and the split for early stopping. An integer
         gives the same network again on the CPU; in several threads of one process only without
@@ -121,29 +148,21 @@ def build_module(factory, dtype, **kwargs):
     return module.to(dtype=dtype)
 
 
-def as_array(data):
-    """The data as something that scikit-learn validates; tensors come from their device."""
-    return data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else data
+def finite(outputs):
+    """The outputs of a network, unless there are some that are no numbers.
 
-
-def converted(values, dtype, name):
-    """The values in another type, if they fit into it."""
-    with np.errstate(over="ignore"):
-        values = values.astype(dtype, copy=False)
-    assert_all_finite(values, input_name=name)
-    return values
-
-
-def random_states(devices):
-    """States of torch's generators on the CPU and on CUDA devices."""
-    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
-
-
-def set_random_states(states, devices):
-    """Set what `random_states` returned, or the CPU's part of it."""
-    torch.set_rng_state(states[0])
-    for device, state in zip(devices, states[1:], strict=False):
-        torch.cuda.set_rng_state(state, device)
+    Raises
+    ------
+    ValueError
+        If they are not finite.
+    """
+    strange = np.flatnonzero(~np.isfinite(outputs).reshape(len(outputs), -1).all(axis=1))
+    if len(strange):
+        raise ValueError(
+            f"the network overflows for {len(strange)} of {len(outputs)} rows of X, the first of "
+            f"which is row {strange[0]}: these inputs are too far from the training data"
+        )
+    return outputs
 
 
 class DeepEstimator(RegularizerParameters, BaseEstimator):
@@ -169,9 +188,11 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         "callbacks": [None, list, tuple],
         "net_params": [None, dict],
         "warm_start": ["boolean"],
+        "trainable": [None, list, tuple],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    _own_built_in: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -195,6 +216,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         callbacks=None,
         net_params=None,
         warm_start=False,
+        trainable=None,
         random_state=None,
         verbose=0,
     ):
@@ -217,6 +239,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         self.callbacks = callbacks
         self.net_params = net_params
         self.warm_start = warm_start
+        self.trainable = trainable
         self.random_state = random_state
         self.verbose = verbose
 
@@ -286,91 +309,278 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         check_is_fitted(self)
         return len(self.net_.history)
 
-    def _fit(self, X, y, sample_weight, *, epochs, reset):
-        """Train on validated arrays: with a new net, or the one that is there."""
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        rows = np.flatnonzero(weight)
-        weight = weight[rows]
-        X, y = (X, y) if len(rows) == len(X) else (X[rows], y[rows])
+    def _checked(self, X, y, *, reset, **checks):
+        """Inputs and targets; arrays as scikit-learn checks them."""
         if reset:
-            self._shape_in = X.shape[1:]
-        X = self._with_channels(X)
+            self._is_default = self.module is None
+        X, y = unpacked(X, y)
+        if is_one_array(X):
+            X = self._channels_first(X, reset=reset)
+            X, y = self._checked_arrays(X, y, reset=reset, **checks)
+        else:
+            self._require_module(X)
+            check_parts(X)
+            y = self._checked_targets_alone(X, y, reset=reset)
+        if reset:
+            self._form = form_of(X)
+        self._check_form(X)
+        return X, y
+
+    def _check_form(self, X):
+        form = form_of(X)
+        if form != self._form:
+            raise ValueError(
+                f"X must have shape (n, {self._form}), got {getattr(X, 'shape', f'(n, {form})')}"
+            )
+
+    def _checked_arrays(self, X, y, *, reset, **checks):
+        return validate_data(self, X, y, allow_nd=True, reset=reset, **checks)
+
+    def _checked_targets_alone(self, X, y, *, reset):
+        """Targets of what scikit-learn does not validate."""
+        if reset:
+            for name in ("n_features_in_", "feature_names_in_"):
+                vars(self).pop(name, None)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but neither y was given nor do "
+                "the samples of the data set come with targets"
+            )
+        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+        check_consistent_length(np.empty(n_rows(X)), y)
+        return y
+
+    def _require_module(self, X):
+        kind = f"a {type(X).__name__}"
+        if self._is_default:
+            raise ValueError(
+                f"the default network takes tables and images as arrays, got {kind}: give a module"
+            )
+        if self.standardize is True:
+            raise ValueError(f"standardize=True needs X as one array, got {kind}")
+
+    def _channels_first(self, X, *, reset):
+        """Images whose channels come last as torch has them, for the default network."""
+        X = np.asarray(X) if isinstance(X, list | tuple) else X
+        four_axes = self._is_default and getattr(X, "ndim", 0) == 4
+        if reset:
+            self._channels_last = four_axes and has_channels_last(X.shape)
+        return np.moveaxis(X, 3, 1) if four_axes and self._channels_last else X
+
+    def _fit(self, X, y, sample_weight, sample_index, validation, *, epochs, reset):
+        """Train on checked data: with a new net, or the one that is there."""
+        n = n_rows(X)
+        weight = _check_sample_weight(
+            sample_weight, np.empty(n), dtype=np.float64, ensure_non_negative=True
+        )
+        former = None if reset else self._numbering
+        repeats = epochs is None
+        self._numbering = numbered(X, y, sample_index, former, may_repeat=repeats)
+        rows, index = np.flatnonzero(weight), self._numbering.index
+        if len(rows) < n:
+            X, y = take(X, rows), y if y is None else y[rows]
+            weight, index = weight[rows], index[rows]
         if reset:
             self._scale(X, y, weight)
-        X, y = self._inputs(X), self._targets(y)
-        if reset:
-            self._initialize_net(X)
-        with self._random_numbers() as shuffling:
-            self.net_.iterator_train__generator = shuffling
-            try:
-                self.net_.partial_fit(
-                    IndexedDataset(Dataset(X, y), index=rows),
-                    y,
-                    sample_weight=None if sample_weight is None else weight,
-                    epochs=epochs,
-                )
-            finally:
-                del self.net_.iterator_train__generator
+            self._begin()
+        with contextlib.ExitStack() as stack:
+            if not reset:
+                stack.enter_context(resumed(self.net_))
+                stack.enter_context(untouched_by_failure(self.net_))
+                self._go_on()
+            self._train(
+                *self._prepared(X, y),
+                validation,
+                index=index,
+                sample_weight=None if sample_weight is None else weight,
+                epochs=self.max_epochs if epochs is None else epochs,
+            )
         return self
 
+    def _train(self, dataset, targets, validation, *, index, sample_weight, epochs):
+        net = self.net_
+        with (
+            self._random_numbers() as shuffling,
+            self._only_trainable(),
+            self._arguments_of_the_call(shuffling, validation),
+        ):
+            try:
+                net.partial_fit(
+                    IndexedDataset(dataset, index=index),
+                    targets,
+                    sample_weight=sample_weight,
+                    epochs=epochs,
+                )
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise ValueError(
+                    f"a batch of one sample came ({len(dataset)} samples in batches of "
+                    f"{net.batch_size}), which batch normalization cannot normalize ({error}): "
+                    "choose a batch_size that leaves no remainder of one, or set "
+                    "net_params={'iterator_train__drop_last': True}"
+                ) from error
+
+    @contextlib.contextmanager
+    def _arguments_of_the_call(self, shuffling, validation):
+        """Arguments of the net that hold data or generators and must not outlive the call."""
+        net = self.net_
+        of_the_call = {"iterator_train__generator": shuffling}
+        if validation is not None:
+            dataset, _ = self._prepared(*validation)
+            of_the_call["train_split"] = predefined_split(IndexedDataset(dataset))
+        before = {name: vars(net)[name] for name in of_the_call if name in vars(net)}
+        vars(net).update(of_the_call)
+        try:
+            yield
+        finally:
+            for name in of_the_call:
+                vars(net).pop(name, None)
+            vars(net).update(before)
+
+    @contextlib.contextmanager
+    def _only_trainable(self):
+        """Freeze the parameters that none of the patterns names, during training."""
+        frozen = []
+        if self.trainable is not None:
+            named = dict(bare(self.net_.module_).named_parameters())
+            chosen = {
+                name
+                for name in named
+                if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.trainable)
+            }
+            if not chosen:
+                raise ValueError(
+                    f"no parameter has a name like {list(self.trainable)} in trainable; the "
+                    f"module has {', '.join(named)}"
+                )
+            frozen = [p for name, p in named.items() if name not in chosen and p.requires_grad]
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in frozen:
+                parameter.requires_grad_(True)
+
+    # data
+
+    def _checked_validation(self, X_val, y_val):
+        """Own data for validation: those of ``fit``, or skorch's ``predefined_split``."""
+        split = (self.net_params or {}).get("train_split")
+        own = split.keywords.get("valid_ds") if isinstance(split, functools.partial) else None
+        if X_val is None and y_val is not None:
+            raise ValueError("y_val was given without X_val")
+        if X_val is None and own is None:
+            return None
+        if X_val is not None and own is not None:
+            raise ValueError(
+                "X_val and a predefined_split in net_params['train_split'] are two sets of "
+                "validation data: leave one out"
+            )
+        return self._checked(own if X_val is None else X_val, y_val, reset=False)
+
+    def _prepared(self, X, y):
+        """The data set for the net, and its targets once more."""
+        if isinstance(X, torch.utils.data.Dataset):
+            targets = self._targets(y, None)
+            return ConvertedDataset(X, self._conversion(), targets), targets
+        inputs = self._inputs(X)
+        targets = self._targets(y, inputs)
+        return Dataset(inputs, targets), targets
+
     def _scale(self, X, y, weight):
-        wanted = self.module is None if self.standardize == "auto" else self.standardize
+        wanted = self._is_default if self.standardize == "auto" else self.standardize
+        X = self._with_channels(X)
         self._input_scaling = Standardization(X, weight) if wanted else None
 
     def _inputs(self, X):
         """What the module gets."""
         if self._input_scaling is None:
-            return converted(X, self.dtype, "X")
-        return self._input_scaling.transform(X, self.dtype)
+            return self._conversion()(self._with_channels(X))
+        with np.errstate(over="ignore"):
+            inputs = self._input_scaling.transform(self._with_channels(X), self._dtype)
+        return finite(inputs)
+
+    def _conversion(self):
+        return Conversion(self._dtype, takes_tokens(bare(self.net_.module_)))
 
     def _with_channels(self, X):
         """Images without channels get one, if the default network takes them."""
-        return X[:, None] if self.module is None and X.ndim == 3 else X
+        return X[:, None] if self._is_default and getattr(X, "ndim", 0) == 3 else X
+
+    def _asked(self, X):
+        """What the net is asked about: checked and converted inputs."""
+        check_is_fitted(self)
+        X, _ = unpacked(X, ())
+        if is_one_array(X):
+            X = self._channels_first(X, reset=False)
+            X = validate_data(self, X, allow_nd=True, reset=False)
+        else:
+            self._require_module(X)
+            check_parts(X)
+        self._check_form(X)
+        if isinstance(X, torch.utils.data.Dataset):
+            return ConvertedDataset(X, self._conversion())
+        return self._inputs(X)
 
     def _raw_predictions(self, X):
         """What the net predicts."""
-        check_is_fitted(self)
-        X = validate_data(self, as_array(X), allow_nd=True, reset=False)
-        if X.shape[1:] != self._shape_in:
-            raise ValueError(f"X must have shape (n, {self._shape_in}), got {X.shape}")
-        return self.net_.predict_proba(self._inputs(self._with_channels(X)))
+        X = self._asked(X)
+        return finite(self.net_.predict_proba(X))
 
-    def _make_net(self, X):
-        factory = self.module
-        if factory is None:
-            if X.ndim not in (2, 4):
-                raise ValueError(
-                    f"X of shape {X.shape} is neither a table (n, n_features) nor images "
-                    "(n, channels, height, width) or (n, height, width): give a module"
-                )
-            factory = ResidualMLP if X.ndim == 2 else SmallCNN
-        sizes = {"n_inputs": X.shape[1], "n_outputs": self._n_outputs}
-        if isinstance(factory, nn.Module):
-            sizes = {}
-        else:
-            accepted = inspect.signature(factory).parameters
-            sizes = {name: size for name, size in sizes.items() if name in accepted}
+    # the net
+
+    def _net_arguments(self):
+        net_params = dict(self.net_params or {})
         arguments = {
-            "module": functools.partial(build_module, factory, getattr(torch, self.dtype), **sizes),
+            "module": functools.partial(
+                build_module, self._factory(), getattr(torch, self.dtype), **self._sizes()
+            ),
             "regularizers": clone(list(self.regularizers or ()), safe=False),
             "optimizer": self.optimizer,
             "lr": self.lr,
             "max_epochs": self.max_epochs,
             "batch_size": self.batch_size,
-            "iterator_train__shuffle": True,
             "train_split": self._train_split() if self.early_stopping else None,
             "callbacks": self._net_callbacks(),
             "accumulation_steps": self.accumulation_steps,
             "mixed_precision": self.mixed_precision,
             "compile": self.compile,
-            "device": self._device(),
+            "device": str(checked_device(self.device)),
             "verbose": int(self.verbose),
             **self._task_arguments(),
-            **(self.net_params or {}),
         }
+        if "iterator_train__batch_sampler" in net_params:
+            arguments["iterator_train__batch_size"] = 1  # all that torch allows beside it
+        elif "iterator_train__sampler" not in net_params:
+            arguments["iterator_train__shuffle"] = True
         if self.criterion is not None:
             arguments["criterion"] = self.criterion
-        return self._net_class(**arguments)
+        return {**arguments, **net_params}
+
+    def _factory(self):
+        if self.module is not None:
+            return self.module
+        if len(self._form) not in (1, 2, 3):
+            raise ValueError(
+                f"X of shape (n, {', '.join(map(str, self._form))}) is neither a table (n, "
+                "n_features) nor images (n, channels, height, width) or (n, height, width): give "
+                "a module"
+            )
+        return ResidualMLP if len(self._form) == 1 else SmallCNN
+
+    def _sizes(self):
+        """Arguments of the module that are known from the data, those that it has."""
+        factory = self._factory()
+        if isinstance(factory, nn.Module):
+            return {}
+        sizes = self._own_sizes()
+        if isinstance(self._form, tuple) and self._form:
+            one_channel = self.module is None and len(self._form) == 2
+            sizes["n_inputs"] = 1 if one_channel else self._form[0]
+        accepted = inspect.signature(factory).parameters
+        return {name: size for name, size in sizes.items() if name in accepted}
 
     def _net_callbacks(self):
         callbacks = clone(list(self.callbacks or ()), safe=False)
@@ -388,24 +598,49 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         return callbacks
 
     def _train_split(self):
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        split = self._split_class(1, test_size=self.validation_fraction, random_state=seed)
+        """Rows for early stopping, the same ones as long as the data are."""
+        split = self._split_class(1, test_size=self.validation_fraction, random_state=self._seed)
         return ValidSplit(split, stratified=self._split_class is StratifiedShuffleSplit)
 
-    def _device(self):
-        if self.device == "auto":
-            return "cuda" if torch.cuda.is_available() else "cpu"
-        return self.device
+    def _settings(self):
+        """A copy of all that the net was, or is to be, trained with, by name."""
+        built_in = {
+            name: getattr(self, name) for name in ("module", "standardize", *self._own_built_in)
+        }
+        return {**settings_of(self._net_class(**self._net_arguments())), **built_in}
 
-    def _initialize_net(self, X):
-        """Make the net from the seed, one thread at a time: torch has one generator for all."""
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        devices = self._cuda_devices()
-        with ONE_AT_A_TIME, torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seed)
-            self.net_ = self._make_net(X).initialize()
-            self._rng_states = random_states(devices)
-            self._shuffling_state = torch.Generator().manual_seed(seed).get_state()
+    def _begin(self):
+        """Make the net from the seed."""
+        self._dtype = self.dtype
+        seed = self._draw_seeds()
+        with seeded(seed, self._cuda_devices(checked_device(self.device))) as states:
+            self.net_ = self._net_class(**self._net_arguments()).initialize()
+        self._rng_states = states
+        self._net_settings = self._settings()
+
+    def _go_on(self):
+        """Let the parameters act as they are now on the net that is there."""
+        if not same(self.random_state, self._seeded_by):
+            with seeded(self._draw_seeds(), self._cuda_devices(self._device())) as states:
+                self._rng_states = states
+        settings, device = self._settings(), checked_device(self.device)
+        go_on(self.net_, self._net_settings, settings, device, getattr(torch, self.dtype))
+        for other in self._cuda_devices(device):
+            if str(other) not in self._rng_states:
+                generator = torch.Generator(other).manual_seed(self._seed)
+                self._rng_states = {**self._rng_states, str(other): generator.get_state()}
+        self._net_settings, self._dtype = settings, self.dtype
+
+    # random numbers
+
+    def _draw_seeds(self):
+        """Seeds of shuffling and of the split for early stopping; returns that of all the rest."""
+        draw = check_random_state(self.random_state)
+        seed = draw.randint(2**31 - 1)
+        self._seed = seed
+        self._shuffling_state = torch.Generator().manual_seed(seed).get_state()
+        self._seeded_by = self.random_state
+        return seed
 
     @contextlib.contextmanager
     def _random_numbers(self):
@@ -413,22 +648,17 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
 
         Yields a generator for shuffling, which does not depend on what other threads draw.
         """
-        devices = self._cuda_devices()
         shuffling = torch.Generator()
         shuffling.set_state(self._shuffling_state)
-        with ONE_AT_A_TIME:
-            before = random_states(devices)
-            set_random_states(self._rng_states, devices)
-        try:
+        with going_on_from(self._rng_states, self._cuda_devices(self._device())) as states:
             yield shuffling
-        finally:
-            with ONE_AT_A_TIME:
-                self._rng_states = random_states(devices)
-                set_random_states(before, devices)
-            self._shuffling_state = shuffling.get_state()
+        self._rng_states, self._shuffling_state = states, shuffling.get_state()
 
-    def _cuda_devices(self):
-        device = torch.device(self._device())
+    def _device(self):
+        """Where the net is."""
+        return torch.device(self.net_.device)
+
+    def _cuda_devices(self, device):
         return [device] if device.type == "cuda" else []
 
     def _goes_on(self):

@@ -70,6 +70,77 @@ class ResidualMLP(nn.Module):
         return self.head(self.norm(self.blocks(self.embedding(X))).relu())
 
 
+class MLPAutoencoder(nn.Module):
+    """Two `ResidualMLP` with few numbers between them.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of features.
+    n_components : int
+        Number of numbers in a code.
+    width, n_blocks, dropout : int, int, float
+        As for `ResidualMLP`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> module = MLPAutoencoder(n_inputs=4, n_components=2)
+    >>> module.encode(torch.zeros(5, 4)).shape, module(torch.zeros(5, 4)).shape
+    (torch.Size([5, 2]), torch.Size([5, 4]))
+    """
+
+    def __init__(self, n_inputs, n_components, width=128, n_blocks=1, dropout=0.0):
+        super().__init__()
+        self.encoder = ResidualMLP(n_inputs, n_components, width, n_blocks, dropout)
+        self.decoder = ResidualMLP(n_components, n_inputs, width, n_blocks, dropout)
+
+    def encode(self, X):
+        """Compute the codes.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_inputs)
+            Features.
+
+        Returns
+        -------
+        Tensor of shape (n, n_components)
+            Codes.
+        """
+        return self.encoder(X)
+
+    def decode(self, code):
+        """Compute features from codes.
+
+        Parameters
+        ----------
+        code : Tensor of shape (n, n_components)
+            Codes.
+
+        Returns
+        -------
+        Tensor of shape (n, n_inputs)
+            Features.
+        """
+        return self.decoder(code)
+
+    def forward(self, X):
+        """Reconstruct the features.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_inputs)
+            Features.
+
+        Returns
+        -------
+        Tensor of shape (n, n_inputs)
+            What codes of `X` say about them.
+        """
+        return self.decode(self.encode(X))
+
+
 class ConvolutionBlock(nn.Module):
     """``shortcut(x) + conv(relu(norm(conv(relu(norm(x))))))`` at half the resolution."""
 

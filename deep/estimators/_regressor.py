@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_array
+
+from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetRegressor
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, as_array, converted
+from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
+from ._inputs import converted
 from ._standardize import Standardization
 
 
@@ -48,6 +51,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
     _net_class = RegularizedNetRegressor
     _split_class = ShuffleSplit
+    _own_built_in = ("standardize_target",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **DeepEstimator._parameter_constraints,
         "standardize_target": ["boolean"],
@@ -76,6 +80,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         callbacks=None,
         net_params=None,
         warm_start=False,
+        trainable=None,
         random_state=None,
         verbose=0,
     ):
@@ -99,6 +104,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
             callbacks=callbacks,
             net_params=net_params,
             warm_start=warm_start,
+            trainable=trainable,
             random_state=random_state,
             verbose=verbose,
         )
@@ -109,17 +115,27 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def fit(self, X, y, sample_weight=None):
+    @all_or_nothing
+    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None, y_val=None):
         """Fit the network.
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs.
-        y : array of shape (n,) or (n, n_targets)
-            Targets.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs: tables of shape (n, n_features), images, or what `module` takes; the arrays of
+            a dict are its keyword arguments.
+        y : array of shape (n,) or (n, n_targets), default=None
+            Targets. None only for a data set of pairs.
         sample_weight : array of shape (n,), default=None
             Weights.
+        sample_index : array of int of shape (n,), default=None
+            Numbers under which regularizers remember the rows, all different and none negative,
+            e.g. of rows that come again in other company. By default rows are numbered on from the
+            largest number so far; a warm start on the very data of the last call keeps theirs.
+        X_val, y_val : as `X` and `y`, default=None
+            Data for the validation loss, and for early stopping if it is on, in place of a part of
+            the training data; prepared as these are. skorch's ``predefined_split`` in
+            ``net_params["train_split"]`` does the same.
 
         Returns
         -------
@@ -129,21 +145,30 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the data or the weights are not valid.
+            If a parameter, the data or the weights are not valid, or one that was changed cannot
+            act on a warm start.
         """
-        return self._fit_targets(X, y, sample_weight, self.max_epochs, not self._goes_on())
+        self._validate_params()
+        self.check_regularizers()
+        reset = not self._goes_on()
+        X, y = self._checked(X, y, reset=reset)
+        validation = self._checked_validation(X_val, y_val)
+        return self._fit(X, y, sample_weight, sample_index, validation, epochs=None, reset=reset)
 
-    def partial_fit(self, X, y, sample_weight=None):
+    @all_or_nothing
+    def partial_fit(self, X, y=None, sample_weight=None, *, sample_index=None):
         """Make one pass over the data, going on from where the last call ended.
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs. The first call sets the sizes and scales.
-        y : array of shape (n,) or (n, n_targets)
-            Targets.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs, as for `fit`. The first call sets the sizes and scales.
+        y : array of shape (n,) or (n, n_targets), default=None
+            Targets. None only for a data set of pairs.
         sample_weight : array of shape (n,), default=None
             Weights.
+        sample_index : array of int of shape (n,), default=None
+            As for `fit`; without it the rows of each call are new samples.
 
         Returns
         -------
@@ -153,43 +178,46 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         Raises
         ------
         ValueError
-            If a parameter, the data or the weights are not valid, or `early_stopping` is on.
+            If a parameter, the data or the weights are not valid, `early_stopping` is on, or a
+            parameter that was changed cannot act on a network that is there.
         """
-        self._forbid_early_stopping()
-        return self._fit_targets(X, y, sample_weight, 1, not hasattr(self, "net_"))
-
-    def _fit_targets(self, X, y, sample_weight, epochs, reset):
         self._validate_params()
+        self._forbid_early_stopping()
         self.check_regularizers()
-        X, y = validate_data(
-            self,
-            as_array(X),
-            as_array(y),
-            allow_nd=True,
-            multi_output=True,
-            y_numeric=True,
-            reset=reset,
-        )
+        reset = not hasattr(self, "net_")
+        X, y = self._checked(X, y, reset=reset)
+        validation = self._checked_validation(None, None)
+        return self._fit(X, y, sample_weight, sample_index, validation, epochs=1, reset=reset)
+
+    def _checked(self, X, y, *, reset):
+        X, y = super()._checked(X, y, reset=reset, multi_output=True, y_numeric=True)
         if reset:
             self._target_shape = y.shape[1:]
         elif y.shape[1:] != self._target_shape:
             raise ValueError(f"y must have shape (n, {self._target_shape}), got {y.shape}")
-        return self._fit(X, y, sample_weight, epochs=epochs, reset=reset)
+        return X, y
+
+    def _checked_targets_alone(self, X, y, *, reset):
+        y = super()._checked_targets_alone(X, y, reset=reset)
+        return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
 
     def _scale(self, X, y, weight):
         super()._scale(X, y, weight)
         columns = y.reshape(len(y), -1)
         self._target_scaling = Standardization(columns, weight) if self.standardize_target else None
 
-    def _targets(self, y):
+    def _targets(self, y, inputs):
         columns = y.reshape(len(y), -1)
         if self._target_scaling is None:
-            return converted(columns, self.dtype, "y")
-        return self._target_scaling.transform(columns, self.dtype)
+            return converted(columns, self._dtype, "y")
+        return self._target_scaling.transform(columns, self._dtype)
 
     @property
     def _n_outputs(self):
         return int(np.prod(self._target_shape))
+
+    def _own_sizes(self):
+        return {"n_outputs": self._n_outputs}
 
     def _task_arguments(self):
         return {}
@@ -199,8 +227,8 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
         Parameters
         ----------
-        X : array, DataFrame or Tensor of shape (n, n_features), or what `module` takes
-            Inputs.
+        X : array, DataFrame, Tensor, dict of arrays, or torch Dataset
+            Inputs, as for `fit`.
 
         Returns
         -------

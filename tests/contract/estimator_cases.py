@@ -128,6 +128,10 @@ def partly_labelled(rng, n=75, p=5):
     return Problem(X, np.where(rng.random(n) < 0.35, y, -1))
 
 
+def unlabelled(rng, n=60, p=5):
+    return Problem(_features(rng, n, p))
+
+
 def nodes(rng, n=200, p=5):
     sem = make_linear_sem(n, p, edges_per_node=1, random_state=int(rng.integers(2**31)))
     return Problem(sem.X)
@@ -147,6 +151,7 @@ KINDS = {
         two_classes,
         ordered_classes,
         partly_labelled,
+        unlabelled,
         nodes,
         node_and_parents,
     )
@@ -192,6 +197,22 @@ NETWORK = {
     "net_params": {"module__width": 8},
 }
 SAMPLER = SensitivitySampler(n_samples=40, random_state=0)
+
+
+def staged_training():
+    """Cases of a meta-estimator over estimators of an extra."""
+    if importlib.util.find_spec("skorch") is None:
+        return {}
+    from skreg.deep import DeepClassifier, DeepRegressor
+
+    stages = [("head", {"trainable": ["head.*"], "max_epochs": 1}), ("all", {"max_epochs": 2})]
+    return {
+        "StagedTraining": [
+            Setting("classifier", {"estimator": DeepClassifier(**NETWORK), "stages": stages}),
+            Setting("regressor", {"estimator": DeepRegressor(**NETWORK), "stages": stages}),
+        ]
+    }
+
 
 SETTINGS = {
     "Lasso": [
@@ -273,8 +294,10 @@ SETTINGS = {
             "transformer", {"estimator": StandardScaler(), "sampler": SAMPLER}, accuracy=CLOSED
         ),
     ],
+    "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],
+    **staged_training(),
 }
 
 

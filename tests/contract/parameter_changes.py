@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 import pytest
-from estimator_cases import CASES, DAG, two_classes
+from estimator_cases import CASES, DAG, NETWORK, two_classes
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
@@ -37,6 +37,8 @@ def _other_estimator(case):
         if case.is_classifier:
             return LinearNaiveBayes(shrinkage=0.5)
         return Ridge() if case.is_regressor else StandardScaler(with_std=False)
+    if case.cls == "StagedTraining":
+        return case.estimator.estimator.__class__(**{**NETWORK, "lr": 0.02})
     return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
 
 
@@ -71,7 +73,9 @@ ALTERNATIVES = {
     "scoring": lambda case: "accuracy" if case.is_classifier else "neg_mean_absolute_error",
     "scores": lambda case: "leverage",
     "smoothing": lambda case: "absolute",
+    "stages": lambda case: [("once", {"max_epochs": 2})],
     "standardize": lambda case: False,
+    "trainable": lambda case: ["*weight*"],
     "temperature": lambda case: 2.0,
     "tiers": lambda case: [0, 0, 1, 1, 2],
     "tol": lambda case: 10.0 * case.params["tol"],

@@ -6,9 +6,9 @@ Single precision is the default. It carries seven digits, and two checks ask for
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg.deep import DeepClassifier, DeepRegressor
+from skreg.deep import DeepAutoencoder, DeepClassifier, DeepRegressor, StagedTraining
 
-SMALL = {"lr": 0.01, "max_epochs": 20, "net_params": {"module__width": 16}}
+SMALL = {"lr": 0.03, "max_epochs": 8, "net_params": {"module__width": 16}, "random_state": 0}
 ROUNDING = {
     "check_sample_weight_equivalence_on_dense_data": (
         "sums over weighted and over repeated rows are rounded differently, and the predictions "
@@ -21,8 +21,16 @@ ROUNDING = {
 }
 
 
+STAGES = [("head", {"trainable": ["head.*"], "max_epochs": 2}), ("all", {"max_epochs": 6})]
+
+
 @parametrize_with_checks(
-    [DeepClassifier(**SMALL, dtype="float64"), DeepRegressor(**SMALL, dtype="float64")]
+    [
+        DeepClassifier(**SMALL, dtype="float64"),
+        DeepRegressor(**SMALL, dtype="float64"),
+        DeepAutoencoder(1, **SMALL, dtype="float64"),
+        StagedTraining(DeepClassifier(**SMALL, dtype="float64"), STAGES),
+    ]
 )
 def test_estimator_contract(estimator, check):
     check(estimator)
