@@ -1,41 +1,16 @@
 """Parameters that were changed between two calls, handed to a net that goes on."""
 
 import contextlib
-import functools
-from numbers import Number
 
-import numpy as np
 import torch
 
+from ..frame._changes import same
 from ..frame._frozen_copy import bare
 from ..frame._optimizer import innermost
 from ..frame._training_state import FRAME, carry_over
 
 BUILT_IN = ("module", "compile", "standardize", "standardize_target", "n_components")
 ABSENT = object()
-
-
-def same(a, b):
-    """Whether two values of a parameter mean the same; of strange objects, whether they are one."""
-    if a is b:
-        return True
-    if isinstance(a, Number) and isinstance(b, Number):
-        return a == b
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if type(a) is not type(b) or isinstance(a, type):
-        return False
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, np.ndarray):
-        return np.array_equal(a, b)
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, functools.partial):
-        return same((a.func, a.args, a.keywords), (b.func, b.args, b.keywords))
-    if hasattr(a, "get_params"):
-        return same(a.get_params(deep=False), b.get_params(deep=False))
-    return (a == b) is True
 
 
 def settings_of(net):

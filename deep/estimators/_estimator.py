@@ -551,9 +551,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             "verbose": int(self.verbose),
             **self._task_arguments(),
         }
-        if "iterator_train__batch_sampler" in net_params:
-            arguments["iterator_train__batch_size"] = 1  # all that torch allows beside it
-        elif "iterator_train__sampler" not in net_params:
+        if "iterator_train__sampler" not in net_params:
             arguments["iterator_train__shuffle"] = True
         if self.criterion is not None:
             arguments["criterion"] = self.criterion

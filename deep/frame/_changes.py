@@ -1,5 +1,8 @@
 """What has changed in a net's regularizers since it was initialized."""
 
+import functools
+from numbers import Number
+
 import numpy as np
 import torch
 
@@ -17,7 +20,7 @@ class Snapshot:
     def changed(self, earlier):
         """Names of the parameters that differ from those of an earlier snapshot."""
         return [
-            name for name, value in self.params.items() if not is_same(value, earlier.params[name])
+            name for name, value in self.params.items() if not same(value, earlier.params[name])
         ]
 
     def __eq__(self, other):
@@ -31,13 +34,27 @@ def snapshots(regularizers):
     return {name: Snapshot(regularizer) for name, regularizer in regularizers}
 
 
-def is_same(a, b):
-    """Whether two parameters are the same, arrays included."""
+def same(a, b):
+    """Whether two values of a parameter mean the same; of strange objects, whether they are one."""
     if a is b:
         return True
-    if isinstance(a, np.ndarray | torch.Tensor) or isinstance(b, np.ndarray | torch.Tensor):
-        return type(a) is type(b) and a.shape == b.shape and bool((a == b).all())
-    return bool(a == b)
+    if isinstance(a, Number) and isinstance(b, Number):
+        return a == b
+    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if type(a) is not type(b) or isinstance(a, type):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b)
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, functools.partial):
+        return same((a.func, a.args, a.keywords), (b.func, b.args, b.keywords))
+    if hasattr(a, "get_params"):
+        return same(a.get_params(deep=False), b.get_params(deep=False))
+    return (a == b) is True
 
 
 def check_fixed(before, now):
