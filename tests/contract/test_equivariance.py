@@ -367,4 +367,5 @@ def test_what_scales_have_no_answer_is_known():
     assert without <= {
         "CoresetEstimator",  # that of its estimator
         "ElasticNetCV",  # its strengths share one ratio
+        "StagedTraining",  # that of its estimator
     }
