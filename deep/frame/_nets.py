@@ -158,10 +158,13 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
         Tensor of shape (n, n_classes, ...)
             Probabilities, with their graph, in full precision.
         """
-        return self._get_predict_nonlinearity()(in_full(y_pred))
+        return self._nonlinearity()(in_full(y_pred))
 
     def _get_predict_nonlinearity(self):
         self.check_is_fitted()
+        return self._nonlinearity()
+
+    def _nonlinearity(self):
         if self.predict_nonlinearity != "auto":
             return super()._get_predict_nonlinearity()
         criterion = bare(self.criterion_)

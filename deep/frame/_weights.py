@@ -125,8 +125,10 @@ def divides_differently(criterion, targets):
     It does for class probabilities with class weights. A net whose regularizers turn class numbers
     into probabilities takes `mean_loss` then, with sample weights or without.
     """
+    if not targets.is_floating_point():
+        return False
     part = counting_part(criterion)
-    return part is not None and class_weights(part) is not None and targets.is_floating_point()
+    return part is not None and class_weights(part) is not None
 
 
 def reducing_parts(criterion):
