@@ -3,6 +3,7 @@
 from torch import nn
 
 from ._frozen_copy import bare
+from ._optimizer import needs_closure
 from ._regularizer import overrides
 
 # losses of torch that take class numbers only, or no logits
@@ -95,6 +96,25 @@ def check_streams(regularizers):
                 f"{described(name, regularizer)} remembers samples by their number, which an "
                 "IterableDataset does not have: use a Dataset with __len__ and __getitem__"
             )
+
+
+def check_scaling(regularizers, optimizer):
+    """Raise ValueError if a step evaluates the loss several times, though gradients are scaled.
+
+    Parameters
+    ----------
+    regularizers : list of (str, Regularizer)
+        Those in use.
+    optimizer : torch.optim.Optimizer
+        The optimizer that they have agreed on.
+    """
+    repeating = [described(*pair) for pair in regularizers if pair[1].repeats_passes]
+    if repeating or needs_closure(optimizer):
+        raise ValueError(
+            f"{repeating[0] if repeating else type(optimizer).__name__} evaluates the loss several "
+            "times in a step, which the gradient scaling of mixed_precision='float16' does not "
+            "allow; use mixed_precision='bfloat16'"
+        )
 
 
 def check_criterion(regularizers, criterion, task):

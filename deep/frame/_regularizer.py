@@ -136,6 +136,9 @@ class Regularizer(skorch.callbacks.Callback):
     reads_softmax : bool
         Whether it takes the softmax of the outputs for the class probabilities. Those of the
         criterion are ``net.probabilities(y_pred)``.
+    repeats_passes : bool
+        Whether its optimizer evaluates the loss several times in a step, which the scaling of
+        gradients in half precision (float16) does not allow.
     looks_into_module : bool
         Whether it relies on the module being the user's, e.g. evaluates it at other weights.
     replaces_module, replaces_criterion, replaces_weights : bool
@@ -186,6 +189,7 @@ class Regularizer(skorch.callbacks.Callback):
     beside_mixing = "any"
     softens_targets = False
     reads_softmax = False
+    repeats_passes = False
     looks_into_module = False
     replaces_module = False
     replaces_criterion = False

@@ -28,8 +28,8 @@ from ._indexed import (
     as_it_is,
     is_indexed,
 )
-from ._needs import check_criterion, check_layers, check_needs, check_streams
-from ._optimizer import innermost, needs_closure
+from ._needs import check_criterion, check_layers, check_needs, check_scaling, check_streams
+from ._optimizer import innermost
 from ._parametrizations import make_picklable
 from ._regularizer import overrides
 from ._training_pass import LayerRecorder, TrainingPass, is_labelled, recording
@@ -166,12 +166,7 @@ class RegularizedNet(RegularizerParameters):
             self.optimizer_ = regularizer.optimizer(self, self.optimizer_)
         self.scaler_ = None
         if self.mixed_precision == "float16":
-            if needs_closure(self.optimizer_):
-                raise ValueError(
-                    f"{type(self.optimizer_).__name__} evaluates the loss several times in a step, "
-                    "which the gradient scaling of mixed_precision='float16' does not allow; use "
-                    "mixed_precision='bfloat16'"
-                )
+            check_scaling(self.regularizers_, self.optimizer_)
             self.scaler_ = torch.amp.GradScaler(self._device().type)
         self.built_ = snapshots(self.regularizers_)
 

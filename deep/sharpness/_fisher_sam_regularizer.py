@@ -36,6 +36,8 @@ class FisherSAM(Regularizer):
 
     tasks = ("classification", "regression", "dense")
 
+    repeats_passes = True
+
     def __init__(self, gamma=0.1, eta=0.1):
         self.gamma = gamma
         self.eta = eta

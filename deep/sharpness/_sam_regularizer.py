@@ -40,6 +40,8 @@ class SAM(Regularizer):
 
     tasks = ("classification", "regression", "dense")
 
+    repeats_passes = True
+
     def __init__(self, rho=0.05, adaptive=False, adaptive_eps=0.0):
         self.rho = rho
         self.adaptive = adaptive

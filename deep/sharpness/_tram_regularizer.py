@@ -67,6 +67,8 @@ class TRAM(TrustRegion):
     True
     """
 
+    repeats_passes = True
+
     def __init__(
         self,
         target="previous",

@@ -1,0 +1,95 @@
+"""How many directions a representation uses (Roy and Vetterli 2007)."""
+
+import torch
+from torch import nn
+
+
+def effective_rank(spectrum):
+    r"""Effective rank of a matrix from its singular values.
+
+    .. math:: \exp\Big(-\sum_k p_k \log p_k\Big), \qquad p_k = \sigma_k / \sum_j \sigma_j
+
+    It lies between one and the rank, which it is if all nonzero singular values are equal.
+
+    Parameters
+    ----------
+    spectrum : Tensor of shape (k,)
+        The singular values.
+
+    Returns
+    -------
+    Tensor of shape ()
+        The effective rank; zero if all singular values are zero.
+
+    References
+    ----------
+    .. [1] O. Roy, M. Vetterli, "The effective rank: A measure of effective dimensionality",
+       EUSIPCO 2007.
+
+    Examples
+    --------
+    >>> import torch
+    >>> round(float(effective_rank(torch.tensor([2.0, 2.0, 0.0]))), 4)
+    2.0
+    """
+    total = spectrum.sum()
+    if not total > 0:
+        return torch.zeros_like(total)
+    return torch.special.entr(spectrum / total).sum().exp()
+
+
+class FeatureScatter(nn.Module):
+    """Sums from which the singular values of all features seen so far follow, without keeping them.
+
+    With x_i the features and m their mean, the singular values of the centred matrix are the square
+    roots of the eigenvalues of ``sum_i (x_i - m) (x_i - m)^T``, whose sums are merged batch by
+    batch (Chan, Golub and LeVeque 1983), in double precision where the device has it: a root of
+    what is rounded to eps is no smaller than sqrt(eps). Memory is d^2 numbers for d features.
+
+    Examples
+    --------
+    >>> import torch
+    >>> scatter = FeatureScatter()
+    >>> for batch in torch.tensor([[1.0, 0.0], [-1.0, 0.0], [3.0, 0.0], [-3.0, 0.0]]).split(2):
+    ...     scatter.update(batch)
+    >>> scatter.singular_values().round(decimals=4)
+    tensor([0.0000, 4.4721], dtype=torch.float64)
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+        self.mean = self.scatter = None
+
+    @torch.no_grad()
+    def update(self, features):
+        """Take in a batch.
+
+        Parameters
+        ----------
+        features : Tensor of shape (n, ...)
+            The features, which are flattened.
+        """
+        exact = torch.float32 if features.device.type == "mps" else torch.float64
+        features = features.detach().flatten(1).to(exact)
+        n = len(features)
+        if not n:
+            return
+        mean = features.mean(0)
+        centred = features - mean
+        scatter = centred.T @ centred
+        if self.n:
+            step = mean - self.mean
+            scatter += self.scatter + torch.outer(step, step) * (self.n * n / (self.n + n))
+            mean = self.mean + step * (n / (self.n + n))
+        self.n, self.mean, self.scatter = self.n + n, mean, scatter
+
+    def singular_values(self):
+        """Singular values of the centred features so far, in increasing order.
+
+        Returns
+        -------
+        Tensor of shape (n_features,)
+            The values.
+        """
+        return torch.linalg.eigvalsh(self.scatter).clamp(min=0).sqrt()
