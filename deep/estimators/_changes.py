@@ -130,22 +130,6 @@ def _renew_optimizer(net, options_changed):
 
 
 @contextlib.contextmanager
-def resumed(net):
-    """Undo what regularizers made of the trained module; if the block raises, do it again."""
-    finalized, net.finalized_ = net.finalized_, []
-    module = bare(net.module_)
-    try:
-        for item in reversed(finalized):
-            item.resume(net, module)
-        yield
-    except BaseException:
-        for item in finalized:
-            item.finalize(net, module)
-        net.finalized_ = finalized
-        raise
-
-
-@contextlib.contextmanager
 def untouched_by_failure(net):
     """Put a net that goes on with training back to what it was if the block raises."""
     owners = [net, *(item for _, item in net.regularizers_)]

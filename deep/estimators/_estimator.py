@@ -27,10 +27,11 @@ from skorch.dataset import Dataset, ValidSplit
 from skorch.helper import predefined_split
 from torch import nn
 
+from ..frame._changes import resumed, same
 from ..frame._composition import RegularizerParameters
 from ..frame._frozen_copy import bare
 from ..frame._indexed import IndexedDataset
-from ._changes import go_on, resumed, same, settings_of, untouched_by_failure
+from ._changes import go_on, settings_of, untouched_by_failure
 from ._devices import checked_device
 from ._inputs import (
     Conversion,

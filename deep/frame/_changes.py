@@ -1,11 +1,13 @@
 """What has changed in a net's regularizers since it was initialized."""
 
+import contextlib
 import functools
 from numbers import Number
 
 import numpy as np
 import torch
 
+from ._frozen_copy import bare
 from ._needs import described
 from ._regularizer import overrides
 
@@ -82,3 +84,19 @@ def check_fixed(before, now):
                 f"{', '.join(changed)} of {described(name, new.regularizer)} is built into the "
                 f"module and cannot change when training goes on: {remedy}"
             )
+
+
+@contextlib.contextmanager
+def resumed(net):
+    """Undo what regularizers made of the trained module; if the block raises, do it again."""
+    finalized, net.finalized_ = net.finalized_, []
+    module = bare(net.module_)
+    try:
+        for regularizer in reversed(finalized):
+            regularizer.resume(net, module)
+        yield
+    except BaseException:
+        for regularizer in finalized:
+            regularizer.finalize(net, module)
+        net.finalized_ = finalized
+        raise

@@ -16,7 +16,7 @@ from skorch.utils import TeeGenerator, to_tensor
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from ._changes import check_fixed, snapshots
+from ._changes import check_fixed, resumed, snapshots
 from ._composition import RegularizerParameters
 from ._frozen_copy import bare
 from ._indexed import (
@@ -257,24 +257,22 @@ class RegularizedNet(RegularizerParameters):
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         if not self.initialized_:
             self.initialize()
-        for regularizer in reversed(self.finalized_):
-            regularizer.resume(self, bare(self.module_))
-        self.finalized_ = []
-        self.take_in_changes()
         is_part = not hasattr(self, "first_number_")
         if is_part:
             self.first_number_ = self.n_samples_ or 0
-        try:
-            super().partial_fit(X, y, classes, **fit_params)
-            self.check_weights()
-            for _, regularizer in self.regularizers_:
-                if overrides(regularizer, "finalize"):
-                    regularizer.finalize(self, bare(self.module_))
-                    self.finalized_.append(regularizer)
-        finally:
-            self.training_set_ = None
-            if is_part:
-                del self.first_number_
+        with resumed(self):
+            self.take_in_changes()
+            try:
+                super().partial_fit(X, y, classes, **fit_params)
+                self.check_weights()
+                for _, regularizer in self.regularizers_:
+                    if overrides(regularizer, "finalize"):
+                        regularizer.finalize(self, bare(self.module_))
+                        self.finalized_.append(regularizer)
+            finally:
+                self.training_set_ = None
+                if is_part:
+                    del self.first_number_
         return self
 
     def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, sample_index=None, **kwargs):

@@ -24,6 +24,7 @@ class AveragedWeights(Regularizer):
 
     looks_into_module = True
     replaces_weights = True
+    finished_ = None
     decay: float | None = None
 
     def state(self, net):
@@ -57,8 +58,11 @@ class AveragedWeights(Regularizer):
             return
         self.trained_ = copy.deepcopy(module.state_dict())
         self.average_.copy_to(module)
-        update_bn(training_inputs(net), AsTrained(net, module))
-        share_statistics(module, net.process_group)
+        if net.training_set_ is not None:
+            update_bn(training_inputs(net), AsTrained(net, module))
+            share_statistics(module, net.process_group)
+        elif self.finished_ is not None:  # nothing was trained since, or it failed
+            module.load_state_dict(self.finished_)
 
     def resume(self, net, module):
         """Put the trained weights and their statistics back.
@@ -71,6 +75,7 @@ class AveragedWeights(Regularizer):
             Its module.
         """
         if self.trained_ is not None:
+            self.finished_ = copy.deepcopy(module.state_dict())
             module.load_state_dict(self.trained_)
             self.trained_ = None
 

@@ -306,3 +306,19 @@ def test_early_stop_leaves_the_averages_at_its_end_in_place_of_the_best_weights(
 def test_two_averages_are_refused():
     with pytest.raises(ValueError, match=r"SWA.*and EMAWeights.*both replace the weights"):
         make(SWA(), EMAWeights()).fit(X, y)
+
+
+def test_a_call_that_fails_or_trains_nothing_leaves_the_averaged_module():
+    """Statistics of batch normalization included, although there are no data to recompute them."""
+    model = DeepClassifier(Net, [("ema", EMAWeights(0.5))], max_epochs=3, warm_start=True)
+    before = model.fit(X, y).predict_proba(X)
+    with pytest.raises(ValueError, match="training loss is"):
+        model.set_params(lr=1e30).fit(X, y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    net = make(SWA(0.0)).fit(X, y)
+    before = net.predict_proba(X)
+    net.partial_fit(X, y, epochs=0)
+    np.testing.assert_array_equal(net.predict_proba(X), before)
+    with pytest.raises(ValueError, match="both replace the weights"):
+        net.set_params(regularizers=[*net.regularizers, ("b", EMAWeights())]).partial_fit(X, y)
+    np.testing.assert_array_equal(net.predict_proba(X), before)
