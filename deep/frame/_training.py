@@ -93,6 +93,7 @@ class RegularizedNet(RegularizerParameters):
         self.mixed_precision = mixed_precision
         self.recorders_ = {}
         self.n_outputs_ = None
+        self.counts_from_zero_ = False
         for name in TRANSIENT:
             setattr(self, name, None)
 
@@ -214,7 +215,8 @@ class RegularizedNet(RegularizerParameters):
             return IndexedDataset(dataset)
         if self.sample_index_ is not None:
             return IndexedDataset(dataset, index=self.sample_index_)
-        return IndexedDataset(dataset, first=self.first_number_)
+        first = 0 if self.counts_from_zero_ else self.n_samples_ or 0
+        return IndexedDataset(dataset, first=first)
 
     def _unnumbered(self, dataset):
         """A stream has no numbers, cannot be split, and brings no weights."""
@@ -248,18 +250,15 @@ class RegularizedNet(RegularizerParameters):
     # training
 
     def fit(self, X, y=None, **fit_params):
-        self.first_number_ = 0
+        self.counts_from_zero_ = True
         try:
             return super().fit(X, y, **fit_params)
         finally:
-            del self.first_number_
+            self.counts_from_zero_ = False
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         if not self.initialized_:
             self.initialize()
-        is_part = not hasattr(self, "first_number_")
-        if is_part:
-            self.first_number_ = self.n_samples_ or 0
         with resumed(self):
             self.take_in_changes()
             try:
@@ -271,8 +270,6 @@ class RegularizedNet(RegularizerParameters):
                         self.finalized_.append(regularizer)
             finally:
                 self.training_set_ = None
-                if is_part:
-                    del self.first_number_
         return self
 
     def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, sample_index=None, **kwargs):

@@ -602,3 +602,52 @@ def test_a_batch_sampler_decides_on_the_batches():
     batches = [[0, 1, 2], [5, 4]]
     make(diary, iterator_train__batch_sampler=batches, max_epochs=1).fit(X, y)
     assert len(diary.passes_) == 2
+
+
+def test_rows_after_a_checkpoint_are_new_samples():
+    elr, again = ELR(), ELR()
+    net = make(elr).fit(X, y)
+    stored = {f"f_{part}": io.BytesIO() for part in ("params", "optimizer", "criterion")}
+    net.save_params(**stored)
+    for buffer in stored.values():
+        buffer.seek(0)
+    resumed = make(again).initialize()
+    resumed.load_params(**stored)
+    resumed.partial_fit(X, y)
+    assert resumed.n_samples_ == 2 * N and again.targets_.shape == (2 * N, K)
+    np.testing.assert_array_equal(again.targets_[:N], elr.targets_)
+
+
+def test_steps_go_on_after_an_interrupt_within_an_epoch():
+    class Interrupt(Regularizer):
+        def on_batch_begin(self, net, training=None, **kwargs):
+            if net.steps_ == 4 and len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    net = make(Interrupt()).fit(X, y)
+    assert net.steps_ == 4
+    assert net.partial_fit(X, y, epochs=1).steps_ == 7
+
+
+class Tempered(nn.CrossEntropyLoss):
+    """Cross entropy with a temperature that is learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.temperature = nn.Parameter(torch.ones(()))
+
+    def forward(self, y_pred, y):
+        return super().forward(y_pred / self.temperature, y)
+
+
+def test_a_trained_criterion_goes_on_when_a_regularizer_changes():
+    """SAM of radius zero is plain descent in either form."""
+
+    def path(change):
+        net = make(("sam", SAM(rho=0.0)), criterion=Tempered).fit(X, y)
+        if change:
+            net.set_params(regularizers__sam__adaptive=True)
+        return float(net.partial_fit(X, y).criterion_.temperature.detach())
+
+    assert path(True) == pytest.approx(path(False), abs=1e-7)
+    assert abs(path(False) - 1) > 0.01
