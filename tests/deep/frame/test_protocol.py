@@ -271,6 +271,25 @@ def test_another_forward_pass_draws_other_units():
         make().fit(X, y).forward_again(tX, layer="head")
 
 
+def test_looking_again_does_not_disturb_the_pass_that_is_under_way():
+    class Looks(Regularizer):
+        layer = "body"
+
+        def inputs(self, net, batch, X):
+            net.training_outputs()  # in evaluation mode
+            assert net.module_.training
+            return X
+
+        def losses(self, net, batch, losses):
+            net.forward_again(batch.X, layer="body")
+            return losses
+
+        def penalty(self, net, batch, y_pred, features):
+            torch.testing.assert_close(net.module_.head(features), y_pred)
+
+    make(Looks(), module__dropout=0.5, max_epochs=1).fit(X, y)
+
+
 def test_training_outputs_are_those_of_evaluation_in_the_order_of_the_data():
     class Asks(Regularizer):
         layer = "body"
@@ -366,6 +385,19 @@ def test_a_changed_strength_acts_when_training_goes_on():
     np.testing.assert_allclose(elr.targets_, 0.7 * memory + 0.3 * latest, atol=1e-3)
 
 
+def test_a_changed_strength_acts_on_networks_that_were_put_in_place_of_the_module():
+    """Without strength the penalty is gone: the loss is the cross entropy of mixed labels alone."""
+
+    def loss(**changes):
+        net = make(("e", ELRPlus(lam=50.0, mixup_alpha=0.0)), lr=1e-9, max_epochs=2).fit(X, y)
+        net.set_params(**changes).partial_fit(X, y, epochs=1, sample_index=np.arange(N))
+        return net.history[-1]["train_loss"]
+
+    plain = make(lr=1e-9, max_epochs=1).fit(X, y).history[-1]["train_loss"]
+    assert loss(regularizers__e__lam=0.0) == pytest.approx(plain, abs=1e-4)
+    assert loss() < plain - 1
+
+
 def test_a_regularizer_set_to_none_is_gone():
     def path(drop):
         net = make(("sam", SAM(rho=0.5)), ("elr", ELR())).fit(X, y)
@@ -400,6 +432,9 @@ def test_what_is_built_into_the_module_cannot_come_or_go():
         net.set_params(regularizers__w=None).partial_fit(X, y)
     with pytest.raises(ValueError, match=r"ELRPlus.*is built into the module"):
         make().fit(X, y).set_params(regularizers=[("e", ELRPlus())]).partial_fit(X, y)
+    net.set_params(regularizers__w=dict(net.built_)["w"].regularizer)
+    with pytest.raises(ValueError, match=r"ratio of WeightCompander \(regularizer 'w'\)"):
+        net.set_params(regularizers__w__ratio=3.0).partial_fit(X, y)
     assert torch.equal(weights(net), before)
 
 
@@ -495,6 +530,11 @@ def test_soft_targets_are_refused_by_losses_of_class_numbers():
         ValueError, match=r"PSKD \(regularizer 'r0'\) turns.*MultiMarginLoss does not"
     ):
         make(PSKD(), criterion=nn.MultiMarginLoss).fit(X, y)
+
+
+def test_scaled_gradients_are_refused_by_what_repeats_passes():
+    with pytest.raises(ValueError, match=r"SAM \(regularizer 'r0'\) evaluates the loss several"):
+        make(SAM(), mixed_precision="float16").fit(X, y)
 
 
 class Stream(IterableDataset):
