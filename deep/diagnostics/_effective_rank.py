@@ -1,7 +1,6 @@
 """How many directions a representation uses (Roy and Vetterli 2007)."""
 
 import torch
-from torch import nn
 
 
 def effective_rank(spectrum):
@@ -38,7 +37,7 @@ def effective_rank(spectrum):
     return torch.special.entr(spectrum / total).sum().exp()
 
 
-class FeatureScatter(nn.Module):
+class FeatureScatter:
     """Sums from which the singular values of all features seen so far follow, without keeping them.
 
     With x_i the features and m their mean, the singular values of the centred matrix are the square
@@ -57,7 +56,6 @@ class FeatureScatter(nn.Module):
     """
 
     def __init__(self):
-        super().__init__()
         self.n = 0
         self.mean = self.scatter = None
 
@@ -72,17 +70,41 @@ class FeatureScatter(nn.Module):
         """
         exact = torch.float32 if features.device.type == "mps" else torch.float64
         features = features.detach().flatten(1).to(exact)
-        n = len(features)
+        if len(features):
+            mean = features.mean(0)
+            centred = features - mean
+            self.merge(len(features), mean, centred.T @ centred)
+
+    def merge(self, n, mean, scatter):
+        """Take in features that were summed up elsewhere.
+
+        Parameters
+        ----------
+        n : int
+            Their number; none does nothing.
+        mean : Tensor of shape (n_features,)
+            Their mean.
+        scatter : Tensor of shape (n_features, n_features)
+            Their scatter around it.
+        """
         if not n:
             return
-        mean = features.mean(0)
-        centred = features - mean
-        scatter = centred.T @ centred
         if self.n:
             step = mean - self.mean
-            scatter += self.scatter + torch.outer(step, step) * (self.n * n / (self.n + n))
-            mean = self.mean + step * (n / (self.n + n))
+            share = n / (self.n + n)
+            scatter = self.scatter + scatter + torch.outer(step, step) * (self.n * share)
+            mean = self.mean + step * share
         self.n, self.mean, self.scatter = self.n + n, mean, scatter
+
+    def sums(self):
+        """What `merge` takes, in the memory of the host: other processes have other devices.
+
+        Returns
+        -------
+        n, mean, scatter : int, Tensor of shape (d,), Tensor of shape (d, d)
+            Number, mean and scatter of the features; without features None for the tensors.
+        """
+        return (self.n, self.mean.cpu(), self.scatter.cpu()) if self.n else (0, None, None)
 
     def singular_values(self):
         """Singular values of the centred features so far, in increasing order.

@@ -1,5 +1,6 @@
 """A monitor of the effective rank of features, in the training step."""
 
+from ..frame._processes import gather_objects
 from ..frame._regularizer import Regularizer
 from ._effective_rank import FeatureScatter, effective_rank
 
@@ -8,8 +9,8 @@ class EffectiveRankMonitor(Regularizer):
     """Writes how many directions the features of some layers use into the history; changes nothing.
 
     After each epoch ``effective_rank_LAYER`` is the effective rank (Roy and Vetterli 2007) of the
-    centred features of all training batches of the epoch. It falls where a representation
-    collapses. In several processes it is that of the process's own share of each batch.
+    centred features of all training batches of the epoch, in several processes of those of all. It
+    falls where a representation collapses.
 
     Parameters
     ----------
@@ -89,7 +90,10 @@ class EffectiveRankMonitor(Regularizer):
         **kwargs : dict
             The data.
         """
-        for layer, scatter in self.scatters_.items():
+        for layer, own in self.scatters_.items():
+            scatter = FeatureScatter()
+            for sums in gather_objects(own.sums(), net.process_group):
+                scatter.merge(*sums)
             if scatter.n:
                 rank = float(effective_rank(scatter.singular_values()))
                 net.history.record(f"effective_rank_{layer}", rank)

@@ -15,8 +15,8 @@ class RDrop(Regularizer):
     This is half the paper's loss, which sums both cross entropies, at ``strength = alpha / 2``: so
     the scale of the loss, and with it the learning rate, is that of training without R-Drop.
 
-    The network needs dropout, or something else that is random in training mode. What changes the
-    losses of samples after it in the list gets the mean of both; put it before such regularizers.
+    The network needs dropout, or something else that is random in training mode. It stands before
+    regularizers that change the losses of samples, which then get the mean of both.
     Running statistics of batch normalization see each batch twice.
 
     Parameters
@@ -45,6 +45,7 @@ class RDrop(Regularizer):
     """
 
     tasks = ("classification",)
+    reads_losses_of_criterion = True
 
     def __init__(self, strength=1.0):
         self.strength = strength

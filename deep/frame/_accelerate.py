@@ -53,7 +53,8 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
       batches of 64 by 8 to 43 % of their norm (margin loss, digits; it moves them by 60 to 69 %;
       accuracy differs by at most 0.4 points) and by 34 to 55 % (ConR, diabetes; it moves them by
       92 to 95 %). Give each process the batch size that the method would have alone;
-    - random draws (dropout, noise, partners in mixup), which each process makes for its share.
+    - random draws (dropout, noise, partners in mixup), which each process makes for its share. A
+      training that is resumed from a checkpoint shuffles as if never interrupted, but draws anew.
 
     Optimizers that evaluate the loss several times in a step work unless gradients are scaled.
     The precision is that of the ``Accelerator``; batches are accumulated by

@@ -1,5 +1,7 @@
 """What regularizers declare that they need, checked before the first step."""
 
+import itertools
+
 from torch import nn
 
 from ._frozen_copy import bare
@@ -41,6 +43,7 @@ def check_needs(regularizers, task, net_name):
             )
     _check_replacements(regularizers)
     _check_mixing(regularizers)
+    _check_losses(regularizers)
 
 
 def _check_replacements(regularizers):
@@ -86,6 +89,17 @@ def _check_mixing(regularizers):
                     f"{described(*other)} changes the targets of samples, which must happen "
                     f"before {described(*mixer)} mixes them: put {other[0]!r} before {mixer[0]!r}"
                 )
+
+
+def _check_losses(regularizers):
+    """What takes losses for those of the criterion comes before all that change them."""
+    changing = [pair for pair in regularizers if overrides(pair[1], "losses")]
+    for earlier, later in itertools.pairwise(changing):
+        if later[1].reads_losses_of_criterion:
+            raise ValueError(
+                f"{described(*later)} adds losses of the criterion to those that "
+                f"{described(*earlier)} has changed: put {later[0]!r} before {earlier[0]!r}"
+            )
 
 
 def check_streams(regularizers):

@@ -133,6 +133,9 @@ class Regularizer(skorch.callbacks.Callback):
         not, since it takes each prediction for that of one sample.
     softens_targets : bool
         Whether its `targets` returns class probabilities.
+    reads_losses_of_criterion : bool
+        Whether its `losses` takes what it gets for the losses of the criterion, and thus stands
+        before all others that change them.
     reads_softmax : bool
         Whether it takes the softmax of the outputs for the class probabilities. Those of the
         criterion are ``net.probabilities(y_pred)``.
@@ -188,6 +191,7 @@ class Regularizer(skorch.callbacks.Callback):
     needs_index = False
     beside_mixing = "any"
     softens_targets = False
+    reads_losses_of_criterion = False
     reads_softmax = False
     repeats_passes = False
     looks_into_module = False

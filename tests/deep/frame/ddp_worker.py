@@ -37,6 +37,7 @@ from skreg.deep.regularizers import (
     SAM,
     SWA,
     ConfidencePenalty,
+    EffectiveRankMonitor,
     EMAWeights,
     GradientClipping,
     LabelSmoothing,
@@ -158,7 +159,7 @@ def history():
     """All kinds of records; the 21 held-out samples do not fill their batches."""
     net = accelerated(
         batch_size=16,
-        regularizers=[("monitor", StabilityMonitor())],
+        regularizers=[("monitor", StabilityMonitor()), ("rank", EffectiveRankMonitor())],
         callbacks=[
             ("auc", EpochScoring("roc_auc_ovr", lower_is_better=False, name="auc")),
             ("again", EpochScoring("accuracy", False, name="again", use_caching=False)),
@@ -170,6 +171,7 @@ def history():
     names = (
         "train_loss", "valid_loss", "valid_acc", "auc", "again", "acc_train", "by_batch",
         "event_lr", "train_batch_count", "logit_scale", "weight_descent_cosine",
+        "effective_rank_penultimate",
     )  # fmt: skip
     batches = {
         f"batch_{k}": np.array(net.history[:, "batches", :6, k])

@@ -23,6 +23,8 @@ from skreg.deep.regularizers import (
     ConR,
     ConvOrthogonality,
     ELRPlus,
+    Flooding,
+    RDrop,
     StableMax,
     ThresholdConsistentMargin,
     TrustRegionPenalty,
@@ -508,6 +510,13 @@ def test_distillation_beside_mixtures_remembers_the_samples_unmixed():
     ps_kd = PSKD()
     net = make(ps_kd, Mixtures(), max_epochs=3, iterator_train__shuffle=True).fit(X, y)
     np.testing.assert_allclose(ps_kd.predictions_, net.predict_proba(X), atol=1e-6)
+
+
+def test_losses_are_added_before_they_are_changed():
+    with pytest.raises(ValueError, match=r"RDrop \(regularizer 'r1'\).*put 'r1' before 'r0'"):
+        make(Flooding(), RDrop()).fit(X, y)
+    net = make(RDrop(0.0), Flooding(5.0), module__dropout=0.5).fit(X, y)
+    assert min(net.history[:, "train_loss"]) >= 5.0
 
 
 def test_two_that_replace_the_criterion_are_refused():
