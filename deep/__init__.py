@@ -12,13 +12,9 @@ Three tiers, each usable alone:
 
 import importlib
 
-try:
-    importlib.import_module("torch")  # not bound here: skreg.deep.torch is a subpackage
-except ImportError as error:
-    raise ImportError(
-        "skreg.deep needs PyTorch and skorch, which are not installed with skreg itself. "
-        "Install them with:  pip install 'skreg[deep]'"
-    ) from error
+from skreg._optional import require
+
+require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
 
 _MODULE_OF = {
     "AccelerateMixin": "frame._accelerate",
@@ -48,13 +44,9 @@ def __getattr__(name):
         raise AttributeError(f"module 'skreg.deep' has no attribute {name!r}")
     try:
         return getattr(importlib.import_module(f"skreg.deep.{_MODULE_OF[name]}"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "skorch":
-            raise
-        raise ImportError(
-            f"skreg.deep.{name} needs skorch, which is not installed. "
-            "Install it with:  pip install 'skreg[deep]'"
-        ) from error
+    except ModuleNotFoundError:
+        require("skorch", "deep", f"skreg.deep.{name}")
+        raise
 
 
 def __dir__():

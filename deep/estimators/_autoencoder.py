@@ -8,9 +8,9 @@ import torch
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_array, gen_batches
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import Interval, _check_sample_weight
 from skreg._state import all_or_nothing
 
 from ..frame._frozen_copy import bare

@@ -3,6 +3,7 @@
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
+from skreg.pictures import pyplot
 
 
 class LossCurveDisplay:
@@ -121,14 +122,9 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-            from matplotlib.ticker import MaxNLocator
-        except ImportError as error:
-            raise ImportError(
-                "LossCurveDisplay draws with matplotlib, which is not installed: "
-                "pip install 'skreg[plot]'"
-            ) from error
+        plt = pyplot("LossCurveDisplay")
+        from matplotlib.ticker import MaxNLocator
+
         if ax is None:
             _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
         epochs = range(1, len(self.train_loss) + 1)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from skreg._optional import install_hint
 from skreg._version import __version__
 from skreg.bench._benchmark import SIZES
 from skreg.bench._registry import (
@@ -162,7 +163,7 @@ def _info(arguments):
 
     lines = versions() | machine() | {"Kernel cache": numba_cache_folder()}
     for extra, missing in extras().items():
-        hint = f"missing {', '.join(missing)}: pip install 'skreg[{extra}]'"
+        hint = f"missing {', '.join(missing)}: {install_hint(extra)}"
         lines[f"Extra {extra}"] = hint if missing else "installed"
     width = max(map(len, lines))
     for name, value in lines.items():
@@ -186,9 +187,9 @@ def _folders(arguments):
 def _run(arguments):
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        return _usage_error(f"{missing[0]} is not installed: pip install 'skreg[bench]'")
+        return _usage_error(f"{missing[0]} is not installed: {install_hint('bench')}")
     if arguments.dask and importlib.util.find_spec("distributed") is None:
-        return _usage_error("distributed is not installed: pip install 'skreg[dask]'")
+        return _usage_error(f"distributed is not installed: {install_hint('dask')}")
     known = find_benchmarks(_folders(arguments))
     for name in arguments.names:
         if name != "all" and name not in known:
@@ -214,7 +215,7 @@ def _can_run(file, arguments):
 
 
 def _lacks(file):
-    return f"{file.name} needs {file.missing[0]}: pip install 'skreg[{file.extra}]'"
+    return f"{file.name} needs {file.missing[0]}: {install_hint(file.extra)}"
 
 
 def _usage_error(message):

@@ -7,14 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skreg.bench._results import by_seed, mean_and_standard_error
+from skreg.pictures import MARKERS, PALETTE
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart under colour-vision deficiencies too.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9.5,
@@ -96,12 +94,12 @@ def draw_curves(
             continue
         curve = summary.loc[method].sort_index()
         mean, standard_error = curve["mean"], curve["standard_error"].fillna(0)
-        colour = _COLOURS[index % len(_COLOURS)]
+        colour = PALETTE[index % len(PALETTE)]
         panel.plot(
             curve.index,
             mean,
             color=colour,
-            marker=_MARKERS[index % len(_MARKERS)],
+            marker=MARKERS[index % len(MARKERS)],
             markeredgewidth=0,
             label=method,
         )

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.causal._drawing import COLOURS, checked_names, pyplot
 from skreg.causal._graph import as_square
-from skreg.causal._moments import default_names
+from skreg.causal._names import checked_names, default_names
 from skreg.datasets._linear_sem import topological_order
+from skreg.pictures import DIVERGING, pyplot
 
 MOST_NAMES = 30
 
@@ -154,7 +154,7 @@ class AdjacencyDisplay:
 
     def _draw(self, ax, title, matrix, names, limit):
         sorted_matrix = matrix[np.ix_(self.order_, self.order_)]
-        image = ax.imshow(sorted_matrix, cmap=COLOURS, vmin=-limit, vmax=limit)
+        image = ax.imshow(sorted_matrix, cmap=DIVERGING, vmin=-limit, vmax=limit)
         ax.axline((0, 0), slope=1, color="0.8", linewidth=0.7, zorder=1)
         step = -(-len(names) // MOST_NAMES)
         ticks = np.arange(0, len(names), step)

@@ -5,9 +5,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._optional import require
 from skreg._warnings import warn
 from skreg.causal._equations import residual_mean_squares
-from skreg.causal._moments import default_names, validate_weights
+from skreg.causal._moments import validate_weights
+from skreg.causal._names import default_names
 from skreg.datasets._linear_sem import propagate
 
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
@@ -130,12 +132,7 @@ class LinearDAG(BaseEstimator):
         ImportError
             If networkx is not installed.
         """
-        try:
-            import networkx
-        except ImportError as error:
-            raise ImportError(
-                "to_networkx needs networkx, which is not installed: pip install 'skreg[graph]'"
-            ) from error
+        networkx = require("networkx", "graph", "to_networkx")
         check_is_fitted(self)
         graph = networkx.DiGraph()
         graph.add_nodes_from(self._names())

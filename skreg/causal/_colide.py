@@ -5,11 +5,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
 from threadpoolctl import threadpool_limits
 
+from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.causal._adam import EXCLUDED, Rates

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.causal._drawing import BLUE, pyplot
+from skreg.pictures import BLUE, pyplot
 
 TINY = 1e-16
 

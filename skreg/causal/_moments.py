@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
+from skreg._sklearn import _check_sample_weight
 from skreg.optim._jit import kernel
 
 ROWS_AT_ONCE = 512
@@ -220,8 +221,3 @@ def check_columns(data, names):
     if tiny.any():
         column = names[int(np.argmax(tiny))]
         raise ValueError(f"the variance of column {column!r} underflows; rescale it")
-
-
-def default_names(n):
-    """Names x0, x1, ... of n columns."""
-    return [f"x{j}" for j in range(n)]

@@ -3,16 +3,16 @@
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from skreg._sklearn import HasMethods, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._base import LinearDAG
 from skreg.causal._colide import CoLiDE
-from skreg.causal._moments import default_names
+from skreg.causal._names import default_names
 
 
 class SelectParents(SelectorMixin, BaseEstimator):

@@ -4,11 +4,10 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context
 from sklearn.linear_model import lars_path_gram
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._base import (
     SMALLEST_SHARE,

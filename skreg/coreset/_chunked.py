@@ -14,8 +14,9 @@ from scipy import sparse
 from scipy.linalg import qr
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skreg._optional import require
+from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._lewis import lewis_step_of_block, lewis_update
 from skreg.coreset._rows import (
     Rows,
@@ -271,12 +272,8 @@ def dask_coreset(
     >>> coreset.X.shape[1], bool(coreset.indices.max() < 5000)
     (3, True)
     """
-    try:
-        import dask
-        import dask.array as da
-    except ImportError as error:
-        raise ImportError("dask_coreset needs dask: pip install skreg[dask]") from error
-
+    dask = require("dask", "dask", "dask_coreset")
+    da = require("dask.array", "dask", "dask_coreset")
     X = _dask_array(X, da).rechunk({1: -1})
     columns = [_column_blocks("y", y, X, da), _column_blocks("sample_weight", sample_weight, X, da)]
     starts = np.concatenate([[0], np.cumsum(X.chunks[0])[:-1]]).astype(int).tolist()

@@ -4,7 +4,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-_BLUE, _RED = "#0072B2", "#D55E00"
+from skreg.pictures import BLUE, RED, pyplot
+
 _N_BINS = 40
 
 
@@ -154,7 +155,9 @@ class CoresetDisplay:
             If matplotlib is not installed.
         """
         if axes is None:
-            _, axes = _pyplot().subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")
+            _, axes = pyplot("CoresetDisplay").subplots(
+                1, 2, figsize=(9.6, 3.8), layout="constrained"
+            )
         self.axes_ = np.asarray(axes)
         self.figure_ = self.axes_[0].figure
         self._draw_scores(self.axes_[0])
@@ -168,22 +171,22 @@ class CoresetDisplay:
         edges = np.logspace(low - 1e-3, high + 1e-3, _N_BINS + 1)
         counts, _ = np.histogram(scores[positive], edges)
         self.bars_ = ax.bar(
-            edges[:-1], counts, np.diff(edges), align="edge", color=_BLUE, alpha=0.35, linewidth=0
+            edges[:-1], counts, np.diff(edges), align="edge", color=BLUE, alpha=0.35, linewidth=0
         )
         ax.set(xscale="log", xlabel="score of a row (log scale)", xlim=(edges[0], edges[-1]))
-        ax.set_ylabel("rows", color=_BLUE)
+        ax.set_ylabel("rows", color=BLUE)
         totals, _ = np.histogram(scores[positive], edges, weights=q[positive])
         filled = counts > 0
         right = ax.twinx()
         (self.probability_line_,) = right.plot(
             np.sqrt(edges[1:] * edges[:-1])[filled],
             totals[filled] / counts[filled],
-            color=_RED,
+            color=RED,
             marker="o",
             markersize=3,
         )
         right.set_ylim(0, 1.05)
-        right.set_ylabel("probability to be kept", color=_RED)
+        right.set_ylabel("probability to be kept", color=RED)
         ax.set_title(f"{np.count_nonzero(q >= 1):,} of {len(q):,} rows are kept for certain")
         ax.title.set_fontsize("medium")
         for panel in (ax, right):
@@ -194,15 +197,15 @@ class CoresetDisplay:
 
         sizes, distortions = np.asarray(self.sizes), np.asarray(self.distortions)
         self.band_ = ax.fill_between(
-            sizes, distortions.min(axis=0), distortions.max(axis=0), color=_BLUE, alpha=0.2,
+            sizes, distortions.min(axis=0), distortions.max(axis=0), color=BLUE, alpha=0.2,
             linewidth=0,
         )  # fmt: skip
         (self.distortion_line_,) = ax.plot(
-            sizes, np.median(distortions, axis=0), color=_BLUE, marker="o", markersize=4,
+            sizes, np.median(distortions, axis=0), color=BLUE, marker="o", markersize=4,
             label=f"median and range of {len(distortions)} coresets",
         )  # fmt: skip
         (self.chosen_,) = ax.plot(
-            [self.chosen_size], [self.chosen_distortion], color=_RED, marker="D", linestyle="none",
+            [self.chosen_size], [self.chosen_distortion], color=RED, marker="D", linestyle="none",
             label=f"this one: {self.chosen_size:,} rows, {self.chosen_distortion:.2g}",
         )  # fmt: skip
         bound = "" if self.p == 2 else ", lower bound"
@@ -221,13 +224,3 @@ class CoresetDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.92", linewidth=0.8)
         ax.legend(frameon=False, loc="upper right")
-
-
-def _pyplot():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "CoresetDisplay draws with matplotlib, which is not installed: pip install skreg[plot]"
-        ) from error
-    return plt

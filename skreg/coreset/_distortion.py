@@ -6,8 +6,8 @@ import numpy as np
 from scipy.linalg import eigvalsh
 from scipy.optimize import minimize
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skreg._sklearn import Interval, validate_params
 from skreg.coreset._lewis import lewis_of_rows
 from skreg.coreset._rows import (
     Rows,

@@ -3,23 +3,21 @@
 from copy import copy
 from typing import ClassVar
 
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils._metadata_requests import (
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skreg._sklearn import (
+    HasMethods,
     MetadataRouter,
     MethodMapping,
+    _check_method_params,
+    _fit_context,
     _routing_enabled,
     process_routing,
 )
-from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_method_params,
-    check_is_fitted,
-    has_fit_parameter,
-)
-
 from skreg.coreset._sampler import SensitivitySampler
 
 

@@ -4,8 +4,8 @@ from numbers import Real
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._rows import (
     block_slices,
     checked_power,

@@ -4,9 +4,9 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_array
 
+from skreg._sklearn import Interval, validate_params
 from skreg.coreset._rows import Rows, block, block_slices, checked_weights, dense_block
 
 

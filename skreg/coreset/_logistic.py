@@ -5,9 +5,9 @@ from numbers import Integral
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import check_array
 
+from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._rows import Rows, checked_weights
 from skreg.coreset._sampler import SensitivitySampler
 from skreg.coreset._whitening import whitening

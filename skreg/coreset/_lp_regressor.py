@@ -6,12 +6,12 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import Interval, _fit_context
 from skreg.coreset._lp_solvers import null_norm, p_norm, solve_lp
 from skreg.coreset._rows import Rows, checked_weights, image
 from skreg.coreset._whitening import qr_whitening, triangular_factor

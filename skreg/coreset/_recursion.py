@@ -4,8 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skreg._sklearn import Interval, validate_params
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._rows import Rows, checked_power, checked_rows, require_tall
 from skreg.coreset._sampling import bernoulli, hashed_uniform, mixed_scores, water_filling

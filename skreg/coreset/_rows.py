@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array
-from sklearn.utils.validation import _check_sample_weight
+
+from skreg._sklearn import _check_sample_weight
 
 _BLOCK_ENTRIES = 2**17  # one megabyte of float64: a block and its products stay in cache
 

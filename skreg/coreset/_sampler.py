@@ -5,11 +5,11 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import _safe_indexing, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 from skreg.coreset._rows import Rows, checked_weights, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, sample_size, scores_of_rows

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skreg._sklearn import StrOptions, validate_params
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
 from skreg.coreset._rows import checked_power, checked_rows, require_tall, squared_norms

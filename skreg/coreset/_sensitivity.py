@@ -10,8 +10,8 @@ from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
 from skreg.coreset._rows import (

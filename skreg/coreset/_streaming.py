@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import Interval, StrOptions
 from skreg.coreset._rows import Rows, checked_weights, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, scores_of_rows

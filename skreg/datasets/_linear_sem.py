@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.datasets._ordinal import _generator
 
 NOISE_FAMILIES = ("gaussian", "exponential", "laplace", "gumbel")

@@ -5,7 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 from scipy.special import expit
 from sklearn.datasets import load_diabetes
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from skreg._sklearn import Interval, StrOptions, validate_params
 
 MAX_DRAWS = 1000
 INCREMENT = 0.5

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._selected_features import SelectsFeatures
+from skreg._sklearn import Interval, _check_sample_weight, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.optim import Solution, as_design, solve_path

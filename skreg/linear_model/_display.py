@@ -3,9 +3,9 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-# Palette of Okabe and Ito, told apart under the common colour-vision deficiencies.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_N_LABELLED = len(_COLOURS)
+from skreg.pictures import PALETTE, pyplot
+
+_N_LABELLED = len(PALETTE)
 
 
 class RegularizationPathDisplay:
@@ -180,7 +180,7 @@ class RegularizationPathDisplay:
         for rank, j in enumerate(order):
             labelled = rank < _N_LABELLED
             style = (
-                {"color": _COLOURS[rank], "label": names[j], "linewidth": 1.6}
+                {"color": PALETTE[rank], "label": names[j], "linewidth": 1.6}
                 if labelled
                 else {"color": "0.7", "linewidth": 0.8, "zorder": 1}
             )
@@ -210,11 +210,11 @@ class RegularizationPathDisplay:
 
     def _draw_errors(self, ax):
         mean = self.errors.mean(axis=1)
-        (self.error_line_,) = ax.plot(self.alphas, mean, color=_COLOURS[0], linewidth=1.6)
+        (self.error_line_,) = ax.plot(self.alphas, mean, color=PALETTE[0], linewidth=1.6)
         n_folds = self.errors.shape[1]
         error = self.errors.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0 * mean
         self.error_band_ = ax.fill_between(
-            self.alphas, mean - error, mean + error, color=_COLOURS[0], alpha=0.2, linewidth=0
+            self.alphas, mean - error, mean + error, color=PALETTE[0], alpha=0.2, linewidth=0
         )
         ax.set_ylabel(f"{self.error_name}\n({n_folds} folds, ± 1 standard error)")
         ax.set_xlabel("penalty strength α (log scale)")
@@ -300,13 +300,7 @@ def _style_axis(ax, alphas):
 
 
 def _new_axes(n_axes):
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "RegularizationPathDisplay draws with matplotlib, which is not installed: "
-            "pip install skreg[plot]"
-        ) from error
+    plt = pyplot("RegularizationPathDisplay")
     height = 3.6 if n_axes == 1 else 6.0
     _, axes = plt.subplots(
         n_axes, 1, figsize=(7.2, height), sharex=True, squeeze=False, layout="constrained"

@@ -4,9 +4,8 @@ from numbers import Integral
 from typing import ClassVar
 
 import numpy as np
-from sklearn.utils._missing import is_pandas_na
-from sklearn.utils._param_validation import Interval
 
+from skreg._sklearn import Interval, is_pandas_na
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
     SOLVER_CONSTRAINTS,

@@ -3,8 +3,7 @@
 from numbers import Real
 from typing import ClassVar
 
-from sklearn.utils._param_validation import Interval
-
+from skreg._sklearn import Interval
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
     SIGN_CONSTRAINTS,

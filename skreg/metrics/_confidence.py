@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
+
+from skreg._sklearn import Interval, validate_params
 
 _PROBABILITIES = {
     "y_true": ["array-like"],

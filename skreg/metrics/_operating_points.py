@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import trapezoid
 from sklearn.utils import check_random_state, gen_batches
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skreg._sklearn import Interval, validate_params
 from skreg.metrics._embeddings import check_embeddings, classwise_distance_blocks
 
 _PAIRS_AT_ONCE = 2**14

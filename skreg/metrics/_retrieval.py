@@ -3,8 +3,8 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skreg._sklearn import Interval, validate_params
 from skreg.metrics._embeddings import check_embeddings, distance_blocks
 
 

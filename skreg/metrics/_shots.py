@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, validate_params
+
+from skreg._sklearn import Interval, validate_params
 
 
 class ShotScore(NamedTuple):

@@ -7,12 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import check_cv
-from sklearn.utils._metadata_requests import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+
+from skreg._sklearn import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 
 SELECTION_RULES = {"min", "one_standard_error"}
 

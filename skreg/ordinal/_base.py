@@ -5,11 +5,11 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._selected_features import SelectsFeatures
+from skreg._sklearn import Interval, _check_sample_weight
 from skreg.ordinal._labels import (
     check_class_weights,
     from_categorical,

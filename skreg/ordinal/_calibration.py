@@ -4,7 +4,8 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from skreg._sklearn import Interval, StrOptions, validate_params
 
 
 @validate_params(

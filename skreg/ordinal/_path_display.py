@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
-from skreg.ordinal._style import boundary_colours, pyplot
+from skreg.pictures import ordered_colours, pyplot
 
 
 class PrestoPathDisplay:
@@ -169,7 +169,7 @@ class PrestoPathDisplay:
 
     def _draw_feature(self, ax, j, coefs, name):
         n_boundaries = coefs.shape[1]
-        colours = boundary_colours(n_boundaries)
+        colours = ordered_colours(n_boundaries)
         ax.axhline(0, color="0.75", linewidth=0.8, zorder=0)
         if self.alpha is not None:
             ax.axvline(self.alpha, color="0.45", linestyle=(0, (4, 3)), linewidth=0.9, zorder=0)

@@ -3,9 +3,8 @@
 from numbers import Real
 
 import numpy as np
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval
 
+from skreg._sklearn import Interval, _fit_context
 from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,

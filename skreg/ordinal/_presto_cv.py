@@ -5,14 +5,11 @@ from numbers import Integral
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
-from sklearn.utils._metadata_requests import _raise_for_params
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import _check_method_params
 
+from skreg._sklearn import StrOptions, _check_method_params, _fit_context, _raise_for_params
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.optim._selection import (

@@ -4,11 +4,11 @@ from collections import Counter
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._sklearn import _safe_indexing
 from skreg.ordinal._class_order import class_order_of
-from skreg.ordinal._style import boundary_colours, pyplot
+from skreg.pictures import ordered_colours, pyplot
 
 
 class OrdinalProbabilityDisplay:
@@ -146,7 +146,7 @@ class OrdinalProbabilityDisplay:
         return self
 
     def _draw_bands(self, ax):
-        colours = boundary_colours(len(self.class_order))
+        colours = ordered_colours(len(self.class_order))
         self.bands_ = ax.stackplot(
             self.values, np.asarray(self.probabilities).T, colors=colours,
             labels=[str(label) for label in self.class_order], edgecolor="white", linewidth=0.6,
@@ -160,7 +160,7 @@ class OrdinalProbabilityDisplay:
         )
 
     def _draw_rare(self, ax):
-        colour = boundary_colours(len(self.class_order))[-1]
+        colour = ordered_colours(len(self.class_order))[-1]
         rare = np.asarray(self.probabilities)[:, -1]
         (self.line_,) = ax.plot(self.values, rare, color=colour, linewidth=1.8)
         ax.set_yscale("log")

@@ -9,10 +9,7 @@ from skreg.ordinal._calibration import bin_samples, check_event
 from skreg.ordinal._class_order import class_order_of, order_unknown
 from skreg.ordinal._labels import GUESSED, from_categorical
 from skreg.ordinal._out_of_fold import ordered_out_of_fold
-from skreg.ordinal._style import pyplot
-
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+from skreg.pictures import MARKERS, PALETTE, pyplot
 
 
 class RareReliabilityDisplay:
@@ -228,13 +225,13 @@ class RareReliabilityDisplay:
         ax.spines[["top", "right"]].set_visible(False)
 
     def _draw_bins(self, ax, n_drawn):
-        style = {"color": _COLOURS[n_drawn % len(_COLOURS)]}
+        style = {"color": PALETTE[n_drawn % len(PALETTE)]}
         some = np.asarray(self.n_events) > 0
         predicted, (low, high) = np.asarray(self.predicted), self.interval_
         self.points_ = ax.errorbar(
             predicted[some], self.rate_[some],
             yerr=[(self.rate_ - low)[some], (high - self.rate_)[some]],
-            fmt=_MARKERS[n_drawn % len(_MARKERS)], markersize=5, elinewidth=1, label=self.name,
+            fmt=MARKERS[n_drawn % len(MARKERS)], markersize=5, elinewidth=1, label=self.name,
             **style,
         )  # fmt: skip
         if not some.all():

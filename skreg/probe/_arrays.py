@@ -4,7 +4,8 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._array_api import (
+
+from skreg._sklearn import (
     _convert_to_numpy,
     _max_precision_float_dtype,
     get_namespace,

@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+
+from skreg._sklearn import Interval, validate_params
 
 # Mean differences of error rates below this are rounding, that is, ties.
 _TIE = 1e-12

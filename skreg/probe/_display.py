@@ -2,12 +2,9 @@
 
 import numpy as np
 
+from skreg.pictures import pyplot, series_style
 from skreg.probe._crossover import check_errors, check_sizes
 from skreg.probe._learning_curve import probe_learning_curve
-
-# Palette of Okabe and Ito, told apart under the common colour-vision deficiencies.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 class ProbeLearningCurveDisplay:
@@ -191,7 +188,7 @@ class ProbeLearningCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plt = _pyplot()
+        plt = pyplot("ProbeLearningCurveDisplay")
         sizes = check_sizes(self.train_sizes, "train_sizes")
         errors = {
             name: check_errors(table, sizes, f"errors[{name!r}]")
@@ -205,9 +202,9 @@ class ProbeLearningCurveDisplay:
         self.crossover_lines_, self.crossover_spans_ = {}, {}
         self._draw_axes(sizes)
         for i, (name, table) in enumerate(errors.items()):
-            self._draw_errors(sizes, name, table, _style(i))
+            self._draw_errors(sizes, name, table, series_style(i))
         for name in marked:
-            self._draw_crossover(name, _style(list(errors).index(name))["color"])
+            self._draw_crossover(name, series_style(list(errors).index(name))["color"])
         ax.set_ylim(bottom=0)
         ax.legend(
             self.lines_,
@@ -282,18 +279,3 @@ class ProbeLearningCurveDisplay:
         if np.isnan(low):
             return entry
         return f"{entry} [{low:,.0f}, {high:,.0f}]".replace("inf", "∞")
-
-
-def _style(i):
-    return {"color": _COLOURS[i % len(_COLOURS)], "marker": _MARKERS[i % len(_MARKERS)]}
-
-
-def _pyplot():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "ProbeLearningCurveDisplay draws with matplotlib, which is not installed: "
-            "pip install skreg[plot]"
-        ) from error
-    return plt

@@ -6,13 +6,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
-from sklearn.utils import Bunch, _safe_indexing, check_random_state, indexable
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import column_or_1d
 
+from skreg._sklearn import Interval, StrOptions, _safe_indexing, validate_params
 from skreg.probe._crossover import check_sizes, crossover_size
 
 _MAX_DRAWS = 1000

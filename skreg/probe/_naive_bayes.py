@@ -7,13 +7,20 @@ from numbers import Integral, Real
 import numpy as np
 from scipy import sparse
 from scipy.special import log_expit, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite
-from sklearn.utils._array_api import _convert_to_numpy, check_same_namespace, get_namespace
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import (
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _convert_to_numpy,
+    _fit_context,
+    check_same_namespace,
+    get_namespace,
+)
 from skreg.probe._arrays import (
     converter_to,
     device_keyword,

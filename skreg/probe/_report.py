@@ -17,8 +17,8 @@ from numbers import Integral
 import numpy as np
 from scipy.special import betaln
 from sklearn.utils import check_random_state, check_X_y
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skreg._sklearn import Interval, validate_params
 from skreg.probe._arrays import dense_rows
 from skreg.probe._naive_bayes import LinearNaiveBayes
 from skreg.probe._statistics import chunk_slices, rows_per_chunk

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._array_api import _convert_to_numpy
 
+from skreg._sklearn import _convert_to_numpy
 from skreg.optim._jit import kernel
 from skreg.probe._arrays import working_dtype
 

@@ -10,10 +10,10 @@ import scipy.sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._sklearn import Interval, StrOptions
 from skreg.optim.descent._problems import checked_weights
 from skreg.semi_supervised._places import places
 from skreg.semi_supervised._propagation import (

@@ -12,6 +12,7 @@ from unittest import mock
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._optional import install_hint
 from skreg.causal import CoLiDE, SortNRegress
 
 ALPHA, THRESHOLD = 0.05, 0.3
@@ -87,7 +88,7 @@ def direct_lingam(X):
 
 
 NEEDS = {
-    "dagma": ("dagma", "pip install 'skreg[race]'"),
+    "dagma": ("dagma", install_hint("race")),
     # it asks for scipy 1.13 at most, but runs with later ones
     "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
 }

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from skreg._optional import install_hint
 from skreg.bench.benchmarks._sparse_race_problems import (
     ELASTIC_NET,
     GROUP_LASSO,
@@ -208,7 +209,7 @@ class Library(NamedTuple):
 
     module: str
     adapter: Any
-    install: str = "pip install 'skreg[race]'"
+    install: str = install_hint("race")
 
     @property
     def installed(self):
