@@ -12,7 +12,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
 - `skreg.bench`: the statistical benchmarks behind the ``skreg`` command.
-- `skreg.deep`: regularizers for PyTorch networks (needs ``pip install skreg[deep]``).
+- `skreg.deep`: regularizers for PyTorch networks (needs ``pip install 'skreg[deep]'``).
 """
 
 import importlib

@@ -167,7 +167,7 @@ def test_from_estimators_draws_the_learning_curve():
 
 def test_missing_matplotlib_is_explained(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"pip install skreg\[plot\]"):
+    with pytest.raises(ImportError, match=r"pip install 'skreg\[plot\]'"):
         display().plot()
 
 
