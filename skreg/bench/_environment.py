@@ -80,6 +80,6 @@ def numba_cache_folder() -> str:
     """The folder that holds the compiled kernels of `skreg.optim`."""
     from numba.core.caching import FunctionCache
 
-    from skreg.optim import _jit
+    from skreg import _jit
 
     return FunctionCache(_jit.kernel).cache_path

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg._jit import kernel
 from skreg.causal._equations import set_noise_scale
 from skreg.causal._inverse import invert_m_matrix, workspace_size
-from skreg.optim._jit import kernel
 
 LAG = 5
 REFRESH = 100

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._jit import generic
+from skreg._jit import generic
 
 
 class EqualNoise(NamedTuple):

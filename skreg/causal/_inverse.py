@@ -9,7 +9,7 @@ half the size for large ones.
 
 import numpy as np
 
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 
 # Larger matrices are split in two by two blocks.
 LARGEST_UNSPLIT = 64

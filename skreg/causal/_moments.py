@@ -25,8 +25,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
+from skreg._jit import kernel
 from skreg._sklearn import _check_sample_weight
-from skreg.optim._jit import kernel
 
 ROWS_AT_ONCE = 512
 SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable

@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import assert_all_finite, check_random_state
 
+from skreg._jit import kernel
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._rows import (
     block_slices,
@@ -24,7 +25,6 @@ from skreg.coreset._whitening import (
     triangular_factor,
     whitening,
 )
-from skreg.optim._jit import kernel
 
 
 @validate_params(

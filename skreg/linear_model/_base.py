@@ -21,8 +21,8 @@ from skreg._sklearn import Interval, _check_sample_weight, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.optim import Solution, as_design, solve_path
-from skreg.optim._losses import loss_value
-from skreg.optim._units import columns_of_few_digits
+from skreg.optim.losses import loss_value
+from skreg.optim.solver._units import columns_of_few_digits
 
 SOLVER_CONSTRAINTS = {
     "fit_intercept": ["boolean"],

@@ -45,12 +45,12 @@ for it. Where non-negativity alone holds a column, or where there are too many u
 `gap` is nan and the solver stops on the relative KKT residual.
 """
 
-from skreg.optim._certificate import Certificate, duality_gap
-from skreg.optim._designs import Csc, Dense, as_design
-from skreg.optim._losses import Huber, Logistic, Multinomial, Poisson, Quadratic
-from skreg.optim._penalties import L1, ElasticNet, GroupL2, NonNegative
-from skreg.optim._solve import Solution, penalty_max, solve, solve_path
 from skreg.optim.descent import BlockCoordinateDescent
+from skreg.optim.kernels._designs import Csc, Dense, as_design
+from skreg.optim.losses import Huber, Logistic, Multinomial, Poisson, Quadratic
+from skreg.optim.penalties import L1, ElasticNet, GroupL2, NonNegative
+from skreg.optim.solver._certificate import Certificate, duality_gap
+from skreg.optim.solver._solve import Solution, penalty_max, solve, solve_path
 
 __all__ = [
     "L1",

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import (
+from skreg._jit import kernel
+from skreg.optim.penalties import (
     block_conjugate,
     block_distance,
     block_gauge,

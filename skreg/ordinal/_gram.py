@@ -13,10 +13,10 @@ from functools import singledispatch
 
 import numpy as np
 
-from skreg.optim._coordinate_descent import descend_gram
-from skreg.optim._jit import kernel
-from skreg.optim._newton import descend_face
-from skreg.optim._penalties import block_threshold
+from skreg._jit import kernel
+from skreg.optim.kernels._coordinate_descent import descend_gram
+from skreg.optim.kernels._newton import descend_face
+from skreg.optim.penalties import block_threshold
 from skreg.ordinal._certificate import all_class_sums, gradient_from_sums
 from skreg.ordinal._rows import SortedCsc, SortedDense, step_model
 

@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 
 _LOG_2 = math.log(2.0)
 ROUNDING = 1e-12

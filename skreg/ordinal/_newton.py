@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import ElasticNet, block_prox, block_threshold
+from skreg._jit import kernel
+from skreg.optim.penalties import ElasticNet, block_prox, block_threshold
 from skreg.ordinal import _certificate as certificate
 from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
 from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid

@@ -8,8 +8,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import cross_val_predict
 from sklearn.utils import column_or_1d
 
-from skreg.optim._selection import folds_of
 from skreg.ordinal._labels import from_categorical, order_labels, warn_if_guessed
+from skreg.strengths._selection import folds_of
 
 
 def out_of_fold_proba(

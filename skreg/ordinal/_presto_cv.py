@@ -12,13 +12,6 @@ from sklearn.model_selection import check_cv
 from skreg._sklearn import StrOptions, _check_method_params, _fit_context, _raise_for_params
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.optim._selection import (
-    SELECTION_RULES,
-    RoutedFolds,
-    check_scores,
-    choose_strength,
-    folds_of,
-)
 from skreg.ordinal._base import (
     CumulativeLogitClassifier,
     crossing_rate,
@@ -28,6 +21,13 @@ from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
 from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
+from skreg.strengths._selection import (
+    SELECTION_RULES,
+    RoutedFolds,
+    check_scores,
+    choose_strength,
+    folds_of,
+)
 
 SMALLEST_PROBABILITY = 1e-8
 

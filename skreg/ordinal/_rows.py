@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._designs import Csc, column_moments
-from skreg.optim._jit import generic, kernel
+from skreg._jit import generic, kernel
+from skreg.optim.kernels._designs import Csc, column_moments
 
 ROWS_PER_COPY = 8192
 EPS = float(np.finfo(np.float64).eps)

@@ -17,7 +17,7 @@ A row whose class has no other member has no leave-one-out score.
 import numpy as np
 from scipy.special import logsumexp
 
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 from skreg.probe._arrays import dense_rows
 from skreg.probe._statistics import chunk_slices, rows_per_chunk
 

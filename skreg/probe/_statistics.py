@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skreg._jit import kernel
 from skreg._sklearn import _convert_to_numpy
-from skreg.optim._jit import kernel
 from skreg.probe._arrays import working_dtype
 
 CHUNK_BYTES = 16 * 2**20

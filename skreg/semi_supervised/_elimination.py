@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import splu
 
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 
 BLOCK = 64
 

@@ -5,10 +5,10 @@ import pytest
 import scipy.sparse
 
 from skreg.optim import L1, ElasticNet, GroupL2, Huber, Logistic, Quadratic, duality_gap, solve
-from skreg.optim._coordinate_descent import block_hessians
-from skreg.optim._designs import as_design
-from skreg.optim._gram import square_offsets
-from skreg.optim._newton import face_preconditioner, solve_through_rows
+from skreg.optim.kernels._coordinate_descent import block_hessians
+from skreg.optim.kernels._designs import as_design
+from skreg.optim.kernels._newton import face_preconditioner, solve_through_rows
+from skreg.optim.solver._gram import square_offsets
 
 STARTS = np.array([0, 3, 4, 9, 15])
 

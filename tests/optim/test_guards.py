@@ -3,9 +3,9 @@
 import numpy as np
 
 from skreg.optim import L1, Huber, Logistic, NonNegative, Quadratic, _solve, solve
-from skreg.optim._free_directions import project_dual
-from skreg.optim._newton import solve_positive
-from skreg.optim._problem import make_problem
+from skreg.optim.kernels._newton import solve_positive
+from skreg.optim.solver._free_directions import project_dual
+from skreg.optim.solver._problem import make_problem
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 3))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import skreg
-from skreg.optim._jit import generic, kernel
+from skreg._jit import generic, kernel
 
 
 class Celsius(NamedTuple):
@@ -75,13 +75,13 @@ def test_kernels_release_the_gil_and_follow_numpy_on_division():
 
 PROGRAM = """
 import numpy as np
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 from skreg.optim._temperature import Celsius, kelvin_total
 print(kelvin_total(Celsius(20.0), np.zeros(2)), sum(kelvin_total.stats.cache_hits.values()))
 """
 GENERIC = """
 from typing import NamedTuple
-from skreg.optim._jit import generic, kernel
+from skreg._jit import generic, kernel
 class Celsius(NamedTuple):
     degrees: float
 @generic
@@ -92,7 +92,7 @@ def _(temperature, offset):
     return temperature.degrees + 273.15 + offset
 """
 KERNEL = """
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 from skreg.optim._scale import Celsius, kelvin
 @kernel
 def kelvin_total(temperature, offsets):
@@ -108,8 +108,7 @@ def package_copy(tmp_path):
     """A small copy of the package: the jit module, a generic function, a kernel in another file."""
     optim = tmp_path / "skreg" / "optim"
     optim.mkdir(parents=True)
-    source = Path(skreg.__file__).parent
-    shutil.copy(source / "optim" / "_jit.py", optim)
+    shutil.copy(Path(skreg.__file__).parent / "_jit.py", tmp_path / "skreg")
     for folder in (tmp_path / "skreg", optim):
         (folder / "__init__.py").write_text("")
     (optim / "_scale.py").write_text(GENERIC)

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import minimize, minimize_scalar
 
 from skreg.optim import Huber, Logistic, Multinomial, Poisson, Quadratic
-from skreg.optim._losses import (
+from skreg.optim.losses import (
     dual_metric_product,
     loss_conjugate,
     loss_curvature,

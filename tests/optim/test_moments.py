@@ -19,7 +19,7 @@ from skreg.optim import (
     solve,
     solve_path,
 )
-from skreg.optim import _moments as moments
+from skreg.optim.solver import _moments as moments
 
 N_SAMPLES, N_FEATURES = 90, 12
 WEIGHTS = np.linspace(0.5, 2.0, N_FEATURES)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from skreg._jit import kernel
 from skreg.optim import L1, ElasticNet, GroupL2, NonNegative
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import (
+from skreg.optim.penalties import (
     block_conjugate,
     block_distance,
     block_gauge,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skreg.optim import Quadratic, duality_gap, solve
-from skreg.optim import _penalties as functions
+from skreg.optim import penalties as functions
 
 
 class TiltedL1(NamedTuple):

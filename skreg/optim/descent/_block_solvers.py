@@ -5,11 +5,11 @@ import scipy.sparse
 from scipy.linalg import pinvh
 from scipy.linalg.lapack import dpotrf, dpotrs
 
-from skreg.optim._blocks import scan
-from skreg.optim._coordinate_descent import descend_gram
-from skreg.optim._gram import largest_eigenvalues
-from skreg.optim._newton import descend_face
 from skreg.optim.descent._forest import factorise_forest, root_forest, solve_forest
+from skreg.optim.kernels._blocks import scan
+from skreg.optim.kernels._coordinate_descent import descend_gram
+from skreg.optim.kernels._newton import descend_face
+from skreg.optim.solver._gram import largest_eigenvalues
 
 DENSE_EIGENVALUES = 500
 NEARLY_SINGULAR = 1e-12  # squared ratio of Cholesky pivots below which a pseudo-inverse is taken

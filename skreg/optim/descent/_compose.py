@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._designs import Csc
-from skreg.optim._penalties import L1, ElasticNet, GroupL2, NonNegative
 from skreg.optim.descent import _partitions as partitions
 from skreg.optim.descent import _selections as selections
 from skreg.optim.descent import _updates as updates
@@ -18,6 +16,8 @@ from skreg.optim.descent._problems import (
     Logistic,
     Multinomial,
 )
+from skreg.optim.kernels._designs import Csc
+from skreg.optim.penalties import L1, ElasticNet, GroupL2, NonNegative
 
 PROBLEMS = (LeastSquares, Logistic, Multinomial, GraphQuadratic, GraphHuber)
 PENALTIES = (L1, ElasticNet, NonNegative, GroupL2)

@@ -12,18 +12,6 @@ k' the smaller of the number of classes and one more than the number of classes 
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._designs import Csc, Dense, columns, correlate, shape
-from skreg.optim._hessian import coordinate_hessian, gram, scale_rows
-from skreg.optim._losses import (
-    Huber,
-    Logistic,
-    Multinomial,
-    Quadratic,
-    loss_curvature,
-    loss_gradient,
-    loss_value,
-    smoothness,
-)
 from skreg.optim.descent._kernels import (
     add_columns,
     add_rows_to_gradient,
@@ -35,6 +23,18 @@ from skreg.optim.descent._kernels import (
     sparse_gram_row_sums,
     touched_rows,
 )
+from skreg.optim.kernels._designs import Csc, Dense, columns, correlate, shape
+from skreg.optim.losses import (
+    Huber,
+    Logistic,
+    Multinomial,
+    Quadratic,
+    loss_curvature,
+    loss_gradient,
+    loss_value,
+    smoothness,
+)
+from skreg.optim.solver._hessian import coordinate_hessian, gram, scale_rows
 
 MEMORY_BUDGET = 2**30
 CHUNK = 256

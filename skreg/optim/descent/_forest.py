@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._jit import kernel
+from skreg._jit import kernel
 
 OUTSIDE, UNSEEN = -1, -2
 

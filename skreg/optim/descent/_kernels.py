@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from skreg.optim._designs import column_axpy, column_dot, column_weighted_axpy
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import (
+from skreg._jit import kernel
+from skreg.optim.kernels._designs import column_axpy, column_dot, column_weighted_axpy
+from skreg.optim.penalties import (
     block_distance,
     block_prox,
     block_ridge,

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from skreg.optim._certificate import duality_gap
 from skreg.optim.descent._compose import as_generator, compose
 from skreg.optim.descent._graph_state import GraphState
 from skreg.optim.descent._run import start_run
 from skreg.optim.descent._updates import LipschitzLineSearch, MessagePassing
+from skreg.optim.solver._certificate import duality_gap
 
 MESSAGES = {
     0: "The relative residual of the optimality conditions is at most tol.",

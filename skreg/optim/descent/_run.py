@@ -5,14 +5,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import issparse
 
-from skreg.optim._blocks import Blocks, members_of, total_value
-from skreg.optim._designs import as_design
-from skreg.optim._gram import largest_eigenvalues
-from skreg.optim._losses import Huber, Quadratic
-from skreg.optim._losses import Logistic as LogisticLoss
-from skreg.optim._losses import Multinomial as MultinomialLoss
-from skreg.optim._penalties import L1, GroupL2, NonNegative
-from skreg.optim._problem import make_problem, ready
 from skreg.optim.descent._block_solvers import factorise, forest_solver, largest_eigenvalue
 from skreg.optim.descent._design_state import DesignState
 from skreg.optim.descent._forest import OUTSIDE, root_forest
@@ -29,6 +21,14 @@ from skreg.optim.descent._problems import (
     incidence,
     one_hot,
 )
+from skreg.optim.kernels._blocks import Blocks, members_of, total_value
+from skreg.optim.kernels._designs import as_design
+from skreg.optim.losses import Huber, Quadratic
+from skreg.optim.losses import Logistic as LogisticLoss
+from skreg.optim.losses import Multinomial as MultinomialLoss
+from skreg.optim.penalties import L1, GroupL2, NonNegative
+from skreg.optim.solver._gram import largest_eigenvalues
+from skreg.optim.solver._problem import make_problem, ready
 
 LARGE_BLOCK = 256  # coordinates from which Hessians of graph problems stay sparse
 

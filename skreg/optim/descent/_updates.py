@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.sparse import diags_array, issparse
 
-from skreg.optim._penalties import NonNegative
 from skreg.optim.descent._block_solvers import cubic_step, factorise, penalised_model_step
 from skreg.optim.descent._kernels import prox_units
 from skreg.optim.descent._line_search import FLAT, MAX_TRIALS, SUFFICIENT, backtrack
+from skreg.optim.penalties import NonNegative
 
 ALMOST_ZERO = 1e-4  # relative size below which two-metric projection may call a variable active
 NULL_PART = 1e-8

@@ -15,18 +15,18 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._blocks import conjugate, members_of, ridge_energy, scan
-from skreg.optim._designs import Dense, columns, shape, units
-from skreg.optim._free_directions import (
+from skreg.optim.kernels._blocks import conjugate, members_of, ridge_energy, scan
+from skreg.optim.kernels._designs import Dense, columns, shape, units
+from skreg.optim.losses import loss_gradient
+from skreg.optim.penalties import ridge_share
+from skreg.optim.solver._free_directions import (
     free_directions,
     minimise_free,
     null_point,
     project_dual,
     too_many,
 )
-from skreg.optim._losses import loss_gradient
-from skreg.optim._penalties import ridge_share
-from skreg.optim._problem import (
+from skreg.optim.solver._problem import (
     best_scale,
     dual_loss,
     gap_scale,
@@ -35,7 +35,7 @@ from skreg.optim._problem import (
     smooth_value,
     unpenalised,
 )
-from skreg.optim._units import in_own_units, to_own_units
+from skreg.optim.solver._units import in_own_units, to_own_units
 
 
 class Certificate(NamedTuple):

@@ -17,9 +17,10 @@ A new loss or penalty is thus one NamedTuple and one body per function; no kerne
 
 numba keeps machine code fresh by watching only the file in which a kernel stands, so it would run
 stale code after an edit of a body elsewhere. Here the cache is stamped with the contents of every
-*kernel source* of the package: every file that imports this module. A constant that a kernel reads
-must therefore stand in a kernel source. Bodies that a user registers from outside the package enter
-the key of exactly those compiled versions that their NamedTuple takes part in.
+*kernel source* of the package: every file that imports this module or registers a body. A constant
+that a kernel reads must therefore stand in a kernel source. Bodies that a user registers from
+outside the package enter the key of exactly those compiled versions that their NamedTuple takes
+part in.
 """
 
 import contextlib
@@ -35,7 +36,8 @@ from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.extending import overload
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_MARKS = b"_jit import", b".register("
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 # digests of the files outside the package that hold the bodies for a class
 _OUTSIDE_BODIES: defaultdict[type, list[str]] = defaultdict(list)
@@ -47,7 +49,7 @@ def kernel_sources_stamp():
     digest = hashlib.sha256()
     for path in sorted(_PACKAGE.rglob("*.py")):
         source = path.read_bytes()
-        if b"_jit import" in source or path.name == "_jit.py":
+        if path.name == "_jit.py" or any(mark in source for mark in _MARKS):
             digest.update(path.relative_to(_PACKAGE).as_posix().encode())
             digest.update(source)
     return digest.hexdigest()

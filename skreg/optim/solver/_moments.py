@@ -16,15 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import conjugate, scan
-from skreg.optim._coordinate_descent import descend_gram
-from skreg.optim._designs import Dense, units
-from skreg.optim._gram import largest_eigenvalues
-from skreg.optim._jit import kernel
-from skreg.optim._losses import Quadratic
-from skreg.optim._penalties import block_ridge, ridge_share
-from skreg.optim._problem import ROUNDING, gap_scale
-from skreg.optim._working_set_gram import SUPPORT_PASSES, improve_support
+from skreg._jit import kernel
+from skreg.optim.kernels._blocks import conjugate, scan
+from skreg.optim.kernels._coordinate_descent import descend_gram
+from skreg.optim.kernels._designs import Dense, units
+from skreg.optim.losses import Quadratic
+from skreg.optim.penalties import block_ridge, ridge_share
+from skreg.optim.solver._gram import largest_eigenvalues
+from skreg.optim.solver._problem import ROUNDING, gap_scale
+from skreg.optim.solver._working_set_gram import SUPPORT_PASSES, improve_support
 
 LARGEST = 1500  # features; beyond it working sets look at fewer of them
 SMALL = 256  # features; up to it the moments cost as little as a few passes over the design

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skreg.optim._blocks import Blocks, members_of, scan
-from skreg.optim._coordinate_descent import descend_gram
-from skreg.optim._losses import loss_gradient
-from skreg.optim._newton import add_rows, descend_face, submatrix
+from skreg.optim.kernels._blocks import Blocks, members_of, scan
+from skreg.optim.kernels._coordinate_descent import descend_gram
+from skreg.optim.kernels._newton import add_rows, descend_face, submatrix
+from skreg.optim.losses import loss_gradient
 
 ROUNDS = 20
 SUPPORT_PASSES = 10

@@ -9,22 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import face, members_of, return_to_face, scan, total_value
-from skreg.optim._coordinate_descent import descend_gram, descend_residual
-from skreg.optim._designs import Dense, combine, correlate, weighted_sums
-from skreg.optim._free_directions import polish_intercept
-from skreg.optim._gram import block_models, largest_eigenvalues, square_offsets
-from skreg.optim._hessian import (
-    coordinate_hessian,
-    damped_curvature,
-    hessian_operator,
-    intercept_response,
-    sample_curvature,
-    shared_hessian,
-    weighted_columns,
-)
-from skreg.optim._losses import Multinomial, Quadratic, loss_gradient
-from skreg.optim._newton import (
+from skreg.optim.kernels._blocks import face, members_of, return_to_face, scan, total_value
+from skreg.optim.kernels._coordinate_descent import descend_gram, descend_residual
+from skreg.optim.kernels._designs import Dense, combine, correlate, weighted_sums
+from skreg.optim.kernels._newton import (
     FLAT,
     HALVINGS,
     STEPS,
@@ -35,8 +23,20 @@ from skreg.optim._newton import (
     solve_positive,
     solve_through_rows,
 )
-from skreg.optim._penalties import constrained, separable
-from skreg.optim._problem import smooth_value
+from skreg.optim.losses import Multinomial, Quadratic, loss_gradient
+from skreg.optim.penalties import constrained, separable
+from skreg.optim.solver._free_directions import polish_intercept
+from skreg.optim.solver._gram import block_models, largest_eigenvalues, square_offsets
+from skreg.optim.solver._hessian import (
+    coordinate_hessian,
+    damped_curvature,
+    hessian_operator,
+    intercept_response,
+    sample_curvature,
+    shared_hessian,
+    weighted_columns,
+)
+from skreg.optim.solver._problem import smooth_value
 
 NEWTON_STEPS = 30
 SPARSE_CHOLESKY = 400

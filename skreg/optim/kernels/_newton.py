@@ -9,9 +9,9 @@ projection on the whole support), so that many coefficients may leave the suppor
 import numpy as np
 from scipy.linalg.lapack import dposv, dpotrf, dpotri
 
-from skreg.optim._blocks import face, return_to_face
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import separable
+from skreg._jit import kernel
+from skreg.optim.kernels._blocks import face, return_to_face
+from skreg.optim.penalties import separable
 
 MAX_CHOLESKY = 3000
 HALVINGS = 8

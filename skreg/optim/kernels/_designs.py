@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._jit import generic, kernel
+from skreg._jit import generic, kernel
 
 PROBES, NEAR = 8, 0.01  # rows that show whether a column lies far from zero, and how near they are
 KEPT = 1e-3  # share of a sum of squares that may be left after centring without a second pass

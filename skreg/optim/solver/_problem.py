@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import Blocks, blocks_from_labels, singletons
-from skreg.optim._designs import as_design, shape
-from skreg.optim._losses import (
+from skreg.optim.kernels._blocks import Blocks, blocks_from_labels, singletons
+from skreg.optim.kernels._designs import as_design, shape
+from skreg.optim.losses import (
     Logistic,
     Multinomial,
     Quadratic,
@@ -15,7 +15,7 @@ from skreg.optim._losses import (
     loss_gradient,
     loss_value,
 )
-from skreg.optim._penalties import PENALTY_FUNCTIONS, constrained
+from skreg.optim.penalties import PENALTY_FUNCTIONS, constrained
 
 ROUNDING = 64 * np.finfo(float).eps
 

@@ -8,15 +8,15 @@ the columns.
 import numpy as np
 import scipy.sparse
 
-from skreg.optim._designs import Dense, columns, combine, correlate
-from skreg.optim._losses import (
+from skreg.optim.kernels._designs import Dense, columns, combine, correlate
+from skreg.optim.losses import (
     Multinomial,
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
     step_unit,
 )
-from skreg.optim._problem import intercept_inverse
+from skreg.optim.solver._problem import intercept_inverse
 
 STEP_UNITS = 10.0  # that the prediction of one sample may ask for
 FLAT_SHARE = 1e-4  # of the damped curvature that samples get where the loss is linear

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._blocks import (
+from skreg.optim.kernels._blocks import (
     conjugate,
     discard,
     feasible_start,
@@ -21,7 +21,7 @@ from skreg.optim._blocks import (
     scan,
     thresholds,
 )
-from skreg.optim._designs import (
+from skreg.optim.kernels._designs import (
     Csc,
     Dense,
     combine,
@@ -30,7 +30,9 @@ from skreg.optim._designs import (
     summarise,
     units,
 )
-from skreg.optim._free_directions import (
+from skreg.optim.losses import Multinomial, Quadratic, loss_gradient, smoothness
+from skreg.optim.penalties import constrained, ridge_share
+from skreg.optim.solver._free_directions import (
     FreeDirections,
     free_directions,
     minimise_free,
@@ -38,11 +40,9 @@ from skreg.optim._free_directions import (
     project_dual,
     too_many,
 )
-from skreg.optim._gram import GramStore, block_models, square_offsets
-from skreg.optim._losses import Multinomial, Quadratic, loss_gradient, smoothness
-from skreg.optim._moments import compute_moments, pays_by_moments, solve_on_moments
-from skreg.optim._penalties import constrained, ridge_share
-from skreg.optim._problem import (
+from skreg.optim.solver._gram import GramStore, block_models, square_offsets
+from skreg.optim.solver._moments import compute_moments, pays_by_moments, solve_on_moments
+from skreg.optim.solver._problem import (
     ROUNDING,
     best_scale,
     dual_loss,
@@ -52,9 +52,9 @@ from skreg.optim._problem import (
     smooth_value,
     unpenalised,
 )
-from skreg.optim._units import in_own_units, to_own_units, to_user_units
-from skreg.optim._working_set_gram import solve_on_gram
-from skreg.optim._working_set_samples import solve_on_samples
+from skreg.optim.solver._units import in_own_units, to_own_units, to_user_units
+from skreg.optim.solver._working_set_gram import solve_on_gram
+from skreg.optim.solver._working_set_samples import solve_on_samples
 
 GRAM_COLUMN_LENGTH = 250  # shorter columns are cheaper to visit than a row of the Gram matrix
 

@@ -13,9 +13,15 @@ with respect to the predictions.
 
 import numpy as np
 
-from skreg.optim._designs import clear_rows, column_axpy, column_dot, column_weighted_axpy, shape
-from skreg.optim._jit import kernel
-from skreg.optim._penalties import block_prox
+from skreg._jit import kernel
+from skreg.optim.kernels._designs import (
+    clear_rows,
+    column_axpy,
+    column_dot,
+    column_weighted_axpy,
+    shape,
+)
+from skreg.optim.penalties import block_prox
 
 BLOCK_STEPS = 20
 BLOCK_ACCURACY = 0.1  # of the first step's move, at which a block is left

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim._designs import columns
-from skreg.optim._losses import (
+from skreg.optim.kernels._designs import columns
+from skreg.optim.losses import (
     Multinomial,
     Quadratic,
     dual_metric_product,
@@ -24,7 +24,7 @@ from skreg.optim._losses import (
     loss_hessian_product,
     step_unit,
 )
-from skreg.optim._problem import smooth_value
+from skreg.optim.solver._problem import smooth_value
 
 WELL_CONDITIONED = 1e-6  # smallest eigenvalue of a correlation matrix whose Cholesky factor is safe
 COLLINEAR = 1e-14  # singular value, relative to the largest, of the rounding of unit columns

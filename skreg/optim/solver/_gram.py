@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from skreg.optim._blocks import Blocks, members_of
-from skreg.optim._coordinate_descent import block_hessians
-from skreg.optim._designs import Dense, columns, correlate
+from skreg.optim.kernels._blocks import Blocks, members_of
+from skreg.optim.kernels._coordinate_descent import block_hessians
+from skreg.optim.kernels._designs import Dense, columns, correlate
 
 FIRST_CAPACITY = 256
 

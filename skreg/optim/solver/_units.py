@@ -9,10 +9,10 @@ units of penalised columns are part of the penalty's meaning and stay.
 
 import numpy as np
 
-from skreg.optim._blocks import members_of
-from skreg.optim._designs import Dense, as_design, far_columns, in_units, shape, summarise
-from skreg.optim._losses import location
-from skreg.optim._problem import unpenalised
+from skreg.optim.kernels._blocks import members_of
+from skreg.optim.kernels._designs import Dense, as_design, far_columns, in_units, shape, summarise
+from skreg.optim.losses import location
+from skreg.optim.solver._problem import unpenalised
 
 FEW_DIGITS = 1e4
 

@@ -1,0 +1,66 @@
+"""What a loss l(z, y) of a prediction z against a target y is to the engine.
+
+Predictions and targets are arrays of shape (n_outputs, n_samples); a loss of one output has one
+row. The dual variable u of a sample lives where l'(z, y) does. Every loss is convex, nonnegative
+for admissible targets, and has 0 in the domain of its conjugate l*(u) = sup_z u z - l(z, y), so
+that shrinking a dual variable keeps it feasible.
+"""
+
+from skreg._jit import generic
+
+
+@generic
+def loss_value(loss, prediction, target):
+    """Loss of each sample, shape (n_samples,)."""
+
+
+@generic
+def loss_gradient(loss, prediction, target):
+    """Gradient with respect to the prediction, shape (n_outputs, n_samples)."""
+
+
+@generic
+def loss_curvature(loss, prediction, target):
+    """Diagonal model of the Hessian, positive where a step must be damped; shape of prediction.
+
+    It is the second derivative for smooth losses of one output and an upper bound elsewhere.
+    """
+
+
+@generic
+def loss_hessian_product(loss, prediction, target, direction):
+    """Hessian of each sample times `direction`; shape of prediction."""
+
+
+@generic
+def loss_conjugate(loss, dual, target):
+    """l*(u, y) of each sample, infinite outside of its domain; shape (n_samples,)."""
+
+
+@generic
+def dual_metric_product(loss, prediction, target, direction):
+    """A positive semi-definite matrix M(z) times `direction`; shape of prediction.
+
+    M is such that l'(z) - M(z) v stays in the domain of l* for all small v, uniformly over the
+    samples.
+    """
+
+
+@generic
+def smoothness(loss):
+    """Lipschitz constant of the gradient with respect to the prediction (inf if there is none)."""
+
+
+@generic
+def step_unit(loss):
+    """Change of a prediction over which `loss_curvature` may lose its order; inf if it bounds."""
+
+
+@generic
+def location(loss, target, sample_weight):
+    """Typical target of a loss of z - y, which moves with both; (n_outputs,). 0 for others."""
+
+
+@generic
+def initial_intercept(loss, target, sample_weight):
+    """Minimiser of sum_i s_i l(b, y_i), or a start close to it; shape (n_outputs,)."""

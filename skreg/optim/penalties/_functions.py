@@ -1,0 +1,93 @@
+"""What a penalty is to the engine: functions on one block of coefficients.
+
+A block is a set of features with all their outputs, flattened; without groups it is one feature.
+Its index `b` picks its weight. A weight of 0 frees the block, an infinite weight excludes it.
+"""
+
+from skreg._jit import generic
+
+
+@generic
+def block_value(penalty, b, w):
+    """Penalty of block b at w."""
+
+
+@generic
+def block_prox(penalty, b, v, step):
+    """v <- argmin_x ||x - v||^2 / 2 + step * penalty_b(x), in place."""
+
+
+@generic
+def block_distance(penalty, b, w, q):
+    """Largest entry (separable penalties) or norm of the distance from q to the subdifferential
+    at w.
+
+    q is minus the gradient of the smooth part.
+    """
+
+
+@generic
+def block_threshold(penalty, b):
+    """Radius of the subdifferential at 0."""
+
+
+@generic
+def block_gauge(penalty, b, q):
+    """Smallest c >= 0 with q in c times the subdifferential at 0; 0 for a threshold of 0."""
+
+
+@generic
+def block_conjugate(penalty, b, q):
+    """Conjugate of a penalty with a quadratic part at q."""
+
+
+@generic
+def block_ridge(penalty, b):
+    """Weight a2 of the quadratic part a2 ||w||^2 / 2."""
+
+
+@generic
+def face_gradient(penalty, b, w, out):
+    """out <- gradient of the penalty along the face that holds w."""
+
+
+@generic
+def face_curvature(penalty, b, w):
+    """(a, c) such that a I + c w w^T is the Hessian of the penalty along the face that holds w."""
+
+
+@generic
+def face_return(penalty, b, old, new):
+    """Put back onto the face's closure what a step from `old` to `new` took across a kink."""
+
+
+@generic
+def separable(penalty):
+    """Whether the entries of a block are penalised separately."""
+
+
+@generic
+def constrained(penalty):
+    """Whether a coefficient remains restricted where its weight or alpha is 0."""
+
+
+@generic
+def ridge_share(penalty):
+    """Share of the quadratic part, 1 - l1_ratio."""
+
+
+PENALTY_FUNCTIONS = (
+    block_value,
+    block_prox,
+    block_distance,
+    block_threshold,
+    block_gauge,
+    block_conjugate,
+    block_ridge,
+    face_gradient,
+    face_curvature,
+    face_return,
+    separable,
+    constrained,
+    ridge_share,
+)

@@ -1,0 +1,1 @@
+"""Choice of a penalty strength along a path, by its scores on held-out folds."""
