@@ -19,8 +19,8 @@ from skreg.linear_model._lasso import Lasso, LassoCV
 from skreg.linear_model._logistic import SparseLogisticRegression, SparseLogisticRegressionCV
 from skreg.linear_model._multi_task_lasso import MultiTaskLasso, MultiTaskLassoCV
 from skreg.linear_model._nonnegative import NonNegativeLeastSquares
-from skreg.linear_model._path import RegularizationPath
 from skreg.linear_model._poisson import SparsePoissonRegressor, SparsePoissonRegressorCV
+from skreg.strengths import RegularizationPath
 
 __all__ = [
     "ElasticNet",

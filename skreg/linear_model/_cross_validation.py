@@ -21,7 +21,7 @@ from skreg._sklearn import (
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.linear_model._path import check_progression
-from skreg.strengths._selection import (
+from skreg.strengths import (
     SELECTION_RULES,
     RoutedFolds,
     check_scores,

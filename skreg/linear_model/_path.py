@@ -1,7 +1,6 @@
 """Paths of strengths, and the strength at which they begin."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -10,33 +9,7 @@ from sklearn.utils import check_scalar
 
 from skreg._warnings import warn
 from skreg.optim import as_design, penalty_max
-
-
-class RegularizationPath(NamedTuple):
-    """Coefficients along a sequence of penalty strengths, each with its certificate.
-
-    Attributes
-    ----------
-    alphas : ndarray of shape (n_alphas,)
-        Strengths, in decreasing order.
-    coefs : ndarray of shape (n_features, n_alphas) or (n_outputs, n_features, n_alphas)
-        ``coefs[..., i]`` is the `coef_` of a fit with ``alphas[i]``.
-    intercepts : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
-        ``intercepts[..., i]`` is the `intercept_` of a fit with ``alphas[i]``.
-    dual_gaps : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
-        Relative duality gaps; nan where there is no finite dual bound.
-    kkt_residuals : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
-        Relative residuals of the optimality conditions.
-    n_iter : ndarray of shape (n_alphas,) or (n_outputs, n_alphas)
-        Numbers of working sets.
-    """
-
-    alphas: np.ndarray
-    coefs: np.ndarray
-    intercepts: np.ndarray
-    dual_gaps: np.ndarray
-    kkt_residuals: np.ndarray
-    n_iter: np.ndarray
+from skreg.strengths import RegularizationPath
 
 
 class Paths:

@@ -9,7 +9,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.utils import column_or_1d
 
 from skreg.ordinal._labels import from_categorical, order_labels, warn_if_guessed
-from skreg.strengths._selection import folds_of
+from skreg.strengths import folds_of
 
 
 def out_of_fold_proba(

@@ -21,7 +21,7 @@ from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
 from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
-from skreg.strengths._selection import (
+from skreg.strengths import (
     SELECTION_RULES,
     RoutedFolds,
     check_scores,

@@ -22,7 +22,7 @@ from skreg.linear_model import (
     SparsePoissonRegressor,
     SparsePoissonRegressorCV,
 )
-from skreg.strengths._selection import choose_strength
+from skreg.strengths import choose_strength
 
 ALL = [
     LassoCV(alphas=8),

@@ -12,12 +12,12 @@ from skreg.optim import (
     Logistic,
     Multinomial,
     Quadratic,
-    _newton,
     duality_gap,
     penalty_max,
     solve,
     solve_path,
 )
+from skreg.optim.kernels import _newton
 
 STARTS = np.array([0, 1, 2, 5, 6])
 

@@ -1,0 +1,43 @@
+"""The strength that its scores on held-out folds speak for."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SELECTION_RULES = {"min", "one_standard_error"}
+
+
+class Choice(NamedTuple):
+    """Positions of the chosen strengths on a decreasing sequence."""
+
+    best: int
+    one_standard_error: int
+
+
+def choose_strength(scores):
+    """Best mean score, and the strongest penalty within one standard error of it.
+
+    The standard error is that of the mean of the best strength's scores over the folds. Ties are
+    broken in favour of the stronger penalty.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_alphas, n_folds)
+        Scores of decreasing strengths on the folds; greater is better.
+
+    Returns
+    -------
+    Choice
+        Positions along the first axis.
+    """
+    mean = scores.mean(axis=1)
+    best = int(np.argmax(mean))
+    n_folds = scores.shape[1]
+    error = scores[best].std(ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0.0
+    return Choice(best, int(np.argmax(mean >= mean[best] - error)))
+
+
+def check_scores(scores, scoring):
+    """Raise ValueError if a score is nan."""
+    if np.isnan(scores).any():
+        raise ValueError(f"scoring={scoring!r} gave nan on {np.isnan(scores).sum()} fits")

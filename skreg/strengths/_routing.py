@@ -1,0 +1,83 @@
+"""What the splitter and the scorer of a cross-validated estimator are told."""
+
+import copy
+from abc import ABC, abstractmethod
+from inspect import signature
+
+import numpy as np
+from sklearn.model_selection import check_cv
+
+from skreg._sklearn import MetadataRouter, MethodMapping, _routing_enabled, process_routing
+
+
+def scorer_of_classes(scorer, classes):
+    """The scorer, told which classes there are where its function asks for them.
+
+    A fold may lack a class, but the columns of probabilities are those of all. As
+    `sklearn.linear_model.LogisticRegressionCV` does, `labels` are all classes, and of two classes
+    the second is the positive one; what the scorer was made with stays.
+
+    Parameters
+    ----------
+    scorer : callable
+        Scorer of scikit-learn, or any function of (estimator, X, y), which is returned as it is.
+    classes : ndarray of shape (n_classes,)
+        Class labels.
+
+    Returns
+    -------
+    callable
+        Scorer.
+    """
+    function = getattr(scorer, "_score_func", None)
+    if function is None:
+        return scorer
+    known = {"labels": classes}
+    if len(classes) == 2:
+        known["pos_label"] = classes[1]
+    asked = {name: known[name] for name in known.keys() & signature(function).parameters.keys()}
+    scorer = copy.copy(scorer)
+    scorer._kwargs = {**asked, **scorer._kwargs}
+    return scorer
+
+
+class RoutedFolds(ABC):
+    """Mixin of estimators with `cv` and `scoring`: metadata for the splitter and the scorer."""
+
+    @abstractmethod
+    def _fold_scorer(self):
+        """Scorer of scikit-learn, or None where `scoring` names an error of our own."""
+
+    def _routed(self, params, sample_weight):
+        """Parameters of the splitter and of the scorer."""
+        if not _routing_enabled():
+            return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
+        if sample_weight is not None:
+            params = {**params, "sample_weight": sample_weight}
+        if not params:
+            return {}, {}
+        routed = process_routing(self, "fit", **params)
+        return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
+
+    def get_metadata_routing(self):
+        """Metadata that the splitter and the scorer ask for.
+
+        Returns
+        -------
+        MetadataRouter
+            Router of scikit-learn.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        splits_are_given = not (
+            self.cv is None or hasattr(self.cv, "split") or np.isscalar(self.cv)
+        )
+        router.add(
+            splitter=check_cv([] if splits_are_given else self.cv),  # an iterator is left for fit
+            method_mapping=MethodMapping().add(caller="fit", callee="split"),
+        )
+        scorer = self._fold_scorer()
+        if scorer is not None:
+            router.add(
+                scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score")
+            )
+        return router
