@@ -3,8 +3,8 @@
 import numpy as np
 
 from skreg.optim import L1, Huber, Logistic, NonNegative, Quadratic, solve
-from skreg.optim.solver import _solve
 from skreg.optim.kernels._newton import solve_positive
+from skreg.optim.solver import _solve
 from skreg.optim.solver._free_directions import project_dual
 from skreg.optim.solver._problem import make_problem
 
