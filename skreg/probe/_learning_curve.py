@@ -12,6 +12,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import column_or_1d
 
+from skreg._progress import progress
 from skreg._sklearn import Interval, StrOptions, _safe_indexing, validate_params
 from skreg.probe._crossover import check_sizes, crossover_size
 
@@ -144,8 +145,7 @@ def probe_learning_curve(
         for row in seeds
         for size, seed in zip(sizes, row, strict=True)
     )
-    if verbose > 0:
-        cells = _with_progress(cells, seeds.size)
+    cells = progress(cells, total=seeds.size, verbose=verbose, by="probe_learning_curve")
     table = np.array(list(cells)).reshape(n_repeats, len(sizes), len(probes))
     totals = sizes * len(np.unique(y)) if sampling == "per_class" else sizes
     errors = {name: table[:, :, i] for i, name in enumerate(probes)}
@@ -275,14 +275,3 @@ def _checked_train_sizes(train_sizes, y, sampling):
     if sizes[-1] > largest:
         raise ValueError(f"train_sizes has {sizes[-1]:g}, more than {where}")
     return sizes.astype(int)
-
-
-def _with_progress(cells, total):
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError(
-            "verbose > 0 shows progress by tqdm, which is not installed: "
-            "pip install tqdm, or use verbose=0"
-        ) from error
-    return tqdm(cells, total=total, desc="probe_learning_curve", unit="fit")

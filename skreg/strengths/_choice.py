@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg._warnings import warn
+
 SELECTION_RULES = {"min", "one_standard_error"}
 
 
@@ -41,3 +43,36 @@ def check_scores(scores, scoring):
     """Raise ValueError if a score is nan."""
     if np.isnan(scores).any():
         raise ValueError(f"scoring={scoring!r} gave nan on {np.isnan(scores).sum()} fits")
+
+
+def warn_at_edge(by, alphas, position, *, from_null):
+    """Warn where the best strength may lie beyond the strengths that were tried.
+
+    Parameters
+    ----------
+    by : str
+        Name of the estimator.
+    alphas : ndarray of shape (n_alphas,)
+        Decreasing strengths.
+    position : int
+        The chosen one.
+    from_null : bool
+        Whether the largest strength leaves no feature in the model: nothing lies beyond it.
+
+    Returns
+    -------
+    bool
+        Whether the choice lies at an edge beyond which there is more. A single strength has no
+        edge, and nothing lies below zero.
+    """
+    alpha, last = alphas[position], len(alphas) - 1
+    below = position == last > 0 and alpha > 0.0
+    above = position == 0 < last and not from_null
+    if below or above:
+        side, direction = ("smallest", "below") if below else ("largest", "above")
+        remedy = "lower eps, or give alphas" if below else "give alphas"
+        warn(
+            f"{by} chose alpha={alpha:.3g}, the {side} of the {len(alphas)} strengths that it "
+            f"tried: the best one may lie {direction}. To look there, {remedy} {direction} it."
+        )
+    return below or above
