@@ -13,7 +13,7 @@ from estimator_cases import CASES, ROUNDING, answers, dense, fit, for_cases, two
 from scipy import sparse
 from scipy.special import logsumexp, xlogy
 from sklearn.exceptions import ConvergenceWarning
-from test_equivariance import rescaled_target
+from test_equivariance import rescaled_columns, rescaled_target
 
 TOL = 1e-6
 NEGATIVE = -1e-7
@@ -350,28 +350,68 @@ def test_without_strength_and_with_few_rows_the_fit_is_exact(case, useless):
         assert said or residual <= 3 * TOL, f"seed {seed}: {residual:.1e} of the variance is left"
 
 
-@for_cases(lambda case: certified(case) and case.is_regressor and case.kind is not None)
-def test_a_gap_has_no_unit(case):
-    """The same number for the target in another unit, with parameters that follow."""
-    params = rescaled_target(case, 1e3)
+CERTIFICATES = ("dual_gap_", "kkt_residual_")
+BIG = 2.0**20  # a power of two: the same digits in another unit
+
+
+def certificates(case, problem, **changes):
+    """Largest certificates of a fit that stops early, so that they are more than rounding."""
+    loose = {"tol": 1e-2} if "cv" not in case.params else {}
+    weights = {k: changes.pop(k) for k in ("sample_weight",) if k in changes}
+    fitted = fit(case.new(**{**changes, **loose}), problem, **weights)
+    return {name: np.max(getattr(fitted, name)) for name in CERTIFICATES if hasattr(fitted, name)}
+
+
+def assert_same_certificates(got, wanted):
+    assert got.keys() == wanted.keys()
+    for name, value in wanted.items():
+        np.testing.assert_allclose(got[name], value, rtol=0.05, atol=1e-9, err_msg=name)
+
+
+def has_a_certificate(case):
+    return any(hasattr(case.fitted, name) for name in CERTIFICATES)
+
+
+@pytest.mark.parametrize("factor", [BIG, 1 / BIG], ids=["large", "small"])
+@for_cases(lambda case: has_a_certificate(case) and case.is_regressor)
+def test_a_certificate_has_no_unit_of_the_target(case, factor):
+    params = rescaled_target(case, factor)
     if params is None:
         pytest.skip("strengths share one ratio")
     problem = case.problem()
-    scaled = problem._replace(y=1e3 * problem.y)
-    loose = {"tol": 1e-2} if "cv" not in case.params else {}
-    gap = np.max(fit(case.new(**loose), problem).dual_gap_)
-    other = np.max(fit(case.new(**{**params, **loose}), scaled).dual_gap_)
-    np.testing.assert_allclose(other, gap, rtol=0.05, atol=1e-7)
+    scaled = problem._replace(y=factor * problem.y)
+    assert_same_certificates(certificates(case, scaled, **params), certificates(case, problem))
 
 
-@for_cases(lambda case: certified(case) and case.weighted)
-def test_a_gap_has_no_unit_of_weights(case):
+@pytest.mark.parametrize("factor", [BIG, 1 / BIG], ids=["large", "small"])
+@for_cases(lambda case: has_a_certificate(case) and case.weighted)
+def test_a_certificate_has_no_unit_of_weights(case, factor):
     problem = case.problem()
-    loose = {"tol": 1e-2} if "cv" not in case.params else {}
-    weight = np.ones(len(problem.X))
-    gap = np.max(fit(case.new(**loose), problem, sample_weight=weight).dual_gap_)
-    other = np.max(fit(case.new(**loose), problem, sample_weight=1e3 * weight).dual_gap_)
-    np.testing.assert_allclose(other, gap, rtol=0.05, atol=1e-7)
+    weight = 1.0 + np.arange(len(problem.X)) % 3
+    got = certificates(case, problem, sample_weight=factor * weight)
+    assert_same_certificates(got, certificates(case, problem, sample_weight=weight))
+
+
+@pytest.mark.parametrize("factor", [BIG, 1 / BIG], ids=["large", "small"])
+@for_cases(
+    lambda case: has_a_certificate(case) and rescaled_columns(case, np.full(5, 2.0)) is not None
+)
+def test_a_certificate_has_no_unit_of_the_features(case, factor):
+    problem = case.problem()
+    scaled = problem._replace(X=factor * problem.X)
+    params = rescaled_columns(case, np.full(5, factor))
+    assert_same_certificates(certificates(case, scaled, **params), certificates(case, problem))
+
+
+def test_early_certificates_are_more_than_rounding():
+    """What the tests of units compare could differ."""
+    for name in CERTIFICATES:
+        found = [
+            certificates(case, case.problem()).get(name, 0.0)
+            for case in CASES
+            if hasattr(case.fitted, name) and "cv" not in case.params
+        ]
+        assert np.sum(np.array(found) > 1e-6) >= len(found) / 2, name
 
 
 @for_cases(certified)
