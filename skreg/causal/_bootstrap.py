@@ -2,35 +2,32 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
 from skreg._sklearn import HasMethods, Interval, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.causal._base import (
-    SMALLEST_SHARE,
-    LinearDAG,
-    in_words,
-    regress_on_parents,
-    residual_scale,
-    warn_of_equal_variances,
-    warn_of_floor,
-)
 from skreg.causal._colide import CoLiDE
 from skreg.causal._constraints import constraint_masks
-from skreg.causal._graph import break_cycles
+from skreg.causal._cycles import break_cycles
+from skreg.causal._fit_warnings import in_words, warn_of_equal_variances, warn_of_floor
+from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._moments import check_columns, moments, resampled_moments, validate_rows
-from skreg.datasets._linear_sem import topological_order
-
-FAILURES = (ValueError, ArithmeticError, RuntimeError)
+from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
+from skreg.causal._resamples import fit_sample, with_alpha
+from skreg.causal._stability import (
+    edge_frequency,
+    most_permissive_stable,
+    rank_of_pairs,
+    total_weight,
+)
+from skreg.graphs import topological_order
 
 
 class BootstrapDAG(LinearDAG):
@@ -184,7 +181,7 @@ class BootstrapDAG(LinearDAG):
         data = moments(X, once)
         check_columns(data, names)
         alphas = self._alphas(base)
-        models = [_with_alpha(base, alpha) for alpha in alphas]
+        models = [with_alpha(base, alpha) for alpha in alphas]
         counts = self._samples(len(X))
         samples = resampled_moments(X, counts)
         fits = self._fit_samples(models, X, counts, samples, names)
@@ -202,7 +199,7 @@ class BootstrapDAG(LinearDAG):
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
             fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-                delayed(_fit_sample)(model, X, count, sample, names)
+                delayed(fit_sample)(model, X, count, sample, names)
                 for model in models
                 for count, sample in zip(counts, samples, strict=True)
             )
@@ -283,16 +280,6 @@ class BootstrapDAG(LinearDAG):
             )
 
 
-class Fit(NamedTuple):
-    """Edges of one fit, as places in the flat matrix, and how it went."""
-
-    edges: np.ndarray
-    magnitude: np.ndarray
-    converged: bool = True
-    on_floor: bool = False
-    error: Exception | None = None
-
-
 def _required_edges(estimator, names):
     """Edges (d, d) that the estimator must keep; raises what its constraints cannot mean."""
     given = [getattr(estimator, name, None) for name in ("exclude_edges", "include_edges", "tiers")]
@@ -301,74 +288,3 @@ def _required_edges(estimator, names):
 
 def _constant_frequency(samples):
     return np.mean([sample.constant for sample in samples], axis=0)
-
-
-def _with_alpha(estimator, alpha):
-    model = clone(estimator)
-    if not np.isnan(alpha):
-        model.set_params(alpha=float(alpha))
-    if isinstance(model, LinearDAG):
-        model._validate_params()
-    return model
-
-
-def _fit_sample(model, X, counts, sample, names):
-    """Fit a copy of the model to a sample, given as counts of rows and as `Moments`."""
-    model, nodes = clone(model), np.flatnonzero(~sample.constant)
-    W = np.zeros(sample.covariance.shape)
-    if len(nodes) >= 2:
-        try:
-            if hasattr(model, "_fit_moments"):
-                model._fit_moments(sample, names)
-                W = model.adjacency_matrix_
-            else:
-                _fit_rows(model, X[:, nodes], counts)
-                W[np.ix_(nodes, nodes)] = model.adjacency_matrix_
-        except FAILURES as error:
-            nothing = np.empty(0, dtype=int)
-            return Fit(nothing, nothing.astype(float), error=error)
-    edges = np.flatnonzero(W)
-    return Fit(
-        edges,
-        np.abs(W.ravel()[edges]),
-        bool(getattr(model, "converged_", True)),
-        bool(np.any(getattr(model, "on_floor_", False))),
-    )
-
-
-def _fit_rows(model, X, counts):
-    if has_fit_parameter(model, "sample_weight"):
-        model.fit(X, sample_weight=counts.astype(np.float64))
-    else:
-        model.fit(np.repeat(X, counts, axis=0))
-
-
-def edge_frequency(fits, d):
-    """Share (d, d) of the fits that did not fail with each edge; raises if all failed."""
-    n_fits = sum(fit.error is None for fit in fits)
-    if n_fits == 0:
-        raise fits[0].error
-    places = np.concatenate([fit.edges for fit in fits])
-    return np.bincount(places, minlength=d * d).reshape(d, d) / n_fits
-
-
-def total_weight(fits, d):
-    """Sum (d, d) of the magnitudes of the weights over the fits."""
-    places = np.concatenate([fit.edges for fit in fits])
-    magnitude = np.concatenate([fit.magnitude for fit in fits])
-    return np.bincount(places, magnitude, minlength=d * d).reshape(d, d)
-
-
-def rank_of_pairs(first, second):
-    """Rank (d, d) of the entries by `first`, and by `second` where it is equal."""
-    order = np.lexsort((second.ravel(), first.ravel()))
-    rank = np.empty(first.size)
-    rank[order] = np.arange(first.size)
-    return rank.reshape(first.shape)
-
-
-def most_permissive_stable(instability, limit):
-    """Index of the last alpha before the instability first exceeds the limit; 0 if all do."""
-    unstable = np.flatnonzero(instability > limit)
-    first = unstable[0] if len(unstable) else len(instability)
-    return max(first - 1, 0)

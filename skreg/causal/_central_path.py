@@ -18,7 +18,6 @@ from skreg.causal._adam import (
     LEFT_DOMAIN,
     RATE_VANISHED,
     SMALLEST_RATE,
-    Rates,
     fast_state,
     fast_steps,
     reference_state,
@@ -28,39 +27,6 @@ from skreg.causal._equations import residual_mean_squares, score, set_noise_scal
 
 # Between two calls of a kernel, which cannot be interrupted, lie at most so many operations.
 OPERATIONS_PER_CALL = 2e10
-
-
-class Schedule(NamedTuple):
-    """Stages and steps.
-
-    Attributes
-    ----------
-    mu : tuple of float
-        Weight of the score in each stage.
-    s : tuple of float
-        Bound of the domain in each stage.
-    n_iter : tuple of int
-        Largest number of iterations of each stage.
-    learning_rate : float
-        Adam's learning rate at the start of every stage.
-    rates : Rates
-        Adam's decay rates.
-    checkpoint : int
-        A stage looks at its objective every so many iterations,
-    tol : float
-        and ends when that changed by at most this share.
-    fast : bool
-        Whether to take the fast iteration.
-    """
-
-    mu: tuple
-    s: tuple
-    n_iter: tuple
-    learning_rate: float
-    rates: Rates
-    checkpoint: int
-    tol: float
-    fast: bool
 
 
 class Checkpoint(NamedTuple):

@@ -1,7 +1,7 @@
 """The estimator `CoLiDE`."""
 
 from numbers import Integral, Real
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
@@ -12,16 +12,9 @@ from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.causal._adam import EXCLUDED, Rates
-from skreg.causal._base import (
-    SMALLEST_SHARE,
-    LinearDAG,
-    regress_on_parents,
-    residual_scale,
-    warn_of_equal_variances,
-    warn_of_floor,
-)
-from skreg.causal._central_path import Schedule, acyclicity, follow_central_path
+from skreg.causal._central_path import acyclicity, follow_central_path
 from skreg.causal._constraints import constraint_masks
+from skreg.causal._cycles import acyclic_part
 from skreg.causal._equations import (
     EqualNoise,
     UnequalNoise,
@@ -29,29 +22,15 @@ from skreg.causal._equations import (
     residual_mean_squares,
     set_noise_scale,
 )
-from skreg.causal._graph import as_square, break_cycles
+from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
+from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._moments import about_zero, check_columns, moments, validate_rows
-from skreg.datasets._linear_sem import topological_order
+from skreg.causal._problem import LARGEST_SINGLE, NOISE_IN_UNITS, Problem, noise_level
+from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
+from skreg.causal._schedule import STEPS, Schedule, stage_bounds
+from skreg.graphs import as_square, topological_order
 
 LARGEST_H = 1e-2
-# the unit of scale="global" in noise levels: data of the paper with variances 0.5 to 10 keep theirs
-NOISE_IN_UNITS = 0.5
-LARGEST_SINGLE = 1e18  # squared gradients stay below the largest single-precision number, 3e38
-
-
-class Steps(NamedTuple):
-    """Learning rate, checkpoint and largest numbers of iterations."""
-
-    learning_rate: float
-    checkpoint: int
-    warm_iter: int
-    max_iter: int
-
-
-STEPS = {
-    "reference": Steps(3e-4, 1000, 20_000, 70_000),
-    "fast": Steps(1e-3, 300, 20_000, 70_000),
-}
 
 
 class CoLiDE(LinearDAG):
@@ -479,73 +458,3 @@ class CoLiDE(LinearDAG):
         self.objective_ = solution.checkpoints[-1].objective
         self.h_ = float(acyclicity(W, solution.s[-1]))
         self.converged_ = solution.converged and self.h_ <= LARGEST_H
-
-
-class Problem(NamedTuple):
-    """What is solved: the columns that vary, in units of `unit`.
-
-    Attributes
-    ----------
-    covariance : ndarray of shape (n_varying, n_varying)
-        Covariance matrix.
-    noise : EqualNoise, UnequalNoise or UnitNoise
-        Kind of the score.
-    penalty : ndarray of shape (n_varying, n_varying)
-        Weights of the absolute values; -1 forbids an edge.
-    sigma : ndarray of shape (n_varying,)
-        Noise scale at the start.
-    included : ndarray of shape (n_varying, n_varying)
-        Required edges.
-    unit : float
-        Unit of the columns during the fit.
-    nodes : ndarray of shape (n_varying,)
-        Numbers of the columns that vary.
-    mean : ndarray of shape (n_features,)
-        Means of all columns.
-    """
-
-    covariance: np.ndarray
-    noise: EqualNoise | UnequalNoise | UnitNoise
-    penalty: np.ndarray
-    sigma: np.ndarray
-    included: np.ndarray
-    unit: float
-    nodes: np.ndarray
-    mean: np.ndarray
-
-    def among_all(self, values):
-        """Values of the columns that vary, or of their pairs, and zeros for the others."""
-        d = len(self.mean)
-        everywhere = np.zeros((d,) * values.ndim, values.dtype)
-        everywhere[np.ix_(*[self.nodes] * values.ndim)] = values
-        return everywhere
-
-
-def noise_level(C):
-    r"""Geometric mean of the noise levels of any linear acyclic model with covariance C (d, d).
-
-    Since :math:`C = (I - W)^{-\top} \mathrm{diag}(\sigma^2) (I - W)^{-1}` and
-    :math:`\det(I - W) = 1` for every acyclic W, :math:`\det C = \prod_j \sigma_j^2`. Directions
-    without variation, as with fewer rows than columns, are left out.
-    """
-    deviations = np.sqrt(np.diagonal(C))
-    correlation = C / deviations / deviations[:, None]
-    eigenvalues = np.linalg.eigvalsh(correlation)
-    seen = eigenvalues > len(C) * np.finfo(float).eps
-    return np.exp(np.log(deviations).mean() + 0.5 * np.log(eigenvalues[seen]).mean())
-
-
-def stage_bounds(s, n_stages):
-    """One bound for each stage; the last one given is repeated."""
-    bounds = np.atleast_1d(np.asarray(s, dtype=float))
-    if bounds.ndim != 1 or len(bounds) == 0 or not np.all(bounds > 0):
-        raise ValueError(f"s={s!r} must be positive numbers")
-    if np.any(np.diff(bounds) > 0):
-        raise ValueError(f"s={s!r} must not increase")
-    return tuple(float(bounds[min(k, len(bounds) - 1)]) for k in range(n_stages))
-
-
-def acyclic_part(W, threshold, included):
-    """Weights above the threshold and required ones, without the weakest of each cycle."""
-    present = (np.abs(W) > threshold) | (included & (W != 0))
-    return np.where(break_cycles(present, np.abs(W), included), W, 0.0)

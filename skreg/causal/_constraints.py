@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg.causal._graph import descendants, is_acyclic
+from skreg.graphs import descendants, is_acyclic
 
 
 def edge_mask(edges, names, parameter):

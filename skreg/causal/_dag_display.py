@@ -4,9 +4,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.causal._graph import as_square
 from skreg.causal._names import checked_names, default_names
-from skreg.datasets._linear_sem import topological_order
+from skreg.graphs import as_square, topological_order
 from skreg.pictures import BLUE, GREY, INK, RED, pyplot
 
 SWEEPS = 24

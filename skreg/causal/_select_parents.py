@@ -10,8 +10,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from skreg._sklearn import HasMethods, _fit_context
 from skreg._state import all_or_nothing
-from skreg.causal._base import LinearDAG
 from skreg.causal._colide import CoLiDE
+from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._names import default_names
 
 

@@ -9,16 +9,11 @@ from sklearn.utils import check_array
 
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
-from skreg.causal._base import (
-    SMALLEST_SHARE,
-    LinearDAG,
-    residual_scale,
-    warn_of_equal_variances,
-    warn_of_floor,
-)
-from skreg.causal._graph import as_square
+from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
+from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._moments import check_columns, moments, validate_rows
-from skreg.datasets._linear_sem import topological_order
+from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
+from skreg.graphs import as_square, topological_order
 
 TIE = 1e-9
 SMALLEST_SQUARE = 1e-12

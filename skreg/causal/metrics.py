@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.causal._graph import as_square, descendants, is_acyclic
 from skreg.causal._markov import completed_partially_directed
+from skreg.graphs import as_square, descendants, is_acyclic
 
 __all__ = [
     "EdgeRates",

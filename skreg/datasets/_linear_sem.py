@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils import check_array
 
 from skreg._sklearn import Interval, StrOptions, validate_params
-from skreg.datasets._ordinal import _generator
+from skreg.datasets._random_state import generator
+from skreg.graphs import propagate, topological_order
 
 NOISE_FAMILIES = ("gaussian", "exponential", "laplace", "gumbel")
 GRAPHS = ("erdos-renyi", "scale-free")
@@ -117,7 +118,7 @@ def make_linear_sem(
     >>> sem.X.shape, int((sem.adjacency != 0).sum())
     ((500, 10), 16)
     """
-    rng = _generator(random_state)
+    rng = generator(random_state)
     low, high = _range("weight_range", weight_range)
     if adjacency is None:
         W = _draw_weights(rng, _draw_graph(rng, graph, n_features, edges_per_node), low, high)
@@ -146,33 +147,6 @@ def draw_noise(rng, family, shape):
     if family == "laplace":
         return rng.laplace(scale=np.sqrt(0.5), size=shape)
     return (rng.gumbel(size=shape) - np.euler_gamma) * (np.sqrt(6) / np.pi)
-
-
-def propagate(Z, W, order):
-    """Rows x = W^T x + z, column by column in topological order."""
-    X = Z.copy()
-    for j in order:
-        parents = np.flatnonzero(W[:, j])
-        X[:, j] += X[:, parents] @ W[parents, j]
-    return X
-
-
-def topological_order(B):
-    """Nodes of the graph B, (n_nodes, n_nodes) bool, parents first; None if there is a cycle.
-
-    Among nodes whose parents are all placed, the one with the smallest index comes first.
-    """
-    n_parents = B.sum(axis=0)
-    placed, order = np.zeros(len(B), dtype=bool), []
-    for _ in range(len(B)):
-        ready = np.flatnonzero(~placed & (n_parents == 0))
-        if len(ready) == 0:
-            return None
-        node = ready[0]
-        placed[node] = True
-        order.append(node)
-        n_parents = n_parents - B[node]
-    return np.array(order)
 
 
 def _range(name, value):

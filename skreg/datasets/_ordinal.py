@@ -7,6 +7,7 @@ from scipy.special import expit
 from sklearn.datasets import load_diabetes
 
 from skreg._sklearn import Interval, StrOptions, validate_params
+from skreg.datasets._random_state import generator
 
 MAX_DRAWS = 1000
 INCREMENT = 0.5
@@ -89,7 +90,7 @@ def make_ordinal(
     alpha = np.asarray(intercepts, dtype=float)
     if alpha.ndim != 1 or len(alpha) == 0 or not np.all(np.diff(alpha) > 0):
         raise ValueError(f"intercepts={alpha.tolist()} must be increasing numbers")
-    rng = _generator(random_state)
+    rng = generator(random_state)
     beta = None
     for _ in range(MAX_DRAWS):
         if beta is None:
@@ -107,12 +108,6 @@ def make_ordinal(
         f"n_samples={n_samples}, fewer features than n_features={n_features}, or intercepts="
         f"{alpha.tolist()} further apart or closer to 0"
     )
-
-
-def _generator(random_state):
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31))
-    return np.random.default_rng(random_state)
 
 
 def _draw_coefficients(rng, differences, density, n_boundaries, n_features):

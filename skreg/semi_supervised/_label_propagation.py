@@ -14,18 +14,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions
-from skreg.optim.descent._problems import checked_weights
-from skreg.semi_supervised._places import places
-from skreg.semi_supervised._propagation import (
+from skreg.graphs import checked_weights, connected_to
+from skreg.semi_supervised._huber import huber_values
+from skreg.semi_supervised._linear_systems import (
     choose_solver,
-    connected_to_labels,
     hard_system,
-    huber_values,
     soft_system,
     solve_system,
-    symmetric_weights,
-    unit_weights,
 )
+from skreg.semi_supervised._places import places
+from skreg.semi_supervised._weights import symmetric_weights, unit_weights
 
 
 class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
@@ -238,7 +236,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         Y[np.flatnonzero(labelled), codes] = 1.0
         self._fitted_affinity, self._fitted_gamma = self.affinity, self.gamma
         self.affinity_matrix_ = W = self._weights(X)
-        reached = connected_to_labels(W, labelled)
+        reached = connected_to(W, labelled)
         if not reached.all():
             self._report_unlabelled(reached, "sample", W.shape[0])
             W = W[reached][:, reached]

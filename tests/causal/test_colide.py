@@ -14,8 +14,8 @@ from sklearn.model_selection import GridSearchCV
 
 from skreg.causal import CoLiDE
 from skreg.causal._adam import DONE, Rates, fast_state, fast_steps, reference_state, reference_steps
-from skreg.causal._colide import noise_level
 from skreg.causal._equations import EqualNoise, UnequalNoise
+from skreg.causal._problem import noise_level
 from skreg.causal.metrics import (
     noise_scale_error,
     structural_hamming_distance,

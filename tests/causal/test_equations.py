@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skreg.causal import logdet_acyclicity, threshold_to_dag
-from skreg.causal._colide import noise_level
+from skreg.causal._cycles import break_cycles
 from skreg.causal._equations import (
     EqualNoise,
     UnequalNoise,
@@ -19,10 +19,11 @@ from skreg.causal._equations import (
     score_gradient,
     set_noise_scale,
 )
-from skreg.causal._graph import break_cycles, descendants
 from skreg.causal._inverse import LARGEST_UNSPLIT, invert_m_matrix, workspace_size
 from skreg.causal._moments import about_zero, moments, resampled_moments
+from skreg.causal._problem import noise_level
 from skreg.datasets import make_linear_sem
+from skreg.graphs import descendants
 
 
 def covariance(d, seed=0):

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress, var_sortability
-from skreg.causal._bootstrap import rank_of_pairs
+from skreg.causal._stability import rank_of_pairs
 from skreg.datasets import make_linear_sem
 
 FAST = CoLiDE("ev", mode="fast", max_iter=20_000)
@@ -279,7 +279,7 @@ def test_an_interrupted_bootstrap_leaves_the_estimator_as_it_was(sem, monkeypatc
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_bootstrap, "_fit_sample", interrupted)
+    monkeypatch.setattr(_bootstrap, "fit_sample", interrupted)
     with pytest.raises(KeyboardInterrupt):
         model.fit(2 * sem.X)
     for name, value in before.items():

@@ -3,8 +3,9 @@
 import numpy as np
 
 from skreg.bench import Figure, Verdict
-from skreg.bench._figures import _COLOURS, new_figure, share_legend
+from skreg.bench._figures import new_figure, share_legend
 from skreg.bench._results import by_seed
+from skreg.pictures import PALETTE
 
 
 def final(results, setting):
@@ -118,8 +119,8 @@ def draw_curves(settings, methods, column="iteration", label="iterations"):
                 panel.plot(
                     np.maximum(x, 1 if column == "iteration" else 0),
                     mine["log_gap"].median(),
-                    color=_COLOURS[index % len(_COLOURS)],
-                    linestyle="-" if index < len(_COLOURS) else "--",
+                    color=PALETTE[index % len(PALETTE)],
+                    linestyle="-" if index < len(PALETTE) else "--",
                     label=name,
                 )
             panel.set_title(setting)
@@ -158,7 +159,7 @@ def draw_iterations(sizes, methods):
             panel.plot(
                 list(sizes.values()),
                 values,
-                color=_COLOURS[index // 2],
+                color=PALETTE[index // 2],
                 linestyle="-" if name.endswith("variable") else "--",
                 marker="o",
                 label=name,

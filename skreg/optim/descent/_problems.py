@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse.csgraph import connected_components
+
+from skreg.graphs import checked_weights, connected_to
 
 
 class LeastSquares(NamedTuple):
@@ -154,30 +155,6 @@ class GraphHuber(NamedTuple):
     penalty: Any = None
 
 
-def checked_weights(W):
-    """W as a CSR array without diagonal and stored zeros.
-
-    Raises
-    ------
-    ValueError
-        If W is not square, finite, nonnegative and symmetric.
-    """
-    W = scipy.sparse.csr_array(W, dtype=np.float64, copy=True)
-    if W.shape[0] != W.shape[1]:
-        raise ValueError(f"W must be square, its shape is {W.shape}")
-    if not np.all(np.isfinite(W.data)):
-        raise ValueError("W must be finite")
-    if np.any(W.data < 0.0):
-        raise ValueError(f"W must be nonnegative, its smallest entry is {W.data.min():g}")
-    asymmetry = abs(W - W.T).max() if W.nnz else 0.0
-    if asymmetry > 1e-10 * abs(W).max():
-        raise ValueError(f"W must be symmetric, |W - W^T| is up to {asymmetry:g}")
-    W.setdiag(0.0)
-    W.eliminate_zeros()
-    W.sum_duplicates()
-    return W
-
-
 def checked_propagation(W, values):
     """(W, values, mask of the unlabelled nodes), checked for label propagation."""
     W = checked_weights(W)
@@ -195,10 +172,9 @@ def checked_propagation(W, values):
 
 def check_every_component_is_labelled(W, labelled):
     """Raise ValueError if a connected component of the graph has no labelled node."""
-    n_components, component = connected_components(W, directed=False)
-    reached = np.bincount(component[labelled], minlength=n_components) > 0
+    reached = connected_to(W, labelled)
     if not reached.all():
-        lonely = np.flatnonzero(~reached[component])
+        lonely = np.flatnonzero(~reached)
         raise ValueError(
             f"{len(lonely)} nodes are connected to no labelled node (the first is node "
             f"{lonely[0]}): their values are undetermined"

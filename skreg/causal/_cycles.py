@@ -1,15 +1,8 @@
-"""Directed graphs as matrices: ``B[i, j] != 0`` is an edge from i to j."""
+"""Acyclic parts of weights: which edges go where a graph has cycles."""
 
 import numpy as np
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
-from skreg.datasets._linear_sem import topological_order
-
-
-def is_acyclic(B):
-    """Whether the graph of the nonzero entries of B has no directed cycle."""
-    return topological_order(np.asarray(B) != 0) is not None
+from skreg.graphs import as_square, strong_components
 
 
 def threshold_to_dag(W, threshold=0.3):
@@ -107,30 +100,7 @@ def _without_weakest(B, strength, removable):
     return without(low)
 
 
-def strong_components(B):
-    """Strongly connected components of more than one node, a list of arrays of nodes."""
-    _, label = connected_components(csr_array(B), connection="strong")
-    order = np.argsort(label, kind="stable")
-    groups = np.split(order, np.cumsum(np.bincount(label))[:-1])
-    return [nodes for nodes in groups if len(nodes) > 1]
-
-
-def descendants(B):
-    """Reachability (d, d) bool: [i, j] if a directed path of length >= 1 leads from i to j.
-
-    B must be acyclic.
-    """
-    B = np.asarray(B) != 0
-    reach = np.zeros_like(B)
-    for i in topological_order(B)[::-1]:
-        children = np.flatnonzero(B[i])
-        reach[i] = B[i] | reach[children].any(axis=0)
-    return reach
-
-
-def as_square(name, W):
-    """Float array of a square matrix of finite numbers, or a ValueError."""
-    W = np.asarray(W, dtype=float)
-    if W.ndim != 2 or W.shape[0] != W.shape[1] or not np.all(np.isfinite(W)):
-        raise ValueError(f"{name} must be a square matrix of finite numbers; it is {W!r}")
-    return W
+def acyclic_part(W, threshold, included):
+    """Weights above the threshold and required ones, without the weakest of each cycle."""
+    present = (np.abs(W) > threshold) | (included & (W != 0))
+    return np.where(break_cycles(present, np.abs(W), included), W, 0.0)

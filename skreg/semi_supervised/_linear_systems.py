@@ -1,4 +1,4 @@
-"""Label propagation as linear systems and convex problems on a graph.
+"""Label propagation with half the square as coupling: linear systems on a graph.
 
 With hard labels, the values F of the unlabelled nodes u minimise sum_{i < j} w_ij (F_i - F_j)^2 / 2
 for every class at once (Zhu, Ghahramani and Lafferty 2003):
@@ -10,44 +10,22 @@ With soft labels, every node is free, S = D^{-1/2} W D^{-1/2} (Zhou et al. 2004)
     (I - alpha S) F = (1 - alpha) Y.
 
 Both are systems of means of neighbours (see `_elimination`), which the second becomes for
-D^{-1/2} F. With Huber's function h in place of the square, no single edge counts for more than
-delta times its weight.
-"""
+D^{-1/2} F."""
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import cg
 
-from skreg.optim.descent import BlockCoordinateDescent, GraphHuber, GraphQuadratic
+from skreg.optim.descent import BlockCoordinateDescent, GraphQuadratic
 from skreg.semi_supervised._elimination import values_by_elimination
+from skreg.semi_supervised._values import Values
 
 MAX_DIRECT = 3000
 DENSE_BLOCK = 64
 MAX_ROUNDS = 20
-ASYMMETRY = 1e-2  # what kernels in single precision have in their smallest weights
-WEAKEST = 1e-12  # weight, relative to the largest
 ROUNDING = 100 * np.finfo(np.float64).eps
-
-
-class Values(NamedTuple):
-    """Values of the free nodes, one column per class, and how they were found.
-
-    Attributes
-    ----------
-    values : ndarray of shape (n_free, n_classes)
-        Values.
-    n_iter : int
-        Largest number of iterations of a class; 1 for a direct solve.
-    residual : float
-        Relative residual of the optimality conditions.
-    """
-
-    values: np.ndarray
-    n_iter: int
-    residual: float
 
 
 class System(NamedTuple):
@@ -64,43 +42,6 @@ class System(NamedTuple):
     def total(self):
         """The s."""
         return _row_sums(self.W) + self.ground
-
-
-def symmetric_weights(W):
-    """Mean of a CSR array and its transpose, whose rounding errors may differ.
-
-    Raises
-    ------
-    ValueError
-        If two weights that should be equal differ by more than `ASYMMETRY`, relative to the larger:
-        the largest weight of all is no measure for the small ones.
-    """
-    difference, larger = abs(W - W.T), W.maximum(W.T)
-    unequal = scipy.sparse.coo_array(difference > ASYMMETRY * larger)
-    if unequal.nnz:
-        i, j = (index[0] for index in unequal.coords)
-        raise ValueError(
-            f"W must be symmetric, but W[{i}, {j}] = {W[i, j]:g} and W[{j}, {i}] = {W[j, i]:g}"
-        )
-    return scipy.sparse.csr_array(0.5 * W + 0.5 * W.T)
-
-
-def unit_weights(W):
-    """W divided by a power of two, so that the largest weight is between 1/2 and 1."""
-    data = W.data if scipy.sparse.issparse(W) else W
-    _, exponent = np.frexp(data.max(initial=0.0))
-    scaled = np.ldexp(data, -exponent)
-    if scipy.sparse.issparse(W):
-        return scipy.sparse.csr_array((scaled, W.indices, W.indptr), shape=W.shape)
-    return scaled
-
-
-def connected_to_labels(W, labelled):
-    """Which nodes are connected to a labelled one by edges of whatever positive weight."""
-    # scipy takes entries of a dense graph below 1e-8 for missing edges
-    edges = W if scipy.sparse.issparse(W) else scipy.sparse.csr_array(W > 0.0)
-    n_components, component = connected_components(edges, directed=False)
-    return (np.bincount(component[labelled], minlength=n_components) > 0)[component]
 
 
 def hard_system(W, Y, labelled):
@@ -237,53 +178,3 @@ def largest_defect(system, F, sum_to_one):
     if sum_to_one:
         defect = np.maximum(defect, np.abs(size - 1.0))
     return float(np.max(np.where(np.isnan(defect), np.inf, defect), initial=0.0))
-
-
-def huber_values(W, Y, labelled, delta, tol, max_iter):
-    """Values of the unlabelled nodes with Huber couplings, as `Values`.
-
-    Two classes are one problem: the function is even, so that F_0 = 1 - F_1. The descent needs
-    pivots that stay positive in double precision, so that it gets weak edges as `WEAKEST`; where
-    that matters, the forces on clusters tell.
-    """
-    W = scipy.sparse.csr_array(W)
-    solved = scipy.sparse.csr_array(
-        (np.maximum(W.data, WEAKEST), W.indices, W.indptr), shape=W.shape
-    )
-    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
-    F, n_iter, residual = Y.copy(), 1, 0.0
-    for k in range(1 if Y.shape[1] == 2 else 0, Y.shape[1]):
-        values = np.where(labelled, Y[:, k], np.nan)
-        result = method.minimize(GraphHuber(solved, values, delta))
-        F[~labelled, k] = result.x
-        n_iter = max(n_iter, result.nit)
-        force = largest_force(W, F[:, k], labelled, delta)
-        residual = np.max([residual, result.certificate, force])  # nan if one is
-    if Y.shape[1] == 2:
-        F[:, 0] = 1.0 - F[:, 1]
-    return Values(F[~labelled], n_iter, float(residual))
-
-
-def largest_force(W, values, labelled, delta):
-    """Largest force on a cluster without labels, relative to what its outer edges can bear.
-
-    At the solution the forces w_ij h'(f_i - f_j) on the nodes of any cluster add up to zero. Those
-    inside cancel exactly, so that the outer ones are left, however weak they are. Clusters are the
-    components by edges above 1e-3, 1e-6, 1e-9, .. of the largest weight.
-    """
-    edges = scipy.sparse.triu(W, k=1).tocoo()
-    i, j = edges.coords
-    force = edges.data * np.clip(values[i] - values[j], -delta, delta)
-    worst, level, weakest = 0.0, 1e-3, edges.data.min(initial=1.0)
-    while level >= weakest:
-        strong = edges.data > level
-        graph = scipy.sparse.csr_array((strong[strong], (i[strong], j[strong])), shape=W.shape)
-        n_clusters, cluster = connected_components(graph, directed=False)
-        outer = cluster[i] != cluster[j]
-        ends = np.concatenate([cluster[i][outer], cluster[j][outer]])
-        pull = np.bincount(ends, np.concatenate([force[outer], -force[outer]]), n_clusters)
-        strength = np.bincount(ends, np.tile(edges.data[outer], 2), n_clusters) * min(delta, 1.0)
-        free = np.bincount(cluster[labelled], minlength=n_clusters) == 0
-        worst = max(worst, np.max(np.abs(pull[free]) / strength[free], initial=0.0))
-        level *= 1e-3
-    return float(worst)

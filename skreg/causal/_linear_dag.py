@@ -6,15 +6,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._optional import require
-from skreg._warnings import warn
-from skreg.causal._equations import residual_mean_squares
 from skreg.causal._moments import validate_weights
 from skreg.causal._names import default_names
-from skreg.datasets._linear_sem import propagate
-
-SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
-EQUAL_VARIANCES = 1e-6
-MOST_NAMED = 5
+from skreg.graphs import propagate
 
 
 class LinearDAG(BaseEstimator):
@@ -159,59 +153,3 @@ class LinearDAG(BaseEstimator):
 def _quoted(name):
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def residual_scale(covariance, W):
-    """Residual standard deviations (d,), at least 1e-7 of the columns' own, and which are there.
-
-    The bound keeps the likelihood of nodes that their parents determine finite.
-    """
-    smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)
-    q = residual_mean_squares(covariance, W)
-    return np.sqrt(np.maximum(q, smallest)), q <= smallest
-
-
-def regress_on_parents(covariance, B):
-    """Ordinary least squares of every node on its parents in the graph B; weights (d, d)."""
-    W = np.zeros(covariance.shape)
-    for j in range(len(W)):
-        parents = np.flatnonzero(B[:, j])
-        if len(parents):
-            gram = covariance[np.ix_(parents, parents)]
-            W[parents, j] = np.linalg.lstsq(gram, covariance[parents, j], rcond=None)[0]
-    return W
-
-
-def warn_of_equal_variances(variances):
-    """Warn if most columns have the same variance, so that variances cannot tell directions."""
-    ordered = np.sort(variances)
-    most = len(ordered) // 2 + 1  # of these, the middle one is one
-    first, last = np.searchsorted(
-        ordered, ordered[len(ordered) // 2] * np.array([1 - EQUAL_VARIANCES, 1 + EQUAL_VARIANCES])
-    )
-    if last - first >= max(most, 2):
-        share = "all" if last - first == len(ordered) else f"{last - first} of {len(ordered)}"
-        warn(
-            f"{share} columns have the same variance, as after standardisation: directions are "
-            "found by the columns' variances, and the graph may be no better than an empty one. "
-            "Use the columns in their common unit."
-        )
-
-
-def warn_of_floor(on_floor, sigma, names, where):
-    """Warn if noise levels sigma (d,) are no estimates but bounds, at nodes marked by on_floor."""
-    nodes = np.flatnonzero(on_floor)
-    if len(nodes):
-        listed = in_words(nodes, names, [f"{value:.1e}" for value in sigma[nodes]])
-        warn(
-            f"the noise level of {listed} is at its floor, {where}: parents determine the node, as "
-            "where a column is computed from others or rows are few. Leave such columns out, use "
-            "more rows or a larger penalty, or forbid edges."
-        )
-
-
-def in_words(nodes, names, values):
-    """The first few nodes by name, each with its value in brackets."""
-    listed = [f"{names[j]!r} ({value})" for j, value in zip(nodes, values, strict=True)]
-    more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""
-    return ", ".join(listed[:MOST_NAMED]) + more

@@ -1,0 +1,28 @@
+"""Regressions of nodes on their parents, from covariances."""
+
+import numpy as np
+
+from skreg.causal._equations import residual_mean_squares
+
+SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
+
+
+def residual_scale(covariance, W):
+    """Residual standard deviations (d,), at least 1e-7 of the columns' own, and which are there.
+
+    The bound keeps the likelihood of nodes that their parents determine finite.
+    """
+    smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)
+    q = residual_mean_squares(covariance, W)
+    return np.sqrt(np.maximum(q, smallest)), q <= smallest
+
+
+def regress_on_parents(covariance, B):
+    """Ordinary least squares of every node on its parents in the graph B; weights (d, d)."""
+    W = np.zeros(covariance.shape)
+    for j in range(len(W)):
+        parents = np.flatnonzero(B[:, j])
+        if len(parents):
+            gram = covariance[np.ix_(parents, parents)]
+            W[parents, j] = np.linalg.lstsq(gram, covariance[parents, j], rcond=None)[0]
+    return W

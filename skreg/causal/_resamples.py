@@ -1,0 +1,61 @@
+"""Fits to bootstrap samples, given as counts of rows and as moments."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import has_fit_parameter
+
+from skreg.causal._linear_dag import LinearDAG
+
+FAILURES = (ValueError, ArithmeticError, RuntimeError)
+
+
+class Fit(NamedTuple):
+    """Edges of one fit, as places in the flat matrix, and how it went."""
+
+    edges: np.ndarray
+    magnitude: np.ndarray
+    converged: bool = True
+    on_floor: bool = False
+    error: Exception | None = None
+
+
+def with_alpha(estimator, alpha):
+    model = clone(estimator)
+    if not np.isnan(alpha):
+        model.set_params(alpha=float(alpha))
+    if isinstance(model, LinearDAG):
+        model._validate_params()
+    return model
+
+
+def fit_sample(model, X, counts, sample, names):
+    """Fit a copy of the model to a sample, given as counts of rows and as `Moments`."""
+    model, nodes = clone(model), np.flatnonzero(~sample.constant)
+    W = np.zeros(sample.covariance.shape)
+    if len(nodes) >= 2:
+        try:
+            if hasattr(model, "_fit_moments"):
+                model._fit_moments(sample, names)
+                W = model.adjacency_matrix_
+            else:
+                _fit_rows(model, X[:, nodes], counts)
+                W[np.ix_(nodes, nodes)] = model.adjacency_matrix_
+        except FAILURES as error:
+            nothing = np.empty(0, dtype=int)
+            return Fit(nothing, nothing.astype(float), error=error)
+    edges = np.flatnonzero(W)
+    return Fit(
+        edges,
+        np.abs(W.ravel()[edges]),
+        bool(getattr(model, "converged_", True)),
+        bool(np.any(getattr(model, "on_floor_", False))),
+    )
+
+
+def _fit_rows(model, X, counts):
+    if has_fit_parameter(model, "sample_weight"):
+        model.fit(X, sample_weight=counts.astype(np.float64))
+    else:
+        model.fit(np.repeat(X, counts, axis=0))
