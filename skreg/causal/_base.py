@@ -8,8 +8,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._optional import require
 from skreg._warnings import warn
 from skreg.causal._equations import residual_mean_squares
-from skreg.causal._moments import validate_weights
 from skreg.causal._names import default_names
+from skreg.causal._validation import validate_weights
 from skreg.datasets._linear_sem import propagate
 
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance

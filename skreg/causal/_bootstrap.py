@@ -27,8 +27,9 @@ from skreg.causal._base import (
 from skreg.causal._colide import CoLiDE
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._graph import break_cycles
-from skreg.causal._moments import check_columns, moments, resampled_moments, validate_rows
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.datasets._linear_sem import topological_order
+from skreg.moments import moments, resampled_moments
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError)
 

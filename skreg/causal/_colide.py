@@ -30,8 +30,9 @@ from skreg.causal._equations import (
     set_noise_scale,
 )
 from skreg.causal._graph import as_square, break_cycles
-from skreg.causal._moments import about_zero, check_columns, moments, validate_rows
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.datasets._linear_sem import topological_order
+from skreg.moments import about_zero, moments
 
 LARGEST_H = 1e-2
 # the unit of scale="global" in noise levels: data of the paper with variances 0.5 to 10 keep theirs

@@ -17,8 +17,9 @@ from skreg.causal._base import (
     warn_of_floor,
 )
 from skreg.causal._graph import as_square
-from skreg.causal._moments import check_columns, moments, validate_rows
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.datasets._linear_sem import topological_order
+from skreg.moments import moments
 
 TIE = 1e-9
 SMALLEST_SQUARE = 1e-12
