@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skreg.probe._statistics import merge_over_classes
+from skreg.moments._by_class import merge_over_classes
 
 
 def is_dask_collection(X):
