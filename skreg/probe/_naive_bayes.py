@@ -27,6 +27,7 @@ from skreg.moments._by_class import (
     expand_classes,
     merge_over_classes,
 )
+from skreg.probe._blocks import block_statistics
 from skreg.probe._labels import labels_beside, labels_without_objects
 from skreg.probe._leave_one_out import choose_shrinkage, choose_temperature, loo_scores
 from skreg.probe._linear_form import VarianceRule, linear_form, pooled_variance
@@ -39,7 +40,7 @@ from skreg.rows import (
     widen_bfloat16,
     working_dtype,
 )
-from skreg.rows._dask import block_statistics, is_dask_collection, map_rows
+from skreg.rows._dask import is_dask_collection, map_rows
 
 
 class LinearNaiveBayes(ClassifierMixin, BaseEstimator):

@@ -1,59 +1,11 @@
-"""Dask arrays: reduce blocks of rows to statistics, and map prediction over blocks."""
+"""Dask collections: blocks of rows with their columns, and methods mapped over blocks."""
 
 import numpy as np
-
-from skreg.moments._by_class import merge_over_classes
 
 
 def is_dask_collection(X):
     """Whether X is a dask collection; dask is not imported to find out."""
     return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
-
-
-def block_statistics(X, y, sample_weight, state_of_block):
-    """Classes and statistics of a dask array, merged pairwise where the blocks are.
-
-    Parameters
-    ----------
-    X : dask array of shape (n_samples, n_features)
-        Its blocks of rows are read one at a time.
-    y, sample_weight : dask array or array-like of shape (n_samples,), or None
-        Cut into the same blocks of rows.
-    state_of_block : callable
-        Maps (X, y, sample_weight) of one block to (classes, ClassStatistics).
-
-    Returns
-    -------
-    classes : ndarray of shape (n_classes,)
-        Labels that occur in any block.
-    statistics : ClassStatistics
-        The only numbers that leave the workers.
-
-    Raises
-    ------
-    ValueError
-        If X is not a dask array with known chunks, or y or sample_weight has another length.
-    """
-    import dask
-    import dask.array as da
-
-    X = _rows_of(X)
-    columns = []
-    for name, values in (("y", y), ("sample_weight", sample_weight)):
-        if values is None:
-            columns.append([None] * X.numblocks[0])
-            continue
-        values = da.asarray(values)
-        if values.shape != (X.shape[0],):
-            raise ValueError(f"{name} has shape {values.shape}, but X has {X.shape[0]} samples")
-        columns.append(values.rechunk((X.chunks[0],)).to_delayed())
-    blocks = X.to_delayed().ravel()
-    states = [dask.delayed(state_of_block)(*block) for block in zip(blocks, *columns, strict=True)]
-    merge = dask.delayed(merge_over_classes)
-    while len(states) > 1:
-        pairs = zip(states[::2], states[1::2], strict=False)
-        states = [merge(a, b) for a, b in pairs] + states[len(states) & ~1 :]
-    return dask.compute(states[0])[0]
 
 
 def map_rows(method, X, dtype, width=None):
@@ -74,7 +26,7 @@ def map_rows(method, X, dtype, width=None):
     -------
     dask array of shape (n_samples,) or (n_samples, width)
     """
-    X = _rows_of(X)
+    X = rows_of_array(X)
     if width is None:
         return X.map_blocks(method, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype))
     return X.map_blocks(
@@ -82,7 +34,7 @@ def map_rows(method, X, dtype, width=None):
     )
 
 
-def _rows_of(X):
+def rows_of_array(X):
     import dask.array as da
 
     if not isinstance(X, da.Array) or X.ndim != 2 or np.isnan(X.shape[0]):
@@ -91,3 +43,24 @@ def _rows_of(X):
             "for a dask dataframe give X.to_dask_array(lengths=True)"
         )
     return X.rechunk({1: -1})
+
+
+def dask_array(collection, da):
+    if hasattr(collection, "to_dask_array"):
+        return collection.to_dask_array(lengths=True)
+    if not isinstance(collection, da.Array):
+        raise ValueError(f"dask_coreset takes dask collections; got {type(collection).__name__}")
+    if np.isnan(collection.shape[0]):  # blocks of a data frame, whose lengths dask does not know
+        collection = collection.copy().compute_chunk_sizes()
+    return collection
+
+
+def column_blocks(name, column, X, da):
+    """Delayed blocks of a target or of weights, cut as the rows of X are."""
+    if column is None:
+        return [None] * X.numblocks[0]
+    lazy = isinstance(column, da.Array) or hasattr(column, "to_dask_array")
+    column = dask_array(column, da) if lazy else da.asarray(np.asarray(column))
+    if column.shape != X.shape[:1]:
+        raise ValueError(f"{name} has shape {column.shape}, but X has {X.shape[0]} rows")
+    return column.rechunk((X.chunks[0],)).to_delayed()
