@@ -18,7 +18,6 @@ from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import break_cycles
 from skreg.causal._fit_warnings import in_words, warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
-from skreg.causal._moments import check_columns, moments, resampled_moments, validate_rows
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
 from skreg.causal._resamples import fit_sample, with_alpha
 from skreg.causal._stability import (
@@ -27,7 +26,9 @@ from skreg.causal._stability import (
     rank_of_pairs,
     total_weight,
 )
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import topological_order
+from skreg.moments import moments, resampled_moments
 
 
 class BootstrapDAG(LinearDAG):

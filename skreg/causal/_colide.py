@@ -24,11 +24,12 @@ from skreg.causal._equations import (
 )
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
-from skreg.causal._moments import about_zero, check_columns, moments, validate_rows
 from skreg.causal._problem import LARGEST_SINGLE, NOISE_IN_UNITS, Problem, noise_level
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
 from skreg.causal._schedule import STEPS, Schedule, stage_bounds
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import as_square, topological_order
+from skreg.moments import about_zero, moments
 
 LARGEST_H = 1e-2
 

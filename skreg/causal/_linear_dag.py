@@ -6,8 +6,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._optional import require
-from skreg.causal._moments import validate_weights
 from skreg.causal._names import default_names
+from skreg.causal._validation import validate_weights
 from skreg.graphs import propagate
 
 

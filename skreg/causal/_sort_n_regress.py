@@ -11,9 +11,10 @@ from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
-from skreg.causal._moments import check_columns, moments, validate_rows
 from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import as_square, topological_order
+from skreg.moments import moments
 
 TIE = 1e-9
 SMALLEST_SQUARE = 1e-12

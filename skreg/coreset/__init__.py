@@ -3,7 +3,9 @@
 D. P. Woodruff, T. Yasuda, "Sharper Bounds for l_p Sensitivity Sampling", ICML 2023.
 """
 
-from skreg.coreset._chunked import Coreset, chunked_coreset, dask_coreset
+from skreg.coreset._chunked import chunked_coreset
+from skreg.coreset._coreset import Coreset
+from skreg.coreset._dask_coreset import dask_coreset
 from skreg.coreset._display import CoresetDisplay
 from skreg.coreset._distortion import subspace_distortion
 from skreg.coreset._estimator import CoresetEstimator

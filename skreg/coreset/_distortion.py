@@ -8,19 +8,9 @@ from scipy.optimize import minimize
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
+from skreg.coreset._checks import checked_indices, checked_power, checked_rows, require_tall
 from skreg.coreset._lewis import lewis_of_rows
-from skreg.coreset._rows import (
-    Rows,
-    block_slices,
-    checked_indices,
-    checked_power,
-    checked_rows,
-    dense,
-    dense_block,
-    image,
-    require_tall,
-    take,
-)
+from skreg.coreset._rows import Rows, block_slices, dense, dense_block, image, take
 from skreg.coreset._whitening import whitening
 
 _N_HEAVY = 40  # rows of largest score whose maximisers are probed

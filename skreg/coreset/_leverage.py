@@ -7,16 +7,8 @@ from sklearn.utils import assert_all_finite, check_random_state
 
 from skreg._jit import kernel
 from skreg._sklearn import Interval, StrOptions, validate_params
-from skreg.coreset._rows import (
-    block_slices,
-    checked_power,
-    checked_rows,
-    dense_block,
-    gram,
-    require_finite,
-    require_tall,
-    squared_norms,
-)
+from skreg.coreset._checks import checked_power, checked_rows, require_finite, require_tall
+from skreg.coreset._rows import block_slices, dense_block, gram, squared_norms
 from skreg.coreset._whitening import (
     cholesky_whitening,
     qr_whitening,

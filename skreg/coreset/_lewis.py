@@ -9,13 +9,8 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._sklearn import Interval, validate_params
-from skreg.coreset._rows import (
-    block_gram,
-    blocks,
-    checked_power,
-    checked_rows,
-    require_tall,
-)
+from skreg.coreset._checks import checked_power, checked_rows, require_tall
+from skreg.coreset._rows import block_gram, blocks
 from skreg.coreset._whitening import with_safe_columns
 
 _TINY = 1e-300  # stands for the squared norm of a row of zeros, whose logarithm is asked for

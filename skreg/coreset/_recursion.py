@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
+from skreg.coreset._checks import checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
-from skreg.coreset._rows import Rows, checked_power, checked_rows, require_tall
+from skreg.coreset._rows import Rows
 from skreg.coreset._sampling import bernoulli, hashed_uniform, mixed_scores, water_filling
 
 

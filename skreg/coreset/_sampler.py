@@ -10,7 +10,8 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
-from skreg.coreset._rows import Rows, checked_weights, power_scale
+from skreg.coreset._checks import checked_weights
+from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, sample_size, scores_of_rows
 from skreg.coreset._target import (

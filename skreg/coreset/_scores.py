@@ -6,9 +6,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import StrOptions, validate_params
+from skreg.coreset._checks import checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
-from skreg.coreset._rows import checked_power, checked_rows, require_tall, squared_norms
+from skreg.coreset._rows import squared_norms
 from skreg.coreset._sensitivity import sensitivities_of_rows
 from skreg.coreset._whitening import whitening
 

@@ -12,16 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, StrOptions, validate_params
+from skreg.coreset._checks import checked_indices, checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
-from skreg.coreset._rows import (
-    checked_indices,
-    checked_power,
-    checked_rows,
-    dense,
-    require_tall,
-    take,
-)
+from skreg.coreset._rows import dense, take
 from skreg.coreset._sampling import bernoulli, hashed_uniform, water_filling
 
 EXACT_ROWS = 5000  # above it method="auto" replaces ||A x||_p by its value on a Lewis coreset

@@ -11,7 +11,8 @@ from sklearn.utils import assert_all_finite, check_consistent_length, check_rand
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions
-from skreg.coreset._rows import Rows, checked_weights, power_scale
+from skreg.coreset._checks import checked_weights
+from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, scores_of_rows
 from skreg.coreset._target import checked_target, residual_columns

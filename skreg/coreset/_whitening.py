@@ -6,7 +6,8 @@ None of them needs more memory than a block of rows and a few d x d matrices.
 import numpy as np
 from scipy.linalg import lapack, qr, solve_triangular, svd
 
-from skreg.coreset._rows import blocks, gram, require_finite
+from skreg.coreset._checks import require_finite
+from skreg.coreset._rows import blocks, gram
 
 _SMALLEST_RCOND = 1e-14  # of the Gram matrix: the square of 1e7, the condition number of A
 _SMALLEST_SQUARE = np.finfo(np.float64).tiny / np.finfo(np.float64).eps

@@ -18,8 +18,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skreg._jit import kernel
-from skreg.probe._arrays import dense_rows
-from skreg.probe._statistics import chunk_slices, rows_per_chunk
+from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 
 SHRINKAGE_GRID = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
 TEMPERATURE_RANGE = (0.1, 1e6)

@@ -21,26 +21,26 @@ from skreg._sklearn import (
     check_same_namespace,
     get_namespace,
 )
-from skreg.probe._arrays import (
-    converter_to,
-    device_keyword,
-    in_main_memory,
-    labels_beside,
-    labels_without_objects,
-    widen_bfloat16,
-    working_dtype,
-)
-from skreg.probe._blocks import block_statistics, is_dask_collection, map_rows
-from skreg.probe._leave_one_out import choose_shrinkage, choose_temperature, loo_scores
-from skreg.probe._linear_form import VarianceRule, linear_form, pooled_variance
-from skreg.probe._statistics import (
+from skreg.moments._by_class import (
     ClassStatistics,
-    chunk_slices,
     class_statistics,
     expand_classes,
     merge_over_classes,
-    rows_per_chunk,
 )
+from skreg.probe._blocks import block_statistics
+from skreg.probe._labels import labels_beside, labels_without_objects
+from skreg.probe._leave_one_out import choose_shrinkage, choose_temperature, loo_scores
+from skreg.probe._linear_form import VarianceRule, linear_form, pooled_variance
+from skreg.rows import (
+    chunk_slices,
+    converter_to,
+    device_keyword,
+    in_main_memory,
+    rows_per_chunk,
+    widen_bfloat16,
+    working_dtype,
+)
+from skreg.rows._dask import is_dask_collection, map_rows
 
 
 class LinearNaiveBayes(ClassifierMixin, BaseEstimator):

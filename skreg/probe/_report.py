@@ -19,9 +19,8 @@ from scipy.special import betaln
 from sklearn.utils import check_random_state, check_X_y
 
 from skreg._sklearn import Interval, validate_params
-from skreg.probe._arrays import dense_rows
 from skreg.probe._naive_bayes import LinearNaiveBayes
-from skreg.probe._statistics import chunk_slices, rows_per_chunk
+from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 

@@ -1,7 +1,7 @@
-"""Weighted means and covariances of the columns, all that the methods need of the data.
+"""Weighted means and covariances of the columns, exact and whatever the order of the rows.
 
-The optimisation path magnifies differences: two covariance matrices that differ in their last bits
-can lead to graphs that differ in an edge. The order of the rows must therefore not matter, and an
+Optimisation paths of graphs magnify differences: two covariance matrices that differ in their last
+bits can lead to graphs that differ in an edge. So the order of the rows must not matter, and an
 integer weight must be the same as copies of the row, to the last bit. Matrix products of the BLAS
 do that where no sum is rounded: centred values x are split into a head h of some 21 bits on a grid
 that all rows of a column share, and a tail t = x - h,
@@ -17,16 +17,13 @@ multiplication and its applications", Numerical Algorithms 59, 2012.)
 """
 
 import math
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import gen_batches
-from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
 from skreg._jit import kernel
-from skreg._sklearn import _check_sample_weight
 
 ROWS_AT_ONCE = 512
 SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable
@@ -52,31 +49,6 @@ class Moments(NamedTuple):
     covariance: np.ndarray
     constant: np.ndarray
     total: float
-
-
-def validate_rows(estimator, X, sample_weight):
-    """Rows as float64 and their weights; sets the estimator's feature names."""
-    X = validate_data(estimator, X, dtype=np.float64, ensure_min_samples=2, ensure_min_features=2)
-    sample_weight = validate_weights(sample_weight, X)
-    if np.count_nonzero(sample_weight) < 2:
-        raise ValueError("sample_weight must be positive for at least 2 samples")
-    return X, sample_weight
-
-
-def validate_weights(sample_weight, X):
-    """Weights of the rows as float64; raises unless they are nonnegative and of finite sum."""
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(len(X), sample_weight)  # scikit-learn looks at arrays only
-    sample_weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    with np.errstate(over="ignore"):
-        if not np.isfinite(sample_weight.sum()):
-            raise ValueError(
-                f"the sum of sample_weight overflows, the largest is {sample_weight.max():.3g}; "
-                "divide all of them by it"
-            )
-    return sample_weight
 
 
 def moments(X, sample_weight):
@@ -204,20 +176,3 @@ def about_zero(data):
     return data._replace(
         mean=np.zeros_like(data.mean), covariance=second, constant=np.diagonal(second) == 0.0
     )
-
-
-def check_columns(data, names):
-    """Raise a ValueError that names a constant column, or one whose variance is no number."""
-    variance = np.diagonal(data.covariance)
-    if not np.all(np.isfinite(data.covariance)):
-        column = names[int(np.argmin(np.isfinite(variance)))]
-        raise ValueError(f"the variance of column {column!r} overflows; rescale it")
-    if data.constant.any():
-        raise ValueError(
-            f"column {names[int(np.argmax(data.constant))]!r} is constant; a node without "
-            "variation has no place in the graph"
-        )
-    tiny = variance < np.finfo(float).tiny
-    if tiny.any():
-        column = names[int(np.argmax(tiny))]
-        raise ValueError(f"the variance of column {column!r} underflows; rescale it")

@@ -1,7 +1,5 @@
 """Crossing between array namespaces, devices and precisions."""
 
-from numbers import Real
-
 import numpy as np
 from scipy import sparse
 
@@ -10,7 +8,6 @@ from skreg._sklearn import (
     _max_precision_float_dtype,
     get_namespace,
     get_namespace_and_device,
-    move_to,
 )
 
 
@@ -18,17 +15,6 @@ def in_main_memory(array):
     """The array as a numpy array."""
     xp, is_array_api = get_namespace(array)
     return _convert_to_numpy(array, xp) if is_array_api else np.asarray(array)
-
-
-def labels_without_objects(y):
-    """Numbers and booleans that are stored as objects, as their own type; else y as it is."""
-    if (
-        isinstance(y, np.ndarray)
-        and y.dtype.kind == "O"
-        and all(isinstance(label, Real) for label in y)
-    ):
-        return np.array(y.tolist())
-    return y
 
 
 def widen_bfloat16(X):
@@ -72,11 +58,3 @@ def converter_to(like):
         return lambda array: array.astype(dtype)
     dtype = working_dtype(like, xp)
     return lambda array: xp.asarray(array, dtype=dtype, device=device)
-
-
-def labels_beside(classes, like):
-    """Class labels in the namespace of `like`, unless they are not numbers."""
-    if like is None or classes.dtype.kind not in "biuf":
-        return classes
-    xp, is_array_api, device = get_namespace_and_device(like)
-    return move_to(classes, xp=xp, device=device) if is_array_api else classes

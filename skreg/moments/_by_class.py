@@ -21,9 +21,7 @@ from scipy import sparse
 
 from skreg._jit import kernel
 from skreg._sklearn import _convert_to_numpy
-from skreg.probe._arrays import working_dtype
-
-CHUNK_BYTES = 16 * 2**20
+from skreg.rows import chunk_slices, rows_per_chunk, working_dtype
 
 
 class ClassStatistics(NamedTuple):
@@ -95,16 +93,6 @@ def merge_over_classes(a, b):
         for own, statistics in (a, b)
     )
     return classes, merge_statistics(*wide)
-
-
-def rows_per_chunk(n_columns, itemsize=8, arrays=1):
-    """Number of rows for which `arrays` arrays of `n_columns` columns fit in the chunk memory."""
-    return max(1, CHUNK_BYTES // max(1, n_columns * itemsize * arrays))
-
-
-def chunk_slices(n_rows, chunk_size):
-    """Consecutive slices of at most `chunk_size` rows."""
-    return [slice(i, min(i + chunk_size, n_rows)) for i in range(0, n_rows, chunk_size)]
 
 
 def class_statistics(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
