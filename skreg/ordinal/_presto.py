@@ -12,15 +12,10 @@ from skreg.ordinal._base import (
     check_penalty_factor,
     crossing_rate,
 )
-from skreg.ordinal._path import (
-    Coefficients,
-    make_problem,
-    original_scale,
-    penalty_weights,
-    solve_at,
-    warm_point,
-    warn_if_not_converged,
-)
+from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._problem import Coefficients, make_problem, original_scale, penalty_weights
+from skreg.ordinal._solve_path import solve_at
+from skreg.ordinal._warm_start import warm_point
 
 PRESTO_CONSTRAINTS = PENALTY_CONSTRAINTS | {
     "first_penalty": [Interval(Real, 0, None, closed="left")],

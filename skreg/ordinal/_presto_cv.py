@@ -18,9 +18,10 @@ from skreg.ordinal._base import (
     linear_predictors,
 )
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
+from skreg.ordinal._problem import original_scale
+from skreg.ordinal._solve_path import null_solution, solve_path
 from skreg.strengths import (
     SELECTION_RULES,
     RoutedFolds,

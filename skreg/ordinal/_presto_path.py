@@ -6,15 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._sklearn import Interval, validate_params
-from skreg.ordinal._path import (
-    alpha_grid,
-    alpha_max,
-    null_solution,
-    original_scale,
-    solve_path,
-    warn_if_not_converged,
-)
+from skreg.ordinal._convergence import warn_if_not_converged
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
+from skreg.ordinal._problem import original_scale
+from skreg.ordinal._solve_path import alpha_grid, alpha_max, null_solution, solve_path
 
 GRID_CONSTRAINTS = {
     "alphas": ["array-like", None],

@@ -11,7 +11,9 @@ from skreg.ordinal._base import (
     CumulativeLogitClassifier,
     check_penalty_factor,
 )
-from skreg.ordinal._path import make_problem, original_scale, solve_at, warn_if_not_converged
+from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._problem import make_problem, original_scale
+from skreg.ordinal._solve_path import solve_at
 
 
 class ProportionalOddsClassifier(CumulativeLogitClassifier):

@@ -13,7 +13,8 @@ from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
 from skreg.ordinal._gram import active_hessian
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
-from skreg.ordinal._path import make_problem, penalty_weights, solve_at
+from skreg.ordinal._problem import make_problem, penalty_weights
+from skreg.ordinal._solve_path import solve_at
 
 TIGHT = {"tol": 1e-11}
 
