@@ -31,7 +31,7 @@ def warn_if_not_converged(problem, solution, *, tol, max_iter):
             "The classes are separable or nearly so, and some coefficients are not penalised: "
             "they diverge, and were stopped at the tolerance on the optimality conditions, "
             f"{tol * problem.null_gradient:.3g} (violation {solution.kkt_residual:.3g}). "
-            "Penalise them: alpha > 0, first_penalty > 0 and penalty_factor > 0.",
+            "Penalise them: alpha > 0, first_penalty > 0 and penalty_weights > 0.",
             ConvergenceWarning,
         )
 

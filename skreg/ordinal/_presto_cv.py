@@ -102,7 +102,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
-    penalty_factor : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,), default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -204,7 +204,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         selection_rule="min",
         l1_ratio=1.0,
         first_penalty=1.0,
-        penalty_factor=None,
+        penalty_weights=None,
         standardize=True,
         class_order=None,
         tol=1e-4,
@@ -219,7 +219,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         self.selection_rule = selection_rule
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
-        self.penalty_factor = penalty_factor
+        self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol

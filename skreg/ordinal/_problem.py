@@ -18,7 +18,7 @@ class Problem(NamedTuple):
     `start` is the optimum without features, `null_loss` its mean loss, the scale of the tolerance
     on the duality gap, and `null_gradient` its largest gradient per standard deviation of a
     feature, the scale of the tolerance on the optimality conditions. From `alpha_bound` on, a
-    penalty with factors of 1 leaves no feature in.
+    penalty with weights of 1 leaves no feature in.
     """
 
     rows: Rows
@@ -54,7 +54,7 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     sample_weight : ndarray of shape (n_samples,)
         Weights; rows without weight are left out.
     weights : ndarray of shape (n_classes - 1, n_features)
-        Penalty factors of the increments.
+        Penalty weights of the increments.
     l1_ratio : float
         Share of the L1 part of the penalty.
     standardize : bool
@@ -87,17 +87,16 @@ def _excluding(weights):
     return elastic_net(1.0, 1.0, np.where(weights > 0.0, np.inf, 0.0))
 
 
-def penalty_weights(n_classes, n_features, first_penalty, penalty_factor):
-    """Factors of the increments: c_j first_penalty at the first boundary, c_j at the others.
+def increment_weights(n_classes, first_penalty, penalty_weights):
+    """Weights of the increments: c_j first_penalty at the first boundary, c_j at the others.
 
-    A factor of infinity excludes the feature from the first boundary too, if first_penalty is 0.
+    An infinite c_j excludes the feature from the first boundary too, if first_penalty is 0.
     """
-    factor = np.ones(n_features) if penalty_factor is None else penalty_factor
     level = np.ones(n_classes - 1)
     level[0] = first_penalty
     with np.errstate(invalid="ignore"):
-        weights = np.outer(level, factor)
-    return np.where(np.isnan(weights), factor, weights)
+        weights = np.outer(level, penalty_weights)
+    return np.where(np.isnan(weights), penalty_weights, weights)
 
 
 def original_scale(problem, theta):
