@@ -22,7 +22,7 @@ from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities,
 LARGEST_PREDICTOR = 1e300
 PENALTY_CONSTRAINTS = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-    "penalty_factor": ["array-like", None],
+    "penalty_weights": ["array-like", None],
     "standardize": ["boolean"],
     "class_order": ["array-like", None],
     "tol": [Interval(Real, 0, None, closed="neither")],
@@ -162,16 +162,16 @@ def crossing_rate(X, coef, intercept, sample_weight):
     return float(np.average(crossed, weights=sample_weight))
 
 
-def check_penalty_factor(penalty_factor, n_features):
-    """Array of nonnegative factors, one per feature; inf excludes a feature."""
-    factor = np.ones(n_features) if penalty_factor is None else np.asarray(penalty_factor, float)
-    if factor.shape != (n_features,):
+def check_penalty_weights(penalty_weights, n_features):
+    """Array of nonnegative weights, one per feature; inf excludes a feature."""
+    weights = np.ones(n_features) if penalty_weights is None else np.asarray(penalty_weights, float)
+    if weights.shape != (n_features,):
         raise ValueError(
-            f"penalty_factor has shape {factor.shape}; it must have one entry for each of the "
+            f"penalty_weights has shape {weights.shape}; it must have one entry for each of the "
             f"{n_features} features"
         )
-    if not np.all(factor >= 0.0):
+    if not np.all(weights >= 0.0):
         raise ValueError(
-            f"penalty_factor must be nonnegative; its smallest entry is {np.min(factor)}"
+            f"penalty_weights must be nonnegative; its smallest entry is {np.min(weights)}"
         )
-    return factor
+    return weights

@@ -3,49 +3,13 @@
 import numpy as np
 
 from skreg._jit import kernel
-from skreg.optim.penalties import (
-    block_conjugate,
-    block_distance,
-    block_gauge,
-    block_threshold,
-    block_value,
-)
+from skreg.optim.penalties import block_distance
+from skreg.ordinal._gradient import gradient_from_sums
 from skreg.ordinal._likelihood import mean_conjugate
-from skreg.ordinal._rows import class_sums, n_columns
+from skreg.ordinal._penalty import gauge_of, penalty_conjugate
 
 # of a penalty per standard deviation, where gradients are at most about 1
 SMALLEST_STRENGTH = 1e-11
-
-
-@kernel
-def all_class_sums(design, model, out):
-    """out[j] <- `class_sums` of column j, for all columns."""
-    for j in range(n_columns(design)):
-        class_sums(design, j, 0, model, out[j])
-
-
-@kernel
-def gradient_from_sums(sums, out):
-    """Gradient with respect to psi_l of feature j, out[l, j], from the sums over each class.
-
-    grad_l = sum_{c_i = l} x_i ga_i + sum_{c_i > l} x_i (ga_i + gb_i)
-    """
-    last = sums.shape[2] - 1
-    for j in range(sums.shape[0]):
-        beyond = 0.0
-        for c in range(last, 0, -1):
-            beyond += sums[j, 1, c]
-            out[c - 1, j] = sums[j, 0, c - 1] + beyond
-
-
-@kernel
-def penalty_value(penalty, theta):
-    """Penalty of the flattened increments; block b of the penalty is entry b."""
-    total = 0.0
-    for b in range(theta.shape[0]):
-        if theta[b] != 0.0:
-            total += block_value(penalty, b, theta[b : b + 1])
-    return total
 
 
 @kernel
@@ -61,24 +25,6 @@ def kkt_residual(penalty, theta, q, deviation):
             distance = block_distance(penalty, b, theta[b : b + 1], q[b : b + 1])
             largest = max(largest, distance / deviation[b % width])
     return largest
-
-
-@kernel
-def gauge_of(penalty, q):
-    """Smallest c >= 0 with q in c times the subdifferential at 0, over entries with a kink."""
-    largest = 0.0
-    for b in range(q.shape[0]):
-        largest = max(largest, block_gauge(penalty, b, q[b : b + 1]))
-    return largest
-
-
-@kernel
-def penalty_conjugate(penalty, q):
-    """Conjugate of the penalty at q."""
-    total = 0.0
-    for b in range(q.shape[0]):
-        total += block_conjugate(penalty, b, q[b : b + 1])
-    return total
 
 
 def has_gap(penalty, deviation):
@@ -140,26 +86,3 @@ def duality_gap(penalty, primal, sums, ga, g, weight, start):
         whole = dual_value(ga, g, weight, start, balance, 1.0, *buffers)
         dual = max(dual, whole - penalty_conjugate(penalty, q))
     return primal - dual
-
-
-def select_columns(penalty, theta, q, share):
-    """Columns that take part in the next step.
-
-    Those with a nonzero or unpenalised increment, and those whose gradient comes within `share`
-    of its threshold: 1 takes the violators alone, a smaller share those that the sequential strong
-    rule keeps (Tibshirani et al. 2012).
-    """
-    keep = np.zeros(theta.shape, dtype=np.bool_)
-    _select_entries(penalty, theta.reshape(-1), q.reshape(-1), share, keep.reshape(-1))
-    return np.flatnonzero(keep.any(axis=0))
-
-
-@kernel
-def _select_entries(penalty, theta, q, share, keep):
-    for b in range(theta.shape[0]):
-        if not np.isinf(penalty.weights[b]):
-            keep[b] = (
-                theta[b] != 0.0
-                or block_threshold(penalty, b) == 0.0
-                or block_gauge(penalty, b, q[b : b + 1]) >= share
-            )

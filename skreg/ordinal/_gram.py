@@ -14,11 +14,12 @@ from functools import singledispatch
 import numpy as np
 
 from skreg._jit import kernel
-from skreg.optim.kernels._coordinate_descent import descend_gram
-from skreg.optim.kernels._newton import descend_face
+from skreg.optim.kernels import descend_face, descend_gram
 from skreg.optim.penalties import block_threshold
-from skreg.ordinal._certificate import all_class_sums, gradient_from_sums
-from skreg.ordinal._rows import SortedCsc, SortedDense, step_model
+from skreg.ordinal._dense_design import SortedDense
+from skreg.ordinal._design import step_model
+from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
+from skreg.ordinal._sparse_design import SortedCsc
 
 MAX_ACTIVE = 1500
 MAX_ROUNDS = 20

@@ -12,11 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import kernel
-from skreg.optim.penalties import ElasticNet, block_prox, block_threshold
+from skreg.optim.penalties import block_prox, block_threshold
 from skreg.ordinal import _certificate as certificate
-from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
-from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid
-from skreg.ordinal._rows import (
+from skreg.ordinal._design import (
     QuadraticModel,
     class_squares,
     class_sums,
@@ -24,6 +22,11 @@ from skreg.ordinal._rows import (
     shift_predictors,
     step_model,
 )
+from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
+from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
+from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid
+from skreg.ordinal._penalty import penalty_at
+from skreg.ordinal._screening import select_columns
 
 ARMIJO = 1e-4
 TO_THE_BOUNDARY = 0.99
@@ -274,11 +277,6 @@ def _largest_step(a, b, da, db):
     return nearest
 
 
-def penalty_at(penalty, theta):
-    """Penalty of theta (n_boundaries, 1 + n_features)."""
-    return certificate.penalty_value(penalty, theta.reshape(-1))
-
-
 def line_search(rows, penalty, point, target, gradient, objective):
     """Point between `point` and `target` that decreases the objective enough (Armijo).
 
@@ -333,8 +331,8 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     last_move = np.inf
     for n_iter in range(1, max_iter + 1):
         model = quadratic_model(rows, point.a, point.b)
-        certificate.all_class_sums(rows.design, model, sums)
-        certificate.gradient_from_sums(sums, gradient)
+        all_class_sums(rows.design, model, sums)
+        gradient_from_sums(sums, gradient)
         violation = certificate.kkt_residual(
             penalty, point.theta.reshape(-1), -gradient.reshape(-1), rows.design.deviation
         )
@@ -346,14 +344,9 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
         converged = gap <= tol if penalised else violation <= kkt_tol
         if converged or n_iter == max_iter or last_move == 0.0:
             break
-        columns = certificate.select_columns(penalty, point.theta, -gradient, share)
+        columns = select_columns(penalty, point.theta, -gradient, share)
         target = minimise_model(
             rows.design, model, penalty, point.theta, columns, FORCING * violation
         )
         point, objective, last_move = line_search(rows, penalty, point, target, gradient, objective)
     return Solution(point, objective, violation, gap, n_iter, bool(converged), gradient, last_move)
-
-
-def elastic_net(alpha, l1_ratio, weights):
-    """Penalty on the flattened increments; `weights` (n_boundaries, 1 + n_features)."""
-    return ElasticNet(float(alpha), float(l1_ratio), np.ascontiguousarray(weights).reshape(-1))

@@ -9,18 +9,13 @@ from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLogitClassifier,
-    check_penalty_factor,
+    check_penalty_weights,
     crossing_rate,
 )
-from skreg.ordinal._path import (
-    Coefficients,
-    make_problem,
-    original_scale,
-    penalty_weights,
-    solve_at,
-    warm_point,
-    warn_if_not_converged,
-)
+from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._problem import Coefficients, increment_weights, make_problem, original_scale
+from skreg.ordinal._solve_path import solve_at
+from skreg.ordinal._warm_start import warm_point
 
 PRESTO_CONSTRAINTS = PENALTY_CONSTRAINTS | {
     "first_penalty": [Interval(Real, 0, None, closed="left")],
@@ -60,8 +55,8 @@ class PrestoClassifier(CumulativeLogitClassifier):
         ``alpha * (l1_ratio * abs(psi) + (1 - l1_ratio) / 2 * psi**2)``.
     first_penalty : float, default=1.0
         Factor :math:`\omega` of the penalty on the coefficients of the first boundary.
-    penalty_factor : array-like of shape (n_features,), default=None
-        Factors :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
         unpenalised, inf keeps it out.
     standardize : bool, default=True
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
@@ -161,7 +156,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         *,
         l1_ratio=1.0,
         first_penalty=1.0,
-        penalty_factor=None,
+        penalty_weights=None,
         standardize=True,
         class_order=None,
         tol=1e-4,
@@ -171,7 +166,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
-        self.penalty_factor = penalty_factor
+        self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol
@@ -201,7 +196,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
         ------
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
-            weight, or if `class_order` or `penalty_factor` does not fit the data.
+            weight, or if `class_order` or `penalty_weights` does not fit the data.
 
         Warns
         -----
@@ -239,8 +234,8 @@ class PrestoClassifier(CumulativeLogitClassifier):
 def presto_problem(estimator, X, labels, sample_weight):
     """Problem of an estimator with PRESTO's parameters."""
     n_classes, n_features = len(labels.order), X.shape[1]
-    factor = check_penalty_factor(estimator.penalty_factor, n_features)
-    weights = penalty_weights(n_classes, n_features, estimator.first_penalty, factor)
+    weights = check_penalty_weights(estimator.penalty_weights, n_features)
+    weights = increment_weights(n_classes, estimator.first_penalty, weights)
     return make_problem(
         X,
         labels.codes,

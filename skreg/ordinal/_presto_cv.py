@@ -18,9 +18,10 @@ from skreg.ordinal._base import (
     linear_predictors,
 )
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._path import null_solution, original_scale, solve_path
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
+from skreg.ordinal._problem import original_scale
+from skreg.ordinal._solve_path import null_solution, solve_path
 from skreg.strengths import (
     SELECTION_RULES,
     RoutedFolds,
@@ -101,7 +102,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
-    penalty_factor : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,), default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -203,7 +204,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         selection_rule="min",
         l1_ratio=1.0,
         first_penalty=1.0,
-        penalty_factor=None,
+        penalty_weights=None,
         standardize=True,
         class_order=None,
         tol=1e-4,
@@ -218,7 +219,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         self.selection_rule = selection_rule
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
-        self.penalty_factor = penalty_factor
+        self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol

@@ -6,15 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._sklearn import Interval, validate_params
-from skreg.ordinal._path import (
-    alpha_grid,
-    alpha_max,
-    null_solution,
-    original_scale,
-    solve_path,
-    warn_if_not_converged,
-)
+from skreg.ordinal._convergence import warn_if_not_converged
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
+from skreg.ordinal._problem import original_scale
+from skreg.ordinal._solve_path import alpha_grid, alpha_max, null_solution, solve_path
 
 GRID_CONSTRAINTS = {
     "alphas": ["array-like", None],
@@ -101,7 +96,7 @@ def presto_path(
     eps=1e-2,
     l1_ratio=1.0,
     first_penalty=1.0,
-    penalty_factor=None,
+    penalty_weights=None,
     standardize=True,
     class_order=None,
     sample_weight=None,
@@ -127,7 +122,7 @@ def presto_path(
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`. With 0 the path starts at the proportional odds model.
-    penalty_factor : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,), default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -162,7 +157,7 @@ def presto_path(
     array([ 0,  3, 10, 21, 26])
     """
     labels, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_factor, standardize, class_order
+        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     alphas = check_alphas(alphas, problem, null, n_alphas, eps)
@@ -176,7 +171,7 @@ def presto_alpha_max(
     *,
     l1_ratio=1.0,
     first_penalty=1.0,
-    penalty_factor=None,
+    penalty_weights=None,
     standardize=True,
     class_order=None,
     sample_weight=None,
@@ -199,7 +194,7 @@ def presto_alpha_max(
         0.01 is returned.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
-    penalty_factor : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,), default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -229,7 +224,7 @@ def presto_alpha_max(
     0.544331
     """
     _, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_factor, standardize, class_order
+        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter)
@@ -237,12 +232,12 @@ def presto_alpha_max(
 
 
 def _problem(
-    X, y, sample_weight, l1_ratio, first_penalty, penalty_factor, standardize, class_order
+    X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
 ):
     estimator = PrestoClassifier(
         l1_ratio=l1_ratio,
         first_penalty=first_penalty,
-        penalty_factor=penalty_factor,
+        penalty_weights=penalty_weights,
         standardize=standardize,
         class_order=class_order,
     )

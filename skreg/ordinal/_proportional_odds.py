@@ -9,9 +9,11 @@ from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLogitClassifier,
-    check_penalty_factor,
+    check_penalty_weights,
 )
-from skreg.ordinal._path import make_problem, original_scale, solve_at, warn_if_not_converged
+from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._problem import make_problem, original_scale
+from skreg.ordinal._solve_path import solve_at
 
 
 class ProportionalOddsClassifier(CumulativeLogitClassifier):
@@ -30,8 +32,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Strength of the penalty, relative to the mean log-loss; 0 gives maximum likelihood.
     l1_ratio : float, default=0.0
         Share of the L1 part of the penalty; 0 is ridge, 1 is lasso.
-    penalty_factor : array-like of shape (n_features,), default=None
-        Factors :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
+    penalty_weights : array-like of shape (n_features,), default=None
+        Weights :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
         unpenalised, inf keeps it out.
     standardize : bool, default=True
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
@@ -98,7 +100,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         alpha=0.0,
         *,
         l1_ratio=0.0,
-        penalty_factor=None,
+        penalty_weights=None,
         standardize=True,
         class_order=None,
         tol=1e-4,
@@ -106,7 +108,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
-        self.penalty_factor = penalty_factor
+        self.penalty_weights = penalty_weights
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol
@@ -141,7 +143,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         ------
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
-            weight, or if `class_order` or `penalty_factor` does not fit the data.
+            weight, or if `class_order` or `penalty_weights` does not fit the data.
 
         Warns
         -----
@@ -165,7 +167,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     def _problem(self, X, labels, sample_weight):
         n_classes, n_features = len(labels.order), X.shape[1]
         weights = np.full((n_classes - 1, n_features), np.inf)
-        weights[0] = check_penalty_factor(self.penalty_factor, n_features)
+        weights[0] = check_penalty_weights(self.penalty_weights, n_features)
         return make_problem(
             X,
             labels.codes,

@@ -61,7 +61,6 @@ ALTERNATIVES = {
     "learning_rate": lambda case: 2e-3,
     "net_params": lambda case: {"module__width": 4},
     "p": lambda case: 3.0,
-    "penalty_factor": _first_out,
     "penalty_weights": _first_out,
     "priors": lambda case: np.arange(1.0, 4.0) / 6 if case.kind is not two_classes else [0.2, 0.8],
     "random_state": lambda case: 1,

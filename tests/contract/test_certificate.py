@@ -469,12 +469,12 @@ def test_two_ordered_classes_are_a_penalised_logistic_regression(case, timestamp
     np.testing.assert_allclose(got.predict_proba(X)[:, 1], probability, atol=2e-4)
 
 
-@for_cases(lambda case: certified(case) and "penalty_factor" in case.params)
+@for_cases(lambda case: certified(case) and case.is_ordinal)
 def test_an_excluded_feature_says_nothing(case):
     problem = case.problem()
-    factor = np.r_[np.inf, np.ones(4)]
-    out = fit(case.new(penalty_factor=factor), problem)
-    alone = fit(case.new(penalty_factor=factor[1:]), problem._replace(X=problem.X[:, 1:]))
+    weights = np.r_[np.inf, np.ones(4)]
+    out = fit(case.new(penalty_weights=weights), problem)
+    alone = fit(case.new(penalty_weights=weights[1:]), problem._replace(X=problem.X[:, 1:]))
     np.testing.assert_allclose(
         answers(out, problem.X)["predict_proba"],
         answers(alone, problem.X[:, 1:])["predict_proba"],

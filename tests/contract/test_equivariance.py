@@ -131,7 +131,7 @@ def test_only_ratios_of_weights_matter(case, factor):
 def permuted_params(case, order):
     """Parameters that speak of columns, for columns in another order."""
     changed = {}
-    for name in ("penalty_weights", "penalty_factor", "groups", "tiers"):
+    for name in ("penalty_weights", "groups", "tiers"):
         if case.params.get(name) is not None:
             changed[name] = np.asarray(case.params[name])[order]
     return changed

@@ -104,12 +104,12 @@ def test_without_standardising_the_penalty_acts_on_the_original_scale(example):
     assert np.abs(fit((Z * 0.1, y), standardize=False).coef_ * 0.1 - fit((Z, y)).coef_).max() > 0.01
 
 
-def test_penalty_factor_frees_and_excludes_features(example):
-    free = fit(example, alpha=0.05, penalty_factor=[0, 1, 1, 1, np.inf])
+def test_penalty_weights_frees_and_excludes_features(example):
+    free = fit(example, alpha=0.05, penalty_weights=[0, 1, 1, 1, np.inf])
     assert np.all(free.coef_diff_[:, 0] != 0)
     assert np.all(free.coef_diff_[:, 4] == 0)
     assert np.isnan(free.dual_gap_)
-    without = fit((example.X[:, :4], example.y), alpha=0.05, penalty_factor=[0, 1, 1, 1])
+    without = fit((example.X[:, :4], example.y), alpha=0.05, penalty_weights=[0, 1, 1, 1])
     np.testing.assert_allclose(free.coef_[:, :4], without.coef_, atol=1e-6)
 
 
@@ -170,7 +170,7 @@ def test_constant_and_duplicated_columns_are_harmless(example):
     X, y = example
     padded = np.column_stack([X, np.full(100, 7.3), np.zeros(100), X[:, 0]])
     for storage in (np.asarray, scipy.sparse.csr_array):
-        model = fit((storage(padded), y), penalty_factor=[1, 1, 1, 1, 1, 1, 1, np.inf])
+        model = fit((storage(padded), y), penalty_weights=[1, 1, 1, 1, 1, 1, 1, np.inf])
         np.testing.assert_allclose(model.coef_[:, :5], fit(example).coef_, atol=1e-8)
         assert not model.coef_[:, 5:].any()
 
@@ -343,11 +343,11 @@ def test_warm_start_begins_at_the_last_coefficients(example):
 
 
 WARM_CHANGES = {
-    "excluded feature": {"penalty_factor": [np.inf, 1, 1, 1, 1]},
-    "factors": {"penalty_factor": [3, 0.1, 1, 0, 1]},
+    "excluded feature": {"penalty_weights": [np.inf, 1, 1, 1, 1]},
+    "factors": {"penalty_weights": [3, 0.1, 1, 0, 1]},
     "first penalty": {"first_penalty": 0.0},
     "excluded without first penalty": {
-        "penalty_factor": [np.inf, 1, 1, 1, 1],
+        "penalty_weights": [np.inf, 1, 1, 1, 1],
         "first_penalty": 0.0,
     },
     "larger alpha": {"alpha": 0.1},
@@ -404,11 +404,11 @@ def test_a_warm_start_ends_where_a_cold_one_does_on_other_data(example, change, 
 def test_infinite_factors_exclude_features_whatever_the_first_penalty(example):
     X, y = example
     factor = [np.inf, 1, 1, 1, 1]
-    excluded = fit(example, first_penalty=0.0, penalty_factor=factor)
+    excluded = fit(example, first_penalty=0.0, penalty_weights=factor)
     without = fit((X[:, 1:], y), first_penalty=0.0)
     assert not excluded.coef_[:, 0].any()
     np.testing.assert_allclose(excluded.coef_[:, 1:], without.coef_, atol=1e-6)
-    path = presto_path(X, y, first_penalty=0.0, penalty_factor=factor, n_alphas=3)
+    path = presto_path(X, y, first_penalty=0.0, penalty_weights=factor, n_alphas=3)
     assert not path.coefs[:, :, 0].any()
 
 
@@ -430,13 +430,13 @@ def test_a_failed_or_interrupted_fit_leaves_the_estimator_as_it_was(example, est
     before = dict(vars(estimator.fit(X, y)))
     with pytest.raises(ValueError, match="no weight"):
         estimator.fit(X[:, :3], np.array(["a", "b", "c", "d"])[y], (y < 3).astype(float))
-    estimator.set_params(penalty_factor=Interrupting())
-    before["penalty_factor"] = estimator.penalty_factor
+    estimator.set_params(penalty_weights=Interrupting())
+    before["penalty_weights"] = estimator.penalty_weights
     with pytest.raises(KeyboardInterrupt):
         estimator.fit(X[:, :3], y > 1)
     assert vars(estimator).keys() == before.keys()
     assert all(vars(estimator)[name] is value for name, value in before.items())
-    assert estimator.set_params(penalty_factor=None).predict_proba(X).shape == (100, 4)
+    assert estimator.set_params(penalty_weights=None).predict_proba(X).shape == (100, 4)
 
 
 @pytest.mark.parametrize("alpha", [1e-300, 1e-13])
@@ -499,9 +499,9 @@ def test_pipelines_clones_and_pickles_work(example):
         ({"tol": 0.0}, "'tol' parameter"),
         ({"max_iter": 0}, "'max_iter' parameter"),
         ({"warm_start": "no"}, "'warm_start' parameter"),
-        ({"penalty_factor": [1, 2]}, r"penalty_factor has shape \(2,\).*5 features"),
-        ({"penalty_factor": [1, 2, 3, -4, 5]}, "penalty_factor must be nonnegative.*-4"),
-        ({"penalty_factor": [1, 2, 3, np.nan, 5]}, "penalty_factor must be nonnegative.*nan"),
+        ({"penalty_weights": [1, 2]}, r"penalty_weights has shape \(2,\).*5 features"),
+        ({"penalty_weights": [1, 2, 3, -4, 5]}, "penalty_weights must be nonnegative.*-4"),
+        ({"penalty_weights": [1, 2, 3, np.nan, 5]}, "penalty_weights must be nonnegative.*nan"),
         ({"class_order": [0, 1, 2]}, r"class_order=\[0, 1, 2\] must name each label"),
         ({"class_order": [0, 1, 2, 3, 3]}, "class_order"),
         ({"class_order": ["0", "1", "2", "3"]}, "class_order"),

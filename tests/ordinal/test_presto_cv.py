@@ -96,12 +96,12 @@ def test_parallel_folds_and_explicit_splits_agree(example):
 
 def test_grid_and_penalty_parameters_reach_the_path(example):
     model = PrestoClassifierCV(
-        n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5, penalty_factor=[1, 1, 2, 1, 1],
+        n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5, penalty_weights=[1, 1, 2, 1, 1],
         standardize=False, max_iter=50,
     ).fit(*example)  # fmt: skip
     path = presto_path(
         *example, n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5,
-        penalty_factor=[1, 1, 2, 1, 1], standardize=False, max_iter=50,
+        penalty_weights=[1, 1, 2, 1, 1], standardize=False, max_iter=50,
     )  # fmt: skip
     np.testing.assert_array_equal(model.path_.coefs, path.coefs)
     given = PrestoClassifierCV(alphas=[0.01, 0.1]).fit(*example)
@@ -215,7 +215,7 @@ def test_inexact_fits_on_the_folds_are_counted(example):
         ({"selection_rule": "best"}, "'selection_rule'"),
         ({"l1_ratio": -1}, "'l1_ratio'"),
         ({"first_penalty": -1}, "'first_penalty'"),
-        ({"penalty_factor": [1]}, "penalty_factor has shape"),
+        ({"penalty_weights": [1]}, "penalty_weights has shape"),
         ({"standardize": "yes"}, "'standardize'"),
         ({"class_order": [3, 2, 1]}, "class_order"),
         ({"tol": 0}, "'tol'"),

@@ -69,9 +69,9 @@ def test_weights_equal_repetition(example):
     np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-9)
 
 
-def test_penalty_factor_and_standardize(example):
+def test_penalty_weights_and_standardize(example):
     X, y = example
-    excluded = ProportionalOddsClassifier(penalty_factor=[1, 1, 1, 1, np.inf], tol=1e-10).fit(X, y)
+    excluded = ProportionalOddsClassifier(penalty_weights=[1, 1, 1, 1, np.inf], tol=1e-10).fit(X, y)
     without = ProportionalOddsClassifier(tol=1e-10).fit(X[:, :4], y)
     np.testing.assert_allclose(excluded.coef_[:, :4], without.coef_, atol=1e-8)
     assert excluded.coef_[0, 4] == 0
@@ -108,9 +108,9 @@ def test_units_do_not_matter_for_free_features_beside_penalised_ones(example):
     """The penalty of the others is in their unit, the conditions of optimality are in none."""
     X, y = example
     free = np.array([0.0, 0.0, 1.0, 1.0, 1.0])
-    exact = PrestoClassifier(0.02, penalty_factor=free, standardize=False, tol=1e-12).fit(X, y)
+    exact = PrestoClassifier(0.02, penalty_weights=free, standardize=False, tol=1e-12).fit(X, y)
     for scale in (np.array([1e-7, 1, 1e6, 1, 1e-3]), np.array([1e7, 1e-8, 1, 1e-4, 1e5])):
-        model = PrestoClassifier(0.02, penalty_factor=free * scale, standardize=False, tol=1e-8)
+        model = PrestoClassifier(0.02, penalty_weights=free * scale, standardize=False, tol=1e-8)
         model.fit(X * scale, y)
         np.testing.assert_allclose(model.coef_ * scale, exact.coef_, atol=1e-5)
 
@@ -121,8 +121,8 @@ def test_separation_and_bad_input_are_reported(example):
         ProportionalOddsClassifier(tol=1e-9).fit(X, np.digitize(X[:, 0], [-0.4, 0.4]))
     with pytest.warns(ConvergenceWarning, match="wanted"):
         ProportionalOddsClassifier(max_iter=1).fit(*example)
-    with pytest.raises(ValueError, match="penalty_factor"):
-        ProportionalOddsClassifier(penalty_factor=[1]).fit(*example)
+    with pytest.raises(ValueError, match="penalty_weights"):
+        ProportionalOddsClassifier(penalty_weights=[1]).fit(*example)
     for parameters in ({"alpha": -1}, {"l1_ratio": 2}, {"tol": -1}, {"max_iter": 0.5}):
         with pytest.raises(ValueError, match=next(iter(parameters))):
             ProportionalOddsClassifier(**parameters).fit(*example)

@@ -13,7 +13,8 @@ from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
 from skreg.ordinal._gram import active_hessian
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
-from skreg.ordinal._path import make_problem, penalty_weights, solve_at
+from skreg.ordinal._problem import increment_weights, make_problem
+from skreg.ordinal._solve_path import solve_at
 
 TIGHT = {"tol": 1e-11}
 
@@ -33,14 +34,14 @@ def objective(model, X, y, weight=None):
     psi = model.coef_diff_ * scale
     level = np.ones((len(psi), 1))
     level[0] = model.first_penalty
-    factor = 1 if model.penalty_factor is None else np.asarray(model.penalty_factor)
+    factor = 1 if model.penalty_weights is None else np.asarray(model.penalty_weights)
     penalty = model.l1_ratio * np.abs(psi) + (1 - model.l1_ratio) / 2 * psi**2
     return -np.average(np.log(proba), weights=weight) + model.alpha * np.sum(
         level * factor * penalty
     )
 
 
-def clarabel(X, y, alpha, *, l1_ratio=1.0, first_penalty=1.0, penalty_factor=1.0, weight=None):
+def clarabel(X, y, alpha, *, l1_ratio=1.0, first_penalty=1.0, penalty_weights=1.0, weight=None):
     """Optimal objective of an exact convex solver."""
     n, K = len(y), y.max() + 1
     Z = standardise(X, weight)
@@ -58,7 +59,7 @@ def clarabel(X, y, alpha, *, l1_ratio=1.0, first_penalty=1.0, penalty_factor=1.0
         if 0 < c < K - 1:
             row_losses -= cp.log(1 - cp.exp(eta[c - 1][rows] - eta[c][rows]))
         loss += weight[rows] @ row_losses
-    factor = np.ones((K - 1, X.shape[1])) * penalty_factor
+    factor = np.ones((K - 1, X.shape[1])) * penalty_weights
     factor[0] *= first_penalty
     penalty = l1_ratio * cp.sum(cp.multiply(factor, cp.abs(psi)))
     penalty += (1 - l1_ratio) / 2 * cp.sum(cp.multiply(factor, cp.square(psi)))
@@ -78,7 +79,7 @@ def clarabel(X, y, alpha, *, l1_ratio=1.0, first_penalty=1.0, penalty_factor=1.0
         {"alpha": 0.02, "l1_ratio": 0.0},
         {"alpha": 0.02, "first_penalty": 0.0},
         {"alpha": 0.02, "first_penalty": 3.0},
-        {"alpha": 0.02, "penalty_factor": np.array([1, 0.5, 2, 1, 0.0])},
+        {"alpha": 0.02, "penalty_weights": np.array([1, 0.5, 2, 1, 0.0])},
     ],
     ids=str,
 )
@@ -190,7 +191,9 @@ def test_two_classes_are_scikit_learns_lasso_logistic_regression(example):
 def test_gap_bounds_the_suboptimality_from_above(example, l1_ratio):
     X, y = example
     codes, weight = y, np.ones(len(y))
-    problem = make_problem(X, codes, 4, weight, penalty_weights(4, 5, 1.0, None), l1_ratio, True)
+    problem = make_problem(
+        X, codes, 4, weight, increment_weights(4, 1.0, np.ones(5)), l1_ratio, True
+    )
     best = solve_at(problem, 0.01, tol=1e-12, max_iter=100).objective
     previous = np.inf
     for max_iter in range(1, 11):
@@ -245,7 +248,7 @@ def test_duplicated_columns_share_a_minimiser(example):
 
 def test_hessian_of_a_feature_agrees_with_finite_differences(example):
     X, y = example
-    problem = make_problem(X, y, 4, np.ones(100), penalty_weights(4, 5, 1, None), 1.0, True)
+    problem = make_problem(X, y, 4, np.ones(100), increment_weights(4, 1, np.ones(5)), 1.0, True)
     rows, theta = problem.rows, problem.start.theta.copy()
     theta[:, 1:] = 0.05 * np.random.default_rng(0).standard_normal((3, 5))
     point, h, j = point_at(rows, theta), 1e-4, 3
@@ -276,7 +279,9 @@ def test_hessian_of_the_active_increments_is_that_of_the_rows(example, storage):
     """Each row's Hessian in its two predictors, carried to the increments one row at a time."""
     X, y = np.where(np.abs(example.X) > 0.5, example.X, 0.0), example.y
     stored = scipy.sparse.csr_array(storage(X)) if storage is not np.asarray else X
-    problem = make_problem(stored, y, 4, np.ones(100), penalty_weights(4, 5, 1, None), 1.0, True)
+    problem = make_problem(
+        stored, y, 4, np.ones(100), increment_weights(4, 1, np.ones(5)), 1.0, True
+    )
     rows, theta = problem.rows, problem.start.theta.copy()
     theta[:, 1:] = 0.05 * np.random.default_rng(0).standard_normal((3, 5))
     point = point_at(rows, theta)

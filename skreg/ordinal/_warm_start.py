@@ -1,0 +1,35 @@
+"""Where to start from the coefficients of an earlier fit."""
+
+import numpy as np
+
+from skreg.ordinal._likelihood import mean_loss
+from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
+from skreg.ordinal._penalty import elastic_net, penalty_at
+
+
+def warm_point(problem, coefficients, alpha):
+    """Point of earlier coefficients on these rows, for the penalty with strength `alpha`.
+
+    Increments that are excluded, or on which no row depends, start at zero: the solver would leave
+    them as they are. None where the objective is no better than without features, such as where
+    boundaries cross, or where a feature has come in another unit.
+    """
+    centre, scale = problem.scaling
+    with np.errstate(over="ignore", invalid="ignore"):
+        psi = coefficients.coef_diff * scale
+        intercept = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
+        theta = np.column_stack([np.diff(intercept, prepend=0.0), psi])
+        theta[~_free_to_move(problem)] = 0.0
+        point = point_at(problem.rows, theta)
+        value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)
+        value += penalty_at(elastic_net(alpha, problem.l1_ratio, problem.weights), theta)
+    return point if value < problem.null_loss else None
+
+
+def _free_to_move(problem):
+    """Increments that are not excluded and that move some row, (n_boundaries, 1 + n_features)."""
+    rows, start = problem.rows, problem.start
+    model = quadratic_model(rows, start.a, start.b)
+    joint, own = np.zeros(start.theta.shape[::-1]), np.zeros(start.theta.shape[::-1])
+    block_hessians(rows.design, np.arange(len(joint)), model, joint, own)
+    return ((joint + own).T > 0.0) & np.isfinite(problem.weights)
