@@ -1,7 +1,7 @@
 """Random problems in random units: no answer that calls itself converged is worse than it says.
 
 CLARABEL solves each problem in units in which columns and target have the size of one. The number
-of problems is small here; ``SKREG_FUZZ=2000 pytest tests/optim/test_fuzz.py`` tries more.
+of problems is small here; ``SKREG_FUZZ=2000 pytest tests/optim/solver/test_fuzz.py`` tries more.
 """
 
 import os
