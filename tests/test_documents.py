@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pydoc
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,8 @@ from numpydoc.validate import validate
 import skreg
 
 ROOT = Path(__file__).parent.parent
-CHECKS = {
-    "GL01", "GL02", "GL03", "GL05", "GL06", "GL07", "GL08", "SS03", "PR01", "PR02", "PR03", "PR04",
-    "PR07", "RT03", "YD01",
-}  # fmt: skip
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+CHECKS = set(PROJECT["tool"]["numpydoc_validation"]["checks"])
 
 
 def code_blocks(name):
