@@ -111,7 +111,7 @@ class TRAM(TrustRegion):
 
     def on_epoch_begin(self, net, **kwargs):
         """Forget the distances of the epoch before, and of a step that was broken off."""
-        super().on_epoch_begin(net, *args, **kwargs)
+        super().on_epoch_begin(net, **kwargs)
         self.pending_ = []
 
     def penalty(self, net, batch, y_pred, features):
