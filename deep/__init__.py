@@ -11,8 +11,27 @@ Three tiers, each usable alone:
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from skreg._optional import require
+
+if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
+    from . import regularizers as regularizers
+    from . import torch as torch
+    from .estimators._autoencoder import DeepAutoencoder as DeepAutoencoder
+    from .estimators._classifier import DeepClassifier as DeepClassifier
+    from .estimators._display import LossCurveDisplay as LossCurveDisplay
+    from .estimators._modules import MLPAutoencoder as MLPAutoencoder
+    from .estimators._modules import ResidualMLP as ResidualMLP
+    from .estimators._modules import SmallCNN as SmallCNN
+    from .estimators._regressor import DeepRegressor as DeepRegressor
+    from .estimators._staged import StagedTraining as StagedTraining
+    from .frame._accelerate import AccelerateMixin as AccelerateMixin
+    from .frame._indexed import IndexedDataset as IndexedDataset
+    from .frame._nets import RegularizedNetClassifier as RegularizedNetClassifier
+    from .frame._nets import RegularizedNetRegressor as RegularizedNetRegressor
+    from .frame._regularizer import Batch as Batch
+    from .frame._regularizer import Regularizer as Regularizer
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
 
@@ -37,17 +56,19 @@ _SUBPACKAGES = ("regularizers", "torch")
 __all__ = [*_MODULE_OF]
 
 
-def __getattr__(name):
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"skreg.deep.{name}")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'skreg.deep' has no attribute {name!r}")
-    try:
-        return getattr(importlib.import_module(f"skreg.deep.{_MODULE_OF[name]}"), name)
-    except ModuleNotFoundError:
-        require("skorch", "deep", f"skreg.deep.{name}")
-        raise
+if not TYPE_CHECKING:  # a checker would take every name for one that there is
+
+    def __getattr__(name: str) -> Any:
+        if name in _SUBPACKAGES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(importlib.import_module(f".{_MODULE_OF[name]}", __name__), name)
+        except ModuleNotFoundError:
+            require("skorch", "deep", f"{__name__}.{name}")
+            raise
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*__all__, *_SUBPACKAGES])

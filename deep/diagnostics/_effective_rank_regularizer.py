@@ -39,57 +39,19 @@ class EffectiveRankMonitor(Regularizer):
         self.layers = layers
 
     def initialize(self):
-        """Check the layers.
-
-        Returns
-        -------
-        EffectiveRankMonitor
-            This object.
-        """
         if not isinstance(self.layers, tuple) or not self.layers:
             raise ValueError(f"layers must be a tuple of names, got {self.layers!r}")
         return self
 
     def on_epoch_begin(self, net, **kwargs):
-        """Start the sums.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        **kwargs : dict
-            The data.
-        """
         self.scatters_ = {layer: FeatureScatter() for layer in self.layers}
 
     def penalty(self, net, batch, y_pred, features):
-        """Look at the features.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_outputs)
-            Not used.
-        features : dict of str to Tensor
-            Features by layer.
-        """
         if batch.first_pass:
             for layer, scatter in self.scatters_.items():
                 scatter.update(features[layer])
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the ranks.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        **kwargs : dict
-            The data.
-        """
         for layer, own in self.scatters_.items():
             scatter = FeatureScatter()
             for sums in gather_objects(own.sums(), net.process_group):

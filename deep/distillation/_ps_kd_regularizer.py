@@ -69,18 +69,7 @@ class PSKD(Regularizer):
         self.max_epochs = max_epochs
 
     def state(self, net):
-        """Make the memory.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-
-        Returns
-        -------
-        torch.nn.Module or None
-            The memory, if there is one.
-        """
+        """Make the memory."""
         check_number("alpha", self.alpha, 0.0, 1.0, below=True)
         check_choice("teacher", self.teacher, ("memory", "model"))
         if self.max_epochs is not None:
@@ -90,15 +79,7 @@ class PSKD(Regularizer):
         return self.mixed_
 
     def on_epoch_begin(self, net, **kwargs):
-        """Set the weight of the epoch, and copy the network if it is the teacher.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Set the weight of the epoch, and copy the network if it is the teacher."""
         self.asks_afterwards_ = any(other.mixes_inputs for _, other in net.regularizers_)
         epoch = len(net.history)
         self.alpha_ = progressive_alpha(self.alpha, epoch, self.max_epochs or net.max_epochs)
@@ -109,56 +90,18 @@ class PSKD(Regularizer):
                 self.teacher_.follow(net.module_)
 
     def on_train_end(self, net, **kwargs):
-        """Drop the copy of the network.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Drop the copy of the network."""
         self.teacher_ = None
 
     def inputs(self, net, batch, X):
-        """Ask the teacher, before other regularizers mix the samples.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        X : Tensor, or what the data set yields
-            Inputs.
-
-        Returns
-        -------
-        Tensor, or what the data set yields
-            The inputs as they are.
-        """
+        """Ask the teacher, before other regularizers mix the samples."""
         if self.teacher_ is not None and self.alpha:
             with torch.no_grad():
                 batch.extras[self] = net.probabilities(self.teacher_(X))
         return X
 
     def targets(self, net, batch, y):
-        """Mix the targets with the earlier prediction.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y : Tensor of shape (n,) or (n, n_classes)
-            The targets so far.
-
-        Returns
-        -------
-        Tensor of shape (n,) or (n, n_classes)
-            The targets as they are in the first epoch, class probabilities later.
-        """
+        """Mix the targets with the earlier prediction."""
         if self.alpha == 0:
             return y
         if self in batch.extras:
@@ -170,32 +113,12 @@ class PSKD(Regularizer):
         return self.mixed_(y, batch.index, self.alpha_)
 
     def penalty(self, net, batch, y_pred, features):
-        """Keep the predictions for the next epoch; adds nothing to the loss.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Logits.
-        features : None
-            Not used.
-        """
+        """Keep the predictions for the next epoch; adds nothing to the loss."""
         if self.mixed_ is not None and batch.first_pass and not self.asks_afterwards_:
             self._remember(net, y_pred, batch.index)
 
     def on_epoch_end(self, net, **kwargs):
-        """Where other regularizers mix the samples, ask the network about them unmixed.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Where other regularizers mix the samples, ask the network about them unmixed."""
         if self.mixed_ is not None and self.asks_afterwards_:
             training = net.training_outputs()
             self._remember(net, training.outputs, training.index)

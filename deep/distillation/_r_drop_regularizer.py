@@ -51,54 +51,15 @@ class RDrop(Regularizer):
         self.strength = strength
 
     def initialize(self):
-        """Check the parameter.
-
-        Returns
-        -------
-        RDrop
-            This regularizer.
-        """
         check_number("strength", self.strength, 0.0)
         return self
 
     def losses(self, net, batch, losses):
-        """Take the mean of the losses of two passes.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        losses : Tensor of shape (n,)
-            The losses of the first pass.
-
-        Returns
-        -------
-        Tensor of shape (n,)
-            The mean losses.
-        """
+        """Take the mean of the losses of two passes."""
         again = batch.extras[self] = net.forward_again(batch.X)
         return 0.5 * (losses + net.sample_losses(again, batch))
 
     def penalty(self, net, batch, y_pred, features):
-        """Penalize the divergence between both passes.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Outputs of the first pass.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Penalize the divergence between both passes."""
         p, q = net.probabilities(y_pred), net.probabilities(batch.extras.pop(self))
         return self.strength * symmetric_divergence(p, q, batch.sample_weight)

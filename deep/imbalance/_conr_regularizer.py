@@ -88,13 +88,6 @@ class ConR(Regularizer):
         self.layer = layer
 
     def initialize(self):
-        """Make the loss.
-
-        Returns
-        -------
-        ConR
-            This regularizer.
-        """
         self.loss_ = ConRLoss(
             window=self.window,
             temperature=self.temperature,
@@ -106,24 +99,7 @@ class ConR(Regularizer):
         return self
 
     def penalty(self, net, batch, y_pred, features):
-        """Contrast the features of the batch, or of two views of it.
-
-        Parameters
-        ----------
-        net : RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_targets)
-            Predictions.
-        features : Tensor of shape (n, ...)
-            Output of the layer.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Contrast the features of the batch, or of two views of it."""
         y, weight = batch.y, batch.sample_weight
         if self.augment is not None:
             two_views = views(batch.X, self.augment)

@@ -4,7 +4,6 @@ from numbers import Integral
 
 import numpy as np
 import torch
-from scipy.ndimage import gaussian_filter1d
 
 from ..frame._batches import check_choice, check_number
 
@@ -126,6 +125,8 @@ def _bin_numbers(values, width):
 
 def _window(size, sigma):
     """The Gaussian window of the authors' ``get_lds_kernel_window``: one in its middle."""
+    from scipy.ndimage import gaussian_filter1d  # a quarter of a second that torch does not need
+
     middle = np.zeros(size)
     middle[size // 2] = 1.0
     window = gaussian_filter1d(middle, sigma)

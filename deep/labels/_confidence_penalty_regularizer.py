@@ -39,33 +39,9 @@ class ConfidencePenalty(Regularizer):
         self.strength = strength
 
     def initialize(self):
-        """Check the parameter.
-
-        Returns
-        -------
-        ConfidencePenalty
-            This regularizer.
-        """
         check_number("strength", self.strength, 0.0)
         return self
 
     def penalty(self, net, batch, y_pred, features):
-        """Penalize confident predictions.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes, ...)
-            Outputs of the module.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Penalize confident predictions."""
         return self.strength * confidence_penalty(net.probabilities(y_pred), batch.sample_weight)

@@ -49,20 +49,6 @@ class CutMix(Mixup):
     def targets(self, net, batch, y):
         """Mix the targets, or paste the box into them.
 
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y : Tensor of shape (n, ...)
-            The targets so far.
-
-        Returns
-        -------
-        Tensor of shape (n, ...)
-            Class probabilities, real targets, or images.
-
         Raises
         ------
         ValueError

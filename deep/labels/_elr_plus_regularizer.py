@@ -103,15 +103,7 @@ class ELRPlus(Regularizer):
         self.reweight_labels = reweight_labels
 
     def reparametrize(self, net, module):
-        """Put both networks in place of the module.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        module : torch.nn.Module
-            Its module.
-        """
+        """Put both networks in place of the module."""
         twin = net.initialized_instance(net.module, net.get_params_for("module"))
         net.module_ = self.networks_ = TwoNetworks(
             module,
@@ -120,15 +112,7 @@ class ELRPlus(Regularizer):
         )
 
     def on_epoch_begin(self, net, **kwargs):
-        """Let the other network train, with the strengths as they are now.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Let the other network train, with the strengths as they are now."""
         self.networks_ = bare(net.module_)
         for name in STRENGTHS:
             setattr(self.networks_, name, getattr(self, name))
@@ -137,81 +121,25 @@ class ELRPlus(Regularizer):
 
     @torch.no_grad()
     def inputs(self, net, batch, X):
-        """Ask the other network about the samples, then mix them.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        X : Tensor of shape (n, ...)
-            The inputs so far.
-
-        Returns
-        -------
-        Tensor of shape (n, ...)
-            Mixed inputs.
-        """
+        """Ask the other network about the samples, then mix them."""
         t = self.networks_.beliefs(X, batch.index, nonlinearity=net.probabilities)
         mixing = self.networks_.draw(len(X), X.device, weight=batch.sample_weight)
         batch.extras[self] = mixing, mixing(t)
         return mixing.inputs(X)
 
     def targets(self, net, batch, y):
-        """Mix the targets.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y : Tensor of shape (n,) or (n, n_classes)
-            The targets so far.
-
-        Returns
-        -------
-        Tensor of shape (n, n_classes)
-            Class probabilities.
-        """
         mixing, q = batch.extras[self]
         return self.networks_.labels(mixing(as_probabilities(y, q.shape[1]).to(q.dtype)), q)
 
     def penalty(self, net, batch, y_pred, features):
-        """Penalty against the mixed targets of the other network.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Logits of the network that trains.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Penalty against the mixed targets of the other network."""
         _, q = batch.extras[self]
         return self.networks_.penalty(
             y_pred, q, weight=batch.sample_weight, nonlinearity=net.probabilities
         )
 
     def after_step(self, net, batch):
-        """Average the weights.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        """
+        """Average the weights."""
         self.networks_.update_average()
 
     @property

@@ -63,41 +63,13 @@ class ELR(Regularizer):
         self.clamp = clamp
 
     def state(self, net):
-        """Make the memory of predictions and labels.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-
-        Returns
-        -------
-        torch.nn.Module
-            The memory.
-        """
+        """Make the memory of predictions and labels."""
         self.penalty_ = ELRPenalty(lam=self.lam, beta=self.beta, clamp=self.clamp)
         self.labels_ = SampleMemory(dtype=torch.int64)
         return nn.ModuleDict({"penalty": self.penalty_, "labels": self.labels_})
 
     def penalty(self, net, batch, y_pred, features):
-        """Update the running averages and return the penalty.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Logits.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Update the running averages and return the penalty."""
         self.penalty_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
         if batch.first_pass:
             self.labels_.allocate(net.n_samples_, 1, like=y_pred)

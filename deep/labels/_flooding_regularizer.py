@@ -39,31 +39,9 @@ class Flooding(Regularizer):
         self.level = level
 
     def initialize(self):
-        """Check the level.
-
-        Returns
-        -------
-        Flooding
-            This object.
-        """
         check_number("level", self.level, 0.0)
         return self
 
     def losses(self, net, batch, losses):
-        """Reflect the losses at the level.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            Not used.
-        losses : Tensor of shape (n,)
-            The losses so far.
-
-        Returns
-        -------
-        Tensor of shape (n,)
-            Losses of at least the level.
-        """
+        """Reflect the losses at the level."""
         return flooded(losses, self.level)

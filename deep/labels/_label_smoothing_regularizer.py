@@ -48,35 +48,13 @@ class LabelSmoothing(Regularizer):
         self.final = final
 
     def initialize(self):
-        """Check the parameters.
-
-        Returns
-        -------
-        LabelSmoothing
-            This regularizer.
-        """
         check_number("smoothing", self.smoothing, 0.0, 1.0)
         if self.final is not None:
             check_number("final", self.final, 0.0, 1.0)
         return self
 
     def targets(self, net, batch, y):
-        """Smooth the targets.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y : Tensor of shape (n,) or (n, n_classes)
-            The targets so far.
-
-        Returns
-        -------
-        Tensor of shape (n, n_classes)
-            Class probabilities.
-        """
+        """Smooth the targets."""
         final = self.smoothing if self.final is None else self.final
         now = self.smoothing + batch.progress * (final - self.smoothing)
         return smooth_targets(y, net.n_outputs_, now)

@@ -51,33 +51,11 @@ class Mixup(Regularizer):
         self.alpha = alpha
 
     def initialize(self):
-        """Check the parameter.
-
-        Returns
-        -------
-        Mixup
-            This regularizer.
-        """
         check_number("alpha", self.alpha, 0.0)
         return self
 
     def inputs(self, net, batch, X):
-        """Draw the pairs and mix their inputs.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        X : Tensor of shape (n, ...), or a dict, list or tuple of them
-            The inputs so far.
-
-        Returns
-        -------
-        Tensor of shape (n, ...), or a dict, list or tuple of them
-            Mixed inputs.
-        """
+        """Draw the pairs and mix their inputs."""
         mixing = batch.extras[self] = self._draw(X, batch)
         return mixed_inputs(mixing, X)
 
@@ -85,22 +63,6 @@ class Mixup(Regularizer):
         return mixup(n_samples(X), self.alpha, batch.y.device, weight=batch.sample_weight)
 
     def targets(self, net, batch, y):
-        """Mix the targets.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y : Tensor of shape (n,), (n, n_classes) or (n, n_targets)
-            The targets so far.
-
-        Returns
-        -------
-        Tensor of shape (n, n_classes), or of the shape of real targets
-            Class probabilities, or real targets.
-        """
         y = as_probabilities(y, net.n_outputs_) if net.task_ == "classification" else y
         return batch.extras[self](y)
 

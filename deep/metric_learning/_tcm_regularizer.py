@@ -56,35 +56,11 @@ class ThresholdConsistentMargin(Regularizer):
         self.layer = layer
 
     def initialize(self):
-        """Make the loss.
-
-        Returns
-        -------
-        ThresholdConsistentMargin
-            This regularizer.
-        """
         self.loss_ = ThresholdConsistentMarginLoss(
             self.margin_pos, self.margin_neg, self.weight_pos, self.weight_neg
         )
         return self
 
     def penalty(self, net, batch, y_pred, features):
-        """Take the loss of the embeddings of the batch.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Not used.
-        features : Tensor of shape (n, ...)
-            Output of the layer.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Take the loss of the embeddings of the batch."""
         return self.loss_(features.flatten(1), batch.y, sample_weight=batch.sample_weight)

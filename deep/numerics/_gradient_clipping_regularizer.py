@@ -46,60 +46,22 @@ class GradientClipping(Regularizer):
         self.value = value
 
     def optimizer(self, net, optimizer):
-        """Wrap the innermost optimizer.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
+        """Wrap the innermost optimizer."""
         self.norms_ = []
         self.clipping_ = ClippingOptimizer(innermost(optimizer), self.max_norm, self.value)
         return around(self.clipping_, optimizer)
 
     def on_epoch_begin(self, net, **kwargs):
-        """Begin a mean.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        **kwargs : dict
-            The data.
-        """
         self.norms_ = []
 
     def after_step(self, net, batch):
-        """Keep the norm of the gradient of the step.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The last batch of the step.
-        """
+        """Keep the norm of the gradient of the step."""
         norm, self.clipping_.norm = self.clipping_.norm, None
         if norm is not None:  # float16 leaves out steps whose gradient overflows
             self.norms_.append(norm)
 
     def on_epoch_end(self, net, **kwargs):
-        """Record the mean norm.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Record the mean norm."""
         mean = torch.stack(self.norms_).mean().item() if self.norms_ else float("nan")
         net.history.record("gradient_norm", mean)
         self.norms_ = []

@@ -44,20 +44,6 @@ class OrthogonalGradient(Regularizer):
         self.min_ndim = min_ndim
 
     def optimizer(self, net, optimizer):
-        """Wrap the optimizer.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
         return OrthogonalOptimizer(
             optimizer, rescale=self.rescale, per=self.per, min_ndim=self.min_ndim
         )

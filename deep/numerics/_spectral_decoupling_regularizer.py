@@ -41,33 +41,9 @@ class SpectralDecoupling(Regularizer):
         self.strength = strength
 
     def initialize(self):
-        """Check the parameter.
-
-        Returns
-        -------
-        SpectralDecoupling
-            This regularizer.
-        """
         check_number("strength", self.strength, 0.0)
         return self
 
     def penalty(self, net, batch, y_pred, features):
-        """Penalize large outputs.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes, ...)
-            Outputs of the module.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The penalty.
-        """
+        """Penalize large outputs."""
         return self.strength * spectral_decoupling(y_pred, batch.sample_weight)

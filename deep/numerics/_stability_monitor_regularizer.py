@@ -44,32 +44,10 @@ class StabilityMonitor(Regularizer):
     tasks = ("classification",)
 
     def on_epoch_begin(self, net, **kwargs):
-        """Start the sums.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
         self.sums_, self.n_samples_ = {}, 0
         self.cosine_, self.n_gradients_ = 0.0, 0
 
     def penalty(self, net, batch, y_pred, features):
-        """Look at the predictions.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Logits.
-        features : None
-            Not used.
-        """
         self.is_first_pass_ = batch.first_pass
         if not batch.first_pass or not len(y_pred):
             return
@@ -84,32 +62,12 @@ class StabilityMonitor(Regularizer):
         self.n_samples_ += len(y_pred)
 
     def on_grad_computed(self, net, named_parameters, **kwargs):
-        """Look at the gradient.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        named_parameters : iterable of (str, Tensor)
-            The parameters.
-        **kwargs : dict
-            The batch.
-        """
         if not self.is_first_pass_:
             return
         self.cosine_ = self.cosine_ + weight_gradient_cosine(p for _, p in named_parameters)
         self.n_gradients_ += 1
 
     def on_epoch_end(self, net, **kwargs):
-        """Write the means.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        **kwargs : dict
-            The data.
-        """
         for name, total in self.sums_.items():
             mean = mean_over_processes(total / self.n_samples_, self.n_samples_, net.process_group)
             net.history.record(name, float(mean))

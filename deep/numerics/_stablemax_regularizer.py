@@ -36,18 +36,6 @@ class StableMax(Regularizer):
     def criterion(self, net, criterion):
         """Replace the cross entropy.
 
-        Parameters
-        ----------
-        net : RegularizedNetClassifier
-            The net.
-        criterion : torch.nn.CrossEntropyLoss
-            The criterion so far.
-
-        Returns
-        -------
-        StableMaxCrossEntropyLoss
-            The criterion to use.
-
         Raises
         ------
         TypeError

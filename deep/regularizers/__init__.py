@@ -1,7 +1,58 @@
 """Regularizers for `RegularizedNetClassifier`, `DeepClassifier` and their regression twins."""
 
-from .._methods import REGULARIZERS, facade
+from skreg._optional import require
 
-__all__ = [*REGULARIZERS]
+require("skorch", "deep", "skreg.deep.regularizers")
 
-__getattr__, __dir__ = facade(__name__, REGULARIZERS)
+from ..diagnostics._effective_rank_regularizer import EffectiveRankMonitor
+from ..distillation._ps_kd_regularizer import PSKD
+from ..distillation._r_drop_regularizer import RDrop
+from ..imbalance._conr_regularizer import ConR
+from ..labels._confidence_penalty_regularizer import ConfidencePenalty
+from ..labels._cutmix_regularizer import CutMix
+from ..labels._elr_plus_regularizer import ELRPlus
+from ..labels._elr_regularizer import ELR
+from ..labels._flooding_regularizer import Flooding
+from ..labels._label_smoothing_regularizer import LabelSmoothing
+from ..labels._mixup_regularizer import Mixup
+from ..metric_learning._tcm_regularizer import ThresholdConsistentMargin
+from ..numerics._gradient_clipping_regularizer import GradientClipping
+from ..numerics._orthogonal_gradient_regularizer import OrthogonalGradient
+from ..numerics._spectral_decoupling_regularizer import SpectralDecoupling
+from ..numerics._stability_monitor_regularizer import StabilityMonitor
+from ..numerics._stablemax_regularizer import StableMax
+from ..sharpness._fisher_sam_regularizer import FisherSAM
+from ..sharpness._sam_regularizer import SAM
+from ..sharpness._tram_regularizer import TRAM
+from ..sharpness._trust_region_regularizer import TrustRegionPenalty
+from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
+from ..weights._weight_average_regularizer import SWA, EMAWeights
+from ..weights._weight_compander_regularizer import WeightCompander
+
+__all__ = [
+    "ELR",
+    "PSKD",
+    "SAM",
+    "SWA",
+    "TRAM",
+    "ConR",
+    "ConfidencePenalty",
+    "ConvOrthogonality",
+    "CutMix",
+    "ELRPlus",
+    "EMAWeights",
+    "EffectiveRankMonitor",
+    "FisherSAM",
+    "Flooding",
+    "GradientClipping",
+    "LabelSmoothing",
+    "Mixup",
+    "OrthogonalGradient",
+    "RDrop",
+    "SpectralDecoupling",
+    "StabilityMonitor",
+    "StableMax",
+    "ThresholdConsistentMargin",
+    "TrustRegionPenalty",
+    "WeightCompander",
+]

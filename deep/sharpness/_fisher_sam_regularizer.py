@@ -43,20 +43,6 @@ class FisherSAM(Regularizer):
         self.eta = eta
 
     def optimizer(self, net, optimizer):
-        """Wrap the optimizer.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
         return FisherSAMOptimizer(
             optimizer, gamma=self.gamma, eta=self.eta, module=bare(net.module_)
         )

@@ -48,20 +48,6 @@ class SAM(Regularizer):
         self.adaptive_eps = adaptive_eps
 
     def optimizer(self, net, optimizer):
-        """Wrap the optimizer.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
         return SAMOptimizer(
             optimizer,
             rho=self.rho,

@@ -97,20 +97,6 @@ class TRAM(TrustRegion):
         self.max_radius = max_radius
 
     def optimizer(self, net, optimizer):
-        """Wrap the optimizer.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The optimizer to use.
-        """
         check_number("scale", self.scale, 0)
         self.module_ = bare(net.module_)
         self.pending_ = []
@@ -123,38 +109,13 @@ class TRAM(TrustRegion):
             module=self.module_,
         )
 
-    def on_epoch_begin(self, net, *args, **kwargs):
-        """Forget the distances of the epoch before, and of a step that was broken off.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
-        super().on_epoch_begin(net, *args, **kwargs)
+    def on_epoch_begin(self, net, **kwargs):
+        """Forget the distances of the epoch before, and of a step that was broken off."""
+        super().on_epoch_begin(net, **kwargs)
         self.pending_ = []
 
     def penalty(self, net, batch, y_pred, features):
-        """Measure the distance of the batch in the first pass.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            The network's outputs.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        None
-            There is no penalty.
-        """
+        """Measure the distance of the batch in the first pass."""
         if not batch.first_pass:
             return
         distance = self._measure(net, batch, y_pred, differentiable=False)

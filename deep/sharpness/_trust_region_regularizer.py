@@ -29,18 +29,7 @@ class TrustRegion(Regularizer):
         return self.divergence != "l2"
 
     def state(self, net):
-        """Make the distance, which keeps the target's parameters.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-
-        Returns
-        -------
-        torch.nn.Module
-            The distance.
-        """
+        """Make the distance, which keeps the target's parameters."""
         divergence = self.divergence
         if divergence == "auto":
             divergence = "l2" if isinstance(net, skorch.NeuralNetRegressor) else "kl"
@@ -56,48 +45,17 @@ class TrustRegion(Regularizer):
         return self.distance_.allocate(bare(net.module_))
 
     def inputs(self, net, batch, X):
-        """Take the target's parameters before the first forward pass of all.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            Not used.
-        X : Tensor, or what the data set yields
-            Inputs.
-
-        Returns
-        -------
-        Tensor, or what the data set yields
-            The inputs as they are.
-        """
+        """Take the target's parameters before the first forward pass of all."""
         if not self.distance_.is_set_up:
             self.distance_.setup(bare(net.module_))
         return X
 
-    def on_epoch_begin(self, net, *args, **kwargs):
-        """Forget the distances of the epoch before.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
+    def on_epoch_begin(self, net, **kwargs):
+        """Forget the distances of the epoch before."""
         self.seen_ = []
 
-    def on_epoch_end(self, net, *args, **kwargs):
-        """Record the mean distance of the epoch as ``trust_region_distance`` in the history.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
+    def on_epoch_end(self, net, **kwargs):
+        """Record the mean distance of the epoch as ``trust_region_distance`` in the history."""
         if self.seen_:
             mean = torch.stack(self.seen_).mean()
             of_all = mean_over_processes(mean, len(self.seen_), net.process_group)
@@ -180,35 +138,10 @@ class TrustRegionPenalty(TrustRegion):
         self.embedding = embedding
 
     def initialize(self):
-        """Check the strength.
-
-        Returns
-        -------
-        TrustRegionPenalty
-            This object.
-        """
         check_number("strength", self.strength, 0)
         return self
 
     def penalty(self, net, batch, y_pred, features):
-        """Return the penalty.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            The network's outputs.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape ()
-            The distance times the strength.
-        """
         distance = self._measure(net, batch, y_pred, differentiable=True)
         if batch.first_pass:
             self.distance_.hold(bare(net.module_))
@@ -218,13 +151,5 @@ class TrustRegionPenalty(TrustRegion):
         return self.strength * distance
 
     def after_step(self, net, batch):
-        """Let the target follow when the step is done, to where the step began.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            Not used.
-        """
+        """Let the target follow when the step is done, to where the step began."""
         self.distance_.update_to_held()

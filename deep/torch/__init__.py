@@ -1,7 +1,121 @@
 """Losses, optimizers, penalties and parametrizations for any PyTorch training loop."""
 
-from .._methods import PARTS, facade
+from ..diagnostics._effective_rank import effective_rank
+from ..distillation._ps_kd import PSKDLoss, PSKDTargets
+from ..distillation._r_drop import symmetric_divergence
+from ..frame._frozen_copy import FrozenCopy
+from ..frame._memory import SampleMemory
+from ..frame._optimizer import OptimizerWrapper
+from ..frame._parameter_groups import own_group
+from ..frame._parametrizations import make_picklable
+from ..frame._targets import as_probabilities
+from ..frame._views import Mixing, cutmix, mixup, views
+from ..imbalance._conr import ConRLoss
+from ..imbalance._density_weights import density_weights
+from ..labels._confidence_penalty import confidence_penalty, entropy
+from ..labels._elr import ELRLoss, ELRPenalty
+from ..labels._elr_plus import ELRPlus
+from ..labels._flooding import flooded
+from ..labels._label_smoothing import smooth_targets
+from ..metric_learning._tcm import ThresholdConsistentMarginLoss
+from ..numerics._gradient_clipping import GradientClipping
+from ..numerics._orthogonal_gradient import (
+    OrthogonalGradient,
+    orthogonalize_gradients,
+    weight_gradient_cosine,
+)
+from ..numerics._spectral_decoupling import spectral_decoupling
+from ..numerics._stablemax import (
+    StableMaxCrossEntropyLoss,
+    log_stablemax,
+    softmax_collapse_rate,
+    stablemax,
+    zero_loss_rate,
+)
+from ..sharpness._fisher_sam import FisherSAM, fisher_diagonal
+from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
+from ..sharpness._sharpness import epsilon_sharpness, linear_cka
+from ..sharpness._tram import TRAM
+from ..sharpness._trust_region import TrustRegionDistance
+from ..weights._conv_existence import Existence, orthogonal_conv_exists, orthogonal_conv_init_
+from ..weights._conv_orthogonality import orthogonality_bounds, orthogonality_loss
+from ..weights._conv_spectrum import conv_singular_values, conv_spectral_norm
+from ..weights._orthogonality_penalty import (
+    LayerOrthogonality,
+    orthogonality_penalty,
+    orthogonality_report,
+)
+from ..weights._weight_average import WeightAverage
+from ..weights._weight_compander import (
+    ExperimentalWarning,
+    WeightCompander,
+    WeightStatistics,
+    apply_weight_compander,
+    compander_param_groups,
+    remove_weight_compander,
+    weight_statistics,
+)
 
-__all__ = [*PARTS]
-
-__getattr__, __dir__ = facade(__name__, PARTS)
+__all__ = [
+    "SAM",
+    "TRAM",
+    "ConRLoss",
+    "ELRLoss",
+    "ELRPenalty",
+    "ELRPlus",
+    "Existence",
+    "ExperimentalWarning",
+    "FisherSAM",
+    "FrozenCopy",
+    "GradientClipping",
+    "LayerOrthogonality",
+    "Mixing",
+    "OptimizerWrapper",
+    "OrthogonalGradient",
+    "PSKDLoss",
+    "PSKDTargets",
+    "SampleMemory",
+    "StableMaxCrossEntropyLoss",
+    "ThresholdConsistentMarginLoss",
+    "TrustRegionDistance",
+    "TwoPassOptimizer",
+    "WeightAverage",
+    "WeightCompander",
+    "WeightStatistics",
+    "apply_weight_compander",
+    "as_probabilities",
+    "compander_param_groups",
+    "confidence_penalty",
+    "conv_singular_values",
+    "conv_spectral_norm",
+    "cutmix",
+    "density_weights",
+    "effective_rank",
+    "entropy",
+    "epsilon_sharpness",
+    "fisher_diagonal",
+    "flooded",
+    "frozen_buffers",
+    "linear_cka",
+    "log_stablemax",
+    "make_picklable",
+    "mixup",
+    "orthogonal_conv_exists",
+    "orthogonal_conv_init_",
+    "orthogonality_bounds",
+    "orthogonality_loss",
+    "orthogonality_penalty",
+    "orthogonality_report",
+    "orthogonalize_gradients",
+    "own_group",
+    "remove_weight_compander",
+    "smooth_targets",
+    "softmax_collapse_rate",
+    "spectral_decoupling",
+    "stablemax",
+    "symmetric_divergence",
+    "views",
+    "weight_gradient_cosine",
+    "weight_statistics",
+    "zero_loss_rate",
+]

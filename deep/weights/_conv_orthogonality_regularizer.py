@@ -94,27 +94,12 @@ class ConvOrthogonality(Regularizer):
         self.monitor = monitor
 
     def initialize(self):
-        """Check the parameters.
-
-        Returns
-        -------
-        ConvOrthogonality
-            This object.
-        """
         check_number("strength", self.strength, 0)
         check_number("every", self.every, 1)
         return self
 
-    def on_train_begin(self, net, *args, **kwargs):
-        """Warn about layers that cannot be orthogonal.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
+    def on_train_begin(self, net, **kwargs):
+        """Warn about layers that cannot be orthogonal."""
         chosen = orthogonal_layers(bare(net.module_), self.layers, exclude_first=self.exclude_first)
         for name, layer in chosen:
             found = existence(layer_geometry(layer, layer.weight))
@@ -127,24 +112,6 @@ class ConvOrthogonality(Regularizer):
                 )
 
     def penalty(self, net, batch, y_pred, features):
-        """Return the penalty.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The batch.
-        y_pred : Tensor of shape (n, n_classes)
-            Not used.
-        features : None
-            Not used.
-
-        Returns
-        -------
-        Tensor of shape () or None
-            The penalty; None in steps without.
-        """
         if batch.step % self.every:
             return None
         return (
@@ -158,16 +125,8 @@ class ConvOrthogonality(Regularizer):
             )
         )
 
-    def on_epoch_end(self, net, *args, **kwargs):
-        """Record how orthogonal the layers are.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
+    def on_epoch_end(self, net, **kwargs):
+        """Record how orthogonal the layers are."""
         if not self.monitor:
             return
         report = orthogonality_report(

@@ -28,32 +28,13 @@ class AveragedWeights(Regularizer):
     decay: float | None = None
 
     def state(self, net):
-        """Make the averages.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-
-        Returns
-        -------
-        WeightAverage
-            The averages.
-        """
+        """Make the averages."""
         self.trained_ = None
         self.average_ = WeightAverage(bare(net.module_), self.decay)
         return self.average_
 
     def finalize(self, net, module):
-        """Put the averages into the module, and recompute the statistics of batch normalization.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        module : torch.nn.Module
-            Its module.
-        """
+        """Put the averages into the module, and recompute the statistics of batch normalization."""
         if not self.average_.n_averaged:
             return
         self.trained_ = copy.deepcopy(module.state_dict())
@@ -65,15 +46,7 @@ class AveragedWeights(Regularizer):
             module.load_state_dict(self.finished_)
 
     def resume(self, net, module):
-        """Put the trained weights and their statistics back.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        module : torch.nn.Module
-            Its module.
-        """
+        """Put the trained weights and their statistics back."""
         if self.trained_ is not None:
             self.finished_ = copy.deepcopy(module.state_dict())
             module.load_state_dict(self.trained_)
@@ -125,15 +98,6 @@ class EMAWeights(AveragedWeights):
         self.decay = decay
 
     def after_step(self, net, batch):
-        """Take in the weights.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        batch : Batch
-            The last batch of the step.
-        """
         self.average_.update(bare(net.module_))
 
 
@@ -193,13 +157,6 @@ class SWA(AveragedWeights):
         self.cycle = cycle
 
     def initialize(self):
-        """Check the parameters.
-
-        Returns
-        -------
-        SWA
-            This regularizer.
-        """
         check_number("start", self.start, 0.0, 1.0)
         check_number("cycle", self.cycle, 1)
         if self.cycle != int(self.cycle):
@@ -207,15 +164,7 @@ class SWA(AveragedWeights):
         return self
 
     def on_epoch_end(self, net, **kwargs):
-        """Take in the weights, if it is time.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        **kwargs : dict
-            The data.
-        """
+        """Take in the weights, if it is time."""
         since = len(net.history) - self._first(net)
         if since <= 0:
             self.average_.reset()  # an earlier call of fit may have averaged as well
@@ -223,15 +172,7 @@ class SWA(AveragedWeights):
             self.average_.update(bare(net.module_))
 
     def finalize(self, net, module):
-        """Put the means into the module.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        module : torch.nn.Module
-            Its module.
-        """
+        """Put the means into the module."""
         if net.history and not self.average_.n_averaged:
             warn(
                 f"SWA averaged no weights: training ended with epoch {len(net.history)}, averaging "

@@ -77,26 +77,11 @@ class WeightCompander(Regularizer):
         self.exclude = exclude
 
     def initialize(self):
-        """Check the factor.
-
-        Returns
-        -------
-        WeightCompander
-            This object.
-        """
         check_number("hyper_lr_scale", self.hyper_lr_scale, 0)
         return self
 
     def reparametrize(self, net, module):
-        """Parametrize the weights of the module.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        module : torch.nn.Module
-            Its module.
-        """
+        """Parametrize the weights of the module."""
         apply_weight_compander(
             module,
             ratio=self.ratio,
@@ -107,33 +92,12 @@ class WeightCompander(Regularizer):
         )
 
     def optimizer(self, net, optimizer):
-        """Give learned scales a group of their own.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        optimizer : torch.optim.Optimizer
-            The optimizer so far.
-
-        Returns
-        -------
-        torch.optim.Optimizer
-            The same optimizer.
-        """
+        """Give learned scales a group of their own."""
         self._slow_down(net, optimizer)
         return optimizer
 
-    def on_train_begin(self, net, *args, **kwargs):
-        """Take over a learning rate that was set since.
-
-        Parameters
-        ----------
-        net : RegularizedNetClassifier or RegularizedNetRegressor
-            The net.
-        *args, **kwargs
-            Data of skorch's callbacks, not used.
-        """
+    def on_train_begin(self, net, **kwargs):
+        """Take over a learning rate that was set since."""
         self._slow_down(net, net.optimizer_)
 
     def _slow_down(self, net, optimizer):
