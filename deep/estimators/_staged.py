@@ -1,6 +1,7 @@
 """Training in stages, each with parameters of its own."""
 
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from skreg._sklearn import HasMethods
 from skreg._state import all_or_nothing
 
+Delegated = TypeVar("Delegated", bound=Callable[..., Any])
 
-def _has(method):
+
+def _has(method: str) -> Callable[[Delegated], Delegated]:
     return available_if(lambda self: hasattr(self.estimator, method) or None)
 
 
