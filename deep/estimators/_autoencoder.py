@@ -220,7 +220,7 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
     def _require_module(self, X):
         raise ValueError(f"{type(self).__name__} needs X as one array, got a {type(X).__name__}")
 
-    def _targets(self, y, inputs):
+    def _targets(self, _y, inputs):
         return inputs
 
     def _factory(self):

@@ -152,7 +152,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes")
         return X, y
 
-    def _targets(self, y, inputs):
+    def _targets(self, y, _inputs):
         return np.searchsorted(self.classes_, y)
 
     def _own_sizes(self):

@@ -493,7 +493,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         targets = self._targets(y, inputs)
         return Dataset(inputs, targets), targets
 
-    def _scale(self, X, y, weight):
+    def _scale(self, X, _y, weight):
         wanted = self._is_default if self.standardize == "auto" else self.standardize
         X = self._with_channels(X)
         self._input_scaling = Standardization(X, weight) if wanted else None

@@ -227,7 +227,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         columns = y.reshape(len(y), -1)
         self._target_scaling = Standardization(columns, weight) if self.standardize_target else None
 
-    def _targets(self, y, inputs):
+    def _targets(self, y, _inputs):
         columns = y.reshape(len(y), -1)
         if self._target_scaling is None:
             return converted(columns, self._dtype, "y")

@@ -42,7 +42,7 @@ def make_picklable(module: nn.Module) -> nn.Module:
     return module
 
 
-def _reduce_parametrized(layer, protocol):
+def _reduce_parametrized(layer, _protocol):
     plain = type(layer).__bases__[0]
     state = dict(super(type(layer), layer).__getstate__())
     hooks = state["_load_state_dict_pre_hooks"]

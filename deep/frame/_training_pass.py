@@ -104,12 +104,12 @@ class LayerRecorder:
             return last_linear(module).register_forward_pre_hook(self.record_input)
         return module.get_submodule(self.name).register_forward_hook(self.record_output)
 
-    def record_input(self, layer: nn.Module, inputs: Any) -> None:
+    def record_input(self, _layer: nn.Module, inputs: Any) -> None:
         """Keep the input of the layer."""
         if self.is_open:
             self.features = inputs[0]
 
-    def record_output(self, layer: nn.Module, inputs: Any, output: Any) -> None:
+    def record_output(self, _layer: nn.Module, _inputs: Any, output: Any) -> None:
         """Keep the output of the layer."""
         if self.is_open:
             self.features = output
