@@ -13,6 +13,7 @@ from ..frame._batches import (
     softmax,
 )
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 from ..frame._targets import as_probabilities
 
 
@@ -175,6 +176,8 @@ class PSKDLoss(nn.Module):
     >>> loss.predictions[3]
     tensor([0.5000, 0.5000])
     """
+
+    extra_repr = settings
 
     stored_epoch: torch.Tensor
 

@@ -10,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from ._batches import check_choice
 from ._memory import SampleMemory
+from ._settings import settings
 
 HOOKS = (
     "_forward_hooks",
@@ -60,6 +61,8 @@ class FrozenCopy(nn.Module):
 
     >>> teacher.follow(net, weight=1 - 0.999)
     """
+
+    extra_repr = settings
 
     def __init__(self, module: nn.Module, mode: Literal["eval", "same"] = "eval") -> None:
         super().__init__()

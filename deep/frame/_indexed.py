@@ -89,6 +89,9 @@ class IndexedDataset(Dataset):
         """Targets of all samples, where the data set holds them."""
         return skorch.utils.data_from_dataset(self.dataset)[1]
 
+    def __repr__(self):
+        return f"IndexedDataset({type(self.dataset).__name__} of {len(self)} samples)"
+
     def __len__(self):
         return len(self.dataset)
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from ._processes import gather_batches
+from ._settings import settings
 
 GROWTH = 1.5
 
@@ -53,6 +54,8 @@ class SampleMemory(nn.Module):
     >>> memory.seen(torch.tensor([0, 1, 2]))
     tensor([ True, False,  True])
     """
+
+    extra_repr = settings
 
     def __init__(
         self,

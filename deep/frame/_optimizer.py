@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from ._settings import settings
+
 # what torch.optim.Optimizer.__init__ makes, and what a pickled optimizer leaves behind
 HOOKS = tuple(
     f"_optimizer_{when}_hooks"
@@ -187,7 +189,8 @@ class OptimizerWrapper(torch.optim.Optimizer):
         self._start_without_hooks()
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.base!r})"
+        own = settings(self)
+        return f"{type(self).__name__}({self.base!r}{own and ', '}{own})"
 
 
 def require_optimizer(wrapper, base):

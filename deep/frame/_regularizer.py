@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -204,6 +205,17 @@ class Regularizer(skorch.callbacks.Callback):
     replaces_criterion = False
     replaces_weights = False
     fixed: tuple[str, ...] = ()
+
+    def __repr__(self):
+        """The parameters that are not the defaults, as of scikit-learn's estimators."""
+        arguments = inspect.signature(type(self).__init__).parameters
+        shown = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+        changed = (
+            name
+            for name, value in shown.items()
+            if name not in arguments or value != repr(arguments[name].default)
+        )
+        return f"{type(self).__name__}({', '.join(f'{name}={shown[name]}' for name in changed)})"
 
     @property
     def mixes_inputs(self) -> bool:

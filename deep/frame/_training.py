@@ -113,6 +113,12 @@ class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
             make_picklable(bare(self.module_))
         return super().__getstate__() | dict.fromkeys(TRANSIENT)
 
+    def __repr__(self):
+        shown = super().__repr__()
+        if not self.regularizers:
+            return shown
+        return f"{shown.removesuffix(')')}  regularizers={list(self.regularizers)!r},\n)"
+
     @property
     def regularizers_(self) -> list[tuple[str, Regularizer]]:
         """The pairs of name and regularizer in use."""

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_choice, check_number, cosines, in_full_precision
+from ..frame._settings import settings
 
 
 class ConRLoss(nn.Module):
@@ -62,6 +63,8 @@ class ConRLoss(nn.Module):
     >>> loss(features, torch.tensor([0.0, 0.5, 5.0]), torch.tensor([0.0, 0.2, 0.4]))
     tensor(0.3099)
     """
+
+    extra_repr = settings
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from ..frame._batches import (
     softmax,
 )
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 
 
 def agreement_log_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -134,6 +135,8 @@ class ELRPenalty(nn.Module):
     >>> penalty.memory.read(torch.tensor([4]))
     tensor([[0.2531, 0.0343, 0.0126]])
     """
+
+    extra_repr = settings
 
     def __init__(
         self,

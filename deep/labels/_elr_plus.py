@@ -18,6 +18,7 @@ from ..frame._batches import (
 )
 from ..frame._frozen_copy import FrozenCopy
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 from ..frame._targets import as_probabilities
 from ..frame._views import Mixing, mixup
 from ._elr import agreement_log_loss
@@ -133,6 +134,8 @@ class ELRPlus(nn.Module):
     >>> (model.eval()(x).argmax(1) == y).float().mean()
     tensor(1.)
     """
+
+    extra_repr = settings
 
     steps: torch.Tensor
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_number, cosines
+from ..frame._settings import settings
 
 
 class ThresholdConsistentMarginLoss(nn.Module):
@@ -51,6 +52,8 @@ class ThresholdConsistentMarginLoss(nn.Module):
     >>> ThresholdConsistentMarginLoss()(embeddings, torch.tensor([0, 0, 1, 1]))
     tensor(0.5179)
     """
+
+    extra_repr = settings
 
     def __init__(
         self,

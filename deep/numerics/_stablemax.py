@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_logits, check_targets, in_full_precision
+from ..frame._settings import settings
 
 
 def signed_log(x):
@@ -108,6 +109,8 @@ class StableMaxCrossEntropyLoss(nn.CrossEntropyLoss):
     >>> StableMaxCrossEntropyLoss()(torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([0]))
     tensor(0.4055)
     """
+
+    extra_repr = settings
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from torch.func import functional_call
 
 from ..frame._batches import check_choice, check_number
 from ..frame._frozen_copy import FrozenCopy, bare, tensors_of
+from ..frame._settings import settings
 from ._sam import frozen_buffers
 
 TARGETS = ("previous", "initial", "ema", "input_noise")
@@ -122,6 +123,8 @@ class TrustRegionDistance(nn.Module):
     >>> float(distance(model, x, model(x)))
     0.0
     """
+
+    extra_repr = settings
 
     has_target: torch.Tensor
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_number, in_full_precision
+from ..frame._settings import settings
 
 # the first averages of a thousand steps would else be the initial weights: TensorFlow's rule
 WARMUP = 9
@@ -59,6 +60,8 @@ class WeightAverage(nn.Module):
     >>> net.weight.item()
     3.0
     """
+
+    extra_repr = settings
 
     n_averaged: torch.Tensor
 

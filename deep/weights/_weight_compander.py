@@ -126,6 +126,10 @@ class WeightCompander(nn.Module):
             self.register_buffer("log_a", log_a)
             self.register_buffer("log_b", log_b)
 
+    def extra_repr(self) -> str:
+        a, b = self.log_a.exp().item(), self.log_b.exp().item()
+        return f"a={a:.4g}, b={b:.4g}, function={self.function!r}"
+
     @property
     def bound(self) -> torch.Tensor:
         """Least upper bound of the weights' absolute values."""
