@@ -16,8 +16,23 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 """
 
 import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from skreg._version import __version__
+
+if TYPE_CHECKING:  # for readers of types; each is imported on first use
+    from skreg import bench as bench
+    from skreg import causal as causal
+    from skreg import coreset as coreset
+    from skreg import datasets as datasets
+    from skreg import deep as deep
+    from skreg import linear_model as linear_model
+    from skreg import metrics as metrics
+    from skreg import optim as optim
+    from skreg import ordinal as ordinal
+    from skreg import probe as probe
+    from skreg import semi_supervised as semi_supervised
 
 _SUBPACKAGES = (
     "bench",
@@ -36,11 +51,13 @@ _SUBPACKAGES = (
 __all__ = ["__version__", *_SUBPACKAGES]
 
 
-def __getattr__(name):
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"skreg.{name}")
-    raise AttributeError(f"module 'skreg' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker would take every name for one that there is
+
+    def __getattr__(name: str) -> ModuleType:
+        if name in _SUBPACKAGES:
+            return importlib.import_module(f"skreg.{name}")
+        raise AttributeError(f"module 'skreg' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

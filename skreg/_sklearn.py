@@ -3,7 +3,9 @@
 A release of scikit-learn that moves one of these names is answered here.
 """
 
-from sklearn.base import _fit_context
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import (
     _convert_to_numpy,
@@ -21,8 +23,22 @@ from sklearn.utils._metadata_requests import (
     process_routing,
 )
 from sklearn.utils._missing import is_pandas_na
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_method_params, _check_sample_weight
+
+if TYPE_CHECKING:  # scikit-learn has no types, and what it decorates would lose its own
+    Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+    def _fit_context(
+        *, prefer_skip_nested_validation: bool
+    ) -> Callable[[Decorated], Decorated]: ...
+
+    def validate_params(
+        parameter_constraints: dict[str, Any], *, prefer_skip_nested_validation: bool
+    ) -> Callable[[Decorated], Decorated]: ...
+else:
+    from sklearn.base import _fit_context
+    from sklearn.utils._param_validation import validate_params
 
 __all__ = [
     "HasMethods",

@@ -1,9 +1,13 @@
 """Fits that happen wholly or not at all."""
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any, TypeVar, cast
+
+Fit = TypeVar("Fit", bound=Callable[..., Any])
 
 
-def all_or_nothing(fit):
+def all_or_nothing(fit: Fit) -> Fit:
     """Decorator of a method: if it fails or is interrupted, the estimator stays as it was."""
 
     @wraps(fit)
@@ -16,4 +20,4 @@ def all_or_nothing(fit):
             vars(self).update(before)
             raise
 
-    return guarded
+    return cast(Fit, guarded)

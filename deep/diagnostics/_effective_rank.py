@@ -1,9 +1,11 @@
 """How many directions a representation uses (Roy and Vetterli 2007)."""
 
+from typing import Any
+
 import torch
 
 
-def effective_rank(spectrum):
+def effective_rank(spectrum: torch.Tensor) -> torch.Tensor:
     r"""Effective rank of a matrix from its singular values.
 
     .. math:: \exp\Big(-\sum_k p_k \log p_k\Big), \qquad p_k = \sigma_k / \sum_j \sigma_j
@@ -55,12 +57,13 @@ class FeatureScatter:
     tensor([0.0000, 4.4721], dtype=torch.float64)
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.n = 0
-        self.mean = self.scatter = None
+        self.mean: torch.Tensor  # known once there are features
+        self.scatter: torch.Tensor
 
     @torch.no_grad()
-    def update(self, features):
+    def update(self, features: torch.Tensor) -> None:
         """Take in a batch.
 
         Parameters
@@ -75,7 +78,7 @@ class FeatureScatter:
             centred = features - mean
             self.merge(len(features), mean, centred.T @ centred)
 
-    def merge(self, n, mean, scatter):
+    def merge(self, n: int, mean: torch.Tensor, scatter: torch.Tensor) -> None:
         """Take in features that were summed up elsewhere.
 
         Parameters
@@ -96,7 +99,7 @@ class FeatureScatter:
             mean = self.mean + step * share
         self.n, self.mean, self.scatter = self.n + n, mean, scatter
 
-    def sums(self):
+    def sums(self) -> Any:
         """What `merge` takes, in the memory of the host: other processes have other devices.
 
         Returns
@@ -106,7 +109,7 @@ class FeatureScatter:
         """
         return (self.n, self.mean.cpu(), self.scatter.cpu()) if self.n else (0, None, None)
 
-    def singular_values(self):
+    def singular_values(self) -> torch.Tensor:
         """Singular values of the centred features so far, in increasing order.
 
         Returns

@@ -1,7 +1,9 @@
 """A monitor of the effective rank of features, in the training step."""
 
+from typing import Any, Self
+
 from ..frame._processes import gather_objects
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._effective_rank import FeatureScatter, effective_rank
 
 
@@ -35,23 +37,23 @@ class EffectiveRankMonitor(Regularizer):
     True
     """
 
-    def __init__(self, layers=("penultimate",)):
+    def __init__(self, layers: tuple[str, ...] = ("penultimate",)) -> None:
         self.layers = layers
 
-    def initialize(self):
+    def initialize(self) -> Self:
         if not isinstance(self.layers, tuple) or not self.layers:
             raise ValueError(f"layers must be a tuple of names, got {self.layers!r}")
         return self
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         self.scatters_ = {layer: FeatureScatter() for layer in self.layers}
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> None:
         if batch.first_pass:
             for layer, scatter in self.scatters_.items():
                 scatter.update(features[layer])
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         for layer, own in self.scatters_.items():
             scatter = FeatureScatter()
             for sums in gather_objects(own.sums(), net.process_group):

@@ -13,10 +13,11 @@ from ..frame._batches import (
     softmax,
 )
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 from ..frame._targets import as_probabilities
 
 
-def progressive_alpha(alpha, epoch, max_epochs):
+def progressive_alpha(alpha: float, epoch: int, max_epochs: int) -> float:
     """Weight of the network's own prediction in the targets of an epoch.
 
     alpha_t = alpha t / T, at most alpha
@@ -77,11 +78,11 @@ class PSKDTargets(nn.Module):
     tensor([[0.2500, 0.7500]])
     """
 
-    def __init__(self, n_samples=0, n_classes=0):
+    def __init__(self, n_samples: int = 0, n_classes: int = 0) -> None:
         super().__init__()
         self.memory = SampleMemory(n_samples, n_classes)
 
-    def forward(self, target, index, alpha):
+    def forward(self, target: torch.Tensor, index: torch.Tensor, alpha: float) -> torch.Tensor:
         """Mix the targets with the remembered predictions.
 
         Parameters
@@ -105,7 +106,7 @@ class PSKDTargets(nn.Module):
         q, y = q.to(dtype), y.to(dtype)
         return torch.where(self.memory.seen(index)[:, None], torch.lerp(y, q, alpha), y)
 
-    def remember(self, probabilities, index):
+    def remember(self, probabilities: torch.Tensor, index: torch.Tensor) -> None:
         """Keep the predictions of a batch for the next time its samples are seen.
 
         Parameters
@@ -176,7 +177,11 @@ class PSKDLoss(nn.Module):
     tensor([0.5000, 0.5000])
     """
 
-    def __init__(self, n_samples, n_classes, max_epochs, alpha=0.8):
+    extra_repr = settings
+
+    stored_epoch: torch.Tensor
+
+    def __init__(self, n_samples: int, n_classes: int, max_epochs: int, alpha: float = 0.8) -> None:
         super().__init__()
         check_number("n_samples", n_samples, 1)
         check_number("n_classes", n_classes, 2)
@@ -188,16 +193,16 @@ class PSKDLoss(nn.Module):
         self.mixed = PSKDTargets(n_samples, n_classes)
 
     @property
-    def predictions(self):
+    def predictions(self) -> torch.Tensor:
         """Predictions when samples were last seen, of shape (n_samples, n_classes)."""
         return self.mixed.memory.values
 
     @property
-    def alpha_now(self):
+    def alpha_now(self) -> float:
         """Weight of the predictions in the current epoch."""
         return progressive_alpha(self.alpha, self.epoch, self.max_epochs)
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Tell which epoch begins.
 
         Parameters
@@ -214,7 +219,9 @@ class PSKDLoss(nn.Module):
         self.epoch = int(epoch)
         self.stored_epoch.fill_(self.epoch)
 
-    def forward(self, logits, target, index=None):
+    def forward(
+        self, logits: torch.Tensor, target: torch.Tensor, index: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Loss of a batch; in training mode, its predictions are remembered afterwards.
 
         Parameters
@@ -241,7 +248,10 @@ class PSKDLoss(nn.Module):
         if self.training and self.alpha:
             target = self.mixed(target, index, self.alpha_now).to(logits.dtype)
         if self.training:
-            self.mixed.remember(softmax(logits), index)
+            self.mixed.remember(
+                softmax(logits),
+                index,  # type: ignore[arg-type]  # which refuses None
+            )
         return F.cross_entropy(logits, target) if len(logits) else logits.sum()
 
     def _load_from_state_dict(self, *args, **kwargs):

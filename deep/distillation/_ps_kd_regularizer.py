@@ -1,10 +1,14 @@
 """Self-knowledge distillation in the training step."""
 
+from typing import Any, Literal
+
+import numpy as np
 import torch
+from torch import nn
 
 from ..frame._batches import check_choice, check_number
 from ..frame._frozen_copy import FrozenCopy
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._targets import as_probabilities
 from ._ps_kd import PSKDTargets, progressive_alpha
 
@@ -59,26 +63,31 @@ class PSKD(Regularizer):
     beside_mixing = "before"
 
     @property
-    def needs_index(self):
+    def needs_index(self) -> bool:  # type: ignore[override]  # declared by a property
         """Whether predictions are kept by number."""
         return self.teacher == "memory"
 
-    def __init__(self, alpha=0.8, teacher="memory", max_epochs=None):
+    def __init__(
+        self,
+        alpha: float = 0.8,
+        teacher: Literal["memory", "model"] = "memory",
+        max_epochs: int | None = None,
+    ) -> None:
         self.alpha = alpha
         self.teacher = teacher
         self.max_epochs = max_epochs
 
-    def state(self, net):
+    def state(self, net: Net) -> nn.Module | None:
         """Make the memory."""
         check_number("alpha", self.alpha, 0.0, 1.0, below=True)
         check_choice("teacher", self.teacher, ("memory", "model"))
         if self.max_epochs is not None:
             check_number("max_epochs", self.max_epochs, 1)
-        self.teacher_ = None
-        self.mixed_ = PSKDTargets() if self.teacher == "memory" else None
+        self.teacher_: FrozenCopy | None = None
+        self.mixed_: Any = PSKDTargets() if self.teacher == "memory" else None
         return self.mixed_
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         """Set the weight of the epoch, and copy the network if it is the teacher."""
         self.asks_afterwards_ = any(other.mixes_inputs for _, other in net.regularizers_)
         epoch = len(net.history)
@@ -89,18 +98,18 @@ class PSKD(Regularizer):
             else:
                 self.teacher_.follow(net.module_)
 
-    def on_train_end(self, net, **kwargs):
+    def on_train_end(self, net: Net, **kwargs: Any) -> None:
         """Drop the copy of the network."""
         self.teacher_ = None
 
-    def inputs(self, net, batch, X):
+    def inputs(self, net: Net, batch: Batch, X: Any) -> Any:
         """Ask the teacher, before other regularizers mix the samples."""
         if self.teacher_ is not None and self.alpha:
             with torch.no_grad():
                 batch.extras[self] = net.probabilities(self.teacher_(X))
         return X
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         """Mix the targets with the earlier prediction."""
         if self.alpha == 0:
             return y
@@ -112,12 +121,12 @@ class PSKD(Regularizer):
         self.mixed_.memory.allocate(net.n_samples_, self.mixed_.memory.values.shape[1])
         return self.mixed_(y, batch.index, self.alpha_)
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> None:
         """Keep the predictions for the next epoch; adds nothing to the loss."""
         if self.mixed_ is not None and batch.first_pass and not self.asks_afterwards_:
             self._remember(net, y_pred, batch.index)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         """Where other regularizers mix the samples, ask the network about them unmixed."""
         if self.mixed_ is not None and self.asks_afterwards_:
             training = net.training_outputs()
@@ -128,6 +137,6 @@ class PSKD(Regularizer):
         self.mixed_.remember(net.probabilities(y_pred.detach()), index)
 
     @property
-    def predictions_(self):
+    def predictions_(self) -> np.ndarray:
         """Latest predictions for the training samples."""
         return self.mixed_.memory.values.cpu().numpy()

@@ -5,7 +5,9 @@ import torch
 from ..frame._batches import in_full_precision, mean_or_zero
 
 
-def symmetric_divergence(p, q, weight=None):
+def symmetric_divergence(
+    p: torch.Tensor, q: torch.Tensor, weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean of both Kullback-Leibler divergences between two predictions.
 
     D(p, q) = (KL(p || q) + KL(q || p)) / 2 = sum_k (p_k - q_k) (log p_k - log q_k) / 2

@@ -1,7 +1,11 @@
 """Consistency of two passes with different dropout, in the training step."""
 
+from typing import Any, Self
+
+import torch
+
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._r_drop import symmetric_divergence
 
 
@@ -47,19 +51,19 @@ class RDrop(Regularizer):
     tasks = ("classification",)
     reads_losses_of_criterion = True
 
-    def __init__(self, strength=1.0):
+    def __init__(self, strength: float = 1.0) -> None:
         self.strength = strength
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("strength", self.strength, 0.0)
         return self
 
-    def losses(self, net, batch, losses):
+    def losses(self, net: Net, batch: Batch, losses: torch.Tensor) -> torch.Tensor:
         """Take the mean of the losses of two passes."""
         again = batch.extras[self] = net.forward_again(batch.X)
         return 0.5 * (losses + net.sample_losses(again, batch))
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Penalize the divergence between both passes."""
         p, q = net.probabilities(y_pred), net.probabilities(batch.extras.pop(self))
         return self.strength * symmetric_divergence(p, q, batch.sample_weight)

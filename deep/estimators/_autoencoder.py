@@ -1,20 +1,24 @@
 """Codes of few numbers, as a scikit-learn transformer."""
 
+from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import nn
 
 from skreg._sklearn import Interval, _check_sample_weight
 from skreg._state import all_or_nothing
 
 from ..frame._frozen_copy import bare
 from ..frame._nets import RegularizedNetRegressor
+from ..frame._regularizer import NamedRegularizers
 from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, finite
 from ._inputs import converted
 from ._modules import MLPAutoencoder
@@ -69,31 +73,31 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
 
     def __init__(
         self,
-        n_components=2,
-        module=None,
-        regularizers=None,
+        n_components: int = 2,
+        module: nn.Module | Callable[..., nn.Module] | None = None,
+        regularizers: NamedRegularizers | None = None,
         *,
-        criterion=None,
-        optimizer=torch.optim.AdamW,
-        lr=1e-3,
-        max_epochs=100,
-        batch_size=128,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        accumulation_steps=1,
-        mixed_precision=None,
-        compile=False,
-        standardize="auto",
-        device="auto",
-        dtype="float32",
-        callbacks=None,
-        net_params=None,
-        warm_start=False,
-        trainable=None,
-        random_state=None,
-        verbose=0,
-    ):
+        criterion: nn.Module | Callable[..., nn.Module] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+        lr: float = 1e-3,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        accumulation_steps: int = 1,
+        mixed_precision: Literal["bfloat16", "float16"] | None = None,
+        compile: bool = False,
+        standardize: bool | Literal["auto"] = "auto",
+        device: str | torch.device = "auto",
+        dtype: Literal["float32", "float64"] = "float32",
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        warm_start: bool = False,
+        trainable: Sequence[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             module,
             regularizers,
@@ -126,7 +130,15 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
         return tags
 
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+        X_val: Any = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -162,7 +174,14 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
         return self._fit(X, None, sample_weight, sample_index, validation, epochs=None, reset=reset)
 
     @all_or_nothing
-    def partial_fit(self, X, y=None, sample_weight=None, *, sample_index=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+    ) -> Self:
         """Make one pass over the data, going on from where the last call ended.
 
         Parameters
@@ -201,7 +220,7 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
     def _require_module(self, X):
         raise ValueError(f"{type(self).__name__} needs X as one array, got a {type(X).__name__}")
 
-    def _targets(self, y, inputs):
+    def _targets(self, _y, inputs):
         return inputs
 
     def _factory(self):
@@ -228,7 +247,7 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
                 f"{type(module).__name__} has no {' and no '.join(missing)}"
             )
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Codes.
 
         Parameters
@@ -243,7 +262,7 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
         """
         return self._through("encode", self._asked(X))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Data that have given codes.
 
         Parameters
@@ -263,7 +282,7 @@ class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEst
             data = self._input_scaling.inverse_transform(data)
         return data
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: None = None, sample_weight: ArrayLike | None = None) -> float:
         """Negative mean squared error of the reconstruction of the standardized data.
 
         Zero is best; on the training data, minus one is what the mean alone achieves. One plus

@@ -1,6 +1,7 @@
 """Parameters that were changed between two calls, handed to a net that goes on."""
 
 import contextlib
+from typing import Any
 
 import torch
 
@@ -19,7 +20,7 @@ def settings_of(net):
     return {name: value for name, value in params.items() if not name.startswith("_")}
 
 
-def go_on(net, before, now, device, dtype):
+def go_on(net: Any, before: dict[str, Any], now: dict[str, Any], device: Any, dtype: Any) -> None:
     """Hand what differs between two settings to a net that was trained under the first.
 
     Learning goes on: weights, the optimizer's state (unless its class changed) and what

@@ -1,7 +1,10 @@
 """Classification with regularized networks, as a scikit-learn estimator."""
 
+from typing import Any, Self
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
@@ -46,7 +49,16 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     _split_class = StratifiedShuffleSplit
 
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -86,7 +98,15 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         return self._fit(X, y, sample_weight, sample_index, validation, epochs=None, reset=reset)
 
     @all_or_nothing
-    def partial_fit(self, X, y=None, classes=None, sample_weight=None, *, sample_index=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+    ) -> Self:
         """Make one pass over the data, going on from where the last call ended.
 
         Parameters
@@ -132,7 +152,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes")
         return X, y
 
-    def _targets(self, y, inputs):
+    def _targets(self, y, _inputs):
         return np.searchsorted(self.classes_, y)
 
     def _own_sizes(self):
@@ -149,7 +169,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             )
         return {"classes": np.arange(len(self.classes_))}
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities.
 
         Parameters
@@ -164,7 +184,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         """
         return self._raw_predictions(X)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Most probable labels.
 
         Parameters

@@ -1,5 +1,8 @@
 """The picture of a training run."""
 
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
@@ -42,13 +45,15 @@ class LossCurveDisplay:
     2
     """
 
-    def __init__(self, *, train_loss, valid_loss=None, name=None):
-        self.train_loss = train_loss
-        self.valid_loss = valid_loss
+    def __init__(
+        self, *, train_loss: ArrayLike, valid_loss: ArrayLike | None = None, name: str | None = None
+    ) -> None:
+        self.train_loss: Any = train_loss
+        self.valid_loss: Any = valid_loss
         self.name = name
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, name=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, name: str | None = None) -> Self:
         """Draw the loss curve of a fitted model.
 
         Parameters
@@ -72,7 +77,7 @@ class LossCurveDisplay:
         return cls.from_history(net.history, ax=ax, name=name or type(model).__name__)
 
     @classmethod
-    def from_history(cls, history, *, ax=None, name=None):
+    def from_history(cls, history: Any, *, ax: Any = None, name: str | None = None) -> Self:
         """Draw the loss curve of a skorch history.
 
         Parameters
@@ -104,7 +109,7 @@ class LossCurveDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw the curves.
 
         Parameters

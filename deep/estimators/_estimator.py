@@ -7,8 +7,9 @@ import copy
 import fnmatch
 import functools
 import inspect
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import skorch.callbacks
@@ -28,6 +29,7 @@ from ..frame._changes import resumed, same
 from ..frame._composition import RegularizerParameters
 from ..frame._frozen_copy import bare
 from ..frame._indexed import IndexedDataset
+from ..frame._regularizer import NamedRegularizers
 from ._changes import go_on, settings_of, untouched_by_failure
 from ._devices import checked_device
 from ._inputs import (
@@ -43,7 +45,7 @@ from ._inputs import (
     unpacked,
 )
 from ._modules import ResidualMLP, SmallCNN
-from ._numbering import numbered
+from ._numbering import Numbering, numbered
 from ._random_numbers import going_on_from, seeded
 from ._standardize import Standardization
 
@@ -190,34 +192,36 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    _numbering: Numbering
+    _target_checks: ClassVar[dict[str, bool]] = {}  # for scikit-learn's `validate_data`
     _own_built_in: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
-        module=None,
-        regularizers=None,
+        module: nn.Module | Callable[..., nn.Module] | None = None,
+        regularizers: NamedRegularizers | None = None,
         *,
-        criterion=None,
-        optimizer=torch.optim.AdamW,
-        lr=1e-3,
-        max_epochs=100,
-        batch_size=128,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        accumulation_steps=1,
-        mixed_precision=None,
-        compile=False,
-        standardize="auto",
-        device="auto",
-        dtype="float32",
-        callbacks=None,
-        net_params=None,
-        warm_start=False,
-        trainable=None,
-        random_state=None,
-        verbose=0,
-    ):
+        criterion: nn.Module | Callable[..., nn.Module] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+        lr: float = 1e-3,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        accumulation_steps: int = 1,
+        mixed_precision: Literal["bfloat16", "float16"] | None = None,
+        compile: bool = False,
+        standardize: bool | Literal["auto"] = "auto",
+        device: str | torch.device = "auto",
+        dtype: Literal["float32", "float64"] = "float32",
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        warm_start: bool = False,
+        trainable: Sequence[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.module = module
         self.regularizers = regularizers
         self.criterion = criterion
@@ -241,7 +245,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def get_params(self, deep=True):
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name.
 
         Parameters
@@ -259,7 +263,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
             params |= self.net_params
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters by name.
 
         Parameters
@@ -290,7 +294,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         return self
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """Losses, scores and seconds by epoch, as a pandas DataFrame."""
         check_is_fitted(self)
         import pandas as pd
@@ -302,19 +306,19 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         return pd.DataFrame(epochs).set_index("epoch") if epochs else pd.DataFrame()
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Number of epochs."""
         check_is_fitted(self)
         return len(self.net_.history)
 
-    def _checked(self, X, y, *, reset, **checks):
+    def _checked(self, X, y, *, reset):
         """Inputs and targets; arrays as scikit-learn checks them."""
         if reset:
             self._is_default = self.module is None
         X, y = unpacked(X, y)
         if is_one_array(X):
             X = self._channels_first(X, reset=reset)
-            X, y = self._checked_arrays(X, y, reset=reset, **checks)
+            X, y = self._checked_arrays(X, y, reset=reset)
         else:
             self._require_module(X)
             check_parts(X)
@@ -331,14 +335,14 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
                 f"X must have shape (n, {self._form}), got {getattr(X, 'shape', f'(n, {form})')}"
             )
 
-    def _checked_arrays(self, X, y, *, reset, **checks):
-        return validate_data(self, X, y, allow_nd=True, reset=reset, **checks)
+    def _checked_arrays(self, X, y, *, reset):
+        return validate_data(self, X, y, allow_nd=True, reset=reset, **self._target_checks)
 
     def _checked_targets_alone(self, X, y, *, reset):
         """Targets of what scikit-learn does not validate."""
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):
-                vars(self).pop(name, None)
+                self.__dict__.pop(name, None)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but neither y was given nor do "
@@ -386,8 +390,10 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
                 stack.enter_context(resumed(self.net_))
                 stack.enter_context(untouched_by_failure(self.net_))
                 self._go_on()
+            dataset, targets = self._prepared(X, y)
             self._train(
-                *self._prepared(X, y),
+                dataset,
+                targets,
                 validation,
                 index=index,
                 sample_weight=None if sample_weight is None else weight,
@@ -487,7 +493,7 @@ class DeepEstimator(RegularizerParameters, BaseEstimator):
         targets = self._targets(y, inputs)
         return Dataset(inputs, targets), targets
 
-    def _scale(self, X, y, weight):
+    def _scale(self, X, _y, weight):
         wanted = self._is_default if self.standardize == "auto" else self.standardize
         X = self._with_channels(X)
         self._input_scaling = Standardization(X, weight) if wanted else None

@@ -28,7 +28,7 @@ def is_one_array(X):
     return issparse(X) or not isinstance(X, Mapping | Dataset)  # some sparse matrices are dicts
 
 
-def unpacked(X, y):
+def unpacked(X: Any, y: Any) -> Any:
     """Arrays instead of tensors, dicts of tensors, and of data sets that hold arrays.
 
     Targets that are given go before those that a data set holds.
@@ -42,7 +42,7 @@ def unpacked(X, y):
     if isinstance(X, IndexedDataset):
         raise ValueError("give the data of an IndexedDataset, and its numbers as sample_index")
     if isinstance(X, Dataset):
-        if not len(X):
+        if not n_rows(X):
             raise ValueError("X is a data set without samples")
         held = _arrays_of(X)
         if held is not None:
@@ -205,7 +205,12 @@ class ConvertedDataset(Dataset):
         The targets; zeros if None.
     """
 
-    def __init__(self, dataset, conversion, targets=None):
+    def __init__(
+        self,
+        dataset: Any,
+        conversion: Conversion,
+        targets: np.ndarray | None = None,
+    ) -> None:
         self.dataset = dataset
         self.conversion = conversion
         self.targets: Any = np.zeros(len(dataset)) if targets is None else targets

@@ -1,6 +1,7 @@
 """Networks that are used when none is given."""
 
 import itertools
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,14 +10,14 @@ from torch import nn
 class ResidualBlock(nn.Module):
     """``x + W2 dropout(relu(W1 norm(x)))``."""
 
-    def __init__(self, width, dropout):
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(width, 2 * width)
         self.dropout = nn.Dropout(dropout)
         self.second = nn.Linear(2 * width, width)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Output of the block."""
         return x + self.second(self.dropout(self.first(self.norm(x)).relu()))
 
@@ -47,14 +48,21 @@ class ResidualMLP(nn.Module):
     torch.Size([5, 3])
     """
 
-    def __init__(self, n_inputs, n_outputs, width=128, n_blocks=2, dropout=0.0):
+    def __init__(
+        self,
+        n_inputs: int,
+        n_outputs: int,
+        width: int = 128,
+        n_blocks: int = 2,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.embedding = nn.Linear(n_inputs, width)
         self.blocks = nn.Sequential(*[ResidualBlock(width, dropout) for _ in range(n_blocks)])
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, n_outputs)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute the outputs.
 
         Parameters
@@ -90,12 +98,19 @@ class MLPAutoencoder(nn.Module):
     (torch.Size([5, 2]), torch.Size([5, 4]))
     """
 
-    def __init__(self, n_inputs, n_components, width=128, n_blocks=1, dropout=0.0):
+    def __init__(
+        self,
+        n_inputs: int,
+        n_components: int,
+        width: Any = 128,
+        n_blocks: Any = 1,
+        dropout: Any = 0.0,
+    ) -> None:
         super().__init__()
         self.encoder = ResidualMLP(n_inputs, n_components, width, n_blocks, dropout)
         self.decoder = ResidualMLP(n_components, n_inputs, width, n_blocks, dropout)
 
-    def encode(self, X):
+    def encode(self, X: torch.Tensor) -> torch.Tensor:
         """Compute the codes.
 
         Parameters
@@ -110,7 +125,7 @@ class MLPAutoencoder(nn.Module):
         """
         return self.encoder(X)
 
-    def decode(self, code):
+    def decode(self, code: torch.Tensor) -> torch.Tensor:
         """Compute features from codes.
 
         Parameters
@@ -125,7 +140,7 @@ class MLPAutoencoder(nn.Module):
         """
         return self.decoder(code)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Reconstruct the features.
 
         Parameters
@@ -144,7 +159,7 @@ class MLPAutoencoder(nn.Module):
 class ConvolutionBlock(nn.Module):
     """``shortcut(x) + conv(relu(norm(conv(relu(norm(x))))))`` at half the resolution."""
 
-    def __init__(self, n_in, n_out):
+    def __init__(self, n_in: int, n_out: int) -> None:
         super().__init__()
         self.norm_in = nn.GroupNorm(min(8, n_in), n_in)
         self.first = nn.Conv2d(n_in, n_out, 3, stride=2, padding=1, bias=False)
@@ -152,7 +167,7 @@ class ConvolutionBlock(nn.Module):
         self.second = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
         self.shortcut = nn.Conv2d(n_in, n_out, 1, stride=2, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Output of the block."""
         inner = self.first(self.norm_in(x).relu())
         return self.shortcut(x) + self.second(self.norm(inner).relu())
@@ -184,7 +199,7 @@ class SmallCNN(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, n_inputs, n_outputs, width=32, n_blocks=2):
+    def __init__(self, n_inputs: int, n_outputs: int, width: int = 32, n_blocks: int = 2) -> None:
         super().__init__()
         if width < 8 or width % 8:
             raise ValueError(f"width must be a multiple of eight, got {width}")
@@ -196,7 +211,7 @@ class SmallCNN(nn.Module):
         self.norm = nn.GroupNorm(8, widths[-1])
         self.head = nn.Linear(widths[-1], n_outputs)
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Compute the outputs.
 
         Parameters

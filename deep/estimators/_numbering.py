@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch.utils.data import Dataset
 
 from ._inputs import inputs_of, n_rows
@@ -24,12 +25,14 @@ class Numbering(NamedTuple):
         Of the rows of the last call.
     """
 
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index, which it does not need
     following: int
     fingerprint: bytes
 
 
-def numbered(X, y, sample_index, former, *, may_repeat):
+def numbered(
+    X: Any, y: Any, sample_index: ArrayLike | None, former: Numbering | None, *, may_repeat: bool
+) -> Numbering:
     """Numbers for the rows of a call.
 
     Parameters

@@ -22,7 +22,7 @@ class Visit:
         The states, by device.
     """
 
-    def __init__(self, before):
+    def __init__(self, before) -> None:
         self.before = before
 
 

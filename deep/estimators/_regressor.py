@@ -1,16 +1,20 @@
 """Regression with regularized networks, as a scikit-learn estimator."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_array
+from torch import nn
 
 from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetRegressor
+from ..frame._regularizer import NamedRegularizers
 from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
 from ._inputs import converted
 from ._standardize import Standardization
@@ -51,6 +55,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
     _net_class = RegularizedNetRegressor
     _split_class = ShuffleSplit
+    _target_checks: ClassVar[dict[str, bool]] = {"multi_output": True, "y_numeric": True}
     _own_built_in = ("standardize_target",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **DeepEstimator._parameter_constraints,
@@ -59,31 +64,31 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
     def __init__(
         self,
-        module=None,
-        regularizers=None,
+        module: nn.Module | Callable[..., nn.Module] | None = None,
+        regularizers: NamedRegularizers | None = None,
         *,
-        criterion=None,
-        optimizer=torch.optim.AdamW,
-        lr=1e-3,
-        max_epochs=100,
-        batch_size=128,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        accumulation_steps=1,
-        mixed_precision=None,
-        compile=False,
-        standardize="auto",
-        standardize_target=True,
-        device="auto",
-        dtype="float32",
-        callbacks=None,
-        net_params=None,
-        warm_start=False,
-        trainable=None,
-        random_state=None,
-        verbose=0,
-    ):
+        criterion: nn.Module | Callable[..., nn.Module] | None = None,
+        optimizer: Callable[..., torch.optim.Optimizer] = torch.optim.AdamW,
+        lr: float = 1e-3,
+        max_epochs: int = 100,
+        batch_size: int = 128,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        accumulation_steps: int = 1,
+        mixed_precision: Literal["bfloat16", "float16"] | None = None,
+        compile: bool = False,
+        standardize: bool | Literal["auto"] = "auto",
+        standardize_target: bool = True,
+        device: str | torch.device = "auto",
+        dtype: Literal["float32", "float64"] = "float32",
+        callbacks: Sequence[Any] | None = None,
+        net_params: dict[str, Any] | None = None,
+        warm_start: bool = False,
+        trainable: Sequence[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         super().__init__(
             module,
             regularizers,
@@ -116,7 +121,16 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         return tags
 
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Self:
         """Fit the network.
 
         Parameters
@@ -156,7 +170,14 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         return self._fit(X, y, sample_weight, sample_index, validation, epochs=None, reset=reset)
 
     @all_or_nothing
-    def partial_fit(self, X, y=None, sample_weight=None, *, sample_index=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+    ) -> Self:
         """Make one pass over the data, going on from where the last call ended.
 
         Parameters
@@ -190,7 +211,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         return self._fit(X, y, sample_weight, sample_index, validation, epochs=1, reset=reset)
 
     def _checked(self, X, y, *, reset):
-        X, y = super()._checked(X, y, reset=reset, multi_output=True, y_numeric=True)
+        X, y = super()._checked(X, y, reset=reset)
         if reset:
             self._target_shape = y.shape[1:]
         elif y.shape[1:] != self._target_shape:
@@ -206,7 +227,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
         columns = y.reshape(len(y), -1)
         self._target_scaling = Standardization(columns, weight) if self.standardize_target else None
 
-    def _targets(self, y, inputs):
+    def _targets(self, y, _inputs):
         columns = y.reshape(len(y), -1)
         if self._target_scaling is None:
             return converted(columns, self._dtype, "y")
@@ -222,7 +243,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
     def _task_arguments(self):
         return {}
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predicted targets.
 
         Parameters

@@ -1,7 +1,10 @@
 """Training in stages, each with parameters of its own."""
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -10,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 from skreg._sklearn import HasMethods
 from skreg._state import all_or_nothing
 
+Delegated = TypeVar("Delegated", bound=Callable[..., Any])
 
-def _has(method):
+
+def _has(method: str) -> Callable[[Delegated], Delegated]:
     return available_if(lambda self: hasattr(self.estimator, method) or None)
 
 
@@ -68,7 +73,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         "stages": [list, tuple],
     }
 
-    def __init__(self, estimator, stages):
+    def __init__(self, estimator: Any, stages: Any) -> None:
         self.estimator = estimator
         self.stages = stages
 
@@ -82,7 +87,16 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return tags
 
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None, *, sample_index=None, X_val=None, y_val=None):
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        sample_index: ArrayLike | None = None,
+        X_val: Any = None,
+        y_val: Any = None,
+    ) -> Self:
         """Train through all stages, from the beginning.
 
         Parameters
@@ -117,7 +131,8 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
             "y_val": y_val,
         }
         given = {name: value for name, value in given.items() if value is not None}
-        model, names = clone(self.estimator), []
+        model = clone(self.estimator)
+        names: list[str] = []
         for name, params in self.stages:
             model.set_params(**clone(self.estimator).get_params(deep=False))
             model.set_params(**params)
@@ -143,34 +158,34 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"stages must have one name or more, all different, got {names}")
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """Losses, scores and seconds by epoch, as a pandas DataFrame, with the stage."""
         check_is_fitted(self)
         return self.estimator_.history_.assign(stage=self._stage_of_epochs)
 
     @property
-    def n_iter_(self):
+    def n_iter_(self) -> int:
         """Number of epochs of all stages."""
         check_is_fitted(self)
         return self.estimator_.n_iter_
 
     @property
-    def net_(self):
+    def net_(self) -> Any:
         """The trained net."""
         return self._fitted_attribute("net_")
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """The labels."""
         return self._fitted_attribute("classes_")
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of columns, or of channels."""
         return self._fitted_attribute("n_features_in_")
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         """Names of the columns."""
         return self._fitted_attribute("feature_names_in_")
 
@@ -180,7 +195,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return getattr(self.estimator_, name)
 
     @_has("predict")
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predictions of the trained estimator.
 
         Parameters
@@ -197,7 +212,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict(X)
 
     @_has("predict_proba")
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities of the trained estimator.
 
         Parameters
@@ -214,7 +229,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict_proba(X)
 
     @_has("transform")
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """Codes of the trained estimator.
 
         Parameters
@@ -231,7 +246,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.transform(X)
 
     @_has("transform")
-    def fit_transform(self, X, y=None, **fit_params):
+    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> np.ndarray:
         """Train through all stages and return codes.
 
         Parameters
@@ -249,7 +264,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.fit(X, y, **fit_params).transform(X)
 
     @_has("inverse_transform")
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Data that have given codes.
 
         Parameters
@@ -266,7 +281,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.inverse_transform(X)
 
     @_has("get_feature_names_out")
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: None = None) -> np.ndarray:
         """Names of the columns of codes.
 
         Parameters
@@ -283,7 +298,9 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.get_feature_names_out(input_features)
 
     @_has("set_output")
-    def set_output(self, *, transform=None):
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
         """Choose the container of codes.
 
         Parameters
@@ -302,7 +319,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         return self
 
     @_has("score")
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Score of the trained estimator.
 
         Parameters

@@ -20,12 +20,13 @@ class Standardization:
         Weights, not all zero.
     """
 
-    def __init__(self, values, sample_weight):
+    def __init__(self, values: np.ndarray, sample_weight: np.ndarray) -> None:
         axes = (0, *range(2, values.ndim))
         column = (-1, *[1] * (values.ndim - 2))
         largest = np.maximum(values.max(axis=axes), -values.min(axis=axes).astype(np.float64))
         self.unit = np.where(largest > 0, largest, 1.0).reshape(column)
-        self.mean, self.deviation = 0.0, 1.0
+        self.mean: float | np.ndarray = 0.0
+        self.deviation: float | np.ndarray = 1.0
         weight = sample_weight.reshape(-1, *[1] * (values.ndim - 1))
         total = sample_weight.sum() * np.prod(values.shape[2:], dtype=float)
 
@@ -44,14 +45,14 @@ class Standardization:
         """Standardize, in double precision."""
         return (values / self.unit - self.mean) / self.deviation
 
-    def transform(self, values, dtype):
+    def transform(self, values: np.ndarray, dtype: str) -> np.ndarray:
         """Standardize into a new array of the given type."""
         result = np.empty(values.shape, dtype=dtype)
         for chunk in chunks(values):
             result[chunk] = self(values[chunk])
         return result
 
-    def inverse_transform(self, values):
+    def inverse_transform(self, values: np.ndarray) -> np.ndarray:
         """Undo it, in double precision."""
         return (values * self.deviation + self.mean) * self.unit
 

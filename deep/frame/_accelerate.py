@@ -5,8 +5,9 @@ Needs the extra "accelerate": ``pip install 'skreg[accelerate]'``.
 
 import contextlib
 import itertools
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import skorch.hf
 import torch
@@ -15,7 +16,7 @@ from skorch.utils import to_device
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torch.utils.data import IterableDataset, Subset
+from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from ._memory import SampleMemory
 from ._optimizer import needs_closure
@@ -104,13 +105,13 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
     """
 
     @property
-    def process_group(self):
+    def process_group(self) -> torch.distributed.ProcessGroup | None:
         """The processes that train this net together, None if it is one alone."""
         return torch.distributed.group.WORLD if self.accelerator.num_processes > 1 else None
 
     # before training
 
-    def check_training_readiness(self):
+    def check_training_readiness(self) -> None:
         """Check the arguments."""
         super().check_training_readiness()
         if self.mixed_precision is not None:
@@ -127,7 +128,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
                 "every process has a whole copy of the module (MULTI_CPU, MULTI_GPU, ...)"
             )
 
-    def get_split_datasets(self, X, y=None, **fit_params):
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
         """Training and validation data, the same in all processes.
 
         Parameters
@@ -201,7 +202,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
 
     # training
 
-    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Any:
         """Train.
 
         Parameters
@@ -238,7 +239,14 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
                 "cannot know. Stop all processes, or stop from a callback's on_epoch_end"
             ) from interrupt
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+    def run_single_epoch(
+        self,
+        iterator: DataLoader | None,
+        training: bool,
+        prefix: Literal["train", "valid"],
+        step_fn: Callable[..., Any],
+        **fit_params: Any,
+    ) -> None:
         """Train, or validate, for an epoch.
 
         Parameters
@@ -260,7 +268,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
             self._share_buffers()
         else:
             sampler = getattr(iterator, "batch_sampler", None)
-            if hasattr(sampler, "even_batches"):
+            if sampler is not None and hasattr(sampler, "even_batches"):
                 sampler.even_batches = False
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
 
@@ -276,7 +284,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
                         torch.distributed.broadcast(of_first, 0, group=self.process_group)
                         buffer.copy_(of_first)
 
-    def train_step_single(self, batch, **fit_params):
+    def train_step_single(self, batch: tuple[Any, ...], **fit_params: Any) -> dict[str, Any]:
         """Loss and gradient of one batch, in the accelerator's precision.
 
         Parameters
@@ -305,7 +313,7 @@ class AccelerateMixin(skorch.hf.AccelerateMixin):
 
     # what the processes tell each other
 
-    def notify(self, method_name, **kwargs):
+    def notify(self, method_name: str, **kwargs: Any) -> None:
         """Call a method of the net and of all callbacks.
 
         Parameters
@@ -386,7 +394,7 @@ class Prepared:
         The accelerator.
     """
 
-    def __init__(self, part, accelerator):
+    def __init__(self, part: Any, accelerator: Any) -> None:
         self.part, self.trained = part, _trained(part)
         self.wrapper = part
         if isinstance(part, nn.Module):
@@ -411,7 +419,7 @@ class Prepared:
             and all(a is b for a, b in zip(trained, self.trained, strict=True))
         )
 
-    def release(self, accelerator):
+    def release(self, accelerator) -> None:
         """Give the part back as it was, and let the wrapper go."""
         for known in (accelerator._models, accelerator._optimizers):
             known[:] = [one for one in known if one is not self.wrapper and one is not self.part]

@@ -3,23 +3,24 @@
 import contextlib
 import functools
 from numbers import Number
+from typing import Any
 
 import numpy as np
 import torch
 
 from ._frozen_copy import bare
 from ._needs import described
-from ._regularizer import overrides
+from ._regularizer import Regularizer, overrides
 
 
 class Snapshot:
     """A regularizer and the parameters that it had at some time."""
 
-    def __init__(self, regularizer):
+    def __init__(self, regularizer: Regularizer) -> None:
         self.regularizer = regularizer
         self.params = regularizer.get_params()
 
-    def changed(self, earlier):
+    def changed(self, earlier) -> list[str]:
         """Names of the parameters that differ from those of an earlier snapshot."""
         return [
             name for name, value in self.params.items() if not same(value, earlier.params[name])
@@ -28,7 +29,7 @@ class Snapshot:
     def __eq__(self, other):
         return self.regularizer is other.regularizer and not self.changed(other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # snapshots are compared, not looked up
 
 
 def snapshots(regularizers):
@@ -59,7 +60,7 @@ def same(a, b):
     return (a == b) is True
 
 
-def check_fixed(before, now):
+def check_fixed(before: Any, now: Any) -> None:
     """Raise ValueError if what has changed is built into the module.
 
     Parameters

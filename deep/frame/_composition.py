@@ -1,6 +1,10 @@
 """Parameters of named regularizers, as ``regularizers__NAME__PARAM``."""
 
-from ._regularizer import Regularizer
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator
+
+from ._regularizer import NamedRegularizers, Regularizer
 
 PREFIX = "regularizers__"
 
@@ -11,10 +15,12 @@ def named_pairs(regularizers):
     return [pair for pair in listed if isinstance(pair, tuple) and len(pair) == 2]
 
 
-class RegularizerParameters:
+class RegularizerParameters(BaseEstimator):
     """``get_params`` and ``set_params`` for a class with a parameter `regularizers`."""
 
-    def get_params(self, deep=True):
+    regularizers: NamedRegularizers | None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters by name.
 
         Parameters
@@ -36,7 +42,7 @@ class RegularizerParameters:
                         params[f"{PREFIX}{name}__{key}"] = value
         return params
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set parameters by name.
 
         Parameters
@@ -72,7 +78,7 @@ class RegularizerParameters:
                 self.regularizers = [*(named | {name: ours[key]}).items()]
         return self
 
-    def check_regularizers(self):
+    def check_regularizers(self) -> None:
         """Check the list of regularizers.
 
         Raises

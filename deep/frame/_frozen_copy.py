@@ -2,6 +2,7 @@
 
 import copy
 from collections import OrderedDict
+from typing import Any, Literal, Self
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from ._batches import check_choice
 from ._memory import SampleMemory
+from ._settings import settings
 
 HOOKS = (
     "_forward_hooks",
@@ -60,7 +62,9 @@ class FrozenCopy(nn.Module):
     >>> teacher.follow(net, weight=1 - 0.999)
     """
 
-    def __init__(self, module, mode="eval"):
+    extra_repr = settings
+
+    def __init__(self, module: nn.Module, mode: Literal["eval", "same"] = "eval") -> None:
         super().__init__()
         check_choice("mode", mode, ("eval", "same"))
         self.mode = mode
@@ -70,7 +74,7 @@ class FrozenCopy(nn.Module):
         if mode == "eval":
             self.module.eval()
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode, unless the copy is to have the mode of the module.
 
         Parameters
@@ -86,7 +90,7 @@ class FrozenCopy(nn.Module):
         return super().train(mode) if self.mode == "same" else self
 
     @torch.no_grad()
-    def forward(self, *args, **kwargs):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Output of the copy.
 
         Parameters
@@ -102,7 +106,9 @@ class FrozenCopy(nn.Module):
         return self.module(*args, **kwargs)
 
     @torch.no_grad()
-    def follow(self, module, weight=1.0, *, buffers=True):
+    def follow(
+        self, module: nn.Module, weight: float | torch.Tensor = 1.0, *, buffers: bool = True
+    ) -> None:
         """Move towards the present weights of the module.
 
         Parameters
@@ -123,7 +129,9 @@ class FrozenCopy(nn.Module):
         self.follow_tensors(tensors_of(bare(module), buffers=buffers), weight)
 
     @torch.no_grad()
-    def follow_tensors(self, values, weight=1.0):
+    def follow_tensors(
+        self, values: dict[str, torch.Tensor], weight: float | torch.Tensor = 1.0
+    ) -> None:
         """Move towards given tensors.
 
         Parameters
@@ -159,7 +167,7 @@ class FrozenCopy(nn.Module):
             share = weight.to(value) if isinstance(weight, torch.Tensor) else weight
             mine[name].lerp_(value, share)
 
-    def move_to(self, values):
+    def move_to(self, values: dict[str, torch.Tensor]) -> None:
         """Go to the devices where given tensors are.
 
         Parameters
@@ -172,7 +180,7 @@ class FrozenCopy(nn.Module):
                 path, _, own_name = name.rpartition(".")
                 setattr(self.module.get_submodule(path), own_name, tensor.to(values[name].device))
 
-    def tensors(self):
+    def tensors(self) -> dict[str, torch.Tensor]:
         """Tensors of the copy by their names in the module.
 
         Returns
@@ -194,7 +202,7 @@ def bare(module):
             return module
 
 
-def tensors_of(module, buffers=True):
+def tensors_of(module: nn.Module, buffers: bool = True) -> dict[str, torch.Tensor]:
     """Parameters and buffers by name, without rows that belong to samples.
 
     Parameters
@@ -209,7 +217,7 @@ def tensors_of(module, buffers=True):
     dict of str to Tensor
         The tensors, detached. Those that layers share occur under each of their names.
     """
-    named = {}
+    named: dict[str, torch.Tensor] = {}
     for prefix, part in module.named_modules():
         if isinstance(part, SampleMemory):
             continue
@@ -234,7 +242,7 @@ def _require_known_shapes(module):
 
 def _copy(module):
     """A deep copy without memories of samples, hooks, and graphs of tensors computed by a pass."""
-    instead = {}
+    instead: dict[int, Any] = {}
     for part in module.modules():
         if isinstance(part, SampleMemory):
             instead[id(part)] = SampleMemory()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import skorch.dataset
 import skorch.utils
 import torch
+from numpy.typing import ArrayLike
 from torch.utils.data import Dataset, Subset, default_collate
 
 INPUTS, INDEX, WEIGHT = "inputs", "sample_index", "sample_weight"
@@ -50,34 +54,43 @@ class IndexedDataset(Dataset):
     {'inputs': tensor([0.3000]), 'sample_index': 2}
     """
 
-    def __init__(self, dataset, sample_weight=None, index=None, first=0):
+    def __init__(
+        self,
+        dataset: Any,
+        sample_weight: ArrayLike | None = None,
+        index: ArrayLike | None = None,
+        first: int = 0,
+    ) -> None:
         positions, root = _flatten(dataset)
         inherited = root if isinstance(root, IndexedDataset) else None
         self.dataset = _without_index(dataset)
         if index is None:
             index = first + positions if inherited is None else inherited.index[positions]
-        self.index = np.asarray(index, dtype=np.int64)
+        self.index: np.ndarray = np.asarray(index, dtype=np.int64)
         if sample_weight is None and inherited is not None and inherited.sample_weight is not None:
             sample_weight = inherited.sample_weight[positions]
-        self.sample_weight = sample_weight
+        self.sample_weight: Any = sample_weight
         for name in ("index", "sample_weight"):
             values = getattr(self, name)
             if values is not None and len(values) != len(dataset):
                 raise ValueError(f"{name} has {len(values)} entries for {len(dataset)} samples")
         if len(self.index) and self.index.min() < 0:
             raise ValueError(f"index must not be negative, got {self.index.min()}")
-        whole = first + len(root) if inherited is None else inherited.n_samples
-        self.n_samples = max(whole, int(self.index.max(initial=-1)) + 1)
+        whole: int = first + len(root) if inherited is None else inherited.n_samples
+        self.n_samples: int = max(whole, int(self.index.max(initial=-1)) + 1)
 
     @property
-    def X(self):
+    def X(self) -> Any:
         """Inputs of all samples, where the data set holds them."""
         return skorch.utils.data_from_dataset(self.dataset)[0]
 
     @property
-    def y(self):
+    def y(self) -> Any:
         """Targets of all samples, where the data set holds them."""
         return skorch.utils.data_from_dataset(self.dataset)[1]
+
+    def __repr__(self):
+        return f"IndexedDataset({type(self.dataset).__name__} of {len(self)} samples)"
 
     def __len__(self):
         return len(self.dataset)
@@ -107,7 +120,7 @@ class BatchReader(Dataset):
         What the user gave to collate pairs of inputs and target.
     """
 
-    def __init__(self, dataset, collate=None):
+    def __init__(self, dataset: Any, collate: Callable[..., Any] | None = None) -> None:
         self.positions, self.root = _flatten(dataset)
         self.collate = collate
 

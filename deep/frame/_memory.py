@@ -1,11 +1,13 @@
 """Rows of numbers that belong to samples, not to batches."""
 
 from numbers import Integral
+from typing import Self
 
 import torch
 from torch import nn
 
 from ._processes import gather_batches
+from ._settings import settings
 
 GROWTH = 1.5
 
@@ -53,39 +55,48 @@ class SampleMemory(nn.Module):
     tensor([ True, False,  True])
     """
 
-    def __init__(self, n_samples=0, row_shape=0, dtype=torch.float32):
+    extra_repr = settings
+
+    def __init__(
+        self,
+        n_samples: int = 0,
+        row_shape: int | tuple[int, ...] = 0,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         super().__init__()
-        row_shape = _as_shape(row_shape)
-        if n_samples < 0 or min(row_shape, default=0) < 0:
+        shape = _as_shape(row_shape)
+        if n_samples < 0 or min(shape, default=0) < 0:
             raise ValueError(
-                f"sizes must not be negative, got n_samples={n_samples}, row_shape={row_shape}"
+                f"sizes must not be negative, got n_samples={n_samples}, row_shape={shape}"
             )
         self.process_group = None
         self.n_samples = n_samples
         # With room for more rows than n_samples; `state_dict` holds the rows that are in use.
         for name, buffer in (
-            ("_values", torch.zeros(n_samples, *row_shape, dtype=dtype)),
+            ("_values", torch.zeros(n_samples, *shape, dtype=dtype)),
             ("_written", torch.zeros(n_samples, dtype=torch.bool)),
             ("_position", torch.zeros(n_samples, dtype=torch.int64)),
         ):
             self.register_buffer(name, buffer, persistent=False)
 
     @property
-    def values(self):
+    def values(self) -> torch.Tensor:
         """The rows."""
         return self._values[: self.n_samples]
 
     @property
-    def written(self):
+    def written(self) -> torch.Tensor:
         """Which rows have been written."""
         return self._written[: self.n_samples]
 
     @property
-    def row_shape(self):
+    def row_shape(self) -> tuple[int, ...]:
         """Shape of a row, a tuple."""
         return tuple(self._values.shape[1:])
 
-    def allocate(self, n_samples, row_shape, like=None):
+    def allocate(
+        self, n_samples: int, row_shape: int | tuple[int, ...], like: torch.Tensor | None = None
+    ) -> Self:
         """Make room, keeping rows that are there. Costs nothing if there is room already.
 
         Rows that come a few at a time cost no more than rows that come at once.
@@ -111,13 +122,13 @@ class SampleMemory(nn.Module):
         """
         if like is not None and like.device != self._values.device:
             self.to(like.device)
-        row_shape = _as_shape(row_shape)
-        if self.n_samples and row_shape != self.row_shape:
-            raise ValueError(f"the memory has rows of shape {self.row_shape}, not {row_shape}")
+        shape = _as_shape(row_shape)
+        if self.n_samples and shape != self.row_shape:
+            raise ValueError(f"the memory has rows of shape {self.row_shape}, not {shape}")
         n_samples = max(n_samples, self.n_samples)
-        if n_samples > len(self._values) or row_shape != self.row_shape:
+        if n_samples > len(self._values) or shape != self.row_shape:
             capacity = max(n_samples, int(GROWTH * self.n_samples))
-            values = self._values.new_zeros(capacity, *row_shape)
+            values = self._values.new_zeros(capacity, *shape)
             written = self._written.new_zeros(capacity)
             if self.n_samples:
                 values[: self.n_samples] = self.values
@@ -130,7 +141,7 @@ class SampleMemory(nn.Module):
         self._values, self._written = values, written
         self._position = torch.zeros_like(written, dtype=torch.int64)
 
-    def read(self, index):
+    def read(self, index: torch.Tensor) -> torch.Tensor:
         """Rows of the given samples.
 
         Parameters
@@ -145,7 +156,7 @@ class SampleMemory(nn.Module):
         """
         return self.values[index]
 
-    def seen(self, index):
+    def seen(self, index: torch.Tensor) -> torch.Tensor:
         """Whether the given samples have been written.
 
         Parameters
@@ -161,7 +172,7 @@ class SampleMemory(nn.Module):
         return self.written[index]
 
     @torch.no_grad()
-    def write(self, index, rows):
+    def write(self, index: torch.Tensor, rows: torch.Tensor) -> None:
         """Replace the rows of the given samples, in all processes of the group.
 
         Parameters

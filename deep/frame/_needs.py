@@ -1,12 +1,17 @@
 """What regularizers declare that they need, checked before the first step."""
 
 import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
+import torch
 from torch import nn
 
 from ._frozen_copy import bare
 from ._optimizer import needs_closure
-from ._regularizer import overrides
+from ._regularizer import Regularizer, overrides
+
+InUse: TypeAlias = Sequence[tuple[str, Regularizer]]
 
 # losses of torch that take class numbers only, or no logits
 WITHOUT_PROBABILITIES = (
@@ -23,7 +28,11 @@ def described(name, regularizer):
     return f"{type(regularizer).__name__} (regularizer {name!r})"
 
 
-def check_needs(regularizers, task, net_name):
+def check_needs(
+    regularizers: InUse,
+    task: str,
+    net_name: str,
+) -> None:
     """Raise ValueError unless the regularizers fit the task and one another.
 
     Parameters
@@ -112,7 +121,7 @@ def check_streams(regularizers):
             )
 
 
-def check_scaling(regularizers, optimizer):
+def check_scaling(regularizers: InUse, optimizer: torch.optim.Optimizer) -> None:
     """Raise ValueError if a step evaluates the loss several times, though gradients are scaled.
 
     Parameters
@@ -131,7 +140,11 @@ def check_scaling(regularizers, optimizer):
         )
 
 
-def check_criterion(regularizers, criterion, task):
+def check_criterion(
+    regularizers: InUse,
+    criterion: nn.Module | Callable[..., Any],
+    task: str,
+) -> None:
     """Raise ValueError if the criterion is not one that the regularizers can work with.
 
     Parameters

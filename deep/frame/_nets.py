@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import numpy as np
 import skorch
+import torch
 from torch import nn
 
 from ._frozen_copy import bare
 from ._needs import check_needs
+from ._regularizer import NamedRegularizers
 from ._training import RegularizedNet, in_full, in_shape_of
 
 
@@ -80,14 +85,14 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
 
     def __init__(
         self,
-        module,
-        *args,
-        criterion=nn.CrossEntropyLoss,
-        regularizers=None,
-        accumulation_steps=1,
-        mixed_precision=None,
-        **kwargs,
-    ):
+        module: nn.Module | Callable[..., nn.Module],
+        *args: Any,
+        criterion: type = nn.CrossEntropyLoss,
+        regularizers: NamedRegularizers | None = None,
+        accumulation_steps: int = 1,
+        mixed_precision: Literal["bfloat16", "float16"] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             module,
             *args,
@@ -100,7 +105,7 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
 
     task_ = "classification"
 
-    def train_step(self, batch, **fit_params):
+    def train_step(self, batch: tuple[Any, ...], **fit_params: Any) -> dict[str, Any]:
         """Step; the first batch tells whether each sample has one class or many.
 
         Parameters
@@ -122,7 +127,7 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
             check_needs(self.regularizers_, self.task_, type(self).__name__)
         return super().train_step(batch, **fit_params)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities.
 
         Parameters
@@ -145,7 +150,7 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
             check_distribution(probabilities, self.criterion_)
         return probabilities
 
-    def probabilities(self, y_pred):
+    def probabilities(self, y_pred: torch.Tensor) -> torch.Tensor:
         """Turn outputs of the module into class probabilities as `predict_proba` does.
 
         Parameters
@@ -207,14 +212,14 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
 
     def __init__(
         self,
-        module,
-        *args,
-        criterion=nn.MSELoss,
-        regularizers=None,
-        accumulation_steps=1,
-        mixed_precision=None,
-        **kwargs,
-    ):
+        module: nn.Module | Callable[..., nn.Module],
+        *args: Any,
+        criterion: type = nn.MSELoss,
+        regularizers: NamedRegularizers | None = None,
+        accumulation_steps: int = 1,
+        mixed_precision: Literal["bfloat16", "float16"] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(
             module,
             *args,
@@ -227,7 +232,13 @@ class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
 
     task_ = "regression"
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
+    def get_loss(
+        self,
+        y_pred: torch.Tensor,
+        y_true: torch.Tensor,
+        X: dict[str, Any] | None = None,
+        training: bool = False,
+    ) -> torch.Tensor:
         """Loss of a batch; (n,) and (n, 1) are the same, and not broadcast to (n, n).
 
         Parameters

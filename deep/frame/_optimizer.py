@@ -1,8 +1,12 @@
 """Optimizers around other optimizers."""
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
 
 import torch
+
+from ._settings import settings
 
 # what torch.optim.Optimizer.__init__ makes, and what a pickled optimizer leaves behind
 HOOKS = tuple(
@@ -84,7 +88,7 @@ class OptimizerWrapper(torch.optim.Optimizer):
     9.5
     """
 
-    def __init__(self, base):
+    def __init__(self, base: torch.optim.Optimizer) -> None:
         require_optimizer(type(self), base)
         self.base = base
         self._start_without_hooks()
@@ -95,21 +99,21 @@ class OptimizerWrapper(torch.optim.Optimizer):
         self._patch_step_function()  # torch's: hooks and the profiler's label around `step`
 
     @property
-    def param_groups(self):
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]  # the base holds it
         """Parameter groups of the base optimizer."""
         return self.base.param_groups
 
     @property
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:  # type: ignore[override]  # the base holds it
         """Defaults of the base optimizer."""
         return self.base.defaults
 
     @property
-    def state(self):
+    def state(self) -> Any:  # type: ignore[override]  # the base holds it
         """State of the base optimizer, by parameter."""
         return self.base.state
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Let the base optimizer step.
 
         Parameters
@@ -124,7 +128,7 @@ class OptimizerWrapper(torch.optim.Optimizer):
         """
         return self.base.step(closure)
 
-    def zero_grad(self, set_to_none=True):
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients.
 
         Parameters
@@ -134,7 +138,7 @@ class OptimizerWrapper(torch.optim.Optimizer):
         """
         self.base.zero_grad(set_to_none=set_to_none)
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group to the base optimizer.
 
         Parameters
@@ -144,7 +148,7 @@ class OptimizerWrapper(torch.optim.Optimizer):
         """
         self.base.add_param_group(param_group)
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """Return the state of the base optimizer.
 
         Returns
@@ -156,7 +160,7 @@ class OptimizerWrapper(torch.optim.Optimizer):
             hook(self)
         return self._hooked(self._optimizer_state_dict_post_hooks, self.base.state_dict())
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state of the base optimizer.
 
         Parameters
@@ -185,7 +189,8 @@ class OptimizerWrapper(torch.optim.Optimizer):
         self._start_without_hooks()
 
     def __repr__(self):
-        return f"{type(self).__name__}({self.base!r})"
+        own = settings(self)
+        return f"{type(self).__name__}({self.base!r}{own and ', '}{own})"
 
 
 def require_optimizer(wrapper, base):

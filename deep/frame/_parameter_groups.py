@@ -1,15 +1,25 @@
 """Options of an optimizer for some of its parameters."""
 
 import fnmatch
+from collections.abc import Iterable
+from typing import Any
 
 import torch
+from torch import nn
 
 from ._optimizer import innermost
 
 SOURCE = "taken_from"
 
 
-def own_group(optimizer, chosen, *, module=None, lr_scale=1.0, **options):
+def own_group(
+    optimizer: torch.optim.Optimizer,
+    chosen: Iterable[Any],
+    *,
+    module: nn.Module | None = None,
+    lr_scale: float = 1.0,
+    **options: Any,
+) -> None:
     """Give parameters a group of their own in an optimizer that has them already, in place.
 
     The new group takes over the options of the group that they were in. What the optimizer knows

@@ -1,11 +1,13 @@
 """Pickles of parametrized modules, which torch refuses."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
 
-def make_picklable(module):
+def make_picklable(module: nn.Module) -> nn.Module:
     """Let all parametrized layers of a module be pickled, in place.
 
     torch gives a layer that it parametrizes a class of its own, which cannot be imported and is
@@ -35,11 +37,12 @@ def make_picklable(module):
     """
     for layer in module.modules():
         if parametrize.is_parametrized(layer):
-            type(layer).__reduce_ex__ = _reduce_parametrized  # the class is this layer's alone
+            # the class is this layer's alone
+            type(layer).__reduce_ex__ = _reduce_parametrized  # type: ignore[method-assign]
     return module
 
 
-def _reduce_parametrized(layer, protocol):
+def _reduce_parametrized(layer, _protocol):
     plain = type(layer).__bases__[0]
     state = dict(super(type(layer), layer).__getstate__())
     hooks = state["_load_state_dict_pre_hooks"]
@@ -55,10 +58,10 @@ def _is_of_weight_norm(hook):
     return getattr(function, "__qualname__", "").startswith("weight_norm.<locals>")
 
 
-def _unfilled(plain):
+def _unfilled(plain: Any) -> Any:
     """An empty layer that waits for its state, which may refer to the layer."""
     waiting = type(plain.__name__, (plain,), {"__setstate__": _fill})
-    return waiting.__new__(waiting)
+    return object.__new__(waiting)
 
 
 def _fill(layer, state):

@@ -6,6 +6,7 @@ call a function in the same order.
 """
 
 import math
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,7 +14,9 @@ import torch.distributed as dist
 INDEX_BYTES = torch.int64.itemsize
 
 
-def gather_batches(index, rows, group=None):
+def gather_batches(
+    index: torch.Tensor, rows: torch.Tensor, group: torch.distributed.ProcessGroup | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Put together the batches of all processes, one after the other.
 
     Parameters
@@ -60,7 +63,9 @@ def _gather(tensor, group):
     return gathered
 
 
-def mean_over_processes(value, n, group=None):
+def mean_over_processes(
+    value: torch.Tensor, n: float, group: torch.distributed.ProcessGroup | None = None
+) -> torch.Tensor:
     """Mean of the processes' values, weighted by their numbers of samples.
 
     Parameters
@@ -87,7 +92,7 @@ def mean_over_processes(value, n, group=None):
     return (summed[:-1] / summed[-1]).reshape(value.shape).to(value.dtype)
 
 
-def gather_objects(item, group=None):
+def gather_objects(item: Any, group: torch.distributed.ProcessGroup | None = None) -> list[Any]:
     """Collect what each process has, in the order of their ranks.
 
     Parameters
@@ -109,7 +114,7 @@ def gather_objects(item, group=None):
     return items
 
 
-def of_first_process(item, group=None):
+def of_first_process(item: Any, group: torch.distributed.ProcessGroup | None = None) -> Any:
     """What the first process has.
 
     Parameters

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import inspect
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import skorch.callbacks
 import torch
+from torch import nn
 
 
 class Batch(NamedTuple):
@@ -43,7 +46,7 @@ class Batch(NamedTuple):
 
     X: Any
     y: torch.Tensor
-    index: torch.Tensor | None
+    index: Any  # hides tuple.index, which a batch does not need
     sample_weight: torch.Tensor | None
     first_pass: bool
     step: int
@@ -51,6 +54,9 @@ class Batch(NamedTuple):
     extras: dict
     targets: torch.Tensor | None = None
 
+
+Net: TypeAlias = Any
+"""A net of either kind; a hook of a subclass may name the one that it is for."""
 
 TASKS = ("classification", "regression", "dense")
 
@@ -200,17 +206,28 @@ class Regularizer(skorch.callbacks.Callback):
     replaces_weights = False
     fixed: tuple[str, ...] = ()
 
+    def __repr__(self):
+        """The parameters that are not the defaults, as of scikit-learn's estimators."""
+        arguments = inspect.signature(type(self).__init__).parameters
+        shown = {name: repr(value) for name, value in self.get_params(deep=False).items()}
+        changed = (
+            name
+            for name, value in shown.items()
+            if name not in arguments or value != repr(arguments[name].default)
+        )
+        return f"{type(self).__name__}({', '.join(f'{name}={shown[name]}' for name in changed)})"
+
     @property
-    def mixes_inputs(self):
+    def mixes_inputs(self) -> bool:
         """Whether it is taken to mix samples."""
         return overrides(self, "inputs") and overrides(self, "targets")
 
     @property
-    def wanted_layers(self):
+    def wanted_layers(self) -> tuple[str, ...]:
         """Names of all layers that it looks at."""
         return (*(() if self.layer is None else (self.layer,)), *self.layers)
 
-    def reparametrize(self, net, module):
+    def reparametrize(self, net: Net, module: nn.Module) -> None:
         """Change the module in place, before the optimizer is made from its parameters.
 
         Called when the net is initialized, on the CPU and before ``torch.compile``.
@@ -223,7 +240,7 @@ class Regularizer(skorch.callbacks.Callback):
             Its module.
         """
 
-    def criterion(self, net, criterion):
+    def criterion(self, net: Net, criterion: nn.Module) -> nn.Module:
         """Replace or wrap the criterion.
 
         The criterion is called as ``criterion(y_pred, y)`` and returns the mean loss. When
@@ -247,7 +264,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return criterion
 
-    def state(self, net):
+    def state(self, net: Net) -> nn.Module | None:
         """Make the module that holds tensors which belong in a checkpoint.
 
         Parameters
@@ -262,7 +279,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return None
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Wrap the optimizer.
 
         The step is ``optimizer.step(closure)``, where each call of the closure clears the
@@ -283,7 +300,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return optimizer
 
-    def inputs(self, net, batch, X):
+    def inputs(self, net: Net, batch: Batch, X: Any) -> Any:
         """Change the inputs of the module, e.g. to augment or to mix them.
 
         Parameters
@@ -302,7 +319,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return X
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         """Change the targets. The loss treats the result as a constant.
 
         Parameters
@@ -321,7 +338,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return y
 
-    def losses(self, net, batch, losses):
+    def losses(self, net: Net, batch: Batch, losses: torch.Tensor) -> torch.Tensor:
         """Change the loss of each sample, e.g. to weight, to cut or to select them.
 
         Parameters
@@ -340,7 +357,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return losses
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor | None:
         """Add a term to the loss; also the place to look at predictions.
 
         Parameters
@@ -362,7 +379,7 @@ class Regularizer(skorch.callbacks.Callback):
         """
         return None
 
-    def after_step(self, net, batch):
+    def after_step(self, net: Net, batch: Batch) -> None:
         """Look at the parameters after a step of the optimizer, or change them.
 
         Parameters
@@ -373,7 +390,7 @@ class Regularizer(skorch.callbacks.Callback):
             The last batch of the step.
         """
 
-    def finalize(self, net, module):
+    def finalize(self, net: Net, module: nn.Module) -> None:
         """Turn the trained module into the one to predict with, e.g. average or prune weights.
 
         Called when training ends, after all callbacks: the best weights are loaded by then.
@@ -386,7 +403,7 @@ class Regularizer(skorch.callbacks.Callback):
             Its module, inside of ``torch.compile``.
         """
 
-    def resume(self, net, module):
+    def resume(self, net: Net, module: nn.Module) -> None:
         """Undo `finalize`, because training goes on.
 
         The optimizer knows the parameters of the module before `finalize`: they must be the same
@@ -399,3 +416,7 @@ class Regularizer(skorch.callbacks.Callback):
         module : torch.nn.Module
             Its module, inside of ``torch.compile``.
         """
+
+
+NamedRegularizers: TypeAlias = Sequence[tuple[str, Regularizer | None]]
+"""The regularizers of a net by name; None in place of one leaves it out."""

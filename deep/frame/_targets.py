@@ -3,7 +3,7 @@
 import torch
 
 
-def as_probabilities(y, n_classes):
+def as_probabilities(y: torch.Tensor, n_classes: int) -> torch.Tensor:
     """Turn targets of either kind into class probabilities.
 
     Parameters

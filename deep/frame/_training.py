@@ -6,10 +6,12 @@ import contextlib
 import copy
 import functools
 import math
-from typing import ClassVar, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import skorch
 import torch
+from numpy.typing import ArrayLike
 from skorch.callbacks import LRScheduler
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator, to_tensor
@@ -31,7 +33,7 @@ from ._indexed import (
 from ._needs import check_criterion, check_layers, check_needs, check_scaling, check_streams
 from ._optimizer import innermost
 from ._parametrizations import make_picklable
-from ._regularizer import overrides
+from ._regularizer import Batch, NamedRegularizers, Regularizer, overrides
 from ._training_pass import LayerRecorder, TrainingPass, is_labelled, recording
 from ._training_state import FRAME, add_states, carry_over
 from ._weights import (
@@ -74,24 +76,33 @@ class TrainingOutputs(NamedTuple):
         Outputs of the module, or of one of its layers.
     """
 
-    index: torch.Tensor
+    index: torch.Tensor  # type: ignore[assignment]  # hides tuple.index
     y: torch.Tensor
     outputs: torch.Tensor
 
 
-class RegularizedNet(RegularizerParameters):
+class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
     """What the two nets have in common; comes before skorch's class in theirs."""
 
     # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
     cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers", "built_", "finalized_"]
-    process_group = None  # of torch.distributed; None: this process trains alone
+    criterion_: Any
+    optimizer_: Any
+    process_group: Any = None  # of torch.distributed; None: this process trains alone
 
-    def __init__(self, *args, regularizers, accumulation_steps, mixed_precision, **kwargs):
+    def __init__(
+        self,
+        *args: Any,
+        regularizers: NamedRegularizers | None,
+        accumulation_steps: int,
+        mixed_precision: Literal["bfloat16", "float16"] | None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.regularizers = regularizers
         self.accumulation_steps = accumulation_steps
         self.mixed_precision = mixed_precision
-        self.recorders_ = {}
+        self.recorders_: dict[str, LayerRecorder] = {}
         self.n_outputs_ = None
         self.counts_from_zero_ = False
         for name in TRANSIENT:
@@ -102,19 +113,25 @@ class RegularizedNet(RegularizerParameters):
             make_picklable(bare(self.module_))
         return super().__getstate__() | dict.fromkeys(TRANSIENT)
 
+    def __repr__(self):
+        shown = super().__repr__()
+        if not self.regularizers:
+            return shown
+        return f"{shown.removesuffix(')')}  regularizers={list(self.regularizers)!r},\n)"
+
     @property
-    def regularizers_(self):
+    def regularizers_(self) -> list[tuple[str, Regularizer]]:
         """The pairs of name and regularizer in use."""
         return [(name, item) for name, item in self.regularizers or () if item is not None]
 
     @property
-    def steps_(self):
+    def steps_(self) -> int:
         """Number of optimizer steps so far."""
         return self._steps
 
     # what happens when the net is initialized
 
-    def check_training_readiness(self):
+    def check_training_readiness(self) -> None:
         super().check_training_readiness()
         self.check_regularizers()
         check_needs(self.regularizers_, self.task_, type(self).__name__)
@@ -127,12 +144,13 @@ class RegularizedNet(RegularizerParameters):
                 f"mixed_precision must be one of {list(PRECISIONS)}, got {self.mixed_precision!r}"
             )
 
-    def initialize_history(self):
+    def initialize_history(self) -> None:
         super().initialize_history()
-        self._steps = self.n_samples_ = 0
-        self.finalized_ = []
+        self._steps = 0
+        self.n_samples_: int | None = 0
+        self.finalized_: list[Regularizer] = []
 
-    def initialize_module(self):
+    def initialize_module(self) -> Self:
         check_needs(self.regularizers_, self.task_, type(self).__name__)
         super().initialize_module()
         for _, regularizer in self.regularizers_:
@@ -141,7 +159,7 @@ class RegularizedNet(RegularizerParameters):
         make_picklable(self.module_)
         return self
 
-    def initialize_criterion(self):
+    def initialize_criterion(self) -> Self:
         super().initialize_criterion()
         if self.criterion_ is self.criterion:
             self.criterion_ = copy.deepcopy(self.criterion)
@@ -157,7 +175,7 @@ class RegularizedNet(RegularizerParameters):
         add_states(self.criterion_, states)
         return self
 
-    def initialize_optimizer(self, triggered_directly=None):
+    def initialize_optimizer(self, triggered_directly: bool | None = None) -> Self:
         super().initialize_optimizer(triggered_directly)
         self._wrap_optimizer()
         return self
@@ -173,7 +191,7 @@ class RegularizedNet(RegularizerParameters):
 
     # what changed since then
 
-    def take_in_changes(self):
+    def take_in_changes(self) -> None:
         """Let regularizers act with the parameters that they have now, keeping what they know."""
         now = snapshots(self.regularizers_)
         if list(now.items()) == list(self.built_.items()):
@@ -190,11 +208,11 @@ class RegularizedNet(RegularizerParameters):
 
     # data
 
-    def get_dataset(self, X, y=None):
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
         dataset = super().get_dataset(X, y)
         return dataset if isinstance(dataset, IterableDataset) else IndexedDataset(dataset)
 
-    def get_split_datasets(self, X, y=None, **fit_params):
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
         dataset = skorch.NeuralNet.get_dataset(self, X, y)
         if isinstance(dataset, IterableDataset):
             return self._unnumbered(dataset)
@@ -228,7 +246,7 @@ class RegularizedNet(RegularizerParameters):
         self.n_samples_ = None
         return dataset, None
 
-    def get_iterator(self, dataset, training=False):
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         iterator = self._iterator(dataset, training)
         if not training and isinstance(iterator, DataLoader) and iterator.generator is None:
             iterator.generator = torch.Generator()  # every pass draws a number, else torch's own
@@ -237,7 +255,7 @@ class RegularizedNet(RegularizerParameters):
     def _iterator(self, dataset, training):
         prefix = "iterator_train" if training else "iterator_valid"
         loader = getattr(self, prefix)
-        ours = {}
+        ours: dict[str, Any] = {}
         if vars(self).get(f"{prefix}__batch_sampler") is not None:  # decides on all of these
             ours |= {"batch_size": 1, "shuffle": False, "drop_last": False}
         is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)
@@ -249,14 +267,14 @@ class RegularizedNet(RegularizerParameters):
 
     # training
 
-    def fit(self, X, y=None, **fit_params):
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
         self.counts_from_zero_ = True
         try:
             return super().fit(X, y, **fit_params)
         finally:
             self.counts_from_zero_ = False
 
-    def partial_fit(self, X, y=None, classes=None, **fit_params):
+    def partial_fit(self, X: Any, y: Any = None, classes: Any = None, **fit_params: Any) -> Self:
         if not self.initialized_:
             self.initialize()
         with resumed(self):
@@ -272,7 +290,16 @@ class RegularizedNet(RegularizerParameters):
                 self.training_set_ = None
         return self
 
-    def fit_loop(self, X, y=None, epochs=None, *, sample_weight=None, sample_index=None, **kwargs):
+    def fit_loop(
+        self,
+        X: Any,
+        y: Any = None,
+        epochs: int | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        sample_index: ArrayLike | None = None,
+        **kwargs: Any,
+    ) -> Self:
         self.sample_weight_, self.sample_index_ = sample_weight, sample_index
         going_on = len(self.history) + (self.max_epochs if epochs is None else epochs)
         self.planned_ = max(1, going_on, self.max_epochs)
@@ -293,7 +320,7 @@ class RegularizedNet(RegularizerParameters):
                 if name != "training_set_":  # which `finalize` may ask for
                     setattr(self, name, None)
 
-    def notify(self, method_name, **kwargs):
+    def notify(self, method_name: str, **kwargs: Any) -> None:
         getattr(self, method_name)(self, **kwargs)
         # a rate that changes with the steps waits for the batches that make up one step
         waits = method_name == "on_batch_end" and kwargs["training"] and bool(self.pending_)
@@ -310,11 +337,11 @@ class RegularizedNet(RegularizerParameters):
             is_alone = self.process_group is None
             state.put_back(self._loader_generator(), self._device(), is_alone)
 
-    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         super().on_epoch_begin(net, dataset_train=dataset_train, **kwargs)
         self.training_set_ = dataset_train
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_end(net, **kwargs)
         state = getattr(bare(self.criterion_), FRAME)
         state.note(self._steps, self.n_samples_, self._loader_generator(), self._device())
@@ -322,9 +349,17 @@ class RegularizedNet(RegularizerParameters):
     def _loader_generator(self):
         return vars(self).get("iterator_train__generator")
 
-    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+    def run_single_epoch(
+        self,
+        iterator: Iterable[Any],
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., Any],
+        **fit_params: Any,
+    ) -> None:
         if training:
-            self.pending_, self.is_last_ = [], False
+            self.pending_: list[TrainingPass] = []
+            self.is_last_ = False
             self.n_batches_ = length_or_none(iterator)
             self.batches_done_ = 0
             if self.accumulation_steps > 1:
@@ -346,7 +381,7 @@ class RegularizedNet(RegularizerParameters):
         within = self.batches_done_ / self.n_batches_ if self.n_batches_ else 0.0
         return min(1.0, (len(self.history) - 1 + within) / self.planned_)
 
-    def train_step(self, batch, **fit_params):
+    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Step, or only add to the gradient until enough batches have come together.
 
         The gradient of a step is that of the mean loss over the samples of all its batches. An
@@ -385,7 +420,7 @@ class RegularizedNet(RegularizerParameters):
             regularizer.after_step(self, passes[-1].batch)
         return accumulator.get_step()
 
-    def train_step_single(self, batch, **fit_params):
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         self._set_training(True)
         Xi, yi = unpack_data(batch)
         y_pred = self.infer(Xi, **fit_params)
@@ -442,7 +477,7 @@ class RegularizedNet(RegularizerParameters):
                 f"those before this step. {ADVICE}"
             )
 
-    def check_weights(self):
+    def check_weights(self) -> None:
         """Raise ValueError if a trained weight is not finite.
 
         Raises
@@ -454,7 +489,7 @@ class RegularizedNet(RegularizerParameters):
             if not torch.isfinite(parameter).all():
                 raise ValueError(f"after training, weights of {name} are not finite. {ADVICE}")
 
-    def infer(self, x, **fit_params):
+    def infer(self, x: Any, **fit_params: Any) -> Any:
         if self.pass_ is not None and self.pass_.is_open:
             self.pass_.prepare(self, x)
             with recording(self.recorders_.values()):
@@ -468,9 +503,11 @@ class RegularizedNet(RegularizerParameters):
             output = super().infer(x, **fit_params)
         return tuple(map(in_full, output)) if isinstance(output, tuple) else in_full(output)
 
-    def get_loss(self, y_pred, y_true, X=None, training=False):
+    def get_loss(
+        self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False
+    ) -> torch.Tensor:
         if self.pass_ is None:
-            changing = ()
+            changing: Sequence[Regularizer] = ()
             y_true = to_tensor(y_true, device=self.device)
         else:
             changing = self.hooks_["losses"]
@@ -499,7 +536,7 @@ class RegularizedNet(RegularizerParameters):
 
     # what regularizers ask of the net
 
-    def forward_again(self, X, layer=None):
+    def forward_again(self, X: Any, layer: str | None = None) -> Any:
         """Evaluate the module once more within a step, in the present mode and with its graph.
 
         Parameters
@@ -534,7 +571,7 @@ class RegularizedNet(RegularizerParameters):
         recorder.features = before
         return outputs, features
 
-    def sample_losses(self, y_pred, batch):
+    def sample_losses(self, y_pred: Any, batch: Batch) -> torch.Tensor:
         """Losses of the samples of a batch for other outputs of the module.
 
         Parameters
@@ -555,7 +592,7 @@ class RegularizedNet(RegularizerParameters):
             losses = super().get_loss(y_pred, batch.targets, training=True)
         return sample_losses(self.criterion_, losses, batch.targets, batch.sample_weight)
 
-    def training_batches(self):
+    def training_batches(self) -> Iterator[Any]:
         """Go through the training samples in the order of the data, without change of mode.
 
         Yields
@@ -582,7 +619,7 @@ class RegularizedNet(RegularizerParameters):
             yield on_device(X), on_device(y), None if index is None else on_device(index)
 
     @torch.no_grad()
-    def training_outputs(self, layer=None):
+    def training_outputs(self, layer: str | None = None) -> TrainingOutputs:
         """Evaluate the module on all training samples, in evaluation mode, without gradients.
 
         Parameters
@@ -623,11 +660,11 @@ class RegularizedNet(RegularizerParameters):
 class FunctionCriterion(nn.Module):
     """A criterion that is a function, as a module that can hold the regularizers' states."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.function = function
 
-    def forward(self, y_pred, y):
+    def forward(self, y_pred: Any, y: Any) -> torch.Tensor:
         """The loss."""
         return self.function(y_pred, y)
 

@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from skorch.utils import to_tensor
 from torch import nn
 
 from ._indexed import INDEX, INPUTS, WEIGHT
-from ._regularizer import Batch
+from ._regularizer import Batch, Net
 
 
 def is_labelled(inputs):
@@ -37,16 +38,16 @@ class TrainingPass:
         Whether the forward pass is still to come.
     """
 
-    def __init__(self, raw, step, progress):
+    def __init__(self, raw: Any, step: int, progress: float) -> None:
         self.raw = raw
         self.step = step
         self.progress = progress
-        self.batch = None
-        self.targets = None
-        self.loss = None
+        self.batch: Any = None
+        self.targets: Any = None
+        self.loss: torch.Tensor | None = None
         self.is_open = True
 
-    def prepare(self, net, inputs):
+    def prepare(self, net: Net, inputs: Any) -> None:
         """Put the batch on the device and let the regularizers change its inputs, once."""
         self.is_open = False
         if self.batch is not None:
@@ -72,7 +73,7 @@ class TrainingPass:
             X = regularizer.inputs(net, self.batch, X)
         self.batch = self.batch._replace(X=X)
 
-    def find_targets(self, net):
+    def find_targets(self, net: Net) -> torch.Tensor:
         """Let the regularizers change the targets, once."""
         if self.targets is None:
             y = self.batch.y
@@ -92,28 +93,28 @@ class LayerRecorder:
     hook is copied, hold no features.
     """
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
         self.is_open = False
-        self.features = None
+        self.features: Any = None
 
-    def attach(self, module):
+    def attach(self, module: nn.Module) -> Any:
         """Register the hook on the named layer of the module and return its handle."""
         if self.name == "penultimate":
             return last_linear(module).register_forward_pre_hook(self.record_input)
         return module.get_submodule(self.name).register_forward_hook(self.record_output)
 
-    def record_input(self, layer, inputs):
+    def record_input(self, _layer: nn.Module, inputs: Any) -> None:
         """Keep the input of the layer."""
         if self.is_open:
             self.features = inputs[0]
 
-    def record_output(self, layer, inputs, output):
+    def record_output(self, _layer: nn.Module, _inputs: Any, output: Any) -> None:
         """Keep the output of the layer."""
         if self.is_open:
             self.features = output
 
-    def take(self):
+    def take(self) -> torch.Tensor:
         """The features, which are forgotten here."""
         features, self.features = self.features, None
         if features is None:

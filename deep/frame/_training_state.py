@@ -24,8 +24,13 @@ class TrainingState(nn.Module):
     """
 
     GENERATORS = ("shuffling", "torch_cpu", "torch_device")
+    steps: torch.Tensor
+    n_samples: torch.Tensor
+    shuffling: torch.Tensor
+    torch_cpu: torch.Tensor
+    torch_device: torch.Tensor
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         for name in ("steps", "n_samples"):
             self.register_buffer(name, torch.zeros((), dtype=torch.int64))
@@ -33,7 +38,13 @@ class TrainingState(nn.Module):
             self.register_buffer(name, torch.empty(0, dtype=torch.uint8))
         self.is_loaded = False
 
-    def note(self, steps, n_samples, loader_generator, device):
+    def note(
+        self,
+        steps: int,
+        n_samples: int | None,
+        loader_generator: torch.Generator | None,
+        device: torch.device,
+    ) -> None:
         """Note how far training is and where the generators are."""
         self.steps.fill_(steps)
         self.n_samples.fill_(n_samples or 0)
@@ -45,7 +56,9 @@ class TrainingState(nn.Module):
         for name, state in states.items():
             setattr(self, name, state.to(self.steps.device))
 
-    def put_back(self, loader_generator, device, is_alone):
+    def put_back(
+        self, loader_generator: torch.Generator | None, device: torch.device, is_alone: bool
+    ) -> None:
         """Set the generators to the states that were loaded, once.
 
         Those of torch belong to the process that wrote the checkpoint: several processes draw on
@@ -71,13 +84,13 @@ class TrainingState(nn.Module):
 class States(nn.Module):
     """The regularizers' states by name; unlike ``torch.nn.ModuleDict`` it takes every name."""
 
-    def __init__(self, states):
+    def __init__(self, states: dict[str, nn.Module]) -> None:
         super().__init__()
         for name, state in states.items():
             self.add_module(self.path(name), state)
 
     @staticmethod
-    def path(name):
+    def path(name: str) -> str:
         """Name of the submodule: with a prefix that no attribute has, and without dots."""
         return "of_" + name.replace("%", "%25").replace(".", "%2E")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 
@@ -61,7 +61,7 @@ class Mixing(NamedTuple):
         share = self.share.to(part.dtype)
         return share * part + (1 - share) * part[self.partner]
 
-    def inputs(self, X):
+    def inputs(self, X: torch.Tensor) -> torch.Tensor:
         """Mix the inputs of the network.
 
         Parameters
@@ -84,7 +84,14 @@ class Mixing(NamedTuple):
         return torch.where(self.kept, X, X[self.partner])
 
 
-def mixup(n, alpha, device=None, *, fold=False, weight=None):
+def mixup(
+    n: int,
+    alpha: float,
+    device: torch.device | None = None,
+    *,
+    fold: bool = False,
+    weight: torch.Tensor | None = None,
+) -> Mixing:
     """Draw partners and their common weight (Zhang et al. 2018).
 
     The share is l ~ Beta(alpha, alpha), one for the batch; each sample has a random partner.
@@ -134,7 +141,7 @@ def mixup(n, alpha, device=None, *, fold=False, weight=None):
     return Mixing(share, draw_partners(n, device, weight))
 
 
-def cutmix(X, alpha, *, weight=None):
+def cutmix(X: torch.Tensor, alpha: float, *, weight: torch.Tensor | None = None) -> Mixing:
     """Draw partners and a box that images take from theirs (Yun et al. 2019).
 
     The box has the share 1 - l of the image's area, l ~ Beta(alpha, alpha), and a random centre; it
@@ -187,7 +194,7 @@ def cutmix(X, alpha, *, weight=None):
     return Mixing((~inside).float().mean(), draw_partners(len(X), X.device, weight), ~inside)
 
 
-def views(X, augment=None, n_views=2):
+def views(X: Any, augment: Callable[..., Any] | None = None, n_views: int = 2) -> Any:
     """Random views of a batch, one after the other.
 
     Parameters

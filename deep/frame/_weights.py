@@ -1,6 +1,8 @@
 """Sample weights in a loss."""
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,12 @@ def one_loss_per_sample(criterion):
             module.reduction = reduction
 
 
-def mean_loss(criterion, losses, targets, sample_weight=None):
+def mean_loss(
+    criterion: nn.Module | Callable[..., Any],
+    losses: torch.Tensor,
+    targets: torch.Tensor,
+    sample_weight: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Mean of the losses of a batch, as the criterion itself takes it, with weights of samples.
 
     With weights of one, or None, it is what the criterion returns with its own ``reduction``; only
@@ -48,7 +55,7 @@ def mean_loss(criterion, losses, targets, sample_weight=None):
     return weighted_mean(sample_losses(criterion, losses, targets, sample_weight), sample_weight)
 
 
-def sample_losses(criterion, losses, targets, sample_weight=None):
+def sample_losses(criterion, losses, targets, sample_weight=None) -> torch.Tensor:
     """One loss for each sample, so scaled that their mean is the one that the criterion takes.
 
     The cross entropy and the negative log-likelihood divide by the sum of the class weights c of

@@ -1,9 +1,12 @@
 """Contrastive regularizer for imbalanced regression (Keramati et al. 2024)."""
 
+from typing import Literal
+
 import torch
 from torch import nn
 
 from ..frame._batches import check_choice, check_number, cosines, in_full_precision
+from ..frame._settings import settings
 
 
 class ConRLoss(nn.Module):
@@ -61,15 +64,17 @@ class ConRLoss(nn.Module):
     tensor(0.3099)
     """
 
+    extra_repr = settings
+
     def __init__(
         self,
-        window=1.0,
-        temperature=0.07,
-        push=0.01,
-        push_form="exp",
-        reduction="mean",
-        official=False,
-    ):
+        window: float = 1.0,
+        temperature: float = 0.07,
+        push: float = 0.01,
+        push_form: Literal["exp", "linear"] = "exp",
+        reduction: Literal["mean", "valid"] = "mean",
+        official: bool = False,
+    ) -> None:
         super().__init__()
         if window != float("inf"):
             check_number("window", window, 0.0, above=True)
@@ -87,7 +92,13 @@ class ConRLoss(nn.Module):
         self.push, self.push_form = push, push_form
         self.reduction, self.official = reduction, official
 
-    def forward(self, features, targets, predictions, weights=None):
+    def forward(
+        self,
+        features: torch.Tensor,
+        targets: torch.Tensor,
+        predictions: torch.Tensor,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Loss of a batch.
 
         Parameters

@@ -1,8 +1,11 @@
 """The contrastive regularizer for regression in the training step."""
 
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
 import torch
 
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._views import views
 from ._conr import ConRLoss
 
@@ -67,16 +70,16 @@ class ConR(Regularizer):
 
     def __init__(
         self,
-        beta=4.0,
-        window=0.05,
-        temperature=0.07,
-        push=0.2,
-        push_form="exp",
-        reduction="mean",
-        official=False,
-        augment=None,
-        layer="penultimate",
-    ):
+        beta: float = 4.0,
+        window: float = 0.05,
+        temperature: float = 0.07,
+        push: float = 0.2,
+        push_form: Literal["exp", "linear"] = "exp",
+        reduction: Literal["mean", "valid"] = "mean",
+        official: bool = False,
+        augment: Callable[..., Any] | None = None,
+        layer: str = "penultimate",
+    ) -> None:
         self.beta = beta
         self.window = window
         self.temperature = temperature
@@ -87,7 +90,7 @@ class ConR(Regularizer):
         self.augment = augment
         self.layer = layer
 
-    def initialize(self):
+    def initialize(self) -> Self:
         self.loss_ = ConRLoss(
             window=self.window,
             temperature=self.temperature,
@@ -98,7 +101,7 @@ class ConR(Regularizer):
         )
         return self
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Contrast the features of the batch, or of two views of it."""
         y, weight = batch.y, batch.sample_weight
         if self.augment is not None:

@@ -1,24 +1,26 @@
 """Weights of samples by the density of their targets (Yang et al. 2021)."""
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from ..frame._batches import check_choice, check_number
 
 
 def density_weights(
-    y,
-    scheme="inverse",
+    y: ArrayLike,
+    scheme: Literal["inverse", "sqrt_inv"] = "inverse",
     *,
-    bin_width=1.0,
-    smooth=False,
-    kernel_size=9,
-    kernel_sigma=1.0,
-    clip=(5, 1000),
-    limits=None,
-):
+    bin_width: float = 1.0,
+    smooth: bool = False,
+    kernel_size: int = 9,
+    kernel_sigma: float = 1.0,
+    clip: tuple[float, float] = (5, 1000),
+    limits: tuple[float, float] | None = None,
+) -> torch.Tensor:
     """Weights that are large where targets are rare, with mean one.
 
     Targets are counted in bins of width `bin_width`, centred at its multiples. With v the count,

@@ -5,7 +5,7 @@ import torch
 from ..frame._batches import in_full_precision, mean_or_zero
 
 
-def entropy(probabilities):
+def entropy(probabilities: torch.Tensor) -> torch.Tensor:
     """Entropy of each distribution, in nats.
 
     H(p) = - sum_k p_k log p_k, with 0 log 0 = 0, also in its gradient
@@ -31,7 +31,9 @@ def entropy(probabilities):
     return (p * -p.clamp(min=torch.finfo(p.dtype).tiny).log()).sum(1)
 
 
-def confidence_penalty(probabilities, weight=None):
+def confidence_penalty(
+    probabilities: torch.Tensor, weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Minus the mean entropy of predictions, for the loss of a classifier.
 
     Parameters

@@ -1,7 +1,11 @@
 """A penalty on confident predictions in the training step."""
 
+from typing import Any, Self
+
+import torch
+
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._confidence_penalty import confidence_penalty
 
 
@@ -35,13 +39,13 @@ class ConfidencePenalty(Regularizer):
 
     tasks = ("classification", "dense")
 
-    def __init__(self, strength=0.1):
+    def __init__(self, strength: float = 0.1) -> None:
         self.strength = strength
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("strength", self.strength, 0.0)
         return self
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Penalize confident predictions."""
         return self.strength * confidence_penalty(net.probabilities(y_pred), batch.sample_weight)

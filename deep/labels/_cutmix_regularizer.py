@@ -1,6 +1,8 @@
 """Images with a box from another image in the training step."""
 
-from ..frame._regularizer import TASKS
+import torch
+
+from ..frame._regularizer import TASKS, Batch, Net
 from ..frame._views import cutmix
 from ._mixup_regularizer import Mixup
 
@@ -40,13 +42,13 @@ class CutMix(Mixup):
 
     tasks = TASKS
 
-    def __init__(self, alpha=1.0):
+    def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
     def _draw(self, X, batch):
         return cutmix(X, self.alpha, weight=batch.sample_weight)
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         """Mix the targets, or paste the box into them.
 
         Raises

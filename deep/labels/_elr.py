@@ -1,6 +1,10 @@
 """Early-learning regularization (Liu et al. 2020)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 from torch.nn import functional as F
 
@@ -13,9 +17,10 @@ from ..frame._batches import (
     softmax,
 )
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 
 
-def agreement_log_loss(probabilities, targets):
+def agreement_log_loss(probabilities: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Logarithm of one minus the agreement of predictions with their targets.
 
     r_i = log(1 - <p_i, t_i>)
@@ -35,7 +40,7 @@ def agreement_log_loss(probabilities, targets):
     return torch.log1p(-(probabilities * targets).sum(1))
 
 
-def label_issues(values, seen, y):
+def label_issues(values: torch.Tensor, seen: torch.Tensor, y: ArrayLike) -> torch.Tensor:
     """Tell which labels disagree with running averages of predictions.
 
     Parameters
@@ -55,7 +60,7 @@ def label_issues(values, seen, y):
     return seen & (values.argmax(1) != _class_numbers(y, values))
 
 
-def label_quality(values, seen, y):
+def label_quality(values: torch.Tensor, seen: torch.Tensor, y: ArrayLike) -> torch.Tensor:
     """Look up running averages of predictions at the labels.
 
     Parameters
@@ -131,7 +136,16 @@ class ELRPenalty(nn.Module):
     tensor([[0.2531, 0.0343, 0.0126]])
     """
 
-    def __init__(self, n_samples=0, n_classes=0, lam=3.0, beta=0.7, clamp=1e-4):
+    extra_repr = settings
+
+    def __init__(
+        self,
+        n_samples: int = 0,
+        n_classes: int = 0,
+        lam: float = 3.0,
+        beta: float = 0.7,
+        clamp: float = 1e-4,
+    ) -> None:
         super().__init__()
         check_number("lam", lam, 0.0)
         check_number("beta", beta, 0.0, 1.0, below=True)
@@ -139,7 +153,14 @@ class ELRPenalty(nn.Module):
         self.lam, self.beta, self.clamp = lam, beta, clamp
         self.memory = SampleMemory(n_samples, n_classes)
 
-    def forward(self, logits, index, weight=None, update=True, nonlinearity=softmax):
+    def forward(
+        self,
+        logits: torch.Tensor,
+        index: torch.Tensor,
+        weight: torch.Tensor | None = None,
+        update: bool = True,
+        nonlinearity: Callable[..., Any] = softmax,
+    ) -> torch.Tensor:
         """Update the running averages of a batch and return the penalty.
 
         Parameters
@@ -171,7 +192,7 @@ class ELRPenalty(nn.Module):
             self.memory.write(index, targets)
         return self.lam * mean_or_zero(agreement_log_loss(probabilities, targets), weight)
 
-    def averaged(self, targets, probabilities):
+    def averaged(self, targets: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
         """Running averages that have taken in one more prediction.
 
         Parameters
@@ -244,18 +265,27 @@ class ELRLoss(nn.Module):
     tensor(True)
     """
 
-    def __init__(self, n_samples, n_classes, lam=3.0, beta=0.7, clamp=1e-4):
+    def __init__(
+        self,
+        n_samples: int,
+        n_classes: int,
+        lam: float = 3.0,
+        beta: float = 0.7,
+        clamp: float = 1e-4,
+    ) -> None:
         super().__init__()
         check_number("n_samples", n_samples, 1)
         check_number("n_classes", n_classes, 2)
         self.penalty = ELRPenalty(n_samples, n_classes, lam=lam, beta=beta, clamp=clamp)
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor:
         """Running averages of the predictions, of shape (n_samples, n_classes)."""
         return self.penalty.memory.values
 
-    def forward(self, logits, target, index=None):
+    def forward(
+        self, logits: torch.Tensor, target: torch.Tensor, index: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Loss of a batch; in training mode, the running averages are updated first.
 
         Parameters
@@ -282,7 +312,7 @@ class ELRLoss(nn.Module):
         loss = F.cross_entropy(logits, target) if len(logits) else logits.sum()
         return loss + self.penalty(logits, index) if self.training else loss
 
-    def label_issues(self, y):
+    def label_issues(self, y: ArrayLike) -> torch.Tensor:
         """Tell which labels disagree with the running averages.
 
         Parameters
@@ -298,7 +328,7 @@ class ELRLoss(nn.Module):
         memory = self.penalty.memory
         return label_issues(memory.values, memory.written, y)
 
-    def label_quality(self, y):
+    def label_quality(self, y: ArrayLike) -> torch.Tensor:
         """Return the running average at each label.
 
         Parameters

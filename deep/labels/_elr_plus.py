@@ -1,6 +1,8 @@
 """ELR+: early-learning regularization with two networks, weight averages and mixup (Liu 2020)."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,12 +18,13 @@ from ..frame._batches import (
 )
 from ..frame._frozen_copy import FrozenCopy
 from ..frame._memory import SampleMemory
+from ..frame._settings import settings
 from ..frame._targets import as_probabilities
-from ..frame._views import mixup
+from ..frame._views import Mixing, mixup
 from ._elr import agreement_log_loss
 
 
-def sigmoid_rampup(step, length):
+def sigmoid_rampup(step: torch.Tensor, length: int) -> torch.Tensor:
     """Rise from exp(-5) to one: exp(-5 (1 - min(step, length) / length)^2).
 
     Parameters
@@ -132,21 +135,25 @@ class ELRPlus(nn.Module):
     tensor(1.)
     """
 
+    extra_repr = settings
+
+    steps: torch.Tensor
+
     def __init__(
         self,
-        first,
-        second,
-        n_samples=0,
+        first: nn.Module,
+        second: nn.Module,
+        n_samples: int = 0,
         *,
-        lam=3.0,
-        beta=0.7,
-        mixup_alpha=1.0,
-        ema_decay=0.997,
-        ema_rampup=40_000,
-        lam_rampup=0,
-        reweight_labels=False,
-        clamp=1e-4,
-    ):
+        lam: float = 3.0,
+        beta: float = 0.7,
+        mixup_alpha: float = 1.0,
+        ema_decay: float = 0.997,
+        ema_rampup: int = 40_000,
+        lam_rampup: int = 0,
+        reweight_labels: bool = False,
+        clamp: float = 1e-4,
+    ) -> None:
         super().__init__()
         check_number("lam", lam, 0.0)
         check_number("beta", beta, 0.0, 1.0, below=True)
@@ -159,15 +166,15 @@ class ELRPlus(nn.Module):
         self.ema_decay, self.ema_rampup, self.lam_rampup = ema_decay, ema_rampup, lam_rampup
         self.reweight_labels = reweight_labels
         self.networks = nn.ModuleList([first, second])
-        self.averages = nn.ModuleList(
+        self.averages: Any = nn.ModuleList(
             FrozenCopy(network, mode="same") for network in (first, second)
         )
-        self.memories = nn.ModuleList(SampleMemory() for _ in range(2))
+        self.memories: Any = nn.ModuleList(SampleMemory() for _ in range(2))
         self.n_samples = n_samples
         self.register_buffer("steps", torch.zeros(2, dtype=torch.int64))  # exact in a half() module
         self.active = 0
 
-    def turn_to(self, network):
+    def turn_to(self, network: int) -> None:
         """Choose the network that trains.
 
         Parameters
@@ -184,7 +191,7 @@ class ELRPlus(nn.Module):
             raise ValueError(f"network must be 0 or 1, got {network!r}")
         self.active = network
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of the active network in training mode, of both otherwise.
 
         Parameters
@@ -202,7 +209,9 @@ class ELRPlus(nn.Module):
         return 0.5 * (self.networks[0](x) + self.networks[1](x))
 
     @torch.no_grad()
-    def beliefs(self, x, index, nonlinearity=softmax):
+    def beliefs(
+        self, x: torch.Tensor, index: torch.Tensor, nonlinearity: Callable[..., Any] = softmax
+    ) -> torch.Tensor:
         """Update the running averages of predictions that the active network is trained with.
 
         Parameters
@@ -234,7 +243,7 @@ class ELRPlus(nn.Module):
         memory.write(index, t)
         return t
 
-    def draw(self, n, device, weight=None):
+    def draw(self, n: int, device: torch.device, weight: torch.Tensor | None = None) -> Mixing:
         """Draw partners and their weight.
 
         Parameters
@@ -253,7 +262,7 @@ class ELRPlus(nn.Module):
         """
         return mixup(n, self.mixup_alpha, device, fold=True, weight=weight)
 
-    def labels(self, y, q):
+    def labels(self, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """Labels of mixed samples: as they are, or reweighted by the targets of the penalty.
 
         Parameters
@@ -271,7 +280,9 @@ class ELRPlus(nn.Module):
         return F.normalize(y * q, p=1, dim=1) if self.reweight_labels else y
 
     @torch.no_grad()
-    def mix(self, x, target, index):
+    def mix(
+        self, x: torch.Tensor, target: torch.Tensor, index: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Update the running averages of predictions, and mix pairs of samples.
 
         Parameters
@@ -303,7 +314,7 @@ class ELRPlus(nn.Module):
         y, q = mixing(as_probabilities(target, t.shape[1]).to(t.dtype)), mixing(t)
         return mixing.inputs(x), self.labels(y, q), q
 
-    def loss(self, logits, y, q):
+    def loss(self, logits: torch.Tensor, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """Loss of the active network.
 
         Parameters
@@ -324,7 +335,13 @@ class ELRPlus(nn.Module):
         fit = F.cross_entropy(logits, y.to(logits.dtype)) if len(logits) else logits.sum()
         return fit + self.penalty(logits, q)
 
-    def penalty(self, logits, q, weight=None, nonlinearity=softmax):
+    def penalty(
+        self,
+        logits: torch.Tensor,
+        q: torch.Tensor,
+        weight: torch.Tensor | None = None,
+        nonlinearity: Callable[..., Any] = softmax,
+    ) -> torch.Tensor:
         """Second term of the loss, in the step that follows those made so far.
 
         Parameters
@@ -351,7 +368,7 @@ class ELRPlus(nn.Module):
         return strength * mean_or_zero(agreement_log_loss(p, q), weight)
 
     @torch.no_grad()
-    def update_average(self):
+    def update_average(self) -> None:
         """Move the averaged weights of the active network towards the present, after a step."""
         self.steps[self.active] += 1
         network = self.networks[self.active]
@@ -364,6 +381,6 @@ class ELRPlus(nn.Module):
         self.averages[self.active].follow(network, 1 - decay, buffers=False)
 
     @property
-    def targets(self):
+    def targets(self) -> torch.Tensor:
         """Mean of both running averages of predictions, of shape (n_samples, n_classes)."""
         return 0.5 * (self.memories[0].values + self.memories[1].values)

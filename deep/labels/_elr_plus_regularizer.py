@@ -1,11 +1,14 @@
 """ELR+ in the training step."""
 
 import copy
+from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from ..frame._frozen_copy import bare
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._targets import as_probabilities
 from ._elr_plus import ELRPlus as TwoNetworks
 
@@ -86,14 +89,14 @@ class ELRPlus(Regularizer):
 
     def __init__(
         self,
-        lam=3.0,
-        beta=0.7,
-        mixup_alpha=1.0,
-        ema_decay=0.997,
-        ema_rampup=40_000,
-        lam_rampup=0,
-        reweight_labels=False,
-    ):
+        lam: float = 3.0,
+        beta: float = 0.7,
+        mixup_alpha: float = 1.0,
+        ema_decay: float = 0.997,
+        ema_rampup: int = 40_000,
+        lam_rampup: int = 0,
+        reweight_labels: bool = False,
+    ) -> None:
         self.lam = lam
         self.beta = beta
         self.mixup_alpha = mixup_alpha
@@ -102,7 +105,7 @@ class ELRPlus(Regularizer):
         self.lam_rampup = lam_rampup
         self.reweight_labels = reweight_labels
 
-    def reparametrize(self, net, module):
+    def reparametrize(self, net: Net, module: nn.Module) -> None:
         """Put both networks in place of the module."""
         twin = net.initialized_instance(net.module, net.get_params_for("module"))
         net.module_ = self.networks_ = TwoNetworks(
@@ -111,7 +114,7 @@ class ELRPlus(Regularizer):
             **{name: getattr(self, name) for name in STRENGTHS},
         )
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         """Let the other network train, with the strengths as they are now."""
         self.networks_ = bare(net.module_)
         for name in STRENGTHS:
@@ -120,29 +123,29 @@ class ELRPlus(Regularizer):
         self.networks_.turn_to((len(net.history) - 1) % 2)
 
     @torch.no_grad()
-    def inputs(self, net, batch, X):
+    def inputs(self, net: Net, batch: Batch, X: Any) -> Any:
         """Ask the other network about the samples, then mix them."""
         t = self.networks_.beliefs(X, batch.index, nonlinearity=net.probabilities)
         mixing = self.networks_.draw(len(X), X.device, weight=batch.sample_weight)
         batch.extras[self] = mixing, mixing(t)
         return mixing.inputs(X)
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         mixing, q = batch.extras[self]
         return self.networks_.labels(mixing(as_probabilities(y, q.shape[1]).to(q.dtype)), q)
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Penalty against the mixed targets of the other network."""
         _, q = batch.extras[self]
         return self.networks_.penalty(
             y_pred, q, weight=batch.sample_weight, nonlinearity=net.probabilities
         )
 
-    def after_step(self, net, batch):
+    def after_step(self, net: Net, batch: Batch) -> None:
         """Average the weights."""
         self.networks_.update_average()
 
     @property
-    def targets_(self):
+    def targets_(self) -> np.ndarray:
         """Mean of both running averages of predictions."""
         return self.networks_.targets.cpu().numpy()

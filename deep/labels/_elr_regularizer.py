@@ -1,10 +1,13 @@
 """Early-learning regularization in the training step."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import nn
 
 from ..frame._memory import SampleMemory
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._elr import ELRPenalty, label_issues, label_quality
 
 
@@ -57,18 +60,18 @@ class ELR(Regularizer):
     needs_index = True
     beside_mixing = "never"
 
-    def __init__(self, lam=3.0, beta=0.7, clamp=1e-4):
+    def __init__(self, lam: float = 3.0, beta: float = 0.7, clamp: float = 1e-4) -> None:
         self.lam = lam
         self.beta = beta
         self.clamp = clamp
 
-    def state(self, net):
+    def state(self, net: Net) -> nn.Module | None:
         """Make the memory of predictions and labels."""
         self.penalty_ = ELRPenalty(lam=self.lam, beta=self.beta, clamp=self.clamp)
         self.labels_ = SampleMemory(dtype=torch.int64)
         return nn.ModuleDict({"penalty": self.penalty_, "labels": self.labels_})
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Update the running averages and return the penalty."""
         self.penalty_.memory.allocate(net.n_samples_, y_pred.shape[1], like=y_pred)
         if batch.first_pass:
@@ -83,17 +86,17 @@ class ELR(Regularizer):
         )
 
     @property
-    def targets_(self):
+    def targets_(self) -> np.ndarray:
         """Running averages of the predictions."""
         return self.penalty_.memory.values.cpu().numpy()
 
     @property
-    def label_issues_(self):
+    def label_issues_(self) -> np.ndarray:
         """Which labels disagree with the running averages."""
         return label_issues(*self._seen()).cpu().numpy()
 
     @property
-    def label_quality_(self):
+    def label_quality_(self) -> np.ndarray:
         """Running averages at the labels."""
         return label_quality(*self._seen()).cpu().numpy()
 

@@ -1,9 +1,11 @@
 """Losses that are kept from falling below a level (Ishida et al. 2020, Xie et al. 2022)."""
 
+import torch
+
 from ..frame._batches import check_number
 
 
-def flooded(losses, level):
+def flooded(losses: torch.Tensor, level: float) -> torch.Tensor:
     """Reflect losses at a level, so that descent turns to ascent below it.
 
     l <- |l - b| + b

@@ -1,7 +1,11 @@
 """Flooding of the loss of each sample, in the training step."""
 
+from typing import Self
+
+import torch
+
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._flooding import flooded
 
 
@@ -35,13 +39,13 @@ class Flooding(Regularizer):
     True
     """
 
-    def __init__(self, level=0.1):
+    def __init__(self, level: float = 0.1) -> None:
         self.level = level
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("level", self.level, 0.0)
         return self
 
-    def losses(self, net, batch, losses):
+    def losses(self, net: Net, batch: Batch, losses: torch.Tensor) -> torch.Tensor:
         """Reflect the losses at the level."""
         return flooded(losses, self.level)

@@ -1,10 +1,12 @@
 """Smoothed labels (Szegedy et al. 2016), with a smoothing that may change during training."""
 
+import torch
+
 from ..frame._batches import check_number
 from ..frame._targets import as_probabilities
 
 
-def smooth_targets(target, n_classes, smoothing):
+def smooth_targets(target: torch.Tensor, n_classes: int, smoothing: float) -> torch.Tensor:
     """Lean class probabilities towards the uniform distribution.
 
     target_i = (1 - smoothing) y_i + smoothing / n_classes

@@ -1,7 +1,11 @@
 """Smoothed labels in the training step."""
 
+from typing import Self
+
+import torch
+
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._label_smoothing import smooth_targets
 
 
@@ -43,17 +47,17 @@ class LabelSmoothing(Regularizer):
     tasks = ("classification",)
     softens_targets = True
 
-    def __init__(self, smoothing=0.1, final=None):
+    def __init__(self, smoothing: float = 0.1, final: float | None = None) -> None:
         self.smoothing = smoothing
         self.final = final
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("smoothing", self.smoothing, 0.0, 1.0)
         if self.final is not None:
             check_number("final", self.final, 0.0, 1.0)
         return self
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         """Smooth the targets."""
         final = self.smoothing if self.final is None else self.final
         now = self.smoothing + batch.progress * (final - self.smoothing)

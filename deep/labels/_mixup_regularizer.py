@@ -1,9 +1,12 @@
 """Mixtures of pairs of samples in the training step."""
 
 from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
 
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._targets import as_probabilities
 from ..frame._views import mixup, n_samples
 
@@ -47,14 +50,14 @@ class Mixup(Regularizer):
     mixes_inputs = True
     softens_targets = True
 
-    def __init__(self, alpha=0.2):
+    def __init__(self, alpha: float = 0.2) -> None:
         self.alpha = alpha
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("alpha", self.alpha, 0.0)
         return self
 
-    def inputs(self, net, batch, X):
+    def inputs(self, net: Net, batch: Batch, X: Any) -> Any:
         """Draw the pairs and mix their inputs."""
         mixing = batch.extras[self] = self._draw(X, batch)
         return mixed_inputs(mixing, X)
@@ -62,7 +65,7 @@ class Mixup(Regularizer):
     def _draw(self, X, batch):
         return mixup(n_samples(X), self.alpha, batch.y.device, weight=batch.sample_weight)
 
-    def targets(self, net, batch, y):
+    def targets(self, net: Net, batch: Batch, y: torch.Tensor) -> torch.Tensor:
         y = as_probabilities(y, net.n_outputs_) if net.task_ == "classification" else y
         return batch.extras[self](y)
 

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_number, cosines
+from ..frame._settings import settings
 
 
 class ThresholdConsistentMarginLoss(nn.Module):
@@ -52,7 +53,15 @@ class ThresholdConsistentMarginLoss(nn.Module):
     tensor(0.5179)
     """
 
-    def __init__(self, margin_pos=0.9, margin_neg=0.5, weight_pos=1.0, weight_neg=1.0):
+    extra_repr = settings
+
+    def __init__(
+        self,
+        margin_pos: float = 0.9,
+        margin_neg: float = 0.5,
+        weight_pos: float = 1.0,
+        weight_neg: float = 1.0,
+    ) -> None:
         super().__init__()
         check_number("margin_pos", margin_pos, -1.0, 1.0)
         check_number("margin_neg", margin_neg, -1.0, 1.0)
@@ -67,13 +76,13 @@ class ThresholdConsistentMarginLoss(nn.Module):
 
     def forward(
         self,
-        embeddings,
-        labels,
-        ref_emb=None,
-        ref_labels=None,
-        sample_weight=None,
-        ref_weight=None,
-    ):
+        embeddings: torch.Tensor,
+        labels: torch.Tensor,
+        ref_emb: torch.Tensor | None = None,
+        ref_labels: torch.Tensor | None = None,
+        sample_weight: torch.Tensor | None = None,
+        ref_weight: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Loss of a batch.
 
         Parameters

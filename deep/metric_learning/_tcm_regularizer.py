@@ -1,6 +1,10 @@
 """Threshold-consistent margins in the training step."""
 
-from ..frame._regularizer import Regularizer
+from typing import Any, Self
+
+import torch
+
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._tcm import ThresholdConsistentMarginLoss
 
 
@@ -47,20 +51,25 @@ class ThresholdConsistentMargin(Regularizer):
     beside_mixing = "never"
 
     def __init__(
-        self, margin_pos=0.9, margin_neg=0.5, weight_pos=1.0, weight_neg=1.0, layer="penultimate"
-    ):
+        self,
+        margin_pos: float = 0.9,
+        margin_neg: float = 0.5,
+        weight_pos: float = 1.0,
+        weight_neg: float = 1.0,
+        layer: str = "penultimate",
+    ) -> None:
         self.margin_pos = margin_pos
         self.margin_neg = margin_neg
         self.weight_pos = weight_pos
         self.weight_neg = weight_neg
         self.layer = layer
 
-    def initialize(self):
+    def initialize(self) -> Self:
         self.loss_ = ThresholdConsistentMarginLoss(
             self.margin_pos, self.margin_neg, self.weight_pos, self.weight_neg
         )
         return self
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Take the loss of the embeddings of the batch."""
         return self.loss_(features.flatten(1), batch.y, sample_weight=batch.sample_weight)

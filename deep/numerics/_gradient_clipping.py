@@ -1,5 +1,8 @@
 """Gradients of bounded size (Pascanu et al. 2013)."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
 from ..frame._batches import check_number
@@ -53,16 +56,18 @@ class GradientClipping(OptimizerWrapper):
     (tensor([2.4000, 3.2000]), tensor(10.))
     """
 
-    def __init__(self, base, max_norm=1.0, value=None):
+    def __init__(
+        self, base: torch.optim.Optimizer, max_norm: float | None = 1.0, value: float | None = None
+    ) -> None:
         super().__init__(base)
         for name, bound in (("max_norm", max_norm), ("value", value)):
             if bound is not None:
                 check_number(name, bound, 0.0, above=True)
         self.max_norm = max_norm
         self.value = value
-        self.norm = None
+        self.norm: torch.Tensor | None = None
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Clip the gradient and let the base optimizer step.
 
         Parameters
@@ -86,7 +91,7 @@ class GradientClipping(OptimizerWrapper):
 
         return self.base.step(clipped)
 
-    def clip(self):
+    def clip(self) -> None:
         """Clip the gradient that the parameters have at present."""
         parameters = [p for group in self.param_groups for p in group["params"]]
         bound = float("inf") if self.max_norm is None else self.max_norm

@@ -1,9 +1,11 @@
 """Gradients of bounded size in the training step."""
 
+from typing import Any
+
 import torch
 
 from ..frame._optimizer import OptimizerWrapper, innermost
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._gradient_clipping import GradientClipping as ClippingOptimizer
 
 
@@ -41,26 +43,26 @@ class GradientClipping(Regularizer):
     True
     """
 
-    def __init__(self, max_norm=1.0, value=None):
+    def __init__(self, max_norm: float | None = 1.0, value: float | None = None) -> None:
         self.max_norm = max_norm
         self.value = value
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Wrap the innermost optimizer."""
-        self.norms_ = []
+        self.norms_: list[torch.Tensor] = []
         self.clipping_ = ClippingOptimizer(innermost(optimizer), self.max_norm, self.value)
         return around(self.clipping_, optimizer)
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         self.norms_ = []
 
-    def after_step(self, net, batch):
+    def after_step(self, net: Net, batch: Batch) -> None:
         """Keep the norm of the gradient of the step."""
         norm, self.clipping_.norm = self.clipping_.norm, None
         if norm is not None:  # float16 leaves out steps whose gradient overflows
             self.norms_.append(norm)
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         """Record the mean norm."""
         mean = torch.stack(self.norms_).mean().item() if self.norms_ else float("nan")
         net.history.record("gradient_norm", mean)

@@ -1,5 +1,8 @@
 """Gradients without their component along the weights (Prieto et al. 2025)."""
 
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
 import torch
 
 from ..frame._batches import check_choice, in_full_precision
@@ -9,7 +12,13 @@ from ..frame._optimizer import OptimizerWrapper
 _ROUNDINGS = 4
 
 
-def orthogonalize_gradients(parameters, *, rescale=True, per="tensor", min_ndim=2):
+def orthogonalize_gradients(
+    parameters: Iterable[torch.Tensor],
+    *,
+    rescale: bool = True,
+    per: Literal["tensor", "global"] = "tensor",
+    min_ndim: int = 2,
+) -> None:
     """Remove from gradients, in place, their component along the weights.
 
     g <- g - <w, g> / <w, w> w, then scaled to the former length of g if `rescale`. To scale all
@@ -87,7 +96,7 @@ def _dot(first, second):
     return torch.stack([(a * b).sum() for a, b in zip(first, second, strict=True)]).sum()
 
 
-def weight_gradient_cosine(parameters):
+def weight_gradient_cosine(parameters: Iterable[torch.Tensor]) -> torch.Tensor:
     """Cosine between the weights and the direction of steepest descent.
 
     Near one, training scales the weights up and hardly does anything else.
@@ -166,12 +175,19 @@ class OrthogonalGradient(OptimizerWrapper):
     tensor([2.2000, 4.6000])
     """
 
-    def __init__(self, base, *, rescale=True, per="tensor", min_ndim=2):
+    def __init__(
+        self,
+        base: torch.optim.Optimizer,
+        *,
+        rescale: bool = True,
+        per: Literal["tensor", "global"] = "tensor",
+        min_ndim: int = 2,
+    ) -> None:
         super().__init__(base)
         check_choice("per", per, ("tensor", "global"))
         self.rescale, self.per, self.min_ndim = rescale, per, min_ndim
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Project the gradients and let the base optimizer step.
 
         Parameters

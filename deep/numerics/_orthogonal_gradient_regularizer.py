@@ -1,6 +1,10 @@
 """Gradients without their component along the weights, in the training step."""
 
-from ..frame._regularizer import Regularizer
+from typing import Literal
+
+import torch
+
+from ..frame._regularizer import Net, Regularizer
 from ._orthogonal_gradient import OrthogonalGradient as OrthogonalOptimizer
 
 
@@ -38,12 +42,14 @@ class OrthogonalGradient(Regularizer):
 
     tasks = ("classification", "regression", "dense")
 
-    def __init__(self, rescale=True, per="tensor", min_ndim=2):
+    def __init__(
+        self, rescale: bool = True, per: Literal["tensor", "global"] = "tensor", min_ndim: int = 2
+    ) -> None:
         self.rescale = rescale
         self.per = per
         self.min_ndim = min_ndim
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         return OrthogonalOptimizer(
             optimizer, rescale=self.rescale, per=self.per, min_ndim=self.min_ndim
         )

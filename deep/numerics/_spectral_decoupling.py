@@ -1,9 +1,11 @@
 """The squared size of the outputs of a network (Pezeshki et al. 2021)."""
 
+import torch
+
 from ..frame._batches import in_full_precision, mean_or_zero
 
 
-def spectral_decoupling(logits, weight=None):
+def spectral_decoupling(logits: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
     """Half the mean squared Euclidean length of the outputs.
 
     R = mean_i ||z_i||^2 / 2

@@ -1,7 +1,11 @@
 """A penalty on the size of the outputs in the training step."""
 
+from typing import Any, Self
+
+import torch
+
 from ..frame._batches import check_number
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._spectral_decoupling import spectral_decoupling
 
 
@@ -37,13 +41,13 @@ class SpectralDecoupling(Regularizer):
 
     tasks = ("classification", "dense")
 
-    def __init__(self, strength=1e-2):
+    def __init__(self, strength: float = 1e-2) -> None:
         self.strength = strength
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("strength", self.strength, 0.0)
         return self
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         """Penalize large outputs."""
         return self.strength * spectral_decoupling(y_pred, batch.sample_weight)

@@ -1,10 +1,14 @@
 """A monitor of numerical stability in the training step."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import skorch
 import torch
+from torch import nn
 
 from ..frame._processes import mean_over_processes
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._weights import one_loss_per_sample
 from ._orthogonal_gradient import weight_gradient_cosine
 from ._stablemax import softmax_collapse_rate
@@ -43,11 +47,12 @@ class StabilityMonitor(Regularizer):
 
     tasks = ("classification",)
 
-    def on_epoch_begin(self, net, **kwargs):
-        self.sums_, self.n_samples_ = {}, 0
-        self.cosine_, self.n_gradients_ = 0.0, 0
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
+        self.sums_: dict[str, Any] = {}
+        self.cosine_: Any = 0.0
+        self.n_samples_ = self.n_gradients_ = 0
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> None:
         self.is_first_pass_ = batch.first_pass
         if not batch.first_pass or not len(y_pred):
             return
@@ -61,13 +66,15 @@ class StabilityMonitor(Regularizer):
             self.sums_[name] = self.sums_.get(name, 0.0) + len(y_pred) * sign
         self.n_samples_ += len(y_pred)
 
-    def on_grad_computed(self, net, named_parameters, **kwargs):
+    def on_grad_computed(
+        self, net: Net, named_parameters: Iterable[tuple[str, nn.Parameter]], **kwargs: Any
+    ) -> None:
         if not self.is_first_pass_:
             return
         self.cosine_ = self.cosine_ + weight_gradient_cosine(p for _, p in named_parameters)
         self.n_gradients_ += 1
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         for name, total in self.sums_.items():
             mean = mean_over_processes(total / self.n_samples_, self.n_samples_, net.process_group)
             net.history.record(name, float(mean))

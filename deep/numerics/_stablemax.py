@@ -1,9 +1,12 @@
 """StableMax, a softmax with linear growth, and meters of softmax collapse (Prieto et al. 2025)."""
 
+from typing import Literal
+
 import torch
 from torch import nn
 
 from ..frame._batches import check_logits, check_targets, in_full_precision
+from ..frame._settings import settings
 
 
 def signed_log(x):
@@ -15,7 +18,7 @@ def signed_log(x):
     return torch.where(x >= 0, torch.log1p(x.clamp(min=0)), -torch.log1p(-x.clamp(max=0)))
 
 
-def stablemax(x, dim=-1):
+def stablemax(x: torch.Tensor, dim: int = -1) -> torch.Tensor:
     """Probabilities proportional to s(x), which grows linearly where softmax grows exponentially.
 
     s(x) = x + 1 if x >= 0, else 1 / (1 - x). Unlike softmax, it changes when a constant is added
@@ -47,7 +50,7 @@ def stablemax(x, dim=-1):
     return signed_log(in_full_precision(x)).softmax(dim).to(x.dtype)
 
 
-def log_stablemax(x, dim=-1):
+def log_stablemax(x: torch.Tensor, dim: int = -1) -> torch.Tensor:
     """Logarithm of `stablemax`, without underflow.
 
     Parameters
@@ -107,10 +110,18 @@ class StableMaxCrossEntropyLoss(nn.CrossEntropyLoss):
     tensor(0.4055)
     """
 
-    def __init__(self, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    extra_repr = settings
+
+    def __init__(
+        self,
+        weight: torch.Tensor | None = None,
+        ignore_index: int = -100,
+        reduction: Literal["mean", "sum", "none"] = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
         super().__init__(weight, None, ignore_index, None, reduction, label_smoothing)
 
-    def forward(self, input, target):
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Loss of a batch.
 
         Parameters
@@ -136,7 +147,7 @@ class StableMaxCrossEntropyLoss(nn.CrossEntropyLoss):
             return input.sum()
         return super().forward(signed_log(in_full_precision(input)), target)
 
-    def predict_nonlinearity(self, logits):
+    def predict_nonlinearity(self, logits: torch.Tensor) -> torch.Tensor:
         """Turn logits into the class probabilities that this loss was trained on.
 
         Parameters
@@ -152,7 +163,7 @@ class StableMaxCrossEntropyLoss(nn.CrossEntropyLoss):
         return stablemax(logits, dim=1)
 
 
-def softmax_collapse_rate(logits, dtype=None):
+def softmax_collapse_rate(logits: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:
     """Share of samples whose softmax has collapsed in floating point.
 
     A softmax has collapsed when sum_j exp(z_j - max z) is exactly one: all other classes are lost
@@ -191,7 +202,9 @@ def softmax_collapse_rate(logits, dtype=None):
     return (total == 1).float().mean()
 
 
-def zero_loss_rate(logits, target, dtype=None):
+def zero_loss_rate(
+    logits: torch.Tensor, target: torch.Tensor, dtype: torch.dtype | None = None
+) -> torch.Tensor:
     """Share of samples whose cross entropy is exactly zero in floating point.
 
     Parameters

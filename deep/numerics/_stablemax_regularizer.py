@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Net, Regularizer
 from ._stablemax import StableMaxCrossEntropyLoss
 
 
@@ -33,7 +33,7 @@ class StableMax(Regularizer):
     tasks = ("classification", "dense")
     replaces_criterion = True
 
-    def criterion(self, net, criterion):
+    def criterion(self, net: Net, criterion: nn.Module) -> nn.Module:
         """Replace the cross entropy.
 
         Raises
@@ -47,5 +47,8 @@ class StableMax(Regularizer):
                 f"{type(criterion).__name__}"
             )
         return StableMaxCrossEntropyLoss(
-            criterion.weight, criterion.ignore_index, criterion.reduction, criterion.label_smoothing
+            criterion.weight,
+            criterion.ignore_index,
+            criterion.reduction,  # type: ignore[arg-type]  # torch says str
+            criterion.label_smoothing,
         )

@@ -5,11 +5,15 @@ Minimisation", ICML 2022; with noised inputs, the Fisher form of TRAM (T. Sherbo
 P. Dasigi, H. Peng, ICLR 2024).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import nn
 from torch.func import functional_call, grad, vmap
 
 from ..frame._batches import check_number
-from ._sam import TwoPassOptimizer, frozen_buffers
+from ._sam import ForEach, TwoPassOptimizer, frozen_buffers
 
 
 class FisherSAM(TwoPassOptimizer):
@@ -70,15 +74,21 @@ class FisherSAM(TwoPassOptimizer):
     tensor([1.7500])
     """
 
-    def __init__(self, base, gamma=0.1, eta=0.1, module=None):
+    def __init__(
+        self,
+        base: torch.optim.Optimizer,
+        gamma: float = 0.1,
+        eta: float = 0.1,
+        module: nn.Module | None = None,
+    ) -> None:
         super().__init__(base, module)
         check_number("gamma", gamma, 0)
         check_number("eta", eta, 0)
         self.gamma = gamma
         self.eta = eta
-        self._fisher = None
+        self._fisher: list[torch.Tensor] | None = None
 
-    def metric(self, parameters, gradients):
+    def metric(self, parameters: list[torch.Tensor], gradients: list[torch.Tensor]) -> ForEach:
         r"""Square root of :math:`\hat F^{-1}` for each parameter.
 
         Parameters
@@ -98,7 +108,7 @@ class FisherSAM(TwoPassOptimizer):
         torch._foreach_reciprocal_(T)
         return T
 
-    def first_step(self, fisher=None, zero_grad=False):
+    def first_step(self, fisher: list[torch.Tensor] | None = None, zero_grad: bool = False) -> None:
         """Go uphill from the present parameters along their gradient.
 
         Parameters
@@ -137,7 +147,13 @@ class FisherSAM(TwoPassOptimizer):
             self.zero_grad()
 
 
-def fisher_diagonal(model, loss, x, y, per_example=False):
+def fisher_diagonal(
+    model: nn.Module,
+    loss: Callable[..., Any],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    per_example: bool = False,
+) -> list[torch.Tensor]:
     r"""Diagonal of the empirical Fisher information of a batch.
 
     The exact one is the mean over examples of the squared gradients of each,

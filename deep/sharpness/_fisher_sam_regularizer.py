@@ -1,7 +1,9 @@
 """Sharpness-aware minimization over a Fisher ellipsoid in the training step."""
 
+import torch
+
 from ..frame._frozen_copy import bare
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Net, Regularizer
 from ._fisher_sam import FisherSAM as FisherSAMOptimizer
 
 
@@ -38,11 +40,11 @@ class FisherSAM(Regularizer):
 
     repeats_passes = True
 
-    def __init__(self, gamma=0.1, eta=0.1):
+    def __init__(self, gamma: float = 0.1, eta: float = 0.1) -> None:
         self.gamma = gamma
         self.eta = eta
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         return FisherSAMOptimizer(
             optimizer, gamma=self.gamma, eta=self.eta, module=bare(net.module_)
         )

@@ -6,8 +6,11 @@ Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural Network
 """
 
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import torch
+from torch import nn
 
 from ..frame._batches import check_number, in_full_precision
 from ..frame._memory import SampleMemory
@@ -27,6 +30,9 @@ class _NotFromParameters(OptimizerWrapper):
             if isinstance(given, type) and issubclass(given, torch.optim.Optimizer):
                 require_optimizer(cls, given)
         return super().__new__(cls)
+
+
+ForEach: TypeAlias = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 class TwoPassOptimizer(_NotFromParameters):
@@ -57,12 +63,14 @@ class TwoPassOptimizer(_NotFromParameters):
 
     needs_closure = True
 
-    def __init__(self, base, module=None):
+    def __init__(self, base: torch.optim.Optimizer, module: nn.Module | None = None) -> None:
         super().__init__(base)
         self.module = module
-        self._start = None
+        self._start: tuple[list[torch.Tensor], list[torch.Tensor]] | None = None
 
-    def metric(self, parameters, gradients):
+    def metric(
+        self, parameters: list[torch.Tensor], gradients: list[torch.Tensor]
+    ) -> ForEach | None:
         """Diagonal of T for each parameter, or None for the identity.
 
         Parameters
@@ -78,7 +86,7 @@ class TwoPassOptimizer(_NotFromParameters):
         return None
 
     @torch.no_grad()
-    def ascend(self, radius):
+    def ascend(self, radius: float | torch.Tensor) -> None:
         """Move the parameters that have a gradient by the ascent step.
 
         Parameters
@@ -118,7 +126,7 @@ class TwoPassOptimizer(_NotFromParameters):
             torch._foreach_add_(moved, steps)
 
     @torch.no_grad()
-    def restore(self):
+    def restore(self) -> None:
         """Put the parameters back where they were before the ascent, bit for bit.
 
         Gradients of parameters that had none before the ascent are dropped.
@@ -134,13 +142,13 @@ class TwoPassOptimizer(_NotFromParameters):
             if p not in moved:
                 p.grad = None
 
-    def first_step(self, zero_grad=False):
+    def first_step(self, *args: Any, **kwargs: Any) -> None:
         """Go uphill from the present parameters along their gradient.
 
         Parameters
         ----------
-        zero_grad : bool, default=False
-            Clear the gradients afterwards.
+        *args, **kwargs
+            What the subclass takes; all of it may be left out.
 
         Raises
         ------
@@ -149,7 +157,7 @@ class TwoPassOptimizer(_NotFromParameters):
         """
         raise NotImplementedError
 
-    def second_step(self, zero_grad=False):
+    def second_step(self, zero_grad: bool = False) -> None:
         """Go back, and let the base optimizer step with the gradient found uphill.
 
         Parameters
@@ -168,7 +176,7 @@ class TwoPassOptimizer(_NotFromParameters):
         if zero_grad:
             self.zero_grad()
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make one step of two passes, or the second half of one after `first_step`.
 
         Parameters
@@ -293,7 +301,14 @@ class SAM(TwoPassOptimizer):
     >>> optimizer.second_step(zero_grad=True)
     """
 
-    def __init__(self, base, rho=0.05, adaptive=False, adaptive_eps=0.0, module=None):
+    def __init__(
+        self,
+        base: torch.optim.Optimizer,
+        rho: float = 0.05,
+        adaptive: bool = False,
+        adaptive_eps: float = 0.0,
+        module: nn.Module | None = None,
+    ) -> None:
         super().__init__(base, module)
         check_number("rho", rho, 0)
         check_number("adaptive_eps", adaptive_eps, 0)
@@ -301,7 +316,9 @@ class SAM(TwoPassOptimizer):
         self.adaptive = adaptive
         self.adaptive_eps = adaptive_eps
 
-    def metric(self, parameters, gradients):
+    def metric(
+        self, parameters: list[torch.Tensor], gradients: list[torch.Tensor]
+    ) -> ForEach | None:
         r"""Sizes :math:`|\theta|` of the parameters in the adaptive form, None otherwise.
 
         Parameters
@@ -321,7 +338,9 @@ class SAM(TwoPassOptimizer):
             torch._foreach_add_(sizes, self.adaptive_eps)
         return sizes
 
-    def first_step(self, radius=None, zero_grad=False):
+    def first_step(
+        self, radius: float | torch.Tensor | None = None, zero_grad: bool = False
+    ) -> None:
         """Go uphill from the present parameters along their gradient.
 
         Parameters
@@ -344,7 +363,7 @@ class SAM(TwoPassOptimizer):
 
 
 @contextlib.contextmanager
-def frozen_buffers(module):
+def frozen_buffers(module: nn.Module | None) -> Iterator[Any]:
     """Let a module compute, and put its buffers back afterwards.
 
     The rows of a `SampleMemory` are left out: they belong to samples, no forward pass changes
@@ -414,8 +433,8 @@ def _global_norm(tensors):
 
 def _by_device(*lists):
     """Split parallel lists of tensors by the device of the first list's entries."""
-    groups = {}
+    groups: dict[torch.device, list[tuple[torch.Tensor, ...]]] = {}
     for members in zip(*lists, strict=True):
         groups.setdefault(members[0].device, []).append(members)
-    for members in groups.values():
-        yield [list(column) for column in zip(*members, strict=True)]
+    for group in groups.values():
+        yield [list(column) for column in zip(*group, strict=True)]

@@ -1,7 +1,9 @@
 """Sharpness-aware minimization in the training step."""
 
+import torch
+
 from ..frame._frozen_copy import bare
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Net, Regularizer
 from ._sam import SAM as SAMOptimizer
 
 
@@ -42,12 +44,14 @@ class SAM(Regularizer):
 
     repeats_passes = True
 
-    def __init__(self, rho=0.05, adaptive=False, adaptive_eps=0.0):
+    def __init__(
+        self, rho: float = 0.05, adaptive: bool = False, adaptive_eps: float = 0.0
+    ) -> None:
         self.rho = rho
         self.adaptive = adaptive
         self.adaptive_eps = adaptive_eps
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         return SAMOptimizer(
             optimizer,
             rho=self.rho,

@@ -1,12 +1,24 @@
 """How sharp a minimum is, and how similar two representations are."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import nn
 
 from ..frame._batches import check_number
 from ._sam import frozen_buffers
 
 
-def epsilon_sharpness(model, loss, x, y, eps=1e-5, n_steps=20, lr=8e-5):
+def epsilon_sharpness(
+    model: nn.Module,
+    loss: Callable[..., Any],
+    x: torch.Tensor,
+    y: torch.Tensor,
+    eps: float = 1e-5,
+    n_steps: int = 20,
+    lr: float = 8e-5,
+) -> float:
     r"""Relative rise of the loss in a small box around the parameters, in percent.
 
     .. math::
@@ -84,7 +96,7 @@ def epsilon_sharpness(model, loss, x, y, eps=1e-5, n_steps=20, lr=8e-5):
     return float(100 * (highest - at_start) / (1 + at_start))
 
 
-def linear_cka(X, Y):
+def linear_cka(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
     r"""Linear centred kernel alignment of two representations of the same samples.
 
     .. math:: \frac{\|Y^\top X\|_F^2}{\|X^\top X\|_F \|Y^\top Y\|_F}

@@ -4,7 +4,11 @@ T. Sherborne, N. Saphra, P. Dasigi, H. Peng, "TRAM: Bridging Trust Regions and S
 Minimization", ICLR 2024.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
+from torch import nn
 
 from ._sam import SAM, require_radius
 
@@ -77,18 +81,20 @@ class TRAM(SAM):
 
     def __init__(
         self,
-        base,
-        distance=None,
-        adaptive=True,
-        adaptive_eps=0.0,
-        max_radius=None,
-        module=None,
-    ):
+        base: torch.optim.Optimizer,
+        distance: Callable[..., Any] | None = None,
+        adaptive: bool = True,
+        adaptive_eps: float = 0.0,
+        max_radius: float | None = None,
+        module: nn.Module | None = None,
+    ) -> None:
         super().__init__(base, 0.0, adaptive, adaptive_eps, module)
         self.distance = distance
         self.max_radius = None if max_radius is None else require_radius("max_radius", max_radius)
 
-    def first_step(self, distance=None, zero_grad=False):
+    def first_step(
+        self, distance: float | torch.Tensor | None = None, zero_grad: bool = False
+    ) -> None:
         """Go uphill from the present parameters along their gradient.
 
         Parameters

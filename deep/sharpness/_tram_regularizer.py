@@ -1,10 +1,13 @@
 """A trust region as the radius of the ascent, in the training step."""
 
+from typing import Any, Literal
+
 import torch
 
 from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
 from ..frame._processes import mean_over_processes
+from ..frame._regularizer import Batch, Net
 from ._tram import TRAM as TRAMOptimizer
 from ._trust_region_regularizer import TrustRegion
 
@@ -71,19 +74,19 @@ class TRAM(TrustRegion):
 
     def __init__(
         self,
-        target="previous",
-        divergence="auto",
+        target: Literal["previous", "initial", "ema", "input_noise"] = "previous",
+        divergence: Literal["auto", "kl", "reverse_kl", "symmetric_kl", "mmd", "l2"] = "auto",
         *,
-        sigma=0.1,
-        noise="normal",
-        decay=0.999,
-        target_mode="eval",
-        embedding=None,
-        adaptive=True,
-        adaptive_eps=0.0,
-        scale=1.0,
-        max_radius=None,
-    ):
+        sigma: float = 0.1,
+        noise: Literal["normal", "uniform"] = "normal",
+        decay: float = 0.999,
+        target_mode: Literal["eval", "same"] = "eval",
+        embedding: str | None = None,
+        adaptive: bool = True,
+        adaptive_eps: float = 0.0,
+        scale: float = 1.0,
+        max_radius: float | None = None,
+    ) -> None:
         self.target = target
         self.divergence = divergence
         self.sigma = sigma
@@ -96,10 +99,10 @@ class TRAM(TrustRegion):
         self.scale = scale
         self.max_radius = max_radius
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         check_number("scale", self.scale, 0)
         self.module_ = bare(net.module_)
-        self.pending_ = []
+        self.pending_: list[torch.Tensor] = []
         return TRAMOptimizer(
             optimizer,
             distance=self.radius,
@@ -109,12 +112,12 @@ class TRAM(TrustRegion):
             module=self.module_,
         )
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         """Forget the distances of the epoch before, and of a step that was broken off."""
         super().on_epoch_begin(net, **kwargs)
         self.pending_ = []
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> None:
         """Measure the distance of the batch in the first pass."""
         if not batch.first_pass:
             return
@@ -124,7 +127,7 @@ class TRAM(TrustRegion):
         sums = torch.stack([total * distance, total])
         self.pending_.append(mean_over_processes(sums, 1, net.process_group))
 
-    def radius(self):
+    def radius(self) -> torch.Tensor:
         """Mean distance over the samples of this step in all processes, before parameters move.
 
         Returns
@@ -133,7 +136,7 @@ class TRAM(TrustRegion):
             The radius of the ascent.
         """
         if self.pending_:  # otherwise an optimizer inside evaluates the step again
-            distance, total = sum(self.pending_)
+            distance, total = torch.stack(self.pending_).sum(0)
             smallest = torch.finfo(total.dtype).tiny  # weights that are all zero
             self.radius_ = self.scale * distance / total.clamp(min=smallest)
             self.pending_ = []

@@ -7,6 +7,7 @@ Minimization", ICLR 2024.
 import contextlib
 import math
 from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from torch.func import functional_call
 
 from ..frame._batches import check_choice, check_number
 from ..frame._frozen_copy import FrozenCopy, bare, tensors_of
+from ..frame._settings import settings
 from ._sam import frozen_buffers
 
 TARGETS = ("previous", "initial", "ema", "input_noise")
@@ -122,19 +124,23 @@ class TrustRegionDistance(nn.Module):
     0.0
     """
 
+    extra_repr = settings
+
+    has_target: torch.Tensor
+
     def __init__(
         self,
-        target="previous",
-        divergence="kl",
+        target: Literal["previous", "initial", "ema", "input_noise"] = "previous",
+        divergence: Literal["kl", "reverse_kl", "symmetric_kl", "mmd", "l2"] = "kl",
         *,
-        sigma=0.1,
-        noise="normal",
-        decay=0.999,
-        scale=1.0,
-        target_mode="eval",
-        embedding=None,
-        generator=None,
-    ):
+        sigma: float = 0.1,
+        noise: Literal["normal", "uniform"] = "normal",
+        decay: float = 0.999,
+        scale: float = 1.0,
+        target_mode: Literal["eval", "same"] = "eval",
+        embedding: str | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
         super().__init__()
         check_choice("target", target, TARGETS)
         check_choice("divergence", divergence, DIVERGENCES)
@@ -155,9 +161,9 @@ class TrustRegionDistance(nn.Module):
         self.register_module("reference", None)
         self.register_buffer("has_target", torch.tensor(False))
         self._is_set_up = target == "input_noise"
-        self._held = None
+        self._held: dict[str, torch.Tensor] | None = None
 
-    def allocate(self, model):
+    def allocate(self, model: nn.Module) -> Self:
         """Make room for the target of a model, so that a ``state_dict`` can be loaded.
 
         Parameters
@@ -174,7 +180,7 @@ class TrustRegionDistance(nn.Module):
             self.reference = FrozenCopy(model)
         return self
 
-    def setup(self, model):
+    def setup(self, model: nn.Module) -> Self:
         """Take the present parameters and buffers of the model as the target.
 
         Parameters
@@ -192,7 +198,7 @@ class TrustRegionDistance(nn.Module):
         self._is_set_up = True
         return self
 
-    def update(self, model):
+    def update(self, model: nn.Module) -> None:
         """Let the target follow the model.
 
         Parameters
@@ -209,7 +215,7 @@ class TrustRegionDistance(nn.Module):
             self._follow(tensors_of(bare(model)))
 
     @torch.no_grad()
-    def hold(self, model):
+    def hold(self, model: nn.Module) -> None:
         """Note where the model is, for an update after a step that evaluates it several times.
 
         Parameters
@@ -221,7 +227,7 @@ class TrustRegionDistance(nn.Module):
             values = tensors_of(bare(model))
             self._held = {name: value.clone() for name, value in values.items()}
 
-    def update_to_held(self):
+    def update_to_held(self) -> None:
         """Let the target follow to where the model was at the last `hold`, once."""
         if self._held is not None:
             self._follow(self._held)
@@ -232,7 +238,9 @@ class TrustRegionDistance(nn.Module):
         weight = 1.0 if self.target == "previous" else 1.0 - self.decay
         self.reference.follow_tensors(values, weight)
 
-    def forward(self, model, x, logits, weight=None):
+    def forward(
+        self, model: nn.Module, x: Any, logits: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Distance of a batch, without gradient.
 
         Parameters
@@ -263,7 +271,9 @@ class TrustRegionDistance(nn.Module):
             distance = self.penalty(model, x, logits.detach(), weight)
         return distance.clamp(min=0)  # rounding, where the two predictions are almost the same
 
-    def penalty(self, model, x, logits, weight=None):
+    def penalty(
+        self, model: nn.Module, x: Any, logits: torch.Tensor, weight: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Distance of a batch that can be differentiated through the current predictions.
 
         Added to a loss with a factor of 0.1, it is the trust-region penalty that TRAM replaces:
@@ -315,7 +325,7 @@ class TrustRegionDistance(nn.Module):
             return self.scale * DIVERGENCES[self.divergence](target, logits, share)
 
     @property
-    def is_set_up(self):
+    def is_set_up(self) -> bool:
         """Whether there is a target, or none is needed."""
         if not self._is_set_up:  # a tensor, as it is part of state_dict; looked at once
             self._is_set_up = bool(self.has_target)

@@ -1,12 +1,15 @@
 """Trust regions in the training step: the distance of each batch, and as a penalty."""
 
+from typing import Any, Literal, Self
+
 import skorch
 import torch
+from torch import nn
 
 from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
 from ..frame._processes import mean_over_processes
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._trust_region import TrustRegionDistance
 
 
@@ -16,7 +19,7 @@ class TrustRegion(Regularizer):
     looks_into_module = True
 
     @property
-    def tasks(self):
+    def tasks(self) -> tuple[str, ...]:  # type: ignore[override]  # declared by a property
         """Probabilities need classes, in the last dimension; distances do not."""
         return {
             "auto": ("classification", "regression"),
@@ -24,11 +27,11 @@ class TrustRegion(Regularizer):
         }.get(self.divergence, ("classification",))
 
     @property
-    def reads_softmax(self):
+    def reads_softmax(self) -> bool:  # type: ignore[override]  # declared by a property
         """Whether the outputs are compared as distributions."""
         return self.divergence != "l2"
 
-    def state(self, net):
+    def state(self, net: Net) -> nn.Module | None:
         """Make the distance, which keeps the target's parameters."""
         divergence = self.divergence
         if divergence == "auto":
@@ -44,17 +47,17 @@ class TrustRegion(Regularizer):
         )
         return self.distance_.allocate(bare(net.module_))
 
-    def inputs(self, net, batch, X):
+    def inputs(self, net: Net, batch: Batch, X: Any) -> Any:
         """Take the target's parameters before the first forward pass of all."""
         if not self.distance_.is_set_up:
             self.distance_.setup(bare(net.module_))
         return X
 
-    def on_epoch_begin(self, net, **kwargs):
+    def on_epoch_begin(self, net: Net, **kwargs: Any) -> None:
         """Forget the distances of the epoch before."""
-        self.seen_ = []
+        self.seen_: list[torch.Tensor] = []
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         """Record the mean distance of the epoch as ``trust_region_distance`` in the history."""
         if self.seen_:
             mean = torch.stack(self.seen_).mean()
@@ -118,16 +121,16 @@ class TrustRegionPenalty(TrustRegion):
 
     def __init__(
         self,
-        strength=0.1,
-        target="previous",
-        divergence="auto",
+        strength: float = 0.1,
+        target: Literal["previous", "initial", "ema", "input_noise"] = "previous",
+        divergence: Literal["auto", "kl", "reverse_kl", "symmetric_kl", "mmd", "l2"] = "auto",
         *,
-        sigma=0.1,
-        noise="normal",
-        decay=0.999,
-        target_mode="eval",
-        embedding=None,
-    ):
+        sigma: float = 0.1,
+        noise: Literal["normal", "uniform"] = "normal",
+        decay: float = 0.999,
+        target_mode: Literal["eval", "same"] = "eval",
+        embedding: str | None = None,
+    ) -> None:
         self.strength = strength
         self.target = target
         self.divergence = divergence
@@ -137,11 +140,11 @@ class TrustRegionPenalty(TrustRegion):
         self.target_mode = target_mode
         self.embedding = embedding
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("strength", self.strength, 0)
         return self
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor:
         distance = self._measure(net, batch, y_pred, differentiable=True)
         if batch.first_pass:
             self.distance_.hold(bare(net.module_))
@@ -150,6 +153,6 @@ class TrustRegionPenalty(TrustRegion):
             distance = distance * batch.sample_weight.mean()
         return self.strength * distance
 
-    def after_step(self, net, batch):
+    def after_step(self, net: Net, batch: Batch) -> None:
         """Let the target follow when the step is done, to where the step began."""
         self.distance_.update_to_held()

@@ -1,7 +1,7 @@
 """For which shapes orthogonal convolutions exist, and how to make one."""
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 
@@ -36,8 +36,15 @@ class Existence(NamedTuple):
 
 
 def orthogonal_conv_exists(
-    out_channels, in_channels, kernel_size, *, stride=1, dilation=1, groups=1, padding="circular"
-):
+    out_channels: int,
+    in_channels: int,
+    kernel_size: int | tuple[int, ...],
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    padding: Literal["circular", "zeros", "valid"] = "circular",
+) -> Existence:
     r"""Whether a convolution of this shape can be orthogonal.
 
     With circular padding of an input of at least k pixels, and without dilation,
@@ -149,7 +156,14 @@ def _usable_taps(kernel, stride, dilation, padding):
     return max(0, last - first + 1)
 
 
-def orthogonal_conv_init_(weight, *, stride=1, dilation=1, groups=1, generator=None):
+def orthogonal_conv_init_(
+    weight: torch.Tensor,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
     r"""Fill a kernel with a random orthogonal convolution.
 
     A random matrix with orthonormal rows or columns, of shape (M, C b^2) with b = min(k, S), fills

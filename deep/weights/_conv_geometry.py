@@ -31,44 +31,49 @@ class KernelGeometry(NamedTuple):
     groups: int
 
     @property
-    def lag(self):
+    def lag(self) -> tuple[int, ...]:
         """Difference of taps that meets another output: S / gcd(S, dilation)."""
         return tuple(s // math.gcd(s, d) for s, d in zip(self.stride, self.dilation, strict=True))
 
     @property
-    def axes(self):
+    def axes(self) -> list[tuple[int, int]]:
         """Pairs of kernel size and `lag`."""
         return list(zip(self.kernel, self.lag, strict=True))
 
     @property
-    def is_unstrided(self):
+    def is_unstrided(self) -> bool:
         """Whether neighbouring taps meet neighbouring outputs."""
         return all(s == 1 for s in self.stride)
 
     @property
-    def inputs(self):
+    def inputs(self) -> int:
         """Columns C S^2 of the symbol, the inputs for each output pixel."""
         return self.columns * math.prod(self.stride)
 
     @property
-    def excess(self):
+    def excess(self) -> int:
         """Outputs beyond the number of inputs, max(0, M - C S^2)."""
         return max(0, self.rows - self.inputs)
 
     @property
-    def n_lags(self):
+    def n_lags(self) -> int:
         """Block lags at which A A^T, or A^T A if there are more outputs, is not zero."""
         of_rows = math.prod(2 * ((k - 1) // s) + 1 for k, s in self.axes)
         of_columns = math.prod(2 * ((k + s - 2) // s) + 1 for k, s in self.axes)
         return of_rows if self.rows <= self.inputs else of_columns
 
-    def split(self, weight):
+    def split(self, weight: torch.Tensor) -> torch.Tensor:
         """Weight of shape (M, C, *kernel) as (groups, M / groups, C, *kernel), at least float32."""
         weight = weight.to(torch.promote_types(weight.dtype, torch.float32))
         return weight.reshape(self.groups, self.rows, self.columns, *self.kernel)
 
 
-def kernel_geometry(weight, stride=1, dilation=1, groups=1):
+def kernel_geometry(
+    weight: torch.Tensor,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> KernelGeometry:
     """Check a kernel and the arguments that go with it.
 
     Parameters
@@ -97,8 +102,8 @@ def kernel_geometry(weight, stride=1, dilation=1, groups=1):
             "weight must have shape (M, C / groups, *kernel) with at most three kernel "
             f"dimensions and no empty one, got {tuple(weight.shape)}"
         )
-    rows, columns, *kernel = weight.shape
-    kernel = tuple(kernel) or (1,)
+    rows, columns, *axes = weight.shape
+    kernel = tuple(axes) or (1,)
     groups = positive_integer("groups", groups)
     if rows % groups:
         raise ValueError(f"groups={groups} must divide the number of outputs {rows}")

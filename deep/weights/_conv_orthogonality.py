@@ -21,10 +21,16 @@ from typing import NamedTuple
 
 import torch
 
-from ._conv_geometry import kernel_geometry
+from ._conv_geometry import KernelGeometry, kernel_geometry
 
 
-def orthogonality_loss(weight, *, stride=1, dilation=1, groups=1):
+def orthogonality_loss(
+    weight: torch.Tensor,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> torch.Tensor:
     r"""Squared distance of a convolution, or of a matrix, from orthogonality.
 
     .. math::
@@ -90,7 +96,7 @@ def orthogonality_loss(weight, *, stride=1, dilation=1, groups=1):
     return loss_of_groups(geometry.split(weight), geometry).sum()
 
 
-def loss_of_groups(kernels, geometry):
+def loss_of_groups(kernels: torch.Tensor, geometry: KernelGeometry) -> torch.Tensor:
     """L_orth of each of a stack of kernels of one shape.
 
     Parameters
@@ -119,7 +125,9 @@ def loss_of_groups(kernels, geometry):
         return at_zero.square().sum(dim=(1, 2)) + 2 * beyond - excess
 
 
-def sampled_loss_of_groups(kernels, geometry, n_frequencies):
+def sampled_loss_of_groups(
+    kernels: torch.Tensor, geometry: KernelGeometry, n_frequencies: int
+) -> torch.Tensor:
     r"""Unbiased estimate of `loss_of_groups` from random frequencies.
 
     By Parseval's theorem L is the mean over frequencies :math:`\omega` of
@@ -182,7 +190,13 @@ def sampling_pays(geometry, n_frequencies):
     return 2 * sampled < exact
 
 
-def orthogonality_bounds(weight, *, stride=1, dilation=1, groups=1):
+def orthogonality_bounds(
+    weight: torch.Tensor,
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> tuple[torch.Tensor, torch.Tensor]:
     r"""Bounds on the singular values of a convolution, from its orthogonality loss.
 
     .. math::
@@ -249,8 +263,8 @@ def _tap_pairs(kernel, stride, device):
         on_lattice = all(x % s == 0 for x, s in zip(difference, stride, strict=True))
         if on_lattice and difference >= (0,) * len(kernel):
             pairs.append((i, j, numbers.setdefault(difference, len(numbers))))
-    columns = (torch.tensor(column, device=device) for column in zip(*pairs, strict=True))
-    return _Pairs(*columns, n_lags=len(numbers))
+    first, second, lag = (torch.tensor(c, device=device) for c in zip(*pairs, strict=True))
+    return _Pairs(first, second, lag, n_lags=len(numbers))
 
 
 class _Phases(NamedTuple):

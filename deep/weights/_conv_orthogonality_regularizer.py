@@ -1,10 +1,14 @@
 """Orthogonal convolutions by a penalty in the training step."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import torch
 
 from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ._conv_existence import existence
 from ._orthogonality_penalty import (
     layer_geometry,
@@ -74,18 +78,19 @@ class ConvOrthogonality(Regularizer):
     True
     """
 
-    wanted_layers = ()  # `layers` chooses kernels, no features
+    layers: Any  # chooses kernels, no features
+    wanted_layers = ()
 
     def __init__(
         self,
-        strength=0.01,
-        layers="conv",
+        strength: float = 0.01,
+        layers: Literal["conv", "all"] | Callable[..., Any] = "conv",
         *,
-        exclude_first=False,
-        frequencies="auto",
-        every=1,
-        monitor=False,
-    ):
+        exclude_first: bool = False,
+        frequencies: Literal["auto", "all"] = "auto",
+        every: int = 1,
+        monitor: bool = False,
+    ) -> None:
         self.strength = strength
         self.layers = layers
         self.exclude_first = exclude_first
@@ -93,12 +98,12 @@ class ConvOrthogonality(Regularizer):
         self.every = every
         self.monitor = monitor
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("strength", self.strength, 0)
         check_number("every", self.every, 1)
         return self
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Net, **kwargs: Any) -> None:
         """Warn about layers that cannot be orthogonal."""
         chosen = orthogonal_layers(bare(net.module_), self.layers, exclude_first=self.exclude_first)
         for name, layer in chosen:
@@ -111,7 +116,7 @@ class ConvOrthogonality(Regularizer):
                     stacklevel=2,
                 )
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor | None:
         if batch.step % self.every:
             return None
         return (
@@ -125,7 +130,7 @@ class ConvOrthogonality(Regularizer):
             )
         )
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         """Record how orthogonal the layers are."""
         if not self.monitor:
             return

@@ -10,7 +10,14 @@ from ._conv_geometry import kernel_geometry, per_axis
 CHUNK_BYTES = 2**26
 
 
-def conv_singular_values(weight, input_size, *, stride=1, dilation=1, groups=1):
+def conv_singular_values(
+    weight: torch.Tensor,
+    input_size: int | tuple[int, ...],
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> torch.Tensor:
     r"""All singular values of a convolution with circular padding.
 
     The map is block-diagonal in the Fourier basis: at each of the :math:`N^2` frequencies of the
@@ -66,7 +73,14 @@ def conv_singular_values(weight, input_size, *, stride=1, dilation=1, groups=1):
         return _singular_values(geometry.split(weight), geometry, size)
 
 
-def conv_spectral_norm(weight, input_size, *, stride=1, dilation=1, groups=1):
+def conv_spectral_norm(
+    weight: torch.Tensor,
+    input_size: int | tuple[int, ...],
+    *,
+    stride: int | tuple[int, ...] = 1,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> torch.Tensor:
     """Largest singular value of a convolution with circular padding.
 
     Parameters

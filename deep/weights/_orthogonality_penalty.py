@@ -1,6 +1,7 @@
 """Orthogonality of the layers of a network: a penalty, and a report."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -21,7 +22,13 @@ TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 EXACT_CHANNELS = 128
 
 
-def orthogonality_penalty(module, layers="conv", *, exclude_first=False, frequencies="auto"):
+def orthogonality_penalty(
+    module: nn.Module,
+    layers: Literal["conv", "all"] | Callable[..., Any] = "conv",
+    *,
+    exclude_first: bool = False,
+    frequencies: Literal["auto", "all"] = "auto",
+) -> torch.Tensor:
     r"""Sum of `orthogonality_loss` over the layers of a network.
 
     Layers of one shape are computed together. The exact loss of a layer of c input and output
@@ -75,13 +82,13 @@ def orthogonality_penalty(module, layers="conv", *, exclude_first=False, frequen
         if isinstance(frequencies, str):
             check_choice("frequencies", frequencies, ("auto", "all"))
         check_number("frequencies", frequencies, 1)
-    stacks = {}
+    stacks: dict[Any, list[torch.Tensor]] = {}
     for _, layer in orthogonal_layers(module, layers, exclude_first=exclude_first):
         weight = layer.weight
         geometry = layer_geometry(layer, weight)
         key = geometry._replace(groups=1), weight.device, weight.dtype
         stacks.setdefault(key, []).append(geometry.split(weight))
-    terms = []
+    terms: list[torch.Tensor] = []
     for (geometry, device, _), kernels in stacks.items():
         stack = kernels[0] if len(kernels) == 1 else torch.cat(kernels)
         n_frequencies = _n_frequencies(geometry, frequencies)
@@ -124,7 +131,12 @@ class LayerOrthogonality(NamedTuple):
     sigma_max: float
 
 
-def orthogonality_report(module, layers="conv", *, exclude_first=False):
+def orthogonality_report(
+    module: nn.Module,
+    layers: Literal["conv", "all"] | Callable[..., Any] = "conv",
+    *,
+    exclude_first: bool = False,
+) -> list[LayerOrthogonality]:
     """Orthogonality of each layer of a network.
 
     Parameters
@@ -187,7 +199,7 @@ def orthogonal_layers(module, layers="conv", *, exclude_first=False):
     list of (str, torch.nn.Module)
         Names and layers.
     """
-    kinds = (*CONVOLUTIONS, *TRANSPOSED)
+    kinds: tuple[type, ...] = (*CONVOLUTIONS, *TRANSPOSED)
     if not callable(layers):
         check_choice("layers", layers, ("conv", "all"))
     if layers != "conv":

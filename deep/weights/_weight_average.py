@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ..frame._batches import check_number, in_full_precision
+from ..frame._settings import settings
 
 # the first averages of a thousand steps would else be the initial weights: TensorFlow's rule
 WARMUP = 9
@@ -60,7 +61,11 @@ class WeightAverage(nn.Module):
     3.0
     """
 
-    def __init__(self, module, decay=None):
+    extra_repr = settings
+
+    n_averaged: torch.Tensor
+
+    def __init__(self, module: nn.Module, decay: float | None = None) -> None:
         super().__init__()
         if decay is not None:
             check_number("decay", decay, 0.0, 1.0, below=True)
@@ -70,7 +75,7 @@ class WeightAverage(nn.Module):
             mean = in_full_precision(parameter.detach())
             self.register_buffer(f"mean_{number}", mean.clone())
 
-    def means(self):
+    def means(self) -> list[torch.Tensor]:
         """Return the averages in the order of the module's parameters.
 
         Returns
@@ -81,7 +86,7 @@ class WeightAverage(nn.Module):
         return [mean for name, mean in self.named_buffers() if name != "n_averaged"]
 
     @torch.no_grad()
-    def update(self, module):
+    def update(self, module: nn.Module) -> None:
         """Take in the present weights.
 
         Parameters
@@ -96,7 +101,7 @@ class WeightAverage(nn.Module):
         self.n_averaged += 1
 
     @torch.no_grad()
-    def copy_to(self, module):
+    def copy_to(self, module: nn.Module) -> None:
         """Give a module the averages as its weights.
 
         Parameters
@@ -107,6 +112,6 @@ class WeightAverage(nn.Module):
         for parameter, mean in zip(module.parameters(), self.means(), strict=True):
             parameter.copy_(mean)
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget all weights so far."""
         self.n_averaged.zero_()

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any, Self
 
 import torch
 from skorch.dataset import unpack_data
@@ -14,7 +15,7 @@ from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
 from ..frame._indexed import INPUTS
 from ..frame._processes import mean_over_processes
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Batch, Net, Regularizer
 from ..frame._training_pass import is_labelled
 from ._weight_average import WeightAverage
 
@@ -24,16 +25,16 @@ class AveragedWeights(Regularizer):
 
     looks_into_module = True
     replaces_weights = True
-    finished_ = None
+    finished_: dict[str, Any] | None = None
     decay: float | None = None
 
-    def state(self, net):
+    def state(self, net: Net) -> nn.Module | None:
         """Make the averages."""
-        self.trained_ = None
+        self.trained_: dict[str, Any] | None = None
         self.average_ = WeightAverage(bare(net.module_), self.decay)
         return self.average_
 
-    def finalize(self, net, module):
+    def finalize(self, net: Net, module: nn.Module) -> None:
         """Put the averages into the module, and recompute the statistics of batch normalization."""
         if not self.average_.n_averaged:
             return
@@ -45,7 +46,7 @@ class AveragedWeights(Regularizer):
         elif self.finished_ is not None:  # nothing was trained since, or it failed
             module.load_state_dict(self.finished_)
 
-    def resume(self, net, module):
+    def resume(self, net: Net, module: nn.Module) -> None:
         """Put the trained weights and their statistics back."""
         if self.trained_ is not None:
             self.finished_ = copy.deepcopy(module.state_dict())
@@ -94,10 +95,10 @@ class EMAWeights(AveragedWeights):
     True
     """
 
-    def __init__(self, decay=0.999):
+    def __init__(self, decay: float = 0.999) -> None:
         self.decay = decay
 
-    def after_step(self, net, batch):
+    def after_step(self, net: Net, batch: Batch) -> None:
         self.average_.update(bare(net.module_))
 
 
@@ -152,18 +153,18 @@ class SWA(AveragedWeights):
     True
     """
 
-    def __init__(self, start=0.75, cycle=1):
+    def __init__(self, start: float = 0.75, cycle: int = 1) -> None:
         self.start = start
         self.cycle = cycle
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("start", self.start, 0.0, 1.0)
         check_number("cycle", self.cycle, 1)
         if self.cycle != int(self.cycle):
             raise ValueError(f"cycle must be a whole number of epochs, got {self.cycle!r}")
         return self
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
         """Take in the weights, if it is time."""
         since = len(net.history) - self._first(net)
         if since <= 0:
@@ -171,7 +172,7 @@ class SWA(AveragedWeights):
         if since >= 0 and since % self.cycle == 0:
             self.average_.update(bare(net.module_))
 
-    def finalize(self, net, module):
+    def finalize(self, net: Net, module: nn.Module) -> None:
         """Put the means into the module."""
         if net.history and not self.average_.n_averaged:
             warn(
@@ -189,12 +190,12 @@ class SWA(AveragedWeights):
 class AsTrained(nn.Module):
     """The module as training evaluates it: on the net's device and in its precision."""
 
-    def __init__(self, net, module):
+    def __init__(self, net: Net, module: nn.Module) -> None:
         super().__init__()
         self.net, self.module = net, module
         self.training = module.training
 
-    def forward(self, X):
+    def forward(self, X: Any) -> Any:
         """Output of the module."""
         return self.net.forward_again(X)
 

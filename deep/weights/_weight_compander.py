@@ -7,7 +7,8 @@ from the paper's description, not taken from it.
 
 import math
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -32,8 +33,8 @@ def _softsign_inverse(z):
 class _Compander(NamedTuple):
     """A bounded odd function with slope one at zero, its inverse, and its least upper bound."""
 
-    function: object
-    inverse: object
+    function: Callable[[torch.Tensor], torch.Tensor]
+    inverse: Callable[[torch.Tensor], torch.Tensor]
     bound: float
 
 
@@ -105,7 +106,13 @@ class WeightCompander(nn.Module):
     tensor([[ 0.0546, -0.1557]])
     """
 
-    def __init__(self, a, b, function="arctan", learnable=False):
+    def __init__(
+        self,
+        a: float,
+        b: float,
+        function: Literal["arctan", "tanh", "softsign"] = "arctan",
+        learnable: bool = False,
+    ) -> None:
         super().__init__()
         check_number("a", a, 0, above=True)
         check_number("b", b, 0, above=True)
@@ -119,12 +126,16 @@ class WeightCompander(nn.Module):
             self.register_buffer("log_a", log_a)
             self.register_buffer("log_b", log_b)
 
+    def extra_repr(self) -> str:
+        a, b = self.log_a.exp().item(), self.log_b.exp().item()
+        return f"a={a:.4g}, b={b:.4g}, function={self.function!r}"
+
     @property
-    def bound(self):
+    def bound(self) -> torch.Tensor:
         """Least upper bound of the weights' absolute values."""
         return self.log_a.exp() * COMPANDERS[self.function].bound
 
-    def forward(self, v):
+    def forward(self, v: torch.Tensor) -> torch.Tensor:
         """Weights of free variables.
 
         Parameters
@@ -140,7 +151,7 @@ class WeightCompander(nn.Module):
         a, b = self.log_a.exp().to(v.dtype), self.log_b.exp().to(v.dtype)
         return a * COMPANDERS[self.function].function(v / b)
 
-    def right_inverse(self, w):
+    def right_inverse(self, w: torch.Tensor) -> torch.Tensor:
         """Free variables of weights, which are clipped just inside the bound.
 
         Parameters
@@ -160,15 +171,15 @@ class WeightCompander(nn.Module):
 
 
 def apply_weight_compander(
-    model,
+    model: nn.Module,
     *,
-    types=LAYERS,
-    ratio=1.5,
-    width=4.0,
-    function="arctan",
-    learnable=False,
-    exclude=(),
-):
+    types: tuple[type[nn.Module], ...] = LAYERS,
+    ratio: float = 1.5,
+    width: float = 4.0,
+    function: Literal["arctan", "tanh", "softsign"] = "arctan",
+    learnable: bool = False,
+    exclude: Collection[str] = (),
+) -> nn.Module:
     r"""Parametrize the weights of a network's layers by `WeightCompander`, keeping their values.
 
     For a layer whose weights have the standard deviation :math:`\sigma`, the bound is `width`
@@ -236,7 +247,7 @@ def apply_weight_compander(
     unknown = [name for name in exclude if name not in named]
     if unknown:
         raise ValueError(f"exclude: the model has no module {unknown[0]!r}")
-    layers = [
+    layers: list[Any] = [
         layer
         for name, layer in named.items()
         if isinstance(layer, types)
@@ -257,7 +268,7 @@ def apply_weight_compander(
     return model
 
 
-def remove_weight_compander(model):
+def remove_weight_compander(model: nn.Module) -> nn.Module:
     """Turn companded weights into plain parameters of the same values.
 
     Parameters
@@ -275,7 +286,9 @@ def remove_weight_compander(model):
     return model
 
 
-def compander_param_groups(model, lr, *, hyper_lr_scale=0.05, weight_decay=0.0):
+def compander_param_groups(
+    model: nn.Module, lr: float, *, hyper_lr_scale: float = 0.05, weight_decay: float = 0.0
+) -> list[dict[str, Any]]:
     """Parameter groups for an optimizer: learned scales get a small rate and no weight decay.
 
     Parameters
@@ -343,7 +356,9 @@ class WeightStatistics(NamedTuple):
     standard_deviation: float
 
 
-def weight_statistics(model, *, threshold=0.01, types=LAYERS):
+def weight_statistics(
+    model: nn.Module, *, threshold: float = 0.01, types: tuple[type[nn.Module], ...] = LAYERS
+) -> list[WeightStatistics]:
     """Sizes of the weights of each layer: what a compander is to change.
 
     Parameters
@@ -373,7 +388,7 @@ def weight_statistics(model, *, threshold=0.01, types=LAYERS):
     with torch.no_grad():
         for name, layer in model.named_modules():
             if isinstance(layer, types):
-                w = layer.weight
+                w: Any = layer.weight
                 size = w.abs()
                 numbers = size.max(), (size < threshold).float().mean(), w.std(correction=0)
                 statistics.append(WeightStatistics(name, *map(float, numbers)))
@@ -416,7 +431,7 @@ def _scales(weight, ratio, width, bound):
 
 def _require_untied(model, layers):
     """A parametrization would silently untie weights that modules share."""
-    owners = {}
+    owners: dict[nn.Parameter, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         owners.setdefault(parameter, []).append(name)
     for layer in layers:

@@ -1,8 +1,14 @@
 """Weight Compander in the training step. Experimental."""
 
+from collections.abc import Collection
+from typing import Any, Literal, Self
+
+import torch
+from torch import nn
+
 from ..frame._batches import check_number
 from ..frame._parameter_groups import own_group
-from ..frame._regularizer import Regularizer
+from ..frame._regularizer import Net, Regularizer
 from ._weight_compander import apply_weight_compander, companded_layers
 
 
@@ -61,14 +67,14 @@ class WeightCompander(Regularizer):
 
     def __init__(
         self,
-        ratio=1.5,
-        width=4.0,
+        ratio: float = 1.5,
+        width: float = 4.0,
         *,
-        function="arctan",
-        learnable=False,
-        hyper_lr_scale=0.05,
-        exclude=(),
-    ):
+        function: Literal["arctan", "tanh", "softsign"] = "arctan",
+        learnable: bool = False,
+        hyper_lr_scale: float = 0.05,
+        exclude: Collection[str] = (),
+    ) -> None:
         self.ratio = ratio
         self.width = width
         self.function = function
@@ -76,11 +82,11 @@ class WeightCompander(Regularizer):
         self.hyper_lr_scale = hyper_lr_scale
         self.exclude = exclude
 
-    def initialize(self):
+    def initialize(self) -> Self:
         check_number("hyper_lr_scale", self.hyper_lr_scale, 0)
         return self
 
-    def reparametrize(self, net, module):
+    def reparametrize(self, net: Net, module: nn.Module) -> None:
         """Parametrize the weights of the module."""
         apply_weight_compander(
             module,
@@ -91,17 +97,19 @@ class WeightCompander(Regularizer):
             exclude=self.exclude,
         )
 
-    def optimizer(self, net, optimizer):
+    def optimizer(self, net: Net, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Give learned scales a group of their own."""
         self._slow_down(net, optimizer)
         return optimizer
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: Net, **kwargs: Any) -> None:
         """Take over a learning rate that was set since."""
         self._slow_down(net, net.optimizer_)
 
     def _slow_down(self, net, optimizer):
         scales = [p for _, psi in companded_layers(net.module_) for p in psi.parameters()]
         if scales:
-            decay = {"weight_decay": 0.0} if "weight_decay" in optimizer.defaults else {}
+            decay: dict[str, Any] = (
+                {"weight_decay": 0.0} if "weight_decay" in optimizer.defaults else {}
+            )
             own_group(optimizer, scales, lr_scale=self.hyper_lr_scale, **decay)

@@ -129,7 +129,7 @@ def tcm_by_hand():
 
 
 @pytest.mark.parametrize(
-    "regularizer, expected",
+    ("regularizer", "expected"),
     [
         (ELR(lam=2.0), elr_by_hand),
         (PSKD(), ps_kd_by_hand),
@@ -422,7 +422,7 @@ def test_targets_of_two_regularizers_are_mixed_one_after_the_other():
 
 
 @pytest.mark.parametrize(
-    "regularizer, message",
+    ("regularizer", "message"),
     [
         (ELR(lam=-1.0), "lam must be in"),
         (ELR(beta=1.0), "beta must be in"),
@@ -443,7 +443,7 @@ def test_bad_parameters(regularizer, message):
 
 
 @pytest.mark.parametrize(
-    "regularizer, message",
+    ("regularizer", "message"),
     [
         (ConR(window=0.0), "window must be in"),
         (ConR(temperature=0.0), "temperature must be in"),

@@ -105,7 +105,7 @@ def two_passes(wrap):
 
 
 @pytest.mark.parametrize(
-    "regularizer, wrap",
+    ("regularizer", "wrap"),
     [
         (SAM(0.2), lambda base: parts.SAM(base, 0.2)),
         (SAM(0.5, adaptive=True), lambda base: parts.SAM(base, 0.5, adaptive=True)),
@@ -147,7 +147,8 @@ def test_tram_trains_as_by_hand(target):
     assert_same(net.module_, by_hand(step, make))
     recorded = net.history[:, "trust_region_distance"]
     expected = torch.stack(distances).reshape(EPOCHS, -1).mean(1).tolist()
-    assert recorded == pytest.approx(expected, rel=1e-4) and min(recorded) > 0
+    assert recorded == pytest.approx(expected, rel=1e-4)
+    assert min(recorded) > 0
 
 
 def test_trust_region_penalty_trains_as_by_hand():
@@ -409,7 +410,7 @@ def test_grid_search_reaches_the_parameters():
 
 
 @pytest.mark.parametrize(
-    "regularizer, message",
+    ("regularizer", "message"),
     [
         (SAM(rho=-1.0), "rho must be in"),
         (SAM(adaptive_eps=-1.0), "adaptive_eps must be in"),

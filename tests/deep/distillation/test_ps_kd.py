@@ -137,7 +137,8 @@ def test_state_goes_through_safetensors(tmp_path):
     assert (fresh.epoch, fresh.alpha_now) == (3, loss.alpha_now)
     assert torch.equal(fresh(logits, label, index), loss(logits, label, index))
     copied = copy.deepcopy(fresh)
-    assert copied.epoch == 3 and copied.state_dict()["stored_epoch"] == 3
+    assert copied.epoch == 3
+    assert copied.state_dict()["stored_epoch"] == 3
 
 
 def test_state_dict_keeps_the_memory_and_the_epoch():
@@ -181,7 +182,7 @@ def test_empty_batch_is_zero_with_a_gradient():
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"alpha": 1.0}, r"alpha must be in \[0, 1\), got 1.0"),
         ({"alpha": -0.1}, "alpha must be in"),

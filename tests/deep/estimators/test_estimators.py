@@ -225,7 +225,8 @@ def test_random_state_gives_the_same_network_and_leaves_torch_alone(iris):
     torch.rand(3)
     state = torch.get_rng_state()
     second = DeepClassifier(**settings).set_params(module__dropout=0.2).fit(*iris)
-    assert torch.equal(torch.get_rng_state(), state) and not torch.equal(before, state)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(before, state)
     for p, q in zip(first.net_.module_.parameters(), second.net_.module_.parameters(), strict=True):
         assert torch.equal(p, q)
     other = clone(first).set_params(random_state=1).fit(*iris)
@@ -265,7 +266,8 @@ def test_early_stopping_keeps_the_best_epoch(iris):
         early_stopping=True, n_iter_no_change=3, max_epochs=200, lr=0.05, random_state=0
     ).fit(*iris)
     losses = model.history_["valid_loss"]
-    assert model.n_iter_ < 200 and losses.idxmin() == model.n_iter_ - 3
+    assert model.n_iter_ < 200
+    assert losses.idxmin() == model.n_iter_ - 3
     callback = dict(model.net_.callbacks_)["EarlyStopping"]
     assert callback.best_epoch_ == losses.idxmin()
 
@@ -375,7 +377,8 @@ def test_parameters_by_name():
     model = DeepClassifier(regularizers=[("shrink", Shrink()), ("off", None)])
     model.set_params(module__width=4, regularizers__shrink__strength=2.0, lr=0.5)
     params = model.get_params()
-    assert params["module__width"] == 4 and params["regularizers__shrink__strength"] == 2.0
+    assert params["module__width"] == 4
+    assert params["regularizers__shrink__strength"] == 2.0
     assert model.net_params == {"module__width": 4}
     assert clone(model).get_params()["regularizers__shrink__strength"] == 2.0
     with pytest.raises(ValueError, match="Invalid parameter 'x'"):
@@ -398,7 +401,8 @@ def test_history_and_loss_curve(iris):
     np.testing.assert_array_equal(valid.get_ydata(), history["valid_loss"])
     assert display.ax_.get_title() == "DeepClassifier"
     alone = LossCurveDisplay.from_estimator(DeepClassifier(**SMALL).fit(*iris), ax=display.ax_)
-    assert len(alone.lines_) == 1 and alone.figure_ is display.figure_
+    assert len(alone.lines_) == 1
+    assert alone.figure_ is display.figure_
     with pytest.raises(ValueError, match="no epochs"):
         LossCurveDisplay.from_estimator(DeepClassifier(max_epochs=0).fit(*iris))
     with pytest.raises(sklearn.exceptions.NotFittedError):
@@ -410,7 +414,8 @@ def test_progress(iris, capsys):
     assert capsys.readouterr() == ("", "")
     DeepClassifier(**SMALL, verbose=2).fit(*iris)
     printed = capsys.readouterr()
-    assert "train_loss" in printed.out and "it/s" in printed.err
+    assert "train_loss" in printed.out
+    assert "it/s" in printed.err
 
 
 def test_interruption_keeps_the_network(iris):
@@ -420,7 +425,8 @@ def test_interruption_keeps_the_network(iris):
                 raise KeyboardInterrupt
 
     model = DeepClassifier(**SMALL, regularizers=[("interrupt", Interrupt())]).fit(*iris)
-    assert model.n_iter_ == 2 and np.isfinite(model.predict_proba(iris[0])).all()
+    assert model.n_iter_ == 2
+    assert np.isfinite(model.predict_proba(iris[0])).all()
 
 
 # bad input

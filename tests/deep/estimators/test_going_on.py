@@ -114,7 +114,8 @@ def test_mixed_precision_is_switched_on_and_off(precision):
 
 def test_batches_epochs_and_printing(capsys):
     model = started().set_params(batch_size=50, max_epochs=3, verbose=1).fit(X, y)
-    assert last(model, "train_batch_count") == 3 and model.n_iter_ == 5
+    assert last(model, "train_batch_count") == 3
+    assert model.n_iter_ == 5
     assert capsys.readouterr().out.count("\n") >= 3
     model.set_params(verbose=0).fit(X, y)
     assert capsys.readouterr().out == ""
@@ -123,7 +124,8 @@ def test_batches_epochs_and_printing(capsys):
 def test_early_stopping_is_switched_on_changed_and_off():
     model = started().set_params(early_stopping=True, validation_fraction=0.2, lr=STILL)
     model.set_params(max_epochs=50, n_iter_no_change=3).fit(X, y)
-    assert model.n_iter_ == 2 + 4 and last(model, "train_batch_count") == 4  # 120 of 150 rows
+    assert model.n_iter_ == 2 + 4
+    assert last(model, "train_batch_count") == 4  # 120 of 150 rows
     assert model.set_params(n_iter_no_change=5).fit(X, y).n_iter_ == 6 + 6
     model.set_params(early_stopping=False, max_epochs=2).fit(X, y)
     assert "valid_loss" not in model.net_.history[-1]
@@ -141,7 +143,8 @@ def test_rows_that_were_held_out_stay_so(random_state):
     HeldOut.rows = []
     model = started(random_state=random_state, early_stopping=True, callbacks=[HeldOut()])
     model.fit(X, y)
-    assert len(HeldOut.rows) == 4 and len(set(HeldOut.rows)) == 1
+    assert len(HeldOut.rows) == 4
+    assert len(set(HeldOut.rows)) == 1
 
 
 def test_callbacks_come_and_go():
@@ -242,7 +245,8 @@ def test_the_type_of_the_weights_changes():
     model.set_params(dtype="float64")
     np.testing.assert_array_equal(model.predict_proba(X), before)  # until it is fitted
     after = model.fit(X, y).predict_proba(X)
-    assert before.dtype == np.float32 and after.dtype == np.float64
+    assert before.dtype == np.float32
+    assert after.dtype == np.float64
     np.testing.assert_allclose(after, before, atol=1e-6)
     states = model.net_.optimizer_.state_dict()["state"].values()
     assert {state["exp_avg"].dtype for state in states} == {torch.float64}
@@ -262,7 +266,8 @@ def test_a_new_seed_begins_new_random_numbers():
     same, other = copy.deepcopy(model), copy.deepcopy(model).set_params(random_state=5)
     again = copy.deepcopy(model).set_params(random_state=5)
     moved = [weights(m.fit(X, y)) for m in (model, same, other, again)]
-    assert torch.equal(moved[0], moved[1]) and torch.equal(moved[2], moved[3])
+    assert torch.equal(moved[0], moved[1])
+    assert torch.equal(moved[2], moved[3])
     assert not torch.equal(moved[0], moved[2])
 
 
@@ -317,7 +322,8 @@ def test_a_failure_in_the_middle_of_a_warm_start_leaves_everything_as_it_was():
     unchanged = {**{name: witness.get_params()[name] for name in changes}}
     model.set_params(**unchanged, regularizers__shrink__strength=0.1, regularizers__fail__epoch=9)
     witness.set_params(regularizers__fail__epoch=9)
-    assert model.n_iter_ == 2 and dict(model.net_.regularizers)["shrink"].strength == 0.1
+    assert model.n_iter_ == 2
+    assert dict(model.net_.regularizers)["shrink"].strength == 0.1
     for going_on in (model, witness):
         going_on.fit(X, y)
     np.testing.assert_array_equal(model.predict_proba(X), witness.predict_proba(X))

@@ -209,7 +209,7 @@ def test_images_with_channels_last_are_those_with_channels_first():
     np.testing.assert_array_equal(
         nested.predict_proba(torch.as_tensor(last)), same.predict_proba(first)
     )
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="X has 2 features, but DeepClassifier is expecting 3"):
         model.predict(last[..., :2])
 
 
@@ -244,7 +244,8 @@ def test_validation_data_are_prepared_as_the_training_data(how, dtype):
     wanted = log_loss(labels[ODD], model.predict_proba(FAR[ODD]))
     assert model.history_.valid_loss.iloc[-1] == pytest.approx(wanted, rel=1e-5)
     assert model.history_.valid_acc.iloc[-1] == pytest.approx(model.score(FAR[ODD], labels[ODD]))
-    assert model.net_.train_split is not None and "X_val" not in vars(model)
+    assert model.net_.train_split is not None
+    assert "X_val" not in vars(model)
 
 
 def _tensors(X, y):

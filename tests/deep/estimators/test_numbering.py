@@ -55,7 +55,8 @@ def test_rows_of_a_later_part_are_new(model):
     second = numbered(model, "partial_fit", SECOND)
     again = numbered(model, "partial_fit", SECOND)
     assert first == list(range(75))
-    assert second == list(range(75, 150)) and again == list(range(150, 225))
+    assert second == list(range(75, 150))
+    assert again == list(range(150, 225))
 
 
 def test_a_warm_start_on_the_same_data_keeps_the_numbers(model):

@@ -97,9 +97,11 @@ def test_stages_are_warm_starts():
     by_hand.set_params(lr=0.01, regularizers__shrink__strength=3.0).fit(X, y)
     np.testing.assert_array_equal(staged.predict_proba(X), by_hand.predict_proba(X))
     assert staged.history_["stage"].tolist() == 2 * ["head"] + 3 * ["all"] + 3 * ["shrunk"]
-    assert staged.n_iter_ == 8 and not hasattr(base, "net_")
+    assert staged.n_iter_ == 8
+    assert not hasattr(base, "net_")
     assert base.regularizers[0][1].strength == 0.1
-    assert staged.classes_.tolist() == [0, 1, 2] and staged.n_features_in_ == 4
+    assert staged.classes_.tolist() == [0, 1, 2]
+    assert staged.n_features_in_ == 4
 
 
 def test_one_stage_is_the_estimator():
@@ -115,12 +117,16 @@ def test_kind_and_methods_are_those_of_the_estimator():
         StagedTraining(kind(**SMALL), [HEAD])
         for kind in (DeepClassifier, DeepRegressor, DeepAutoencoder)
     )
-    assert is_classifier(classifier) and is_regressor(regressor)
-    assert hasattr(classifier, "predict_proba") and not hasattr(regressor, "predict_proba")
-    assert hasattr(coder, "transform") and not hasattr(coder, "predict")
+    assert is_classifier(classifier)
+    assert is_regressor(regressor)
+    assert hasattr(classifier, "predict_proba")
+    assert not hasattr(regressor, "predict_proba")
+    assert hasattr(coder, "transform")
+    assert not hasattr(coder, "predict")
     coder.stages = [("encoder", {"trainable": ["encoder.*"]}), ("all", {})]
     code = coder.set_output(transform="pandas").fit_transform(X)
-    assert code.shape == (150, 2) and coder.inverse_transform(code.to_numpy()).shape == X.shape
+    assert code.shape == (150, 2)
+    assert coder.inverse_transform(code.to_numpy()).shape == X.shape
 
 
 def test_weights_validation_data_and_numbers_pass_through():

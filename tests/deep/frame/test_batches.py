@@ -33,7 +33,7 @@ def test_nan_and_infinity_are_no_numbers(value):
 
 
 @pytest.mark.parametrize(
-    "bounds, value, interval",
+    ("bounds", "value", "interval"),
     [
         ((0.0, 1.0, False, True), 1.0, r"\[0, 1\)"),
         ((0.0, 0.5, True, True), 0.0, r"\(0, 0.5\)"),

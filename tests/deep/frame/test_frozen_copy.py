@@ -60,13 +60,16 @@ def test_following_all_the_way_is_a_copy_and_buffers_can_stay_behind():
 def test_a_copy_has_buffers_only_and_keeps_its_mode_unless_told_otherwise():
     net = network().train()
     teacher, average = FrozenCopy(net), FrozenCopy(net, mode="same")
-    assert not list(teacher.parameters()) and not list(average.parameters())
+    assert not list(teacher.parameters())
+    assert not list(average.parameters())
     assert set(teacher.state_dict()) == {f"module.{name}" for name in net.state_dict()}
     teacher.train()
-    assert not teacher.module[1].training and average.module[1].training
+    assert not teacher.module[1].training
+    assert average.module[1].training
     assert not average.eval().module[1].training
     average.train()(X)
-    assert average.module[1].num_batches_tracked == 1 and not average(X).requires_grad
+    assert average.module[1].num_batches_tracked == 1
+    assert not average(X).requires_grad
     teacher.double()
     assert teacher(X.double()).dtype == torch.float64
     with pytest.raises(ValueError, match="mode must be one of"):

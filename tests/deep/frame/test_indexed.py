@@ -31,7 +31,8 @@ def test_numbers_are_positions(data):
 
 def test_shuffling_and_workers_leave_numbers_alone(data):
     seen = numbers_match(IndexedDataset(data), shuffle=True, num_workers=1)
-    assert seen != list(range(20)) and sorted(seen) == list(range(20))
+    assert seen != list(range(20))
+    assert sorted(seen) == list(range(20))
 
 
 @pytest.mark.parametrize("inside", [False, True])
@@ -51,8 +52,10 @@ def test_wrapping_twice_changes_nothing(data):
     once = IndexedDataset(data, sample_weight=weight, index=index)
     twice = IndexedDataset(Subset(once, [7, 2]))
     (inputs, y), (inputs_once, y_once) = twice[1], once[2]
-    assert inputs == inputs_once and y == y_once
-    assert inputs["sample_weight"] == 2 and inputs["sample_index"] == 102
+    assert inputs == inputs_once
+    assert y == y_once
+    assert inputs["sample_weight"] == 2
+    assert inputs["sample_index"] == 102
     assert twice.n_samples == once.n_samples == 120
 
 
@@ -66,7 +69,8 @@ def test_batches_cut_out_of_arrays_equal_collated_samples(kind, weighted):
     fast = DataLoader(BatchReader(subset), batch_size=2, collate_fn=as_it_is)
     slow = DataLoader(subset, batch_size=2)
     for (a, y_a), (b, y_b) in zip(fast, slow, strict=True):
-        assert torch.equal(y_a, y_b) and a.keys() == b.keys()
+        assert torch.equal(y_a, y_b)
+        assert a.keys() == b.keys()
         assert all(torch.equal(a[key], b[key]) for key in a)
 
 

@@ -403,7 +403,8 @@ def test_memory_follows_samples_through_shuffles_and_splits(data):
     ).fit(X, y)
     times, stored = count.memory_.values[:, 0], count.memory_.values[:, 1:]
     trained = times > 0
-    assert set(times.tolist()) == {0.0, 3.0} and trained.sum() == N * 3 // 4
+    assert set(times.tolist()) == {0.0, 3.0}
+    assert trained.sum() == N * 3 // 4
     expected = net.predict_proba(X)
     np.testing.assert_allclose(stored[trained], expected[trained.numpy()], atol=1e-6)
     assert torch.equal(count.memory_.written, trained)
@@ -424,7 +425,8 @@ def test_memory_of_a_subset_is_that_of_the_whole(data):
 def test_rows_of_a_later_part_are_new_samples(data):
     count = Count()
     net = make_net([count], max_epochs=1).partial_fit(*data).partial_fit(*data)
-    assert (count.memory_.values[:, 0] == 1).all() and net.n_samples_ == 2 * N
+    assert (count.memory_.values[:, 0] == 1).all()
+    assert net.n_samples_ == 2 * N
     net.partial_fit(*data, sample_index=np.arange(N))
     assert torch.equal(count.memory_.values[:, 0], 1.0 + (torch.arange(2 * N) < N))
     net.partial_fit(torch.utils.data.Subset(skorch.dataset.Dataset(*data), [3, 5]), None)
@@ -471,7 +473,8 @@ def test_refitting_starts_anew(data):
     assert (count.memory_.values[:, 0] == 3).all()
     warm = make_net([count], warm_start=True).fit(*data).fit(*data)
     assert (count.memory_.values[:, 0] == 6).all()
-    assert len(warm.history) == 6 and len(net.history) == 3
+    assert len(warm.history) == 6
+    assert len(net.history) == 3
 
 
 # data of other kinds
@@ -672,7 +675,8 @@ def test_parameters_by_name(data):
     net = make_net([Smoothing(), Shrink()])
     assert net.get_params()["regularizers__r0__share"] == 0.1
     net.set_params(regularizers__r0__share=0.4, regularizers__r1=None, module__width=4)
-    assert net.regularizers[0][1].share == 0.4 and len(net.regularizers_) == 1
+    assert net.regularizers[0][1].share == 0.4
+    assert len(net.regularizers_) == 1
     twin = clone(net)
     assert twin.regularizers[0][1] is not net.regularizers[0][1]
     assert twin.get_params()["regularizers__r0__share"] == 0.4

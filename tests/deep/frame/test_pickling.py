@@ -116,7 +116,8 @@ def as_between_processes(net):
 def test_scheduled_wrappers_go_on_as_the_original(name, make_copy, data):
     net = trained(data, [("r", WRAPPERS[name]())], [LRScheduler("CosineAnnealingLR", T_max=5)])
     other = make_copy(net)
-    assert other.module_ is not net.module_ and other.optimizer_ is not net.optimizer_
+    assert other.module_ is not net.module_
+    assert other.optimizer_ is not net.optimizer_
     mine = {id(p) for p in other.module_.parameters()}
     assert mine >= {id(p) for g in other.optimizer_.param_groups for p in g["params"]}
     assert_goes_on_alike(net, other, data)

@@ -264,7 +264,8 @@ def test_another_forward_pass_draws_other_units():
         def penalty(self, net, batch, y_pred, features):
             again, features_again = net.forward_again(batch.X, layer="body")
             torch.testing.assert_close(net.module_.head(features_again), again)
-            assert not torch.equal(features, features_again) and again.requires_grad
+            assert not torch.equal(features, features_again)
+            assert again.requires_grad
             assert net.forward_again(batch.X).shape == y_pred.shape
             return 0.0 * again.sum()
 
@@ -306,7 +307,8 @@ def test_training_outputs_are_those_of_evaluation_in_the_order_of_the_data():
         train_split=skorch.dataset.ValidSplit(4, stratified=True), max_epochs=1,
     ).fit(X, y)  # fmt: skip
     index, labels, outputs = asks.outputs_
-    assert len(index) == N * 3 // 4 and torch.equal(labels, ty[index])
+    assert len(index) == N * 3 // 4
+    assert torch.equal(labels, ty[index])
     net.module_.eval()
     torch.testing.assert_close(outputs, net.module_(tX[index]))
     torch.testing.assert_close(asks.features_, net.module_.body(tX[index]))
@@ -381,7 +383,8 @@ def test_a_changed_strength_acts_when_training_goes_on():
     memory, moments = elr.targets_.copy(), net.optimizer_.base
     net.set_params(regularizers__elr__lam=0.0, regularizers__sam__rho=0.0, lr=0.0)
     net.partial_fit(X, y, epochs=1, sample_index=np.arange(N))
-    assert elr.penalty_.lam == 0.0 and net.optimizer_.rho == 0.0
+    assert elr.penalty_.lam == 0.0
+    assert net.optimizer_.rho == 0.0
     assert net.optimizer_.base is moments
     latest = net.predict_proba(X)
     np.testing.assert_allclose(elr.targets_, 0.7 * memory + 0.3 * latest, atol=1e-3)
@@ -580,7 +583,8 @@ def test_a_loss_that_is_not_finite_is_told_before_the_weights_are_lost(neighbour
     net = make(*neighbours, lr=1e20, max_epochs=10)
     with pytest.raises(ValueError, match=r"training loss is (nan|inf) in epoch \d+, step \d+") as e:
         net.fit(X, y)
-    assert "1e+20" in str(e.value) and "Lower the learning rate" in str(e.value)
+    assert "1e+20" in str(e.value)
+    assert "Lower the learning rate" in str(e.value)
     assert torch.isfinite(weights(net)).all() or "those before this step" in str(e.value)
 
 
@@ -663,7 +667,8 @@ def test_rows_after_a_checkpoint_are_new_samples():
     resumed = make(again).initialize()
     resumed.load_params(**stored)
     resumed.partial_fit(X, y)
-    assert resumed.n_samples_ == 2 * N and again.targets_.shape == (2 * N, K)
+    assert resumed.n_samples_ == 2 * N
+    assert again.targets_.shape == (2 * N, K)
     np.testing.assert_array_equal(again.targets_[:N], elr.targets_)
 
 

@@ -14,7 +14,8 @@ def test_mixup_by_definition():
     torch.manual_seed(0)
     mixing = mixup(6, 0.7)
     l, j = mixing.share, mixing.partner
-    assert sorted(j.tolist()) == list(range(6)) and 0 <= l <= 1
+    assert sorted(j.tolist()) == list(range(6))
+    assert 0 <= l <= 1
     for i in range(6):
         torch.testing.assert_close(mixing.inputs(X)[i], l * X[i] + (1 - l) * X[j[i]])
         torch.testing.assert_close(mixing(y)[i], l * y[i] + (1 - l) * y[j[i]])
@@ -36,7 +37,8 @@ def test_alpha_of_zero_leaves_samples_and_generator_as_they_are():
     X = torch.randn(5, 1, 4, 4)
     before = torch.get_rng_state()
     for mixing in (mixup(5, 0.0), cutmix(X, 0.0)):
-        assert torch.equal(mixing.inputs(X), X) and torch.equal(mixing(X), X)
+        assert torch.equal(mixing.inputs(X), X)
+        assert torch.equal(mixing(X), X)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -54,7 +56,8 @@ def test_cutmix_swaps_a_box_and_mixes_labels_by_its_area():
             if i == j:
                 assert not foreign.any()
                 continue
-            assert (mixed[i][foreign] == j).all() and (foreign[0] == foreign[1]).all()
+            assert (mixed[i][foreign] == j).all()
+            assert (foreign[0] == foreign[1]).all()
             rows, columns = np.where(foreign[0])
             if len(rows):  # a full rectangle
                 assert foreign[0][
@@ -62,7 +65,9 @@ def test_cutmix_swaps_a_box_and_mixes_labels_by_its_area():
                 ].all()
             assert labels[i, j].item() == pytest.approx(foreign.mean(), abs=1e-6)
             assert labels[i, i].item() == pytest.approx(1 - foreign.mean(), abs=1e-6)
-    assert len(set(areas)) > 20 and min(areas) >= 0 and max(areas) <= 1
+    assert len(set(areas)) > 20
+    assert min(areas) >= 0
+    assert max(areas) <= 1
 
 
 def test_boxes_are_those_of_the_authors():
@@ -146,8 +151,10 @@ def test_views_stand_one_after_the_other():
 def test_views_of_several_inputs():
     X = {"a": torch.ones(2, 3), "b": [torch.zeros(2), (torch.arange(2),)]}
     drawn = views(X)
-    assert drawn["a"].shape == (4, 3) and drawn["b"][0].shape == (4,)
-    assert drawn["b"][1][0].tolist() == [0, 1, 0, 1] and isinstance(drawn["b"][1], tuple)
+    assert drawn["a"].shape == (4, 3)
+    assert drawn["b"][0].shape == (4,)
+    assert drawn["b"][1][0].tolist() == [0, 1, 0, 1]
+    assert isinstance(drawn["b"][1], tuple)
 
 
 def test_bad_views():

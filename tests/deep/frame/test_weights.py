@@ -102,7 +102,8 @@ def test_one_hot_probabilities_are_class_numbers(shape, smoothing):
     logits, y, counts = random_batch(shape=shape)
     criterion = nn.CrossEntropyLoss(weight=C, label_smoothing=smoothing)
     one_hot = F.one_hot(y, 3).movedim(-1, 1).double()
-    assert divides_differently(criterion, one_hot) and not divides_differently(criterion, y)
+    assert divides_differently(criterion, one_hot)
+    assert not divides_differently(criterion, y)
     for weight in (None, counts / counts.double().mean()):
         expected = loss_of(criterion, logits, y, weight)
         assert_same(loss_of(criterion, logits, one_hot, weight), expected, logits)
@@ -193,7 +194,8 @@ def test_a_batch_in_which_nothing_counts_is_zero(name):
     for targets, weight in cases:
         loss = loss_of(criterion, logits, targets, weight)
         (gradient,) = torch.autograd.grad(loss, logits)
-        assert loss.item() == 0.0 and not gradient.any()
+        assert loss.item() == 0.0
+        assert not gradient.any()
 
 
 def test_batches_are_relative_to_the_mean_weight_of_all_samples():
@@ -210,7 +212,8 @@ def test_other_attributes_of_that_name_stay():
     criterion = Squeezing(nn.CrossEntropyLoss(weight=C))
     logits, y, _ = random_batch()
     with one_loss_per_sample(criterion):
-        assert criterion.reduction == 16 and criterion.inner.reduction == "none"
+        assert criterion.reduction == 16
+        assert criterion.inner.reduction == "none"
     ones = torch.ones(14, dtype=torch.float64)
     assert_same(loss_of(criterion, logits, y, ones), criterion(logits, y), logits)
 

@@ -40,7 +40,7 @@ def by_definition(features, y, p, window, temperature, push, weights=None, offic
     return total / n
 
 
-@pytest.mark.parametrize("official, expected", [(False, 0.309856), (True, 0.5632)])
+@pytest.mark.parametrize(("official", "expected"), [(False, 0.309856), (True, 0.5632)])
 def test_three_samples_by_hand(official, expected):
     loss = ConRLoss(window=1.0, temperature=1.0, push=0.1, official=official)(Z, Y, P)
     assert loss.item() == pytest.approx(expected, abs=5e-5 if official else 5e-7)
@@ -119,7 +119,8 @@ def test_nothing_is_pushed_if_all_is_near_or_predictions_are_right():
     for window, predictions in ((float("inf"), p), (0.8, y)):
         loss = ConRLoss(window=window)(features, y, predictions)
         (gradient,) = torch.autograd.grad(loss, features)
-        assert loss.item() == 0.0 and not gradient.any()
+        assert loss.item() == 0.0
+        assert not gradient.any()
 
 
 def test_invariances():
@@ -163,7 +164,8 @@ def test_anchor_without_positives_adds_zero_and_no_nan():
     features = torch.randn(4, 3, requires_grad=True)
     loss = ConRLoss(window=0.1)(features, torch.arange(4.0), torch.zeros(4))
     loss.backward()
-    assert loss.item() == 0.0 and not features.grad.any()
+    assert loss.item() == 0.0
+    assert not features.grad.any()
 
 
 @pytest.mark.parametrize("n", [0, 1])
@@ -171,7 +173,8 @@ def test_fewer_than_two_samples_are_zero_with_a_gradient(n):
     features = torch.ones(n, 3, requires_grad=True)
     loss = ConRLoss()(features, torch.zeros(n), torch.zeros(n))
     loss.backward()
-    assert loss.item() == 0.0 and not features.grad.any()
+    assert loss.item() == 0.0
+    assert not features.grad.any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -222,7 +225,7 @@ def test_rare_features_leave_the_majority_and_positive_pairs_stay(seed):
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"window": 0.0}, "window must be in"),
         ({"window": float("nan")}, "window must be in"),
@@ -239,7 +242,7 @@ def test_bad_parameters(arguments, message):
 
 
 @pytest.mark.parametrize(
-    "features, targets, predictions, weights, message",
+    ("features", "targets", "predictions", "weights", "message"),
     [
         (Z[0], Y, P, None, "features must be floating-point"),
         (Z.long(), Y, P, None, "features must be floating-point"),

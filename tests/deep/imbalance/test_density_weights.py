@@ -38,7 +38,7 @@ def ages(seed, low, high, n=400):
 
 @pytest.mark.parametrize("scheme", ["inverse", "sqrt_inv"])
 @pytest.mark.parametrize("smooth", [False, True])
-@pytest.mark.parametrize("low, high", [(0, 120), (0, 70), (3, 118), (30, 90)])
+@pytest.mark.parametrize(("low", "high"), [(0, 120), (0, 70), (3, 118), (30, 90)])
 def test_weights_are_those_of_the_authors(scheme, smooth, low, high):
     y = ages(0, low, high)
     expected = authors_weights(y, scheme, 121, smooth)
@@ -55,7 +55,7 @@ def test_without_limits_all_empty_bins_are_alike(scheme):
     np.testing.assert_allclose(far / far.mean(), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("size, sigma", [(5, 2.0), (9, 1.0), (3, 50.0), (1, 1.0), (301, 4.0)])
+@pytest.mark.parametrize(("size", "sigma"), [(5, 2.0), (9, 1.0), (3, 50.0), (1, 1.0), (301, 4.0)])
 def test_window_is_that_of_the_authors(size, sigma):
     y = ages(2, 10, 80)
     expected = authors_weights(y, "sqrt_inv", 121, True, size, sigma)
@@ -120,7 +120,7 @@ def test_bins_beyond_the_whole_numbers_of_float64():
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"scheme": "log"}, "scheme must be one of"),
         ({"bin_width": 0.0}, "bin_width must be in"),
@@ -152,5 +152,6 @@ def test_frozen_copy_keeps_weights_and_mode():
         net[1].weight.zero_()
     nn.ModuleDict({"copy": copy}).train()
     output = copy(x)
-    assert torch.equal(output, expected) and not output.requires_grad
+    assert torch.equal(output, expected)
+    assert not output.requires_grad
     assert not any(p.requires_grad for p in copy.parameters())

@@ -70,7 +70,7 @@ def test_without_memory_the_target_is_the_prediction():
     assert value.item() == pytest.approx(math.log(1 - (p**2).sum().item()), rel=1e-6)
 
 
-@pytest.mark.parametrize("n_classes, lowest", [(2, -8.517), (10, -6.909), (100, -4.615)])
+@pytest.mark.parametrize(("n_classes", "lowest"), [(2, -8.517), (10, -6.909), (100, -4.615)])
 def test_penalty_is_bounded_by_the_clamp(n_classes, lowest):
     penalty = ELRPenalty(1, n_classes, lam=1.0, beta=0.0)
     certain = torch.full((1, n_classes), -1e4)
@@ -85,7 +85,8 @@ def test_only_rows_of_the_batch_change_and_none_in_evaluation():
     logits, label = LOGITS.repeat(2, 1), torch.tensor([0, 1])
     loss(logits, label, torch.tensor([4, 1]))
     before = loss.targets.clone()
-    assert before[[1, 4]].all() and not before[[0, 2, 3, 5]].any()
+    assert before[[1, 4]].all()
+    assert not before[[0, 2, 3, 5]].any()
     loss.eval()
     assert torch.equal(loss(logits, label), F.cross_entropy(logits, label))
     assert torch.equal(loss.targets, before)
@@ -190,7 +191,8 @@ def test_empty_batch_is_zero_with_a_gradient():
     nothing = torch.zeros(0, dtype=torch.long)
     value = ELRLoss(4, 3)(logits, nothing, nothing)
     value.backward()
-    assert value.item() == 0.0 and logits.grad.shape == (0, 3)
+    assert value.item() == 0.0
+    assert logits.grad.shape == (0, 3)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -217,7 +219,7 @@ def test_hand_written_loop_resists_wrong_labels(seed):
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"lam": -1.0}, "lam must be in"),
         ({"lam": float("nan")}, "lam must be in"),
@@ -234,7 +236,7 @@ def test_bad_parameters(arguments, message):
 
 
 @pytest.mark.parametrize(
-    "logits, target, index, message",
+    ("logits", "target", "index", "message"),
     [
         (LOGITS, torch.tensor([0]), None, "index, the stable number of each sample"),
         (LOGITS, torch.tensor([0]), torch.tensor([4]), r"index must lie in 0, \.\.\., 3"),

@@ -202,7 +202,8 @@ def test_weights_are_repetitions_on_average_over_the_pairs():
     frequency = torch.bincount(partner, minlength=5) / len(partner)
     share = w / w.sum()
     error = (share * (1 - share) / len(partner)).sqrt()
-    assert ((frequency - share).abs() <= 5 * error).all() and frequency[3] == 0
+    assert ((frequency - share).abs() <= 5 * error).all()
+    assert frequency[3] == 0
     weighted = (w / w.double().mean() * (terms * share).sum(1)).mean()
     assert weighted.item() == pytest.approx(repeated.item(), rel=1e-12)
 

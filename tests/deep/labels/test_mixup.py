@@ -98,7 +98,8 @@ def test_mixup_mixes_inputs_and_targets_alike():
     share = share[:, None, None, None]
     torch.testing.assert_close(x, share * images + (1 - share) * images[partner])
     torch.testing.assert_close(soft.sum(1), torch.ones(N))
-    assert (share < 1).any() and len(share.unique()) <= 2
+    assert (share < 1).any()
+    assert len(share.unique()) <= 2
 
 
 def test_cutmix_pastes_a_box_and_mixes_targets_by_its_area():
@@ -242,7 +243,8 @@ def test_two_mixers_one_after_the_other():
 
 def test_both_passes_of_a_sharpness_aware_step_see_the_same_mixture():
     inputs = train([Mixup(1.0), SAM()]).module_.inputs
-    assert len(inputs) == 2 and torch.equal(*inputs)
+    assert len(inputs) == 2
+    assert torch.equal(*inputs)
 
 
 def test_mixtures_under_another_softmax():
@@ -254,6 +256,7 @@ def test_a_class_that_is_not_in_the_data_keeps_its_place():
     """Class numbers 0 and 2 of three; the one-hot labels have three columns."""
     y = np.where(LABELS == 1, 2, LABELS)
     _, soft = seen(Mixup(1.0), y=y, **CLASSIFICATION)
-    assert soft.shape == (N, K) and (soft[:, 1] == 0).all()
+    assert soft.shape == (N, K)
+    assert (soft[:, 1] == 0).all()
     expected = F.one_hot(torch.from_numpy(y), K).float().mean(0)
     torch.testing.assert_close(soft.mean(0), expected)

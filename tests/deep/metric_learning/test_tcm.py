@@ -104,14 +104,16 @@ def test_weights_of_zero_are_no_samples():
     z, y = random_batch()
     loss = ThresholdConsistentMarginLoss()(z, y, sample_weight=torch.zeros(10))
     loss.backward()
-    assert loss.item() == 0.0 and not z.grad.any()
+    assert loss.item() == 0.0
+    assert not z.grad.any()
 
 
 def test_separated_classes_cost_nothing():
     z = torch.tensor([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [0.01, 1.0]], requires_grad=True)
     loss = ThresholdConsistentMarginLoss()(z, Y)
     loss.backward()
-    assert loss.item() == 0.0 and not z.grad.any()
+    assert loss.item() == 0.0
+    assert not z.grad.any()
 
 
 def test_invariances():
@@ -172,7 +174,7 @@ def test_half_precision_is_computed_in_single(dtype):
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"margin_pos": 1.1}, "margin_pos must be in"),
         ({"margin_neg": -1.1}, "margin_neg must be in"),

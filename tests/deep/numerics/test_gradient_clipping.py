@@ -187,7 +187,8 @@ def test_pickled_optimizer_clips():
     weight = nn.Parameter(torch.ones(2))
     optimizer = SAMOptimizer(Clipping(torch.optim.SGD([weight], lr=1.0), 0.5))
     again = pickle.loads(pickle.dumps(optimizer))
-    assert again.base.max_norm == 0.5 and again.base.base.param_groups[0]["lr"] == 1.0
+    assert again.base.max_norm == 0.5
+    assert again.base.base.param_groups[0]["lr"] == 1.0
 
 
 @pytest.mark.parametrize(

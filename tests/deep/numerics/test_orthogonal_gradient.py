@@ -33,7 +33,7 @@ def dot(a, b):
     return (a * b).sum().item()
 
 
-@pytest.mark.parametrize("rescale, expected", [(False, [0.64, -0.48]), (True, [0.8, -0.6])])
+@pytest.mark.parametrize(("rescale", "expected"), [(False, [0.64, -0.48]), (True, [0.8, -0.6])])
 def test_by_hand(rescale, expected):
     w = parameter([3.0, 4.0], [1.0, 0.0])
     orthogonalize_gradients([w], rescale=rescale, min_ndim=1)
@@ -76,8 +76,11 @@ def test_zero_weights_and_small_parameters_keep_their_gradient():
     sparse = parameter(torch.ones(2, 2), torch.ones(2, 2).to_sparse())
     complex_ = parameter(torch.ones(2, 2) * 1j, torch.ones(2, 2) * 1j)
     orthogonalize_gradients([zero, bias, unused, sparse, complex_])
-    assert (zero.grad == 1).all() and (bias.grad == 1).all() and unused.grad is None
-    assert sparse.grad.is_sparse and (sparse.grad.to_dense() == 1).all()
+    assert (zero.grad == 1).all()
+    assert (bias.grad == 1).all()
+    assert unused.grad is None
+    assert sparse.grad.is_sparse
+    assert (sparse.grad.to_dense() == 1).all()
     assert (complex_.grad == 1j).all()
     orthogonalize_gradients([bias], min_ndim=1)
     assert not bias.grad.any()

@@ -56,7 +56,8 @@ def test_large_and_special_inputs_stay_finite_in_single_precision():
     x = EDGES.clone().requires_grad_()
     loss = StableMaxCrossEntropyLoss()(x, torch.tensor([0, 0, 0]))
     loss.backward()
-    assert torch.isfinite(loss) and torch.isfinite(x.grad).all()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(x.grad).all()
     assert torch.isfinite(log_stablemax(EDGES)).all()
 
 
@@ -108,7 +109,7 @@ def test_empty_batch_is_zero_and_integers_are_refused():
 
 
 @pytest.mark.parametrize(
-    "dtype, kept, lost",
+    ("dtype", "kept", "lost"),
     [(torch.float16, 7.0, 9.0), (torch.float32, 16.0, 18.0), (torch.float64, 36.0, 38.0)],
 )
 def test_softmax_collapses_where_exp_is_half_a_rounding(dtype, kept, lost):
@@ -128,7 +129,8 @@ def test_softmax_collapses_where_exp_is_half_a_rounding(dtype, kept, lost):
 def test_gradient_at_the_label_vanishes_exactly_when_the_softmax_has_collapsed():
     logits = torch.tensor([[18.0, 0.0, 0.0]], requires_grad=True)
     F.cross_entropy(logits, torch.tensor([0])).backward()
-    assert logits.grad[0, 0] == 0.0 and (logits.grad[0, 1:] > 0).all()
+    assert logits.grad[0, 0] == 0.0
+    assert (logits.grad[0, 1:] > 0).all()
     assert softmax_collapse_rate(logits).item() == 1.0
 
 

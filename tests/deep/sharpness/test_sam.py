@@ -43,7 +43,7 @@ def ascent(make, start):
 
 
 @pytest.mark.parametrize(
-    "make, expected",
+    ("make", "expected"),
     [
         (lambda base: SAM(base, rho=0.5), 1.75),  # uphill at 2.5
         (lambda base: SAM(base, rho=0.5, adaptive=True), 1.7),  # uphill at 3
@@ -96,7 +96,8 @@ def test_one_norm_over_all_parameters_and_groups():
     optimizer = SAM(torch.optim.SGD(groups, lr=1.0), rho=1.0)
     (half_square(first) + half_square(second)).backward()
     optimizer.first_step()
-    assert first.item() == pytest.approx(3.6) and second.item() == pytest.approx(4.8)
+    assert first.item() == pytest.approx(3.6)
+    assert second.item() == pytest.approx(4.8)
 
 
 def small_net(seed=0, batch_norm=False, dropout=0.0, dtype=torch.float32):
@@ -199,9 +200,14 @@ def test_no_learning_rate_no_change_and_batch_statistics_move_once(make):
 
 def test_frozen_buffers_come_back_when_the_pass_fails():
     layer = nn.BatchNorm1d(2)
-    with pytest.raises(ZeroDivisionError), frozen_buffers(layer):
-        layer(torch.randn(5, 2))
-        raise ZeroDivisionError
+
+    def failing_pass():
+        with frozen_buffers(layer):
+            layer(torch.randn(5, 2))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing_pass()
     assert torch.equal(layer.running_mean, torch.zeros(2))
     assert layer.num_batches_tracked == 0
 
@@ -232,7 +238,8 @@ def test_parameters_without_a_first_gradient_are_left_alone():
     optimizer.zero_grad()
     (used.square() + late.square()).sum().backward()
     optimizer.second_step()
-    assert late.item() == 1.0 and used.item() == pytest.approx(1 - 0.1 * 3)
+    assert late.item() == 1.0
+    assert used.item() == pytest.approx(1 - 0.1 * 3)
 
 
 def test_no_gradient_at_all_is_no_step():
@@ -527,7 +534,8 @@ def test_hooks_of_state_dicts_may_replace_them():
     assert state["rho"] == 0.05
     state["param_groups"][0]["lr"] = 0.7
     optimizer.load_state_dict(state)
-    assert optimizer.base.param_groups[0]["lr"] == 0.7 and seen == [optimizer, optimizer]
+    assert optimizer.base.param_groups[0]["lr"] == 0.7
+    assert seen == [optimizer, optimizer]
 
 
 def test_profiler_labels_the_step():

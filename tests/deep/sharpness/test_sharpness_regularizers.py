@@ -168,15 +168,18 @@ def test_rows_of_samples_in_the_module_are_in_no_copy(method, data):
     state = remembering.criterion_.state_dict().items()
     assert sum(value.numel() for name, value in state if "reference" in name) == len(weights(plain))
     memory = remembering.module_.memory
-    assert memory.values.shape == (1000, 5) and not memory.values.any()
+    assert memory.values.shape == (1000, 5)
+    assert not memory.values.any()
 
 
 def test_needs_are_declared():
     everything = ("classification", "regression", "dense")
     assert SAM.tasks == FisherSAM.tasks == everything
-    assert TRAM().tasks == ("classification", "regression") and TRAM().reads_softmax
+    assert TRAM().tasks == ("classification", "regression")
+    assert TRAM().reads_softmax
     squares = TrustRegionPenalty(divergence="l2")
-    assert squares.tasks == everything and not squares.reads_softmax
+    assert squares.tasks == everything
+    assert not squares.reads_softmax
     assert TRAM(divergence="mmd").tasks == ("classification",)
 
 

@@ -44,7 +44,7 @@ P, Q = np.array([0.75, 0.25]), np.array([0.5, 0.5])
 
 
 @pytest.mark.parametrize(
-    "divergence, expected",
+    ("divergence", "expected"),
     [
         ("kl", 0.130812),
         ("reverse_kl", 0.143841),
@@ -124,7 +124,8 @@ def test_previous_is_the_divergence_from_the_parameters_one_step_ago():
     assert distances[0] == 0
     for t in range(1, 4):
         expected = kl_between(before[t - 1], before[t], x)
-        assert distances[t] == pytest.approx(expected, rel=1e-3) and expected > 1e-4
+        assert distances[t] == pytest.approx(expected, rel=1e-3)
+        assert expected > 1e-4
 
 
 def test_initial_is_the_divergence_from_the_first_parameters():
@@ -155,7 +156,8 @@ def test_distance_leaves_mode_gradients_and_batch_statistics_alone(target, targe
     distance = TrustRegionDistance(target, target_mode=target_mode).setup(net)
     d = distance(net, x, net(x))
     before(x)
-    assert not d.requires_grad and d >= 0
+    assert not d.requires_grad
+    assert d >= 0
     assert [m.training for m in net.modules()] == [m.training for m in before.modules()]
     assert all(p.grad is None for p in net.parameters())
     for value, expected in zip(net.buffers(), before.buffers(), strict=True):
@@ -169,7 +171,7 @@ def test_dropout_counts_as_distance_only_if_the_target_is_evaluated_without_it()
     assert distance(net.eval(), x, net(x)) == pytest.approx(0.0, abs=1e-7)
 
 
-@pytest.mark.parametrize("noise, variance", [("normal", 0.04), ("uniform", 0.04 / 3)])
+@pytest.mark.parametrize(("noise", "variance"), [("normal", 0.04), ("uniform", 0.04 / 3)])
 def test_noise_has_the_scale_and_the_generator_it_is_given(noise, variance):
     model = nn.Identity()
     x = torch.zeros(200, 50)
@@ -357,7 +359,8 @@ def test_sharpness_of_a_quadratic_is_the_corner_of_the_box():
     sharpness = epsilon_sharpness(model, square, x, x, eps=0.01, lr=1.0)
     highest = 1.02**2 + 3.04**2
     assert sharpness == pytest.approx(100 * (highest - 10) / 11)
-    assert torch.equal(model.weight, start) and model.weight.grad is None
+    assert torch.equal(model.weight, start)
+    assert model.weight.grad is None
 
 
 @pytest.mark.parametrize("options", [{"eps": -1.0}, {"lr": -1.0}, {"n_steps": 0}])

@@ -84,7 +84,7 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize("C, M, k, S, N", SHAPES)
+@pytest.mark.parametrize(("C", "M", "k", "S", "N"), SHAPES)
 def test_loss_is_the_frobenius_error_of_the_dense_matrix_per_pixel(C, M, k, S, N):
     weight = kernel(M, C, k, k, seed=k, scale=0.4)
     A = dense_matrix(weight, S * N, S)
@@ -92,7 +92,7 @@ def test_loss_is_the_frobenius_error_of_the_dense_matrix_per_pixel(C, M, k, S, N
 
 
 @pytest.mark.parametrize(
-    "shape, options, size, pixels",
+    ("shape", "options", "size", "pixels"),
     [
         ((4, 2, 3), {}, 6, 6),
         ((2, 3, 5), {"stride": 2}, 10, 5),
@@ -128,7 +128,9 @@ def test_stride_of_the_kernel_size_is_the_flattened_kernel():
     torch.testing.assert_close(orthogonality_loss(weight, stride=3), gap(weight.flatten(1)))
 
 
-@pytest.mark.parametrize("shape, stride", [((3, 5, 3, 3), 1), ((6, 2, 3, 3), 2), ((5, 2, 3, 3), 1)])
+@pytest.mark.parametrize(
+    ("shape", "stride"), [((3, 5, 3, 3), 1), ((6, 2, 3, 3), 2), ((5, 2, 3, 3), 1)]
+)
 def test_rotations_of_channels_and_flips_of_space_change_nothing(shape, stride):
     weight = kernel(*shape, scale=0.4)
     U = torch.linalg.qr(kernel(shape[0], shape[0], seed=1))[0]
@@ -152,7 +154,7 @@ def test_a_kernel_and_its_transpose_are_equally_far():
 
 
 @pytest.mark.parametrize(
-    "shape, options",
+    ("shape", "options"),
     [
         ((2, 3, 3, 3), {}),
         ((4, 2, 2, 3), {}),
@@ -174,7 +176,7 @@ def gradient_and_value(loss, weight):
 
 
 @pytest.mark.parametrize(
-    "shape, options",
+    ("shape", "options"),
     [
         ((3, 4, 3, 3), {}),
         ((5, 2, 3, 3), {}),
@@ -216,9 +218,11 @@ def test_sampling_pays_where_the_exact_sum_has_many_lags():
         kernel_geometry(torch.empty(256, 256, *k), s)
         for k, s in (((3, 3), 1), ((3, 3), 2), ((1, 1), 1))
     )
-    assert sampling_pays(wide, 1) and sampling_pays(wide, 4)
+    assert sampling_pays(wide, 1)
+    assert sampling_pays(wide, 4)
     assert not sampling_pays(wide, 30)
-    assert not sampling_pays(strided, 1) and not sampling_pays(pointwise, 1)
+    assert not sampling_pays(strided, 1)
+    assert not sampling_pays(pointwise, 1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -229,10 +233,11 @@ def test_autocast_and_half_precision_weights_are_computed_in_single_precision(dt
         inside = orthogonality_loss(weight)
     assert torch.equal(inside, orthogonality_loss(weight))
     half = orthogonality_loss(weight.to(dtype))
-    assert half.dtype == torch.float32 and float(half) == pytest.approx(float(inside), rel=0.02)
+    assert half.dtype == torch.float32
+    assert float(half) == pytest.approx(float(inside), rel=0.02)
 
 
-@pytest.mark.parametrize("C, M, S", [(4, 3, 1), (4, 6, 2), (2, 3, 1)])
+@pytest.mark.parametrize(("C", "M", "S"), [(4, 3, 1), (4, 6, 2), (2, 3, 1)])
 def test_gradient_descent_reaches_orthogonality(C, M, S):
     weight = kernel(M, C, 3, 3, scale=0.1).requires_grad_()
     optimizer = torch.optim.Adam([weight], lr=0.02)
@@ -247,7 +252,7 @@ def test_gradient_descent_reaches_orthogonality(C, M, S):
 
 
 @pytest.mark.parametrize(
-    "shape, options, size",
+    ("shape", "options", "size"),
     [
         ((2, 3, 3, 3), {}, 4),
         ((3, 2, 3, 3), {}, 5),
@@ -283,7 +288,7 @@ def test_zero_padding_is_bounded_by_circular_padding_of_a_larger_input():
     assert norm <= conv_spectral_norm(weight, 8)
 
 
-@pytest.mark.parametrize("C, M, k, S, N", SHAPES)
+@pytest.mark.parametrize(("C", "M", "k", "S", "N"), SHAPES)
 @pytest.mark.parametrize("noise", [0.003, 0.02])
 def test_bounds_hold_for_every_input_size(C, M, k, S, N, noise):
     if not orthogonal_conv_exists(M, C, k, stride=S).exists:
@@ -297,9 +302,11 @@ def test_bounds_hold_for_every_input_size(C, M, k, S, N, noise):
         if S * pixels < k:
             continue
         sigma = conv_singular_values(weight, S * pixels, stride=S)
-        assert lower <= sigma.min() + 1e-12 and sigma.max() <= upper + 1e-12
+        assert lower <= sigma.min() + 1e-12
+        assert sigma.max() <= upper + 1e-12
     if noise == 0.003 and orthogonal_conv_exists(M, C, k, stride=S).exists:
-        assert lower > 0.7 and upper < 1.3
+        assert lower > 0.7
+        assert upper < 1.3
 
 
 def test_bound_of_groups_is_that_of_the_worst_group():
@@ -329,7 +336,7 @@ EXISTING = [
 ]
 
 
-@pytest.mark.parametrize("shape, options", EXISTING)
+@pytest.mark.parametrize(("shape", "options"), EXISTING)
 def test_constructed_kernels_are_orthogonal(shape, options):
     weight = orthogonal_conv_init_(kernel(*shape), **options)
     assert orthogonality_loss(weight, **options).abs() < 1e-12
@@ -348,7 +355,7 @@ def test_construction_is_seeded_and_float32():
 
 
 @pytest.mark.parametrize(
-    "out_channels, in_channels, kernel_size, options, case",
+    ("out_channels", "in_channels", "kernel_size", "options", "case"),
     [
         (10, 1, 3, {"stride": 4}, "rows"),
         (9, 1, 3, {"stride": 4}, "rows"),
@@ -406,9 +413,9 @@ def placed(shape, slices):
 
 
 @pytest.mark.parametrize(
-    "k, S, dilation", list(itertools.product((1, 2, 3, 4, 5), (1, 2, 3), (1, 2)))
+    ("k", "S", "dilation"), list(itertools.product((1, 2, 3, 4, 5), (1, 2, 3), (1, 2)))
 )
-@pytest.mark.parametrize("M, C", [(1, 1), (2, 1), (3, 2), (4, 1)])
+@pytest.mark.parametrize(("M", "C"), [(1, 1), (2, 1), (3, 2), (4, 1)])
 @pytest.mark.parametrize("padding", ["zeros", "valid"])
 def test_existence_under_zero_and_no_padding_is_that_of_a_window_of_taps(
     k, S, dilation, M, C, padding

@@ -41,7 +41,7 @@ def alone(net, indices):
 
 
 @pytest.mark.parametrize(
-    "options, indices",
+    ("options", "indices"),
     [
         ({}, [0, 1, 2, 3, 4, 5]),
         ({"layers": "all"}, [0, 1, 2, 3, 4, 5, 7]),
@@ -106,16 +106,18 @@ def test_report_tells_singular_values_and_bounds():
     assert report[0].sigma_max == pytest.approx(sigma.max().item())
     for row in report:
         assert row.lower <= row.sigma_min <= row.sigma_max <= row.upper
-    assert report[0].lower > 0.8 and report[0].upper < 1.2
+    assert report[0].lower > 0.8
+    assert report[0].upper < 1.2
 
 
 def test_report_marks_impossible_shapes():
     (row,) = orthogonality_report(nn.Conv2d(1, 10, 3, stride=4))
-    assert not row.exists and row.loss >= 1
+    assert not row.exists
+    assert row.loss >= 1
 
 
 @pytest.mark.parametrize(
-    "options, message",
+    ("options", "message"),
     [
         ({"layers": "linear"}, "layers must"),
         ({"layers": lambda name, layer: False}, "no layers"),

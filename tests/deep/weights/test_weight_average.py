@@ -112,7 +112,8 @@ def test_average_of_shared_weights_and_its_state():
     assert len(average.means()) == 3
     again = WeightAverage(module)
     again.load_state_dict(average.state_dict())
-    assert again.n_averaged == 1 and torch.equal(again.means()[0], module[0].weight)
+    assert again.n_averaged == 1
+    assert torch.equal(again.means()[0], module[0].weight)
     assert not list(average.parameters())
 
 
