@@ -176,7 +176,8 @@ def descend_to_gap(
     gap, n_slow, n_rounds = np.inf, 0, 0
     while True:
         for k in range(coef.shape[0]):
-            gradient[k] = -cross[k]
+            for j in range(n):
+                gradient[k, j] = -cross[k, j]
             for j in range(n):
                 if coef[k, j] != 0.0:
                     step, row, out = coef[k, j], hessian[j], gradient[k]

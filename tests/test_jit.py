@@ -108,7 +108,8 @@ def package_copy(tmp_path):
     """A small copy of the package: the jit module, a generic function, a kernel in another file."""
     optim = tmp_path / "skreg" / "optim"
     optim.mkdir(parents=True)
-    shutil.copy(Path(skreg.__file__).parent / "_jit.py", tmp_path / "skreg")
+    for name in ("_jit.py", "_kernel_sources.py", "_compiling.py"):
+        shutil.copy(Path(skreg.__file__).parent / name, tmp_path / "skreg")
     for folder in (tmp_path / "skreg", optim):
         (folder / "__init__.py").write_text("")
     (optim / "_scale.py").write_text(GENERIC)
