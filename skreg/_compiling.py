@@ -20,9 +20,15 @@ class CompilationNotice:
 
     Processes of a pool are silent, as their parent or its user knows; so is any process whose
     environment has a non-empty ``SKREG_SILENT_COMPILATION``.
+
+    Attributes
+    ----------
+    n_compiled : int
+        Versions of kernels that this process has compiled, not counting those from the cache.
     """
 
     def __init__(self) -> None:
+        self.n_compiled = 0
         self._started: list[float] = []  # of a compilation and of those inside of it
         self._spent = 0.0
         self._said = False
@@ -30,6 +36,7 @@ class CompilationNotice:
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
         """Around one compilation, in which others may be nested."""
+        self.n_compiled += 1
         self._started.append(time.perf_counter())
         self._say_if_noticeable()
         try:
