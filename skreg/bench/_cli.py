@@ -68,7 +68,8 @@ def _parser():
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="skreg",
-        description="Statistical benchmarks of skreg, and facts about its installation.",
+        description="Statistical benchmarks of skreg, its compiled kernels, and facts about its "
+        "installation.",
         epilog=_EXIT_CODES,
         formatter_class=raw,
     )
@@ -77,6 +78,22 @@ def _parser():
 
     info = commands.add_parser("info", help="versions, machine, kernel cache, installed extras")
     info.set_defaults(action=_info)
+
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile kernels ahead of first fits",
+        description="Compile the kernels of whole families of estimators ahead of their first "
+        "fits, once per installation. What is compiled already is left alone.",
+    )
+    warmup.add_argument("families", nargs="*", metavar="FAMILY", help="default: all families")
+    warmup.add_argument(
+        "--jobs",
+        type=_n_jobs,
+        default=-1,
+        metavar="N",
+        help="number of processes, -1 for one per core (default)",
+    )
+    warmup.set_defaults(action=_warmup)
 
     bench = commands.add_parser(
         "bench",
@@ -171,6 +188,30 @@ def _info(arguments):
     return OK
 
 
+def _warmup(arguments):
+    import joblib
+
+    from skreg.bench._compile_ahead import compile_ahead, find_families
+    from skreg.bench._environment import numba_cache_folder
+
+    known = find_families()
+    unknown = [family for family in arguments.families if family not in known]
+    if unknown:
+        message = f"unknown family {unknown[0]!r}; the families are {', '.join(known)}"
+        return _usage_error(message, "warmup")
+    families = list(dict.fromkeys(arguments.families)) or known
+    n_jobs = joblib.cpu_count() if arguments.jobs == -1 else arguments.jobs
+    width = max(map(len, families))
+    for warmed in compile_ahead(families, n_jobs):
+        print(
+            f"{warmed.family:<{width}}  {warmed.seconds:6.1f} s, "
+            f"{warmed.n_compiled} versions of kernels compiled",
+            flush=True,
+        )
+    print(f"Kernel cache: {numba_cache_folder()}")
+    return OK
+
+
 def _list(arguments):
     files = find_benchmarks(_folders(arguments))
     width = max(map(len, files))
@@ -218,8 +259,8 @@ def _lacks(file):
     return f"{file.name} needs {file.missing[0]}: {install_hint(file.extra)}"
 
 
-def _usage_error(message):
-    print(f"skreg bench: {message}", file=sys.stderr)
+def _usage_error(message, command="bench"):
+    print(f"skreg {command}: {message}", file=sys.stderr)
     return USAGE
 
 

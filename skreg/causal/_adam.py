@@ -303,6 +303,13 @@ def _refresh_residual(C, state, D, R):
 
 
 @kernel
+def _copy_matrix(source, target):
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@kernel
 def fast_steps(C, C_single, noise, state, penalty, rates, mu, s, rate, first, n_steps):
     """Iterations of a stage with single-precision steps and an inverse that lags behind.
 
@@ -321,9 +328,9 @@ def fast_steps(C, C_single, noise, state, penalty, rates, mu, s, rate, first, n_
                 rate *= 0.5
                 if rate <= SMALLEST_RATE:
                     return RATE_VANISHED, rate, t - first
-                state.W[:, :] = state.safe
+                _copy_matrix(state.safe, state.W)
                 stale = True
-            state.safe[:, :] = state.W
+            _copy_matrix(state.W, state.safe)
         if stale:
             _refresh_residual(C, state, D, R)
         _fast_step(state, penalty, rates, mu, rate, t)

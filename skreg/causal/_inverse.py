@@ -32,7 +32,8 @@ def _eliminate_together(A, rows, k):
     zero, one = A.dtype.type(0.0), A.dtype.type(1.0)
     n = A.shape[0]
     for p in range(PIVOTS_AT_ONCE):
-        rows[p, :] = A[k + p, :]
+        for j in range(n):
+            rows[p, j] = A[k + p, j]
     for p in range(PIVOTS_AT_ONCE):
         pivot_row = rows[p]
         pivot = pivot_row[k + p]
@@ -86,7 +87,9 @@ def _gauss_jordan(A, rows):
         if not _eliminate_together(A, rows, k):
             return False
         _subtract_together(A, rows, k)
-        A[k : k + PIVOTS_AT_ONCE, :] = rows
+        for p in range(PIVOTS_AT_ONCE):
+            for j in range(n):
+                A[k + p, j] = rows[p, j]
         k += PIVOTS_AT_ONCE
     for last in range(k, n):
         pivot = A[last, last]
@@ -102,7 +105,8 @@ def _gauss_jordan(A, rows):
             a[last] = zero
             for j in range(n):
                 a[j] -= factor * row_0[j]
-        A[last, :] = row_0
+        for j in range(n):
+            A[last, j] = row_0[j]
     return True
 
 
@@ -143,9 +147,12 @@ def invert_m_matrix(A, work):
     PA12 = work[start + 2 * h * m : start + 3 * h * m].reshape(h, m)
     A21P = work[start + 3 * h * m : start + 4 * h * m].reshape(m, h)
     rest = work[start + 4 * h * m :]
-    P[:, :] = A[:h, :h]
-    A12[:, :] = A[:h, h:]
-    A21[:, :] = A[h:, :h]
+    for i in range(h):
+        for j in range(h):
+            P[i, j] = A[i, j]
+        for j in range(m):
+            A12[i, j] = A[i, h + j]
+            A21[j, i] = A[h + j, i]
     if not invert_m_matrix(P, rest):
         return False
     np.dot(A21, P, A21P)

@@ -216,8 +216,8 @@ def _online_scores(A, R, scores):
     n, d = A.shape
     rest, row = np.empty(d), np.empty(d)
     for i in range(n):
-        rest[:] = A[i]
-        row[:] = A[i]
+        for j in range(d):
+            rest[j] = row[j] = A[i, j]
         leverage = 0.0
         for j in range(d):
             z = rest[j] / R[j, j]

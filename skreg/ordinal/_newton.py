@@ -219,13 +219,15 @@ def _sweep(design, columns, model, joint, own, penalty, theta, active_only, tol)
         for c in range(n_boundaries, first, -1):
             beyond += sums[1, c]
             gradient[c - 1] = sums[0, c - 1] + beyond
-        block[:] = theta[:, j]
+        for l in range(n_boundaries):
+            block[l] = theta[l, j]
         unit = design.deviation[j]
         moved = _descend_block(
             joint[j], own[j], gradient, penalty, j, width, first, block, step, 0.1 * tol * unit
         )
         if moved > 0.0:
-            theta[:, j] = block
+            for l in range(n_boundaries):
+                theta[l, j] = block[l]
             step_model(design, j, first, step, model)
             largest = max(largest, moved / unit)
     return largest

@@ -142,7 +142,9 @@ def _sparse_elimination(indptr, indices, data, ground, B):
             more = len(columns) + n
             columns = np.concatenate((columns, np.empty(more, dtype=np.int64)))
             values = np.concatenate((values, np.empty(more)))
-        columns[first : first + count] = np.sort(pattern[:count])
+        reached = np.sort(pattern[:count])
+        for p in range(count):
+            columns[first + p] = reached[p]
         total[k] = ground[k]
         for p in range(first, first + count):
             values[p] = row[columns[p]]

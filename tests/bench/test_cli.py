@@ -1,6 +1,7 @@
 """The ``skreg`` command: names, exit codes, help, light start."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import skreg
 from skreg.bench import _cli
 from skreg.bench._cli import main
+from skreg.bench._compile_ahead import find_families
 from skreg.bench._registry import find_benchmarks, load_benchmark
 
 from .conftest import TOYS
@@ -176,3 +178,50 @@ def test_list_and_info_load_no_extra_package():
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def python(program, cache):
+    """What a fresh process prints, with an own folder for compiled kernels."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stderr == ""
+    return answer.stdout
+
+
+def test_warmup_compiles_all_that_a_first_fit_needs(tmp_path):
+    warmup = "from skreg.bench._cli import main; main(['warmup', 'probe', '--jobs', '1'])"
+    family, cache = python(warmup, tmp_path).splitlines()
+    assert family.startswith("probe ")
+    assert " 0 versions" not in family
+    assert str(tmp_path) in cache
+    fits = """
+import numpy as np
+from scipy import sparse
+from skreg._compiling import notice
+from skreg.probe import LinearNaiveBayes, naive_bayes_report
+X, y = np.random.default_rng(1).normal(size=(90, 7)), np.arange(90) % 3
+for features in (X, X.astype("f4"), np.asfortranarray(X), sparse.csr_array(X)):
+    LinearNaiveBayes().fit(features, y)
+naive_bayes_report(X, y)
+print(notice.n_compiled)
+"""
+    assert python(fits, tmp_path) == "0\n"
+
+
+def test_warmup_of_an_unknown_family_names_the_known_ones(capsys):
+    assert main(["warmup", "causal", "nothing"]) == 2
+    message = capsys.readouterr().err
+    assert "unknown family 'nothing'" in message
+    assert all(family in message for family in find_families())
+
+
+def test_every_folder_with_kernels_can_be_warmed_up():
+    package = Path(skreg.__file__).parent
+    with_kernels = {
+        path.relative_to(package).parts[0]
+        for path in package.glob("*/**/*.py")
+        if "_jit import" in path.read_text()
+    }
+    assert with_kernels <= set(find_families())

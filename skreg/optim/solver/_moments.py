@@ -167,8 +167,7 @@ def descend_to_gap(
     """Coordinate descent on the moments until the gap is `target_gap`, or while it falls fast.
 
     A round is a pass over all blocks and several over the nonzero ones. Gradients are computed
-    afresh for each certificate. Returns (objective, dual value, largest distance, rounds). Numbers
-    of passes are typed, as a literal would compile `descend_gram` once more.
+    afresh for each certificate. Returns (objective, dual value, largest distance, rounds).
     """
     n = coef.shape[1]
     distance, gauge = np.zeros(len(ids)), np.zeros(len(ids))
@@ -176,7 +175,8 @@ def descend_to_gap(
     gap, n_slow, n_rounds = np.inf, 0, 0
     while True:
         for k in range(coef.shape[0]):
-            gradient[k] = -cross[k]
+            for j in range(n):
+                gradient[k, j] = -cross[k, j]
             for j in range(n):
                 if coef[k, j] != 0.0:
                     step, row, out = coef[k, j], hessian[j], gradient[k]
@@ -191,9 +191,7 @@ def descend_to_gap(
         if settled or n_rounds == max_rounds or n_slow > SLOW_ROUNDS:
             return objective, dual, violation, n_rounds
         n_rounds += 1
-        descend_gram(
-            penalty, hessian, n, lipschitz, starts, ids, order, np.int64(1), 0.0, coef, gradient
-        )
+        descend_gram(penalty, hessian, n, lipschitz, starts, ids, order, 1, 0.0, coef, gradient)
         size = 0
         for b in order:
             nonzero = False
@@ -204,7 +202,7 @@ def descend_to_gap(
                 support[size] = b
                 size += 1
         descend_gram(
-            penalty, hessian, n, lipschitz, starts, ids, support[:size], np.int64(SUPPORT_PASSES),
+            penalty, hessian, n, lipschitz, starts, ids, support[:size], SUPPORT_PASSES,
             0.1 * violation, coef, gradient,
         )  # fmt: skip
 

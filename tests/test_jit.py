@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import skreg
+from skreg import _compiling
+from skreg._compiling import CompilationNotice
 from skreg._jit import generic, kernel
 
 
@@ -73,6 +75,73 @@ def test_kernels_release_the_gil_and_follow_numpy_on_division():
     assert divide.targetoptions["nogil"]
 
 
+def test_constant_arguments_share_the_version_of_their_type():
+    @kernel
+    def scaled(x, factor, negate):
+        return -factor * x if negate else factor * x
+
+    @kernel
+    def total(x, factor):
+        return scaled(x, 2, False) + scaled(x, 3, True) + scaled(x, factor, factor > 0)
+
+    assert total(1.0, 5) == 2.0 - 3.0 - 5.0
+    assert len(scaled.signatures) == 1
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr(_compiling.time, "perf_counter", lambda: self.now)
+
+    def compile(self, notice, seconds):
+        with notice.compiling():
+            self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    monkeypatch.delenv(_compiling.SILENT, raising=False)
+    return Clock(monkeypatch)
+
+
+def test_long_compilation_is_told_once_on_stderr(clock, capsys):
+    notice = CompilationNotice()
+    for _ in range(4):
+        assert capsys.readouterr().err == ""
+        clock.compile(notice, _compiling.NOTICEABLE / 4)
+        clock.now += 100.0  # the user's own work
+    for _ in range(3):
+        clock.compile(notice, 5.0)
+    out, err = capsys.readouterr()
+    assert (out, err.count("skreg warmup"), err.count("\n")) == ("", 1, 1)
+    assert notice.n_compiled == 7
+
+
+def test_compilation_is_told_of_while_the_outer_kernel_still_waits(clock, capsys):
+    notice = CompilationNotice()
+    with notice.compiling():
+        clock.compile(notice, 2 * _compiling.NOTICEABLE)
+        assert capsys.readouterr().err == ""
+        clock.compile(notice, 0.0)
+        assert "compiling kernels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reason", ["variable", "pool", "no stderr"])
+def test_compilation_is_silent_where_nobody_reads(reason, clock, capsys, monkeypatch):
+    if reason == "variable":
+        monkeypatch.setenv(_compiling.SILENT, "1")
+    elif reason == "pool":
+        monkeypatch.setattr(_compiling.multiprocessing, "parent_process", lambda: object())
+    else:
+        monkeypatch.setattr(sys, "stderr", None)
+    notice = CompilationNotice()
+    for _ in range(2):
+        clock.compile(notice, 5.0)
+    assert capsys.readouterr() == ("", "")
+
+
 PROGRAM = """
 import numpy as np
 from skreg._jit import kernel
@@ -108,7 +177,8 @@ def package_copy(tmp_path):
     """A small copy of the package: the jit module, a generic function, a kernel in another file."""
     optim = tmp_path / "skreg" / "optim"
     optim.mkdir(parents=True)
-    shutil.copy(Path(skreg.__file__).parent / "_jit.py", tmp_path / "skreg")
+    for name in ("_jit.py", "_kernel_sources.py", "_compiling.py"):
+        shutil.copy(Path(skreg.__file__).parent / name, tmp_path / "skreg")
     for folder in (tmp_path / "skreg", optim):
         (folder / "__init__.py").write_text("")
     (optim / "_scale.py").write_text(GENERIC)
@@ -116,10 +186,10 @@ def package_copy(tmp_path):
     return tmp_path
 
 
-def run_copy(folder, **variables):
+def run_copy(folder, program=PROGRAM, **variables):
     environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
     answer = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         env=environment | {"PYTHONPATH": str(folder)} | variables,
         cwd=folder,
         capture_output=True,
@@ -145,6 +215,52 @@ def test_edits_that_are_no_kernel_source_keep_the_cache(package_copy):
     run_copy(package_copy)
     (package_copy / "skreg" / "words.py").write_text("GREETING = 'hello'\n")
     assert run_copy(package_copy)[1] == 1
+
+
+def test_edits_of_kernel_sources_that_a_kernel_does_not_reach_keep_its_cache(package_copy):
+    other = package_copy / "skreg" / "other"
+    other.mkdir()
+    (other / "_area.py").write_text(GENERIC.replace("kelvin", "area").replace("Celsius", "Square"))
+    run_copy(package_copy)
+    (other / "_area.py").write_text((other / "_area.py").read_text() + "SIDE = 3\n")
+    (other / "_volume.py").write_text("from skreg._jit import kernel\n")
+    assert run_copy(package_copy)[1] == 1
+
+
+def test_an_edit_of_a_body_that_the_kernels_module_does_not_import_is_noticed(package_copy):
+    body = package_copy / "skreg" / "optim" / "_rankine.py"
+    body.write_text("""
+from typing import NamedTuple
+from skreg.optim._constants import ZERO
+from skreg.optim._scale import kelvin
+class Rankine(NamedTuple):
+    degrees: float
+@kelvin.register(Rankine)
+def _(temperature, offset):
+    return temperature.degrees * 5 / 9 + offset + ZERO
+""")
+    constants = body.with_name("_constants.py")
+    constants.write_text("from skreg._jit import kernel\nZERO = 0.0\n")
+    program = PROGRAM.replace("(Celsius(20.0)", "(Rankine(90.0)").replace(
+        "print", "from skreg.optim._rankine import Rankine\nprint"
+    )
+    assert run_copy(package_copy, program)[:2] == (pytest.approx(100.0), 0)
+    assert run_copy(package_copy, program)[:2] == (pytest.approx(100.0), 1)
+    body.write_text(body.read_text().replace("5 / 9", "1 / 9"))
+    assert run_copy(package_copy, program)[:2] == (pytest.approx(20.0), 0)
+    constants.write_text(constants.read_text().replace("0.0", "1.0"))
+    assert run_copy(package_copy, program)[:2] == (pytest.approx(22.0), 0)
+
+
+def test_versions_of_a_kernel_share_no_file_that_two_processes_could_write_at_once(package_copy):
+    single = PROGRAM.replace("np.zeros(2)", "np.zeros(2, np.float32)")
+    for _ in range(2):
+        hits = [run_copy(package_copy, program)[1] for program in (PROGRAM, single)]
+    assert hits == [1, 1]
+    files = {path.suffix: path for path in package_copy.rglob("*kelvin_total*.nb?")}
+    assert set(files) == {".nbi", ".nbc"}
+    for suffix in files:
+        assert len(list(package_copy.rglob(f"*kelvin_total*{suffix}"))) == 2
 
 
 def test_read_only_installation_falls_back_to_the_users_cache(package_copy, tmp_path):

@@ -1,0 +1,20 @@
+"""First fits that compile the kernels of this folder ahead, for `skreg warmup`."""
+
+import numpy as np
+from scipy import sparse
+
+from skreg.probe import LinearNaiveBayes, naive_bayes_report
+
+
+def naive_bayes():
+    """Dense features in both precisions, sparse ones, and the report of a fit."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    single = X.astype(np.float32)
+    for features in (X, single, sparse.csr_array(X), sparse.csr_array(single)):
+        LinearNaiveBayes().fit(features, y)
+    for features in (X, single):
+        naive_bayes_report(features, y)
+
+
+FITS = (naive_bayes,)
