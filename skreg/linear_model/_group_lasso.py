@@ -19,7 +19,7 @@ from skreg.optim import GroupL2, Quadratic
 
 _GROUP_CONSTRAINTS = {
     "groups": ["array-like", Interval(Integral, 1, None, closed="left"), None],
-    "weights": ["array-like", None],
+    "penalty_weights": ["array-like", None],
 }
 
 
@@ -112,7 +112,7 @@ class GroupLasso(Paths, SparseRegressor):
         the list of features of each group. None makes each feature a group.
     alpha : float, default=1.0
         Strength :math:`\alpha` of the penalty; 0 gives least squares.
-    weights : array-like of shape (n_groups,), default=None
+    penalty_weights : array-like of shape (n_groups,), default=None
         Weights :math:`\omega_g \ge 0`, by sorted label or in the order of the lists: 0 leaves a
         group unpenalised, infinity excludes it. None means the square root of the group's size,
         with which groups of pure noise enter equally often whatever their size.
@@ -176,7 +176,7 @@ class GroupLasso(Paths, SparseRegressor):
         groups=None,
         *,
         alpha=1.0,
-        weights=None,
+        penalty_weights=None,
         fit_intercept=True,
         tol=1e-6,
         max_iter=100,
@@ -184,7 +184,7 @@ class GroupLasso(Paths, SparseRegressor):
     ):
         self.groups = groups
         self.alpha = alpha
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
@@ -196,9 +196,10 @@ class GroupLasso(Paths, SparseRegressor):
     def _penalty(self, n_features):
         labels = group_labels(self.groups, n_features)
         sizes = np.bincount(labels)
-        if self.weights is None:
+        if self.penalty_weights is None:
             return GroupL2(1.0, labels, np.sqrt(sizes))
-        return GroupL2(1.0, labels, check_weights(self.weights, len(sizes), "weights"))
+        weights = check_weights(self.penalty_weights, len(sizes), "penalty_weights")
+        return GroupL2(1.0, labels, weights)
 
     def _held_out_error(self, prediction, target):
         return squared_error(prediction, target)
@@ -213,7 +214,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
     ----------
     groups : None, int, array-like of shape (n_features,) or list of lists of int, default=None
         Groups, as for `GroupLasso`.
-    weights : array-like of shape (n_groups,), default=None
+    penalty_weights : array-like of shape (n_groups,), default=None
         Weights of the groups; None means the square root of the group's size.
     eps : float, default=1e-3
         Ratio of the smallest strength to the largest, in (0, 1].
@@ -297,7 +298,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         self,
         groups=None,
         *,
-        weights=None,
+        penalty_weights=None,
         eps=1e-3,
         alphas=100,
         fit_intercept=True,
@@ -309,7 +310,7 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         n_jobs=None,
     ):
         self.groups = groups
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept

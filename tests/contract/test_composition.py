@@ -189,7 +189,7 @@ def test_frozen(case):
 
 def selects(case):
     """Whether the penalty sets coefficients to zero."""
-    weighted = {"penalty_weights", "penalty_factor", "weights"} & case.params.keys()
+    weighted = {"penalty_weights", "penalty_factor"} & case.params.keys()
     return bool(weighted) and hasattr(case.fitted, "coef_") and case.params.get("l1_ratio", 1) > 0
 
 
