@@ -1,6 +1,9 @@
 """The estimators `ElasticNet` and `ElasticNetCV`."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from numpy.typing import ArrayLike
 
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
@@ -15,8 +18,10 @@ from skreg.linear_model._cross_validation import (
     L1_RATIOS_CONSTRAINTS,
     CrossValidated,
 )
-from skreg.linear_model._least_squares import SeparableLeastSquares, SquaredErrorPath
+from skreg.linear_model._input import PenaltyWeights
+from skreg.linear_model._least_squares import SeparableLeastSquares, mean_squared_errors
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearRegressor
 
 
 class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
@@ -100,16 +105,16 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        l1_ratio=0.5,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -120,7 +125,7 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
         self.warm_start = warm_start
 
 
-class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
+class ElasticNetCV(CrossValidated, LinearRegressor):
     """Elastic net with its strength, and its mixture, chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths for each `l1_ratio`, each
@@ -157,6 +162,8 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -215,23 +222,25 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
     }
     _model_class = ElasticNet
     _error_name = "mean squared error"
+    mse_path_ = property(mean_squared_errors)
 
     def __init__(
         self,
         *,
-        l1_ratio=0.5,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        l1_ratio: float | ArrayLike = 0.5,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
         self.alphas = alphas
@@ -244,3 +253,4 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

@@ -1,20 +1,23 @@
 """The estimators `GroupLasso` and `GroupLassoCV`, and how groups are given."""
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval, is_pandas_na
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
     SOLVER_CONSTRAINTS,
     SparseRegressor,
-    check_weights,
 )
 from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
-from skreg.linear_model._least_squares import SquaredErrorPath, squared_error
+from skreg.linear_model._input import PenaltyWeights, check_weights
+from skreg.linear_model._least_squares import mean_squared_errors, squared_error
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearRegressor
 from skreg.optim import GroupL2, Quadratic
 
 _GROUP_CONSTRAINTS = {
@@ -173,15 +176,15 @@ class GroupLasso(Paths, SparseRegressor):
 
     def __init__(
         self,
-        groups=None,
+        groups: Any = None,
         *,
-        alpha=1.0,
-        penalty_weights=None,
-        fit_intercept=True,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        alpha: float = 1.0,
+        penalty_weights: PenaltyWeights = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.groups = groups
         self.alpha = alpha
         self.penalty_weights = penalty_weights
@@ -190,22 +193,22 @@ class GroupLasso(Paths, SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _loss(self):
+    def _loss(self) -> Any:
         return Quadratic()
 
-    def _penalty(self, n_features):
-        labels = group_labels(self.groups, n_features)
+    def _penalty(self) -> Any:
+        labels = group_labels(self.groups, self.n_features_in_)
         sizes = np.bincount(labels)
         if self.penalty_weights is None:
             return GroupL2(1.0, labels, np.sqrt(sizes))
-        weights = check_weights(self.penalty_weights, len(sizes), "penalty_weights")
+        weights = check_weights(self.penalty_weights, len(sizes))
         return GroupL2(1.0, labels, weights)
 
-    def _held_out_error(self, prediction, target):
+    def _held_out_error(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         return squared_error(prediction, target)
 
 
-class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
+class GroupLassoCV(CrossValidated, LinearRegressor):
     """Group lasso with its strength chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
@@ -237,6 +240,8 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -293,22 +298,24 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
     }
     _model_class = GroupLasso
     _error_name = "mean squared error"
+    mse_path_ = property(mean_squared_errors)
 
     def __init__(
         self,
-        groups=None,
+        groups: Any = None,
         *,
-        penalty_weights=None,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        penalty_weights: PenaltyWeights = None,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.groups = groups
         self.penalty_weights = penalty_weights
         self.eps = eps
@@ -320,3 +327,4 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose
