@@ -31,7 +31,7 @@ ALPHA_CONSTRAINTS = {
 }
 L1_RATIO_CONSTRAINTS = {"l1_ratio": [Interval(Real, 0, 1, closed="both")]}
 SIGN_CONSTRAINTS = {"positive": ["boolean"]}
-WEIGHTS_CONSTRAINTS = {"penalty_weights": ["array-like", None]}
+WEIGHTS_CONSTRAINTS = {"penalty_weights": ["array-like", dict, None]}
 
 
 class Data(NamedTuple):
@@ -62,7 +62,7 @@ class SparseLinearModel(LinearModel, ABC):
 
     @abstractmethod
     def _encode(self, y: np.ndarray) -> np.ndarray:
-        """Target in the layout of the loss; may set `classes_`."""
+        """Target in the layout of the loss; may learn what comes before a fit, as `classes_`."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing

@@ -39,9 +39,10 @@ class Lasso(SeparateOutputs, Paths, SeparableLeastSquares):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, see Notes.
     max_iter : int, default=100
@@ -64,6 +65,8 @@ class Lasso(SeparateOutputs, Paths, SeparableLeastSquares):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -149,9 +152,9 @@ class LassoCV(CrossValidated, LinearRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -178,6 +181,8 @@ class LassoCV(CrossValidated, LinearRegressor):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -196,6 +201,8 @@ class LassoCV(CrossValidated, LinearRegressor):
         Number of working sets of the final fit.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

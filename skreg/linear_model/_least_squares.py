@@ -30,7 +30,7 @@ class SeparableLeastSquares(SparseRegressor):
         return Quadratic()
 
     def _penalty(self) -> L1 | ElasticNet | NonNegative:
-        weights = check_penalty_weights(self.penalty_weights, self.n_features_in_)
+        weights = check_penalty_weights(self.penalty_weights, self)
         return separable_penalty(getattr(self, "l1_ratio", 1.0), self.positive, weights)
 
     def _held_out_error(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -157,9 +157,10 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         Penalise the coefficients of a feature in all classes as one group.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -183,6 +184,8 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -252,7 +255,7 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         return Logistic() if len(self.classes_) == 2 else Multinomial()
 
     def _penalty(self) -> Any:
-        weights = check_penalty_weights(self.penalty_weights, self.n_features_in_)
+        weights = check_penalty_weights(self.penalty_weights, self)
         if self.row_groups and len(self.classes_) > 2:
             return GroupL2(1.0, None, weights, self.l1_ratio)
         return separable_penalty(self.l1_ratio, False, weights)
@@ -274,7 +277,7 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         solutions = super()._solve(data, alphas, coef, intercept)
         if len(self.classes_) == 2:
             return solutions
-        weights = check_penalty_weights(self.penalty_weights, self.n_features_in_)
+        weights = check_penalty_weights(self.penalty_weights, self)
         free = np.zeros(data.X.shape[1], dtype=bool) if weights is None else weights == 0.0
         return [
             centred(s, free | (alpha == 0.0)) for s, alpha in zip(solutions, alphas, strict=True)
@@ -309,9 +312,9 @@ class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -340,6 +343,8 @@ class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -358,6 +363,8 @@ class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -40,9 +40,10 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         Strength :math:`\alpha` of the penalty; 0 gives least squares.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -64,6 +65,8 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -118,7 +121,7 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         return Quadratic()
 
     def _penalty(self) -> Any:
-        return GroupL2(1.0, None, check_penalty_weights(self.penalty_weights, self.n_features_in_))
+        return GroupL2(1.0, None, check_penalty_weights(self.penalty_weights, self))
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
         target = super()._encode(y)
@@ -152,9 +155,9 @@ class MultiTaskLassoCV(CrossValidated, LinearRegressor):
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -181,6 +184,8 @@ class MultiTaskLassoCV(CrossValidated, LinearRegressor):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -199,6 +204,8 @@ class MultiTaskLassoCV(CrossValidated, LinearRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

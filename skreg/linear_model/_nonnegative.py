@@ -43,6 +43,8 @@ class NonNegativeLeastSquares(SeparateOutputs):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a positive coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

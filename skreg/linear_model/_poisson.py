@@ -142,9 +142,10 @@ class SparsePoissonRegressor(Paths, CountRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -166,6 +167,8 @@ class SparsePoissonRegressor(Paths, CountRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -227,7 +230,7 @@ class SparsePoissonRegressor(Paths, CountRegressor):
         return Poisson()
 
     def _penalty(self) -> Any:
-        weights = check_penalty_weights(self.penalty_weights, self.n_features_in_)
+        weights = check_penalty_weights(self.penalty_weights, self)
         return separable_penalty(self.l1_ratio, self.positive, weights)
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
@@ -256,9 +259,9 @@ class SparsePoissonRegressorCV(CrossValidated, CountRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -285,6 +288,8 @@ class SparsePoissonRegressorCV(CrossValidated, CountRegressor):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -303,6 +308,8 @@ class SparsePoissonRegressorCV(CrossValidated, CountRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)

@@ -191,7 +191,7 @@ def warn_at_edge(
     """
     edge = edge_of(alphas, position, from_null=from_null, scores=scores)
     if edge is not None:
-        _warn_of_edge(by, f"alpha={alphas[position]:.3g}", edge, len(alphas))
+        _warn_of_edge(by, f"alpha={alphas[position]:.3g}", edge, len(alphas), from_null)
     return edge is not None
 
 
@@ -249,13 +249,13 @@ def _warn_of_choice(
         what = f"alpha={alphas[chosen]:.3g}"
         if chosen > 0 and chosen != choice.best:
             what += f" by the best score at alpha={alphas[choice.best]:.3g}"
-        _warn_of_edge(by, what, edge, len(alphas))
+        _warn_of_edge(by, what, edge, len(alphas), from_null)
     return edge is not None
 
 
-def _warn_of_edge(by: str, what: str, edge: str, n_alphas: int) -> None:
+def _warn_of_edge(by: str, what: str, edge: str, n_alphas: int, from_null: bool) -> None:
     direction = "below" if edge == "smallest" else "above"
-    remedy = "lower eps, or give alphas" if edge == "smallest" else "give alphas"
+    remedy = "lower eps, or give alphas" if from_null else "give alphas"  # which were given
     warn(
         f"{by} chose {what}, the {edge} of the {n_alphas} strengths that it "
         f"tried: the best one may lie {direction}. To look there, {remedy} {direction} it."

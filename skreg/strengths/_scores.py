@@ -61,7 +61,9 @@ def score_folds(
         If a score is nan.
     """
     fits = [delayed(path)(fold) for path in paths for fold in folds]
-    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(fits)
+    # not all backends of joblib can return one result at a time
+    return_as = "generator" if verbose > 0 else "list"
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as=return_as)(fits)
     shown = progress(results, total=len(fits), verbose=verbose, by=by)
     scores, inexact = zip(*shown, strict=True)
     table = np.array(scores, dtype=np.float64)
