@@ -1,18 +1,20 @@
 """Choice of the penalty strength by cross-validation along paths."""
 
 import copy
+from functools import partial
 from numbers import Integral, Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import check_cv
 from sklearn.utils.extmath import safe_sparse_dot
 
 from skreg._sklearn import (
     Interval,
+    MetadataRouter,
     StrOptions,
     _check_method_params,
     _fit_context,
@@ -20,15 +22,23 @@ from skreg._sklearn import (
 )
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.linear_model._path import check_progression
+from skreg.linear_model._base import Data
+from skreg.linear_model._path import Paths, check_progression
+from skreg.linear_model._prediction import LinearModel
+from skreg.optim import Solution
 from skreg.strengths import (
     SELECTION_RULES,
-    RoutedFolds,
-    check_scores,
-    choose_strength,
-    folds_of,
+    ChosenStrength,
+    Fold,
+    FoldScores,
+    RegularizationPath,
+    choose_by_scores,
+    routed_to_folds,
+    router_of_folds,
+    score_folds,
     scorer_of_classes,
-    weighted_folds,
+    split_rows,
+    warn_of_inexact_fits,
 )
 
 CV_CONSTRAINTS = {
@@ -38,20 +48,32 @@ CV_CONSTRAINTS = {
     "scoring": [StrOptions(set(get_scorer_names())), callable, None],
     "selection_rule": [StrOptions(SELECTION_RULES)],
     "n_jobs": [Integral, None],
+    "verbose": ["verbose"],
 }
 L1_RATIOS_CONSTRAINTS = {"l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like"]}
 
 
-class CrossValidated(RoutedFolds):
-    """Mixin over a model: fits paths on the folds, chooses a strength, refits.
+class CrossValidated(LinearModel):
+    """A model of one strength and the choice of that strength: paths on the folds, then a fit.
 
-    The model class is `_model_class`, and `_error_name` names the error of ``scoring=None``.
-    Folds without weight among their held-out rows are left out.
+    The model's class is `_model_class`, and `_error_name` names the error of ``scoring=None``. What
+    the chosen model has learned becomes the state of this one.
     """
+
+    _model_class: ClassVar[type[Paths]]
+    _error_name: ClassVar[str]
+    eps: float
+    alphas: int | ArrayLike
+    tol: float
+    cv: Any
+    scoring: Any
+    selection_rule: str
+    n_jobs: int | None
+    verbose: int
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, **params: Any) -> Self:
         """Choose the strength by cross-validation and fit with it.
 
         Parameters
@@ -85,24 +107,36 @@ class CrossValidated(RoutedFolds):
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)
-        data = self._validate(X, y, sample_weight)
-        models = [self._prepared(model) for model in self._models()]
-        grids = [model._alphas(data, self.alphas, self.eps) for model in models]
-        scores, missed = self._score_folds(models, grids, data, params)
-        model = self._choose(models, grids, scores)
-        (solution,) = model._solve(data, [self.alpha_])
-        self._store(solution, data.X.dtype)
-        if missed:
-            warn(
-                f"{type(self).__name__}: {missed} fits on the folds did not reach tol={self.tol}. "
-                "Increase max_iter or tol, or leave out the smallest strengths.",
-                ConvergenceWarning,
-            )
+        X, y, sample_weight = self._check_input(X, y, sample_weight)
+        models = self._models()
+        data = self._data(models, X, y, sample_weight)
+        alphas = self._strengths(models, data)
+        scored = self._score(models, alphas, data, params)
+        choice = choose_by_scores(
+            alphas,
+            scored.scores,
+            by=type(self).__name__,
+            selection_rule=self.selection_rule,
+            from_null=isinstance(self.alphas, Integral),
+        )
+        model = models[choice.path]
+        (solution,) = model._solve(data, [choice.alpha])
+        model._store(solution, data.X.dtype)
+        self._learn(model, choice)
+        warn_of_inexact_fits(type(self).__name__, scored.n_inexact, self.tol)
         if not solution.converged:
-            warn(self._not_converged(), ConvergenceWarning)
+            warn(model._not_converged(type(self).__name__), ConvergenceWarning)
         return self
 
-    def path(self, X, y, *, alphas=None, eps=None, sample_weight=None):
+    def path(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        alphas: int | ArrayLike | None = None,
+        eps: float | None = None,
+        sample_weight: Any = None,
+    ) -> RegularizationPath:
         """Fit a sequence of penalty strengths, each from the last answer.
 
         Parameters
@@ -129,7 +163,7 @@ class CrossValidated(RoutedFolds):
         eps = self.eps if eps is None else eps
         return self._single().path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
 
-    def alpha_max(self, X, y, sample_weight=None):
+    def alpha_max(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Smallest strength at which every penalised coefficient is zero.
 
         Parameters
@@ -148,7 +182,7 @@ class CrossValidated(RoutedFolds):
         """
         return self._single().alpha_max(X, y, sample_weight)
 
-    def _models(self):
+    def _models(self) -> list[Paths]:
         """Estimators of a single strength, one for each `l1_ratio`."""
         names = self._model_class._get_param_names()
         shared = {k: v for k, v in self.get_params(deep=False).items() if k in names}
@@ -162,95 +196,108 @@ class CrossValidated(RoutedFolds):
             model._validate_params()
         return models
 
-    def _chosen_ratio(self):
+    def _chosen_ratio(self) -> int:
         ratios = np.atleast_1d(getattr(self, "l1_ratio", 1.0))
         return int(np.argmax(ratios == getattr(self, "l1_ratio_", ratios[0])))
 
-    def _single(self):
+    def _single(self) -> Paths:
         return self._models()[self._chosen_ratio()]
 
-    def _score_folds(self, models, grids, data, params):
-        """Scores of shape (n_models, n_alphas, n_folds), and the number of inexact fits."""
-        splitting, scoring = self._routed(params, data.sample_weight)
+    def _data(self, models: list[Paths], X: Any, y: np.ndarray, sample_weight: Any) -> Data:
+        """Input in the layout of the engine; the models learn what there is to know of it."""
+        for model in models:
+            for name in ("n_features_in_", "feature_names_in_"):
+                if hasattr(self, name):
+                    setattr(model, name, getattr(self, name))
+            target = model._encode(y)
+        return Data(X, y, target, sample_weight)
+
+    def _strengths(self, models: list[Paths], data: Data) -> np.ndarray:
+        """Strengths of all models if they are given, else those of each model."""
+        grids = [model._alphas(data, self.alphas, self.eps) for model in models]
+        shared = len(models) == 1 or not isinstance(self.alphas, Integral)
+        return grids[0] if shared else np.array(grids)
+
+    def _score(
+        self, models: list[Paths], alphas: np.ndarray, data: Data, params: dict[str, Any]
+    ) -> FoldScores:
+        """Scores of the models' paths on the folds."""
+        splitting, scoring = routed_to_folds(self, params, data.sample_weight)
         scorer = self._fold_scorer()
         if scorer is not None and is_classifier(self):
-            scorer = scorer_of_classes(scorer, self.classes_)
-        cv = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        folds = folds_of(cv.split(data.X, data.y, **splitting), data.X.shape[0])
-        score_weight = data.sample_weight if scorer is None else scoring.get("sample_weight")
-        folds, n_splits = weighted_folds(folds, data.sample_weight, score_weight), len(folds)
-        if len(folds) < n_splits:
-            warn(
-                f"{n_splits - len(folds)} of the {n_splits} folds hold out rows without weight "
-                "only; they are left out, as if these rows were not there",
-                UserWarning,
-            )
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(_score_path)(
-                copy.copy(model),
-                data.rows(train),
-                data.rows(test),
-                alphas,
-                scorer,
-                _check_method_params(data.X, scoring, indices=test),
-            )
-            for model, alphas in zip(models, grids, strict=True)
-            for train, test in folds
+            scorer = scorer_of_classes(scorer, models[0].classes_)
+        folds = split_rows(
+            self.cv,
+            data.X,
+            data.y,
+            classifier=is_classifier(self),
+            params=splitting,
+            fit_weight=data.sample_weight,
+            score_weight=data.sample_weight if scorer is None else scoring.get("sample_weight"),
         )
-        scores = np.array([scores for scores, _ in results])
-        check_scores(scores, self.scoring)
-        scores = scores.reshape(len(models), len(folds), -1).transpose(0, 2, 1)
-        return scores, sum(missed for _, missed in results)
-
-    def _prepared(self, model):
-        """The model with what validation has found out, ready to be given coefficients."""
-        model.n_features_in_ = self.n_features_in_
-        if hasattr(self, "classes_"):
-            model.classes_ = self.classes_
-        return model
-
-    def _choose(self, models, grids, scores):
-        """Store scores and strengths; returns the chosen model."""
-        choices = [choose_strength(table) for table in scores]
-        chosen = int(np.argmax(scores.mean(axis=2).max(axis=1)))
-        alphas, choice = grids[chosen], choices[chosen]
-        self.alpha_best_ = float(alphas[choice.best])
-        self.alpha_one_standard_error_ = float(alphas[choice.one_standard_error])
-        self.alpha_ = (
-            self.alpha_best_ if self.selection_rule == "min" else self.alpha_one_standard_error_
+        grids = np.broadcast_to(alphas, (len(models), alphas.shape[-1]))
+        paths = [
+            partial(_score_path, model, data, grid, scorer, scoring)
+            for model, grid in zip(models, grids, strict=True)
+        ]
+        return score_folds(
+            paths,
+            folds,
+            by=type(self).__name__,
+            scoring=self.scoring,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
         )
-        several = len(models) > 1
-        self.score_path_ = scores if several else scores[0]
-        same = not isinstance(self.alphas, Integral) or not several
-        self.alphas_ = grids[0] if same else np.array(grids)
-        if hasattr(models[chosen], "l1_ratio"):
-            self.l1_ratio_ = float(models[chosen].l1_ratio)
-        return models[chosen]
 
-    def _fold_scorer(self):
+    def _learn(self, model: Paths, choice: ChosenStrength) -> None:
+        """Take over what the chosen model has learned."""
+        for name, value in vars(model).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        choice.store(self)
+        if hasattr(model, "l1_ratio"):
+            self.l1_ratio_ = float(model.l1_ratio)
+
+    def _fold_scorer(self) -> Any:
         return None if self.scoring is None else check_scoring(self, scoring=self.scoring)
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Metadata that the splitter and the scorer ask for.
+
+        Returns
+        -------
+        MetadataRouter
+            Router of scikit-learn.
+        """
+        return router_of_folds(self, self._fold_scorer())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = self._model_class().__sklearn_tags__()
         if tags.target_tags.single_output:
             tags.target_tags.multi_output = False
         return tags
 
 
-def _score_path(model, train, test, alphas, scorer, score_params):
-    """(scores of a path on held-out samples, number of inexact fits)."""
-    solutions = model._solve(train, alphas)
-    missed = sum(not solution.converged for solution in solutions)
+def _score_path(
+    model: Paths, data: Data, alphas: np.ndarray, scorer: Any, scoring: dict[str, Any], fold: Fold
+) -> tuple[np.ndarray, int]:
+    """(scores of a path on a fold's held-out samples, number of inexact fits)."""
+    solutions = model._solve(data.rows(fold.train), alphas)
+    inexact = sum(not solution.converged for solution in solutions)
+    test = data.rows(fold.test)
     if scorer is None:
-        return -_held_out_errors(model, solutions, test), missed
+        return -_held_out_errors(model, solutions, test), inexact
+    model = copy.copy(model)  # other folds are scored in other threads
+    vars(model).pop("feature_names_in_", None)  # the rows of a fold have no names
+    params = _check_method_params(data.X, scoring, indices=fold.test)
     scores = np.empty(len(solutions))
     for i, solution in enumerate(solutions):
         model._store(solution, test.X.dtype)
-        scores[i] = scorer(model, test.X, test.y, **score_params)
-    return scores, missed
+        scores[i] = scorer(model, test.X, test.y, **params)
+    return scores, inexact
 
 
-def _held_out_errors(model, solutions, test):
+def _held_out_errors(model: Paths, solutions: list[Solution], test: Data) -> np.ndarray:
     """Mean error of each solution on held-out samples, from one product with their support."""
     coefs = np.stack([np.atleast_2d(solution.coef) for solution in solutions])
     support = np.flatnonzero(coefs.any(axis=(0, 1)))

@@ -1,9 +1,13 @@
 """The picture of a regularization path and of the choice of a strength on it."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.pictures import PALETTE, pyplot
+from skreg.pictures import PALETTE, RED, pyplot
+from skreg.strengths import describe_strengths, standard_error
 
 _N_LABELLED = len(PALETTE)
 
@@ -29,6 +33,8 @@ class RegularizationPathDisplay:
         Strength of the smallest mean error.
     alpha_one_standard_error : float, default=None
         Largest strength within one standard error of it.
+    at_edge : bool, default=False
+        Whether a better strength may lie beyond those that were tried.
 
     Attributes
     ----------
@@ -44,6 +50,8 @@ class RegularizationPathDisplay:
         Band of one standard error of that mean on both sides.
     alpha_lines_ : dict of str to list of matplotlib Line2D
         Vertical lines at the two chosen strengths, on all axes.
+    edge_mark_ : matplotlib Line2D
+        Mark of a choice at the edge of the strengths, if `at_edge`.
 
     See Also
     --------
@@ -65,14 +73,15 @@ class RegularizationPathDisplay:
     def __init__(
         self,
         *,
-        alphas,
-        coefs,
-        feature_names=None,
-        errors=None,
-        error_name="error",
-        alpha_best=None,
-        alpha_one_standard_error=None,
-    ):
+        alphas: np.ndarray,
+        coefs: np.ndarray,
+        feature_names: Any = None,
+        errors: np.ndarray | None = None,
+        error_name: str = "error",
+        alpha_best: float | None = None,
+        alpha_one_standard_error: float | None = None,
+        at_edge: bool = False,
+    ) -> None:
         self.alphas = alphas
         self.coefs = coefs
         self.feature_names = feature_names
@@ -80,11 +89,29 @@ class RegularizationPathDisplay:
         self.error_name = error_name
         self.alpha_best = alpha_best
         self.alpha_one_standard_error = alpha_one_standard_error
+        self.at_edge = at_edge
+
+    def __repr__(self) -> str:
+        sizes = self._sizes()
+        chosen = "" if self.alpha_best is None else f", best at {self.alpha_best:.3g}"
+        edge = ", at an edge of them" if self.at_edge else ""
+        return (
+            f"{type(self).__name__}({describe_strengths(self.alphas)}, "
+            f"{np.count_nonzero(sizes.any(axis=1))} of {len(sizes)} features{chosen}{edge})"
+        )
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, alphas=None, eps=1e-3, sample_weight=None, axes=None
-    ):
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        alphas: int | ArrayLike | None = None,
+        eps: float = 1e-3,
+        sample_weight: Any = None,
+        ax: Any = None,
+    ) -> Self:
         """Compute the path of an estimator on all samples and draw it.
 
         Parameters
@@ -103,8 +130,9 @@ class RegularizationPathDisplay:
             Ratio of the smallest strength to the largest, if `alphas` is a number.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights.
-        axes : matplotlib Axes or sequence of two, default=None
-            Where to draw the coefficients, and the errors; a new figure if None.
+        ax : matplotlib Axes or array of two, default=None
+            Where to draw the coefficients, and the errors; a new figure if None. A single Axes is
+            divided where both are drawn.
 
         Returns
         -------
@@ -131,17 +159,18 @@ class RegularizationPathDisplay:
             feature_names=names,
             **(_errors_of(model) if validated else {}),
         )
-        return display.plot(axes)
+        return display.plot(ax)
 
-    def plot(self, axes=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw coefficients, errors with a band of one standard error, and chosen strengths.
 
         The legend names the features whose coefficients grow largest along the path.
 
         Parameters
         ----------
-        axes : matplotlib Axes or sequence of two, default=None
-            Where to draw the coefficients, and the errors; a new figure if None.
+        ax : matplotlib Axes or array of two, default=None
+            Where to draw the coefficients, and the errors; a new figure if None. A single Axes is
+            divided where both are drawn.
 
         Returns
         -------
@@ -155,24 +184,19 @@ class RegularizationPathDisplay:
         ValueError
             If the number of axes or of names does not fit.
         """
-        n_axes = 1 if self.errors is None else 2
-        self.axes_ = _new_axes(n_axes) if axes is None else np.ravel(axes)
-        if len(self.axes_) != n_axes:
-            raise ValueError(f"axes must hold {n_axes} Axes, it holds {len(self.axes_)}")
+        self.axes_ = _panels(ax, 1 if self.errors is None else 2)
         self.figure_ = self.axes_[0].figure
         self._draw_coefficients(self.axes_[0])
         if self.errors is not None:
             self._draw_errors(self.axes_[1])
         self._draw_strengths()
+        if self.at_edge:
+            self._mark_edge(self.axes_[-1])
+        self._draw_legend_of_strengths(self.axes_[-1])
         return self
 
-    def _draw_coefficients(self, ax):
-        several = self.coefs.ndim == 3 and len(self.coefs) > 1
-        size = (
-            np.linalg.norm(self.coefs, axis=0)
-            if several
-            else self.coefs.reshape(-1, len(self.alphas))
-        )
+    def _draw_coefficients(self, ax: Any) -> None:
+        size = self._sizes()
         shown = np.flatnonzero(size.any(axis=1))
         names = self._names(len(size))
         order = shown[np.argsort(-np.abs(size[shown]).max(axis=1), kind="stable")]
@@ -185,7 +209,7 @@ class RegularizationPathDisplay:
                 else {"color": "0.7", "linewidth": 0.8, "zorder": 1}
             )
             self.coef_lines_ += ax.plot(self.alphas, size[j], **style)
-        ax.set_ylabel("norm of the coefficients" if several else "coefficient")
+        ax.set_ylabel("norm of the coefficients" if self._has_outputs() else "coefficient")
         if len(order):
             rest = len(order) - _N_LABELLED
             ax.legend(
@@ -199,7 +223,16 @@ class RegularizationPathDisplay:
         if self.errors is None:
             ax.set_xlabel("penalty strength α (log scale)")
 
-    def _names(self, n_features):
+    def _has_outputs(self) -> bool:
+        return self.coefs.ndim == 3 and len(self.coefs) > 1
+
+    def _sizes(self) -> np.ndarray:
+        """What is drawn of each feature along the path."""
+        if self._has_outputs():
+            return np.linalg.norm(self.coefs, axis=0)
+        return self.coefs.reshape(-1, len(self.alphas))
+
+    def _names(self, n_features: int) -> list[str]:
         if self.feature_names is None:
             return [f"x{j}" for j in range(n_features)]
         if len(self.feature_names) != n_features:
@@ -208,19 +241,18 @@ class RegularizationPathDisplay:
             )
         return [str(name) for name in self.feature_names]
 
-    def _draw_errors(self, ax):
+    def _draw_errors(self, ax: Any) -> None:
         mean = self.errors.mean(axis=1)
         (self.error_line_,) = ax.plot(self.alphas, mean, color=PALETTE[0], linewidth=1.6)
-        n_folds = self.errors.shape[1]
-        error = self.errors.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0 * mean
+        error = np.array([standard_error(folds) for folds in self.errors])
         self.error_band_ = ax.fill_between(
             self.alphas, mean - error, mean + error, color=PALETTE[0], alpha=0.2, linewidth=0
         )
-        ax.set_ylabel(f"{self.error_name}\n({n_folds} folds, ± 1 standard error)")
+        ax.set_ylabel(f"{self.error_name}\n({self.errors.shape[1]} folds, ± 1 standard error)")
         ax.set_xlabel("penalty strength α (log scale)")
         _style_axis(ax, self.alphas)
 
-    def _draw_strengths(self):
+    def _draw_strengths(self) -> None:
         chosen = {
             "best": (self.alpha_best, "-"),
             "one standard error": (self.alpha_one_standard_error, (0, (4, 3))),
@@ -233,12 +265,32 @@ class RegularizationPathDisplay:
                     ax.axvline(alpha, color="0.25", lw=1.0, ls=dashes, label=label, zorder=0)
                     for ax in self.axes_
                 ]
-        if self.alpha_lines_:
-            handles = [lines[-1] for lines in self.alpha_lines_.values()]
-            self.axes_[-1].legend(handles=handles, loc="best", frameon=False, fontsize="small")
+
+    def _mark_edge(self, ax: Any) -> None:
+        """A triangle that points beyond the strengths, where the choice was made."""
+        ends = self.alphas[[0, -1]]
+        alpha = self.alpha_best if self.alpha_best in ends else self.alpha_one_standard_error
+        below = alpha == ends[1]  # which is on the right
+        error = self.errors[np.argmax(self.alphas == alpha)].mean()
+        (self.edge_mark_,) = ax.plot(
+            alpha,
+            error,
+            marker=">" if below else "<",
+            color=RED,
+            linestyle="none",
+            clip_on=False,
+            zorder=5,
+            label=f"edge of the strengths: try {'smaller' if below else 'larger'} ones",
+        )
+
+    def _draw_legend_of_strengths(self, ax: Any) -> None:
+        handles = [lines[-1] for lines in self.alpha_lines_.values()]
+        if handles:
+            handles += [self.edge_mark_] if self.at_edge else []
+            ax.legend(handles=handles, loc="best", frameon=False, fontsize="small")
 
 
-def _reaching(estimator, X, names):
+def _reaching(estimator: Any, X: Any, names: list[str] | None) -> tuple[Any, Any, Any]:
     """(model, features, names): the model within an estimator, and what reaches it of X."""
     if hasattr(estimator, "best_estimator_"):
         return _reaching(estimator.best_estimator_, X, names)
@@ -255,12 +307,12 @@ def _reaching(estimator, X, names):
     return estimator, X, names
 
 
-def _names_of(X):
+def _names_of(X: Any) -> list[str] | None:
     columns = getattr(X, "columns", None)
     return None if columns is None else [str(name) for name in columns]
 
 
-def _names_after(transformers, names):
+def _names_after(transformers: Any, names: list[str] | None) -> list[str] | None:
     """Names of the outputs of a pipeline's transformers, None where one does not name its own."""
     steps = [step for _, step in transformers.steps if step not in (None, "passthrough")]
     if not all(hasattr(step, "get_feature_names_out") for step in steps):
@@ -270,7 +322,7 @@ def _names_after(transformers, names):
     return None if after is None else list(after)
 
 
-def _errors_of(model):
+def _errors_of(model: Any) -> dict[str, Any]:
     """What the display needs to know of a fitted cross-validation."""
     scores = model.score_path_
     if scores.ndim == 3:
@@ -281,10 +333,11 @@ def _errors_of(model):
         "error_name": name,
         "alpha_best": model.alpha_best_,
         "alpha_one_standard_error": model.alpha_one_standard_error_,
+        "at_edge": model.alpha_at_edge_,
     }
 
 
-def _style_axis(ax, alphas):
+def _style_axis(ax: Any, alphas: np.ndarray) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     ax.set_xscale("log")
@@ -299,7 +352,37 @@ def _style_axis(ax, alphas):
     ax.set_axisbelow(True)
 
 
-def _new_axes(n_axes):
+def _panels(ax: Any, n_panels: int) -> np.ndarray:
+    """Axes of the panels: new ones, those given, or the parts of one that is given."""
+    if ax is None:
+        return _new_axes(n_panels)
+    axes = np.ravel(ax)
+    if len(axes) == n_panels:
+        return axes
+    if len(axes) > 1:
+        raise ValueError(f"ax must be one Axes or hold {n_panels} Axes, it holds {len(axes)}")
+    return _divided(axes[0], n_panels)
+
+
+def _divided(ax: Any, n_panels: int) -> np.ndarray:
+    """Axes above each other in the place of one, which is turned off."""
+    place = ax.get_subplotspec()
+    if place is None or not ax.axison:
+        what = "is not part of a grid" if place is None else "was divided before"
+        raise ValueError(
+            f"ax {what} and cannot be divided into {n_panels} panels: make it by plt.subplots, or "
+            f"give an array of {n_panels} Axes"
+        )
+    ax.set_axis_off()
+    grid = place.subgridspec(n_panels, 1)
+    axes = [ax.figure.add_subplot(grid[0])]
+    axes += [ax.figure.add_subplot(grid[i], sharex=axes[0]) for i in range(1, n_panels)]
+    for upper in axes[:-1]:
+        upper.tick_params(labelbottom=False)
+    return np.array(axes)
+
+
+def _new_axes(n_axes: int) -> np.ndarray:
     plt = pyplot("RegularizationPathDisplay")
     height = 3.6 if n_axes == 1 else 6.0
     _, axes = plt.subplots(

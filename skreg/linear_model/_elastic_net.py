@@ -1,6 +1,9 @@
 """The estimators `ElasticNet` and `ElasticNetCV`."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+from numpy.typing import ArrayLike
 
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
@@ -15,8 +18,10 @@ from skreg.linear_model._cross_validation import (
     L1_RATIOS_CONSTRAINTS,
     CrossValidated,
 )
-from skreg.linear_model._least_squares import SeparableLeastSquares, SquaredErrorPath
+from skreg.linear_model._input import PenaltyWeights
+from skreg.linear_model._least_squares import SeparableLeastSquares, mean_squared_errors
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearRegressor
 
 
 class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
@@ -41,9 +46,10 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -65,6 +71,8 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -100,16 +108,16 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        l1_ratio=0.5,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        l1_ratio: float = 0.5,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -120,7 +128,7 @@ class ElasticNet(SeparateOutputs, Paths, SeparableLeastSquares):
         self.warm_start = warm_start
 
 
-class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
+class ElasticNetCV(CrossValidated, LinearRegressor):
     """Elastic net with its strength, and its mixture, chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths for each `l1_ratio`, each
@@ -139,9 +147,9 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -157,6 +165,8 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -166,6 +176,8 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -186,6 +198,8 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -215,23 +229,25 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
     }
     _model_class = ElasticNet
     _error_name = "mean squared error"
+    mse_path_ = property(mean_squared_errors)
 
     def __init__(
         self,
         *,
-        l1_ratio=0.5,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        l1_ratio: float | ArrayLike = 0.5,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
         self.alphas = alphas
@@ -244,3 +260,4 @@ class ElasticNetCV(SquaredErrorPath, CrossValidated, ElasticNet):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

@@ -1,96 +1,30 @@
-"""The estimators `GroupLasso` and `GroupLassoCV`, and how groups are given."""
+"""The estimators `GroupLasso` and `GroupLassoCV`."""
 
+from collections.abc import Callable
 from numbers import Integral
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from skreg._sklearn import Interval, is_pandas_na
+from skreg._sklearn import Interval
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
     SOLVER_CONSTRAINTS,
+    WEIGHTS_CONSTRAINTS,
     SparseRegressor,
-    check_weights,
 )
 from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
-from skreg.linear_model._least_squares import SquaredErrorPath, squared_error
+from skreg.linear_model._groups import group_labels
+from skreg.linear_model._input import PenaltyWeights, check_weights, fill_by_name, is_by_name
+from skreg.linear_model._least_squares import mean_squared_errors, squared_error
 from skreg.linear_model._path import Paths
-from skreg.optim import GroupL2, Quadratic
+from skreg.linear_model._prediction import LinearRegressor
+from skreg.optim import GroupL2, Quadratic, Solution
 
 _GROUP_CONSTRAINTS = {
-    "groups": ["array-like", Interval(Integral, 1, None, closed="left"), None],
-    "weights": ["array-like", None],
+    "groups": ["array-like", dict, Interval(Integral, 1, None, closed="left"), None],
 }
-
-
-def group_labels(groups, n_features):
-    """Label 0, 1, .. of each feature's group.
-
-    Parameters
-    ----------
-    groups : None, int, array-like of shape (n_features,) or list of array-like of int
-        Each feature alone; contiguous groups of that size; labels of any kind, numbered in sorted
-        order; or the lists of the features of each group, a partition.
-    n_features : int
-        Number of features.
-
-    Returns
-    -------
-    ndarray of int of shape (n_features,)
-        Labels.
-
-    Raises
-    ------
-    ValueError
-        If the groups do not place each feature in exactly one group, or if a label is missing.
-    """
-    if groups is None:
-        return np.arange(n_features)
-    if isinstance(groups, Integral):
-        if n_features % groups:
-            raise ValueError(f"groups={groups} does not divide the number {n_features} of features")
-        return np.arange(n_features) // groups
-    if len(groups) and all(np.ndim(group) == 1 for group in groups):
-        return _labels_of_partition(groups, n_features)
-    if len(groups) != n_features or any(np.ndim(label) for label in groups):
-        raise ValueError(
-            f"groups must hold one label for each of the {n_features} features, or lists of "
-            f"features; it holds {len(groups)} entries, here the first: {list(groups)[:3]}"
-        )
-    return _labels_of_kinds(groups)
-
-
-def _labels_of_kinds(groups):
-    missing = [j for j, label in enumerate(groups) if _is_missing(label)]
-    if missing:
-        raise ValueError(
-            f"groups has no label for the features {missing[:10]} (nan or None); give a feature "
-            "that is alone a label of its own"
-        )
-    kinds = {isinstance(label, str) for label in groups}
-    if len(kinds) > 1:
-        raise ValueError("labels in groups must be all text or all numbers, they are mixed")
-    return np.unique(np.asarray(groups), return_inverse=True)[1]
-
-
-def _is_missing(label):
-    return label is None or is_pandas_na(label) or label != label
-
-
-def _labels_of_partition(groups, n_features):
-    members = np.concatenate([np.asarray(group) for group in groups])
-    if not np.array_equal(np.sort(members), np.arange(n_features)):
-        raise ValueError(
-            f"groups must be a partition of the features 0, .., {n_features - 1}: "
-            "each in exactly one list"
-        )
-    labels = np.empty(n_features, dtype=np.intp)
-    labels[members.astype(np.intp)] = np.repeat(
-        np.arange(len(groups)), [len(group) for group in groups]
-    )
-    if any(len(group) == 0 for group in groups):
-        raise ValueError("groups must not hold an empty list")
-    return labels
 
 
 class GroupLasso(Paths, SparseRegressor):
@@ -107,14 +41,17 @@ class GroupLasso(Paths, SparseRegressor):
 
     Parameters
     ----------
-    groups : None, int, array-like of shape (n_features,) or list of lists of int, default=None
-        Groups: a size of contiguous groups; the label of each feature's group, of any kind; or
-        the list of features of each group. None makes each feature a group.
+    groups : None, int, array-like, list of lists, dict or Series, default=None
+        Groups: a size of contiguous groups; the label of each feature's group, of any kind, in the
+        order of the features or by the names of the columns in a dict or a pandas Series; or the
+        list of the features of each group, by position or by name. None makes each feature a
+        group. Names need an X that has some, such as a data frame.
     alpha : float, default=1.0
         Strength :math:`\alpha` of the penalty; 0 gives least squares.
-    weights : array-like of shape (n_groups,), default=None
-        Weights :math:`\omega_g \ge 0`, by sorted label or in the order of the lists: 0 leaves a
-        group unpenalised, infinity excludes it. None means the square root of the group's size,
+    penalty_weights : array-like of shape (n_groups,), dict or Series, default=None
+        Weights :math:`\omega_g \ge 0`, by sorted label or in the order of the lists, or by label in
+        a dict or a pandas Series: 0 leaves a group unpenalised, infinity excludes it. None, for all
+        groups or for those that a dict does not name, means the square root of the group's size,
         with which groups of pure noise enter equally often whatever their size.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
@@ -139,6 +76,13 @@ class GroupLasso(Paths, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
+    groups_ : ndarray of shape (n_features,)
+        Label of each feature's group; the number of the group, or of the list, where there were no
+        labels.
+    active_groups_ : ndarray
+        Labels of the groups with a nonzero coefficient.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -161,60 +105,72 @@ class GroupLasso(Paths, SparseRegressor):
     >>> X = np.random.default_rng(0).normal(size=(50, 6))
     >>> y = X[:, 2] - 2 * X[:, 3]
     >>> model = GroupLasso(["a", "a", "b", "b", "c", "c"], alpha=0.5).fit(X, y)
-    >>> model.active_set_
-    array([2, 3])
+    >>> model.active_groups_, model.active_set_
+    (array(['b'], dtype='<U1'), array([2, 3]))
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **_GROUP_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
         **ALPHA_CONSTRAINTS,
         **SOLVER_CONSTRAINTS,
     }
 
     def __init__(
         self,
-        groups=None,
+        groups: Any = None,
         *,
-        alpha=1.0,
-        weights=None,
-        fit_intercept=True,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        alpha: float = 1.0,
+        penalty_weights: PenaltyWeights = None,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.groups = groups
         self.alpha = alpha
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _loss(self):
+    def _loss(self) -> Any:
         return Quadratic()
 
-    def _penalty(self, n_features):
-        labels = group_labels(self.groups, n_features)
-        sizes = np.bincount(labels)
-        if self.weights is None:
-            return GroupL2(1.0, labels, np.sqrt(sizes))
-        return GroupL2(1.0, labels, check_weights(self.weights, len(sizes), "weights"))
+    def _encode(self, y: np.ndarray) -> np.ndarray:
+        self.groups_ = group_labels(self.groups, self)
+        return super()._encode(y)
 
-    def _held_out_error(self, prediction, target):
+    def _penalty(self) -> GroupL2:
+        labels, members, sizes = np.unique(self.groups_, return_inverse=True, return_counts=True)
+        weights = np.sqrt(sizes)
+        if self.penalty_weights is not None:
+            given = self.penalty_weights
+            if is_by_name(given):
+                given = fill_by_name(given, labels.tolist(), weights, "penalty_weights", "groups")
+            weights = check_weights(given, len(sizes))
+        return GroupL2(1.0, members, weights)
+
+    def _store(self, solution: Solution, dtype: Any) -> None:
+        super()._store(solution, dtype)
+        self.active_groups_ = np.unique(self.groups_[self.active_set_])
+
+    def _held_out_error(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         return squared_error(prediction, target)
 
 
-class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
+class GroupLassoCV(CrossValidated, LinearRegressor):
     """Group lasso with its strength chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
 
     Parameters
     ----------
-    groups : None, int, array-like of shape (n_features,) or list of lists of int, default=None
+    groups : None, int, array-like, list of lists, dict or Series, default=None
         Groups, as for `GroupLasso`.
-    weights : array-like of shape (n_groups,), default=None
-        Weights of the groups; None means the square root of the group's size.
+    penalty_weights : array-like of shape (n_groups,), dict or Series, default=None
+        Weights of the groups, as for `GroupLasso`.
     eps : float, default=1e-3
         Ratio of the smallest strength to the largest, in (0, 1].
     alphas : int or array-like of shape (n_alphas,), default=100
@@ -236,6 +192,8 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -245,6 +203,8 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -263,6 +223,13 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
+    groups_ : ndarray of shape (n_features,)
+        Label of each feature's group; the number of the group, or of the list, where there were no
+        labels.
+    active_groups_ : ndarray
+        Labels of the groups with a nonzero coefficient.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -287,29 +254,32 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
 
     _parameter_constraints: ClassVar[dict] = {
         **_GROUP_CONSTRAINTS,
+        **WEIGHTS_CONSTRAINTS,
         **CV_CONSTRAINTS,
         **SOLVER_CONSTRAINTS,
     }
     _model_class = GroupLasso
     _error_name = "mean squared error"
+    mse_path_ = property(mean_squared_errors)
 
     def __init__(
         self,
-        groups=None,
+        groups: Any = None,
         *,
-        weights=None,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        penalty_weights: PenaltyWeights = None,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.groups = groups
-        self.weights = weights
+        self.penalty_weights = penalty_weights
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -319,3 +289,4 @@ class GroupLassoCV(SquaredErrorPath, CrossValidated, GroupLasso):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

@@ -1,7 +1,10 @@
 """The estimators `HuberLasso` and `HuberLassoCV`."""
 
+from collections.abc import Callable
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
+
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval
 from skreg.linear_model._base import (
@@ -10,11 +13,12 @@ from skreg.linear_model._base import (
     SOLVER_CONSTRAINTS,
     WEIGHTS_CONSTRAINTS,
     SparseRegressor,
-    check_penalty_weights,
 )
 from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
+from skreg.linear_model._input import PenaltyWeights, check_penalty_weights
 from skreg.linear_model._least_squares import separable_penalty
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearRegressor
 from skreg.optim import Huber
 
 _LOSS_CONSTRAINTS = {"delta": [Interval(Real, 0, None, closed="neither")]}
@@ -46,9 +50,10 @@ class HuberLasso(Paths, SparseRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -70,6 +75,8 @@ class HuberLasso(Paths, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -105,16 +112,16 @@ class HuberLasso(Paths, SparseRegressor):
 
     def __init__(
         self,
-        alpha=0.1,
+        alpha: float = 0.1,
         *,
-        delta=1.35,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        delta: float = 1.35,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.delta = delta
         self.fit_intercept = fit_intercept
@@ -124,15 +131,15 @@ class HuberLasso(Paths, SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _loss(self):
+    def _loss(self) -> Any:
         return Huber(float(self.delta))
 
-    def _penalty(self, n_features):
-        weights = check_penalty_weights(self.penalty_weights, n_features)
+    def _penalty(self) -> Any:
+        weights = check_penalty_weights(self.penalty_weights, self)
         return separable_penalty(1.0, self.positive, weights)
 
 
-class HuberLassoCV(CrossValidated, HuberLasso):
+class HuberLassoCV(CrossValidated, LinearRegressor):
     """Huber regression with an L1 penalty whose strength is chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
@@ -149,9 +156,9 @@ class HuberLassoCV(CrossValidated, HuberLasso):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -168,6 +175,8 @@ class HuberLassoCV(CrossValidated, HuberLasso):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -177,6 +186,8 @@ class HuberLassoCV(CrossValidated, HuberLasso):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -193,6 +204,8 @@ class HuberLassoCV(CrossValidated, HuberLasso):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -228,19 +241,20 @@ class HuberLassoCV(CrossValidated, HuberLasso):
     def __init__(
         self,
         *,
-        delta=1.35,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        delta: float = 1.35,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.delta = delta
         self.eps = eps
         self.alphas = alphas
@@ -253,3 +267,4 @@ class HuberLassoCV(CrossValidated, HuberLasso):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

@@ -1,8 +1,10 @@
 """The estimators `SparseLogisticRegression` and `SparseLogisticRegressionCV`."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import column_or_1d
@@ -13,24 +15,118 @@ from skreg.linear_model._base import (
     L1_RATIO_CONSTRAINTS,
     SOLVER_CONSTRAINTS,
     WEIGHTS_CONSTRAINTS,
+    Data,
     RowPerOutput,
-    SparseLinearModel,
-    check_penalty_weights,
-    plain_numbers,
 )
 from skreg.linear_model._cross_validation import (
     CV_CONSTRAINTS,
     L1_RATIOS_CONSTRAINTS,
     CrossValidated,
 )
+from skreg.linear_model._input import PenaltyWeights, check_penalty_weights, plain_numbers
 from skreg.linear_model._least_squares import separable_penalty
 from skreg.linear_model._path import Paths
-from skreg.optim import GroupL2, Logistic, Multinomial
+from skreg.linear_model._prediction import LinearModel
+from skreg.optim import GroupL2, Logistic, Multinomial, Solution
 
 _ROW_CONSTRAINTS = {"row_groups": ["boolean"]}
 
 
-class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinearModel):
+class LinearClassifier(ClassifierMixin, LinearModel):
+    """Classification by the logistic function, or the softmax, of linear scores."""
+
+    classes_: np.ndarray
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Linear scores.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Log-odds of the second class, or the score of each class.
+        """
+        scores = self._linear_predictor(X)
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        scores = self.decision_function(X)
+        choice = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
+        return self.classes_[choice]
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 2:
+            return softmax(scores, axis=1)
+        return np.stack([expit(-scores), expit(scores)], axis=1)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Log-probabilities, in the order of `classes_`.
+        """
+        scores = self.decision_function(X)
+        if scores.ndim == 2:
+            return log_softmax(scores, axis=1)
+        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of the samples whose label is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            Weighted mean accuracy.
+        """
+        return super().score(X, plain_numbers(column_or_1d(y)), sample_weight)
+
+
+class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
     r"""Sparse logistic regression, binary or multinomial, solved to a certified duality gap.
 
     Minimises the mean negative log-likelihood plus a penalty,
@@ -61,9 +157,10 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         Penalise the coefficients of a feature in all classes as one group.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -87,6 +184,8 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -133,16 +232,16 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
 
     def __init__(
         self,
-        alpha=0.01,
+        alpha: float = 0.01,
         *,
-        l1_ratio=1.0,
-        row_groups=False,
-        fit_intercept=True,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        l1_ratio: float = 1.0,
+        row_groups: bool = False,
+        fit_intercept: bool = True,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.row_groups = row_groups
@@ -152,104 +251,16 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def decision_function(self, X):
-        """Linear scores.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Log-odds of the second class, or the score of each class.
-        """
-        scores = self._linear_predictor(X)
-        return scores[:, 0] if scores.shape[1] == 1 else scores
-
-    def predict(self, X):
-        """Predict the most probable class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels.
-        """
-        scores = self.decision_function(X)
-        choice = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.intp)
-        return self.classes_[choice]
-
-    def predict_proba(self, X):
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities, in the order of `classes_`.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 2:
-            return softmax(scores, axis=1)
-        return np.stack([expit(-scores), expit(scores)], axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithms of the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Log-probabilities, in the order of `classes_`.
-        """
-        scores = self.decision_function(X)
-        if scores.ndim == 2:
-            return log_softmax(scores, axis=1)
-        return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
-
-    def score(self, X, y, sample_weight=None):
-        """Share of the samples whose label is predicted.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-        y : array-like of shape (n_samples,)
-            Labels.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        Returns
-        -------
-        float
-            Weighted mean accuracy.
-        """
-        return super().score(X, plain_numbers(column_or_1d(y)), sample_weight)
-
-    def _loss(self):
+    def _loss(self) -> Any:
         return Logistic() if len(self.classes_) == 2 else Multinomial()
 
-    def _penalty(self, n_features):
-        weights = check_penalty_weights(self.penalty_weights, n_features)
+    def _penalty(self) -> Any:
+        weights = check_penalty_weights(self.penalty_weights, self)
         if self.row_groups and len(self.classes_) > 2:
             return GroupL2(1.0, None, weights, self.l1_ratio)
         return separable_penalty(self.l1_ratio, False, weights)
 
-    def _encode(self, y):
+    def _encode(self, y: np.ndarray) -> np.ndarray:
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         n_classes = len(self.classes_)
@@ -260,18 +271,20 @@ class SparseLogisticRegression(ClassifierMixin, RowPerOutput, Paths, SparseLinea
             )
         return 2.0 * labels - 1.0 if n_classes == 2 else np.eye(n_classes)[labels]
 
-    def _solve(self, data, alphas, coef=None, intercept=None):
+    def _solve(
+        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None
+    ) -> list[Solution]:
         solutions = super()._solve(data, alphas, coef, intercept)
         if len(self.classes_) == 2:
             return solutions
-        weights = check_penalty_weights(self.penalty_weights, data.X.shape[1])
+        weights = check_penalty_weights(self.penalty_weights, self)
         free = np.zeros(data.X.shape[1], dtype=bool) if weights is None else weights == 0.0
         return [
             centred(s, free | (alpha == 0.0)) for s, alpha in zip(solutions, alphas, strict=True)
         ]
 
 
-def centred(solution, free):
+def centred(solution: Solution, free: np.ndarray) -> Solution:
     """The solution whose intercepts and unpenalised coefficients sum to zero over the classes.
 
     The softmax does not see what is common to all classes.
@@ -280,7 +293,7 @@ def centred(solution, free):
     return solution._replace(coef=coef, intercept=solution.intercept - solution.intercept.mean())
 
 
-class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
+class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):
     """Sparse logistic regression with its strength chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths for each `l1_ratio`, each
@@ -299,9 +312,9 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -317,6 +330,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -328,6 +343,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -346,6 +363,8 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -380,19 +399,20 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
     def __init__(
         self,
         *,
-        l1_ratio=1.0,
-        row_groups=False,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        l1_ratio: float | ArrayLike = 1.0,
+        row_groups: bool = False,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.l1_ratio = l1_ratio
         self.row_groups = row_groups
         self.eps = eps
@@ -405,3 +425,4 @@ class SparseLogisticRegressionCV(CrossValidated, SparseLogisticRegression):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

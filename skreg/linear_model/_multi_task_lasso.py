@@ -1,6 +1,10 @@
 """The estimators `MultiTaskLasso` and `MultiTaskLassoCV`."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.linear_model._base import (
     ALPHA_CONSTRAINTS,
@@ -8,11 +12,12 @@ from skreg.linear_model._base import (
     WEIGHTS_CONSTRAINTS,
     RowPerOutput,
     SparseRegressor,
-    check_penalty_weights,
 )
 from skreg.linear_model._cross_validation import CV_CONSTRAINTS, CrossValidated
-from skreg.linear_model._least_squares import SquaredErrorPath, squared_error
+from skreg.linear_model._input import PenaltyWeights, check_penalty_weights
+from skreg.linear_model._least_squares import mean_squared_errors, squared_error
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearRegressor
 from skreg.optim import GroupL2, Quadratic
 
 
@@ -35,9 +40,10 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         Strength :math:`\alpha` of the penalty; 0 gives least squares.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -59,6 +65,8 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -94,14 +102,14 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
 
     def __init__(
         self,
-        alpha=1.0,
+        alpha: float = 1.0,
         *,
-        fit_intercept=True,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        fit_intercept: bool = True,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.fit_intercept = fit_intercept
         self.penalty_weights = penalty_weights
@@ -109,13 +117,13 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _loss(self):
+    def _loss(self) -> Any:
         return Quadratic()
 
-    def _penalty(self, n_features):
-        return GroupL2(1.0, None, check_penalty_weights(self.penalty_weights, n_features))
+    def _penalty(self) -> Any:
+        return GroupL2(1.0, None, check_penalty_weights(self.penalty_weights, self))
 
-    def _encode(self, y):
+    def _encode(self, y: np.ndarray) -> np.ndarray:
         target = super()._encode(y)
         if target.ndim == 1:
             raise ValueError(
@@ -124,17 +132,17 @@ class MultiTaskLasso(RowPerOutput, Paths, SparseRegressor):
             )
         return target
 
-    def _held_out_error(self, prediction, target):
+    def _held_out_error(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
         return squared_error(prediction, target)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
 
 
-class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
+class MultiTaskLassoCV(CrossValidated, LinearRegressor):
     """Multi-task lasso with its strength chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths, each warm-started from the last.
@@ -147,9 +155,9 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
         Strengths, or how many to place in geometric progression below `alpha_max`.
     fit_intercept : bool, default=True
         Fit an unpenalised intercept.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -165,6 +173,8 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -174,6 +184,8 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -192,6 +204,8 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -219,21 +233,23 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
     }
     _model_class = MultiTaskLasso
     _error_name = "mean squared error"
+    mse_path_ = property(mean_squared_errors)
 
     def __init__(
         self,
         *,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.eps = eps
         self.alphas = alphas
         self.fit_intercept = fit_intercept
@@ -244,3 +260,4 @@ class MultiTaskLassoCV(SquaredErrorPath, CrossValidated, MultiTaskLasso):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

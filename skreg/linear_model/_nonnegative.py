@@ -1,12 +1,12 @@
 """The estimator `NonNegativeLeastSquares`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from skreg.linear_model._base import SOLVER_CONSTRAINTS, SeparateOutputs, SparseRegressor
+from skreg.linear_model._base import SOLVER_CONSTRAINTS, SeparateOutputs
 from skreg.optim import NonNegative, Quadratic
 
 
-class NonNegativeLeastSquares(SeparateOutputs, SparseRegressor):
+class NonNegativeLeastSquares(SeparateOutputs):
     r"""Least squares with nonnegative coefficients.
 
     Minimises over coefficients :math:`w \ge 0` and an intercept b of any sign
@@ -43,6 +43,8 @@ class NonNegativeLeastSquares(SeparateOutputs, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a positive coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -68,17 +70,24 @@ class NonNegativeLeastSquares(SeparateOutputs, SparseRegressor):
 
     _parameter_constraints: ClassVar[dict] = {**SOLVER_CONSTRAINTS, "warm_start": ["boolean"]}
 
-    def __init__(self, *, fit_intercept=True, tol=1e-6, max_iter=100, warm_start=False):
+    def __init__(
+        self,
+        *,
+        fit_intercept: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.fit_intercept = fit_intercept
         self.tol = tol
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def _strength(self):
+    def _strength(self) -> float:
         return 0.0
 
-    def _loss(self):
+    def _loss(self) -> Any:
         return Quadratic()
 
-    def _penalty(self, n_features):
+    def _penalty(self) -> Any:
         return NonNegative(0.0)

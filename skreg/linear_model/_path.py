@@ -1,21 +1,32 @@
 """Paths of strengths, and the strength at which they begin."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
 from skreg._warnings import warn
+from skreg.linear_model._base import Data, SparseLinearModel
 from skreg.optim import as_design, penalty_max
 from skreg.strengths import RegularizationPath
 
 
-class Paths:
+class Paths(SparseLinearModel):
     """Mixin of models with a penalty: `path` and `alpha_max`."""
 
-    def path(self, X, y, *, alphas=100, eps=1e-3, sample_weight=None):
+    def path(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        alphas: int | ArrayLike = 100,
+        eps: float = 1e-3,
+        sample_weight: Any = None,
+    ) -> RegularizationPath:
         """Fit a sequence of penalty strengths, each from the last answer.
 
         The other parameters are those of the estimator, which itself stays as it is.
@@ -61,7 +72,7 @@ class Paths:
         fields = zip(*(model._fields(s, data.X.dtype) for s in solutions), strict=True)
         return RegularizationPath(alphas, *(np.stack(values, axis=-1) for values in fields))
 
-    def alpha_max(self, X, y, sample_weight=None):
+    def alpha_max(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Smallest strength at which every penalised coefficient is zero.
 
         Parameters
@@ -87,23 +98,26 @@ class Paths:
         model = clone(self)
         return model._alpha_max(model._validate(X, y, sample_weight))
 
-    def _alpha_max(self, data):
-        penalty = self._penalty(data.X.shape[1])
+    def _alpha_max(self, data: Data) -> float:
+        penalty = self._penalty()
         if getattr(penalty, "l1_ratio", 1.0) == 0.0:
             raise ValueError(
                 "alpha_max is infinite for l1_ratio=0: a purely quadratic penalty gives no zeros. "
                 "Give the strengths as alphas=[...]"
             )
-        return penalty_max(
-            as_design(data.X),
-            data.target,
-            self._loss(),
-            penalty,
-            sample_weight=data.sample_weight,
-            fit_intercept=self.fit_intercept,
+        return max(
+            penalty_max(
+                as_design(problem.X),
+                problem.target,
+                self._loss(),
+                penalty,
+                sample_weight=problem.sample_weight,
+                fit_intercept=self.fit_intercept,
+            )
+            for problem in self._separate(data)
         )
 
-    def _alphas(self, data, alphas, eps):
+    def _alphas(self, data: Data, alphas: int | ArrayLike, eps: float) -> np.ndarray:
         """Decreasing strengths: those given, or a geometric progression from the largest."""
         if not isinstance(alphas, Integral):
             return np.sort(np.asarray(alphas, dtype=np.float64))[::-1]
@@ -113,7 +127,7 @@ class Paths:
         return np.geomspace(largest, largest * eps, alphas)
 
 
-def check_progression(alphas, eps):
+def check_progression(alphas: int | ArrayLike, eps: float) -> None:
     """Check strengths, or the number of them and their range."""
     if isinstance(alphas, Integral):
         check_scalar(alphas, "alphas", Integral, min_val=1)

@@ -1,8 +1,11 @@
 """The estimators `SparsePoissonRegressor` and `SparsePoissonRegressorCV`."""
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import check_consistent_length, column_or_1d
 
@@ -13,23 +16,110 @@ from skreg.linear_model._base import (
     SIGN_CONSTRAINTS,
     SOLVER_CONSTRAINTS,
     WEIGHTS_CONSTRAINTS,
-    SparseRegressor,
-    check_penalty_weights,
-    check_sample_weight,
 )
 from skreg.linear_model._cross_validation import (
     CV_CONSTRAINTS,
     L1_RATIOS_CONSTRAINTS,
     CrossValidated,
 )
+from skreg.linear_model._input import (
+    PenaltyWeights,
+    check_numbers,
+    check_penalty_weights,
+    check_sample_weight,
+)
 from skreg.linear_model._least_squares import separable_penalty
 from skreg.linear_model._path import Paths
+from skreg.linear_model._prediction import LinearModel
 from skreg.optim import Poisson
+from skreg.optim.losses import loss_value
 
 _NEGLIGIBLE = 1e-12  # deviance, relative to constant counts, that is rounding
 
 
-class SparsePoissonRegressor(Paths, SparseRegressor):
+def deviance(prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Poisson deviance of each count from its predicted logarithm, twice the loss."""
+    return 2.0 * loss_value(Poisson(), np.atleast_2d(prediction), np.atleast_2d(target))
+
+
+def check_counts(y: Any) -> np.ndarray:
+    """Nonnegative target."""
+    y = check_numbers(y)
+    if y.min() < 0.0:
+        raise ValueError(f"y must be nonnegative, its smallest value is {y.min():.6g}")
+    return y
+
+
+class CountRegressor(RegressorMixin, LinearModel):
+    """Regression whose linear predictor is the logarithm of a mean count."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict the mean of the counts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Means, ``exp(X @ coef_ + intercept_)``.
+        """
+        return np.exp(self._linear_predictor(X))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Share of the deviance that is explained, the deviance's analogue of R squared.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Counts.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            One minus the ratio of the deviance to that of the best constant.
+
+        Raises
+        ------
+        ValueError
+            If y is negative or not finite, or if a weight is negative or not finite.
+
+        Warns
+        -----
+        UndefinedMetricWarning
+            If y is constant, where the best constant has no deviance. As for
+            `sklearn.linear_model.PoissonRegressor`, the score is then minus infinity, and nan for
+            predictions without deviance.
+        """
+        prediction = self._linear_predictor(X)
+        y = check_counts(column_or_1d(y))
+        check_consistent_length(prediction, y)
+        weight = check_sample_weight(sample_weight, X)
+        left = np.average(deviance(prediction, y), weights=weight)
+        counted = y if weight is None else y[weight > 0.0]
+        if np.ptp(counted) == 0.0:
+            warn(
+                f"D^2 is not defined for constant y, here {counted[0]:.6g}: score more samples, or "
+                "take sklearn.metrics.mean_poisson_deviance",
+                UndefinedMetricWarning,
+            )
+            return np.nan if left <= _NEGLIGIBLE * (counted[0] or 1.0) else -np.inf
+        null = np.full_like(prediction, np.log(np.average(y, weights=weight)))
+        return float(1.0 - left / np.average(deviance(null, y), weights=weight))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = True
+        return tags
+
+
+class SparsePoissonRegressor(Paths, CountRegressor):
     r"""Poisson regression with an L1 or elastic-net penalty, solved to a certified duality gap.
 
     The mean of a count is :math:`\mu_i = \exp(x_i^\top w + b)`. Minimises half the mean deviance
@@ -52,9 +142,10 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights :math:`\omega_j \ge 0`: 0 leaves a coefficient unpenalised, infinity excludes the
-        feature. None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights :math:`\omega_j \ge 0`, in the order of the features or by the names of the columns
+        in a dict or a pandas Series, which leaves the others at 1: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-6
         Relative duality gap at which to stop, as explained for `Lasso`.
     max_iter : int, default=100
@@ -76,6 +167,8 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -114,16 +207,16 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
 
     def __init__(
         self,
-        alpha=0.01,
+        alpha: float = 0.01,
         *,
-        l1_ratio=1.0,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-6,
-        max_iter=100,
-        warm_start=False,
-    ):
+        l1_ratio: float = 1.0,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-6,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
@@ -133,93 +226,21 @@ class SparsePoissonRegressor(Paths, SparseRegressor):
         self.max_iter = max_iter
         self.warm_start = warm_start
 
-    def predict(self, X):
-        """Predict the mean of the counts.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Means, ``exp(X @ coef_ + intercept_)``.
-        """
-        return np.exp(self._linear_predictor(X))
-
-    def score(self, X, y, sample_weight=None):
-        """Share of the deviance that is explained, the deviance's analogue of R squared.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Features.
-        y : array-like of shape (n_samples,)
-            Counts.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        Returns
-        -------
-        float
-            One minus the ratio of the deviance to that of the best constant.
-
-        Raises
-        ------
-        ValueError
-            If y is negative or not finite, or if a weight is negative or not finite.
-
-        Warns
-        -----
-        UndefinedMetricWarning
-            If y is constant, where the best constant has no deviance. As for
-            `sklearn.linear_model.PoissonRegressor`, the score is then minus infinity, and nan for
-            predictions without deviance.
-        """
-        prediction = self._linear_predictor(X)
-        y = self._encode(column_or_1d(y))
-        check_consistent_length(prediction, y)
-        weight = check_sample_weight(sample_weight, X)
-        deviance = self._mean_deviance(prediction, y, weight)
-        counted = y if weight is None else y[weight > 0.0]
-        if np.ptp(counted) == 0.0:
-            warn(
-                f"D^2 is not defined for constant y, here {counted[0]:.6g}: score more samples, or "
-                "take sklearn.metrics.mean_poisson_deviance",
-                UndefinedMetricWarning,
-            )
-            return np.nan if deviance <= _NEGLIGIBLE * (counted[0] or 1.0) else -np.inf
-        null = np.full_like(prediction, np.log(np.average(y, weights=weight)))
-        return float(1.0 - deviance / self._mean_deviance(null, y, weight))
-
-    def _mean_deviance(self, prediction, y, weight):
-        deviance = self._held_out_error(prediction[None, :], y[None, :])
-        return np.average(deviance, weights=weight)
-
-    def _loss(self):
+    def _loss(self) -> Any:
         return Poisson()
 
-    def _penalty(self, n_features):
-        weights = check_penalty_weights(self.penalty_weights, n_features)
+    def _penalty(self) -> Any:
+        weights = check_penalty_weights(self.penalty_weights, self)
         return separable_penalty(self.l1_ratio, self.positive, weights)
 
-    def _encode(self, y):
-        target = super()._encode(y)
-        if target.min() < 0.0:
-            raise ValueError(f"y must be nonnegative, its smallest value is {target.min():.6g}")
-        return target
+    def _encode(self, y: np.ndarray) -> np.ndarray:
+        return check_counts(y)
 
-    def _held_out_error(self, prediction, target):
-        return 2.0 * super()._held_out_error(prediction, target)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = True
-        return tags
+    def _held_out_error(self, prediction: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return deviance(prediction, target)
 
 
-class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
+class SparsePoissonRegressorCV(CrossValidated, CountRegressor):
     """Sparse Poisson regression with its strength chosen by cross-validation.
 
     Every fold is fitted along one path of decreasing strengths for each `l1_ratio`, each
@@ -238,9 +259,9 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         Fit an unpenalised intercept.
     positive : bool, default=False
         Restrict the coefficients to be nonnegative.
-    penalty_weights : array-like of shape (n_features,), default=None
-        Weights of the penalty: 0 leaves a coefficient unpenalised, infinity excludes the feature.
-        None means 1.
+    penalty_weights : array-like of shape (n_features,), dict or Series, default=None
+        Weights of the penalty, in order or by the names of the columns: 0 leaves a coefficient
+        unpenalised, infinity excludes the feature. None means 1.
     tol : float, default=1e-10
         Relative duality gap at which to stop, on the folds and at the end. It is relative to the
         objective without features: where the fit is nearly exact, a larger one cannot tell
@@ -256,6 +277,8 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         within one standard error of it.
     n_jobs : int, default=None
         Number of threads over the folds.
+    verbose : int, default=0
+        1 shows a bar of progress over the fits on the folds; needs tqdm.
 
     Attributes
     ----------
@@ -265,6 +288,8 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         Strength of the best mean score.
     alpha_one_standard_error_ : float
         Largest strength whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether the choice was made at an end of the strengths and a better one may lie beyond it.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         Strengths in decreasing order.
     score_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
@@ -283,6 +308,8 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         Number of working sets.
     active_set_ : ndarray of int
         Features with a nonzero coefficient.
+    selected_features_ : ndarray of str
+        Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -318,19 +345,20 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
     def __init__(
         self,
         *,
-        l1_ratio=1.0,
-        eps=1e-3,
-        alphas=100,
-        fit_intercept=True,
-        positive=False,
-        penalty_weights=None,
-        tol=1e-10,
-        max_iter=100,
-        cv=None,
-        scoring=None,
-        selection_rule="min",
-        n_jobs=None,
-    ):
+        l1_ratio: float | ArrayLike = 1.0,
+        eps: float = 1e-3,
+        alphas: int | ArrayLike = 100,
+        fit_intercept: bool = True,
+        positive: bool = False,
+        penalty_weights: PenaltyWeights = None,
+        tol: float = 1e-10,
+        max_iter: int = 100,
+        cv: Any = None,
+        scoring: str | Callable | None = None,
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.l1_ratio = l1_ratio
         self.eps = eps
         self.alphas = alphas
@@ -343,3 +371,4 @@ class SparsePoissonRegressorCV(CrossValidated, SparsePoissonRegressor):
         self.scoring = scoring
         self.selection_rule = selection_rule
         self.n_jobs = n_jobs
+        self.verbose = verbose

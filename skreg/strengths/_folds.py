@@ -1,8 +1,12 @@
 """Folds of cross-validation as positions of rows."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.model_selection import check_cv
+
+from skreg._warnings import warn
 
 
 class Fold(NamedTuple):
@@ -12,7 +16,61 @@ class Fold(NamedTuple):
     test: np.ndarray
 
 
-def folds_of(splits, n_samples):
+def split_rows(
+    cv: Any,
+    X: Any,
+    y: np.ndarray,
+    *,
+    classifier: bool,
+    params: dict[str, Any] | None = None,
+    fit_weight: np.ndarray | None = None,
+    score_weight: np.ndarray | None = None,
+) -> list[Fold]:
+    """Folds of a splitter that have something to fit and something to score.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        Cross-validation as in scikit-learn.
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Features.
+    y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Target.
+    classifier : bool
+        Whether a number of folds means stratified ones.
+    params : dict, default=None
+        What the splitter is told besides, such as groups.
+    fit_weight, score_weight : ndarray of shape (n_samples,), default=None
+        Weights in the fits and in the scores, ones if None.
+
+    Returns
+    -------
+    list of Fold
+        At least one fold.
+
+    Raises
+    ------
+    ValueError
+        If there is no fold, if one has no training or no held-out rows, or if the training rows of
+        a fold, or the held-out rows of all of them, have no weight.
+
+    Warns
+    -----
+    UserWarning
+        If the held-out rows of a fold have no weight; the fold is left out.
+    """
+    splits = check_cv(cv, y, classifier=classifier).split(X, y, **(params or {}))
+    folds = folds_of(splits, X.shape[0])
+    counted = weighted_folds(folds, fit_weight, score_weight)
+    if len(counted) < len(folds):
+        warn(
+            f"{len(folds) - len(counted)} of the {len(folds)} folds hold out rows without weight "
+            "only; they are left out, as if these rows were not there"
+        )
+    return counted
+
+
+def folds_of(splits: Iterable[tuple[Any, Any]], n_samples: int) -> list[Fold]:
     """Folds of a splitter: positions, boolean masks and slices all become positions.
 
     Parameters
@@ -43,14 +101,16 @@ def folds_of(splits, n_samples):
     return folds
 
 
-def _positions(chosen, rows):
+def _positions(chosen: Any, rows: np.ndarray) -> np.ndarray:
     if isinstance(chosen, slice):
         return rows[chosen]
     chosen = np.asarray(chosen)
     return rows[chosen] if chosen.size else rows[:0]
 
 
-def weighted_folds(folds, fit_weight, score_weight):
+def weighted_folds(
+    folds: list[Fold], fit_weight: np.ndarray | None, score_weight: np.ndarray | None
+) -> list[Fold]:
     """Folds that count: those whose held-out rows have no weight are left out.
 
     A row of weight zero is a row that is not there, thus such a fold holds nothing to score. One

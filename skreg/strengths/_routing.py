@@ -3,6 +3,7 @@
 import copy
 from abc import ABC, abstractmethod
 from inspect import signature
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import check_cv
@@ -10,7 +11,7 @@ from sklearn.model_selection import check_cv
 from skreg._sklearn import MetadataRouter, MethodMapping, _routing_enabled, process_routing
 
 
-def scorer_of_classes(scorer, classes):
+def scorer_of_classes(scorer: Any, classes: np.ndarray) -> Any:
     """The scorer, told which classes there are where its function asks for them.
 
     A fold may lack a class, but the columns of probabilities are those of all. As
@@ -41,25 +42,75 @@ def scorer_of_classes(scorer, classes):
     return scorer
 
 
+def routed_to_folds(
+    owner: Any, params: dict[str, Any], sample_weight: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters of an estimator's splitter and of its scorer.
+
+    Parameters
+    ----------
+    owner : estimator
+        Estimator whose `get_metadata_routing` returns a `router_of_folds`.
+    params : dict
+        What its fit was given besides X, y and weights.
+    sample_weight : array-like or None
+        Weights, which a scorer gets if it asks for them or if routing is not enabled.
+
+    Returns
+    -------
+    splitting, scoring : dict
+        Parameters.
+    """
+    if not _routing_enabled():
+        return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
+    if sample_weight is not None:
+        params = {**params, "sample_weight": sample_weight}
+    if not params:
+        return {}, {}
+    routed = process_routing(owner, "fit", **params)
+    return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
+
+
+def router_of_folds(owner: Any, scorer: Any) -> MetadataRouter:
+    """Metadata that the splitter ``owner.cv`` and a scorer ask for.
+
+    Parameters
+    ----------
+    owner : estimator
+        Estimator with the parameter `cv`.
+    scorer : callable or None
+        Scorer of scikit-learn, None if there is none that could ask.
+
+    Returns
+    -------
+    MetadataRouter
+        Router of scikit-learn.
+    """
+    router = MetadataRouter(owner=owner).add_self_request(owner)
+    cv = owner.cv
+    splits_are_given = not (cv is None or hasattr(cv, "split") or np.isscalar(cv))
+    router.add(
+        splitter=check_cv([] if splits_are_given else cv),  # an iterator is left for fit
+        method_mapping=MethodMapping().add(caller="fit", callee="split"),
+    )
+    if scorer is not None:
+        router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
+    return router
+
+
 class RoutedFolds(ABC):
     """Mixin of estimators with `cv` and `scoring`: metadata for the splitter and the scorer."""
 
     @abstractmethod
-    def _fold_scorer(self):
+    def _fold_scorer(self) -> Any:
         """Scorer of scikit-learn, or None where `scoring` names an error of our own."""
 
-    def _routed(self, params, sample_weight):
-        """Parameters of the splitter and of the scorer."""
-        if not _routing_enabled():
-            return {}, {} if sample_weight is None else {"sample_weight": sample_weight}
-        if sample_weight is not None:
-            params = {**params, "sample_weight": sample_weight}
-        if not params:
-            return {}, {}
-        routed = process_routing(self, "fit", **params)
-        return routed.splitter.split, routed.scorer.score if "scorer" in routed else {}
+    def _routed(
+        self, params: dict[str, Any], sample_weight: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        return routed_to_folds(self, params, sample_weight)
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Metadata that the splitter and the scorer ask for.
 
         Returns
@@ -67,17 +118,4 @@ class RoutedFolds(ABC):
         MetadataRouter
             Router of scikit-learn.
         """
-        router = MetadataRouter(owner=self).add_self_request(self)
-        splits_are_given = not (
-            self.cv is None or hasattr(self.cv, "split") or np.isscalar(self.cv)
-        )
-        router.add(
-            splitter=check_cv([] if splits_are_given else self.cv),  # an iterator is left for fit
-            method_mapping=MethodMapping().add(caller="fit", callee="split"),
-        )
-        scorer = self._fold_scorer()
-        if scorer is not None:
-            router.add(
-                scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score")
-            )
-        return router
+        return router_of_folds(self, self._fold_scorer())

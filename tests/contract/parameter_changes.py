@@ -25,7 +25,9 @@ WITHOUT_MEANING = {
 
 
 def _first_out(case):
-    return np.r_[np.inf, np.ones(case.problem().X.shape[1] - 1)]
+    groups = case.params.get("groups")  # the penalty has a weight for each group, or each feature
+    size = case.problem().X.shape[1] if groups is None else len(set(groups))
+    return np.r_[np.inf, np.ones(size - 1)]
 
 
 def _other_order(case):
@@ -78,7 +80,6 @@ ALTERNATIVES = {
     "temperature": lambda case: 2.0,
     "tiers": lambda case: [0, 0, 1, 1, 2],
     "tol": lambda case: 10.0 * case.params["tol"],
-    "weights": lambda case: np.r_[np.inf, np.ones(2 if case.cls == "GroupLasso" else 4)],
 }
 
 

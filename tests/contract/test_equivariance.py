@@ -214,15 +214,15 @@ def rescaled_columns(case, factors):
         return {} if common and (case.is_regressor or case.is_classifier) else None
     if case.cls == "LinearNaiveBayes":
         return {} if common else None
+    if case.cls == "GroupLasso":
+        return {"alpha": params["alpha"] * c} if common else None
+    if case.cls == "GroupLassoCV":
+        return {} if common else None
     if "penalty_weights" in params and ratio == 1.0:
         return {"penalty_weights": factors}
     if "alpha" in params and "l1_ratio" in params and common:
         lasso, ridge = c * ratio, c**2 * (1 - ratio)
         return {"alpha": params["alpha"] * (lasso + ridge), "l1_ratio": lasso / (lasso + ridge)}
-    if case.cls == "GroupLasso":
-        return {"alpha": params["alpha"] * c} if common else None
-    if case.cls == "GroupLassoCV":
-        return {} if common else None
     return None
 
 

@@ -24,6 +24,10 @@ from skreg.linear_model import (
 )
 
 
+# few strengths keep the tests fast; that the choice falls at the edge of them is not the topic
+pytestmark = pytest.mark.filterwarnings("ignore:.*CV chose alpha")
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
@@ -88,10 +92,10 @@ def test_binary_classifier_on_given_axes(diabetes):
     X, y = diabetes
     model = SparseLogisticRegressionCV(alphas=4).fit(X, y > 140)
     _, axes = plt.subplots(2)
-    display = RegularizationPathDisplay.from_estimator(model, X, y > 140, axes=axes)
+    display = RegularizationPathDisplay.from_estimator(model, X, y > 140, ax=axes)
     assert display.axes_[0] is axes[0] and display.figure_ is axes[0].figure
-    with pytest.raises(ValueError, match="2 Axes"):
-        display.plot(axes[0])
+    with pytest.raises(ValueError, match="one Axes or hold 2 Axes, it holds 3"):
+        display.plot(np.r_[axes, axes[:1]])
 
 
 def test_estimators_without_path_are_refused(diabetes):
@@ -173,10 +177,10 @@ def test_columns_of_axes_and_arrays_of_names(diabetes):
     X, y = diabetes
     model = LassoCV(alphas=4).fit(X, y)
     figure, axes = plt.subplots(2, 1, squeeze=False)
-    display = RegularizationPathDisplay.from_estimator(model, X, y, axes=axes)
+    display = RegularizationPathDisplay.from_estimator(model, X, y, ax=axes)
     assert display.axes_[1] is axes[1, 0] and display.figure_ is figure
     figure, ax = plt.subplots()
-    display = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=4, axes=ax)
+    display = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=4, ax=ax)
     assert list(display.axes_) == [ax] and plt.get_fignums()[-1] == figure.number
     names = np.array(["first", 2])
     path = {"alphas": np.array([0.2, 0.1]), "coefs": np.ones((2, 2))}
@@ -194,3 +198,64 @@ def test_strength_zero_is_beyond_a_logarithmic_axis(diabetes):
         display.figure_.canvas.draw()
     left, right = display.axes_[0].get_xlim()
     assert left > 1.0 > 0.1 > right > 0.0
+
+
+@pytest.mark.parametrize("model", [Lasso(), LassoCV(alphas=6)], ids=["one panel", "two panels"])
+def test_a_picture_fits_into_one_axes_of_a_figure(diabetes, model):
+    X, y = diabetes
+    figure, (left, right) = plt.subplots(1, 2, layout="constrained")
+    model = clone(model).fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(model, X, y, ax=right)
+    figure.canvas.draw()
+    assert display.figure_ is figure and left.has_data() is False
+    assert all(ax.get_position().x0 > left.get_position().x1 for ax in display.axes_)
+    if len(display.axes_) == 2:
+        assert not right.axison
+        upper, lower = display.axes_
+        assert upper.get_position().y0 > lower.get_position().y1
+        assert upper.get_xlim() == lower.get_xlim()
+        with pytest.raises(ValueError, match=r"ax was divided before.*array of 2 Axes"):
+            display.plot(right)
+        with pytest.raises(ValueError, match="ax is not part of a grid"):
+            display.plot(figure.add_axes((0, 0, 1, 1)))
+
+
+@pytest.mark.filterwarnings("ignore:LassoCV chose")
+@pytest.mark.parametrize(
+    ("alphas", "rule", "words", "marker"),
+    [
+        ([4.0, 2.0, 1.0], "min", "try smaller ones", ">"),
+        ([0.1, 0.05, 0.01], "one_standard_error", "try larger ones", "<"),
+        (20, "min", None, None),
+    ],
+)
+def test_a_choice_at_the_edge_is_marked_and_named(diabetes, alphas, rule, words, marker):
+    X, y = diabetes
+    model = LassoCV(alphas=alphas, selection_rule=rule).fit(X, y)
+    display = RegularizationPathDisplay.from_estimator(model, X, y)
+    labels = " ".join(text.get_text() for text in display.axes_[1].get_legend().get_texts())
+    assert display.at_edge is model.alpha_at_edge_ is (words is not None)
+    if words is None:
+        assert not hasattr(display, "edge_mark_") and "edge" not in labels
+        return
+    assert words in labels and display.edge_mark_.get_marker() == marker
+    assert display.edge_mark_.get_xdata()[0] == model.alpha_
+    error = model.mse_path_[list(model.alphas_).index(model.alpha_)].mean()
+    assert_allclose(display.edge_mark_.get_ydata()[0], error)
+    left, right = display.axes_[1].get_xlim()  # strengths fall from left to right
+    assert left > right
+
+
+def test_reprs_are_short(diabetes):
+    X, y = diabetes
+    path = Lasso().path(X, y, alphas=7)
+    assert repr(path).startswith("RegularizationPath(7 strengths from 2.15 to 0.00215, 10 features")
+    assert f"largest dual gap {path.dual_gaps.max():.1e}" in repr(path)
+    tasks = MultiTaskLasso().path(X, np.column_stack([y, -y]), alphas=[1.0])
+    assert "1 strength 1, 10 features, 2 outputs" in repr(tasks)
+    model = LassoCV(alphas=7).fit(X, y)
+    text = repr(RegularizationPathDisplay.from_estimator(model, X, y))
+    assert text == (
+        "RegularizationPathDisplay(7 strengths from 2.15 to 0.00215, 10 of 10 features, "
+        f"best at {model.alpha_:.3g})"
+    )

@@ -29,6 +29,8 @@ from skreg.linear_model import (
     SparsePoissonRegressorCV,
 )
 
+# few strengths keep the tests fast; that the choice falls at the edge of them is not the topic
+pytestmark = pytest.mark.filterwarnings("ignore:.*CV chose alpha")
 ONE_OUTPUT = [
     Lasso(0.1),
     ElasticNet(0.1),
@@ -97,9 +99,6 @@ def name_of(model):
         ("groups", [[0, 1, 2], [3, 4]]),
         ("groups", [[0, 1, 2], [2, 3, 4, 5]]),
         ("groups", [[0, 1, 2, 3, 4, 5], []]),
-        ("weights", [1.0]),
-        ("weights", [1, 1, 1, 1, 1, -1]),
-        ("weights", [1, 1, 1, 1, 1, np.nan]),
         ("penalty_weights", [1.0]),
         ("penalty_weights", [1, 1, 1, 1, 1, -1]),
         ("penalty_weights", [1, 1, 1, 1, 1, np.nan]),
@@ -310,3 +309,22 @@ def test_fortran_ordered_features_are_used_in_place(dtype, monkeypatch):
     sparse = scipy.sparse.csc_array(X)
     Lasso(0.1).fit(sparse, data()[1])
     assert np.shares_memory(seen[1].data, sparse.data)
+
+
+@pytest.mark.parametrize("model", [m for m in ALL if name_of(m).endswith("CV")], ids=name_of)
+def test_a_cross_validated_twin_holds_its_model_instead_of_being_one(model):
+    ours = [cls for cls in type(model).__mro__ if cls.__module__.startswith("skreg.")]
+    assert len(ours) <= 4
+    assert not issubclass(type(model), type(model)._model_class)
+
+
+@pytest.mark.parametrize("model", [m for m in ALL if name_of(m).endswith("CV")], ids=name_of)
+def test_progress_counts_the_fits_on_the_folds(model, capsys):
+    X, y = data(model)
+    ratios = {"l1_ratio": [0.3, 0.6]} if "l1_ratio" in model.get_params() else {}
+    quiet = clone(model).set_params(cv=3, **ratios).fit(X, y)
+    assert capsys.readouterr().err == ""
+    loud = clone(model).set_params(cv=3, verbose=1, **ratios).fit(X, y)
+    shown = capsys.readouterr().err
+    assert name_of(model) in shown and ("6/6" if ratios else "3/3") in shown
+    assert np.array_equal(loud.score_path_, quiet.score_path_)

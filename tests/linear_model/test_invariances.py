@@ -158,7 +158,9 @@ def test_zero_penalty_weight_frees_a_feature(name):
 def test_group_weights_free_and_exclude():
     X, y, _ = problem("groups")
     groups = ["c", "c", "a", "a", "b", "b", "b", "d"]
-    model = GroupLasso(groups, alpha=1e3, weights=[0.0, 1.0, np.inf, 1.0], tol=TOL).fit(X, y)
+    model = GroupLasso(groups, alpha=1e3, penalty_weights=[0.0, 1.0, np.inf, 1.0], tol=TOL).fit(
+        X, y
+    )
     assert np.array_equal(model.active_set_, [2, 3])
     model.set_params(alpha=0.0).fit(X, y)
     assert np.array_equal(model.active_set_, [2, 3, 4, 5, 6, 7])

@@ -78,10 +78,11 @@ IGNORED = ("precompute", "copy_X", "random_state", "selection", "verbose")
 def accepting_settings(cls):
     """Subclass that accepts, and ignores, scikit-learn's computational parameters."""
     own = inspect.signature(cls.__init__).parameters
-    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in IGNORED]
+    ignored = [name for name in IGNORED if name not in own]
+    extra = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ignored]
 
     def __init__(self, *args, **kwargs):
-        for name in IGNORED:
+        for name in ignored:
             setattr(self, name, kwargs.pop(name, None))
         cls.__init__(self, *args, **kwargs)
 

@@ -72,9 +72,9 @@ CHANGES = [
     (HuberLasso(0.05), {}, {"delta": 100.0}),
     (GroupLasso(2, alpha=0.05), {}, {"groups": 3}),
     (GroupLasso(2, alpha=0.05), {}, {"groups": [0, 1, 2, 0, 1, 2]}),
-    (GroupLasso(2, alpha=0.05), {}, {"weights": [np.inf, 1.0, 1.0]}),
-    (GroupLasso(2, alpha=0.05), {}, {"weights": [0.0, 1.0, 1.0]}),
-    (GroupLasso(2, alpha=0.05), {"weights": [np.inf, 1.0, 0.0]}, {"weights": None}),
+    (GroupLasso(2, alpha=0.05), {}, {"penalty_weights": [np.inf, 1.0, 1.0]}),
+    (GroupLasso(2, alpha=0.05), {}, {"penalty_weights": [0.0, 1.0, 1.0]}),
+    (GroupLasso(2, alpha=0.05), {"penalty_weights": [np.inf, 1.0, 0.0]}, {"penalty_weights": None}),
     *((LOGISTIC[0], {}, change) for change in ({"row_groups": True}, {"l1_ratio": 0.5})),
     (LOGISTIC[1], {}, {"row_groups": False}),
     (LOGISTIC[2], {}, {"l1_ratio": 1.0}),
@@ -120,8 +120,9 @@ def penalty(model):
         contiguous = np.ndim(model.groups) == 0
         labels = np.arange(coef.shape[1]) // model.groups if contiguous else np.array(model.groups)
         norms = np.sqrt(np.bincount(labels, weights=coef[0] ** 2))
-        weights = np.sqrt(np.bincount(labels)) if model.weights is None else model.weights
-        return weighted_sum(norms, weights)
+        if model.penalty_weights is not None:
+            return weighted_sum(norms, model.penalty_weights)
+        return weighted_sum(norms, np.sqrt(np.bincount(labels)))
     by_rows = isinstance(model, MultiTaskLasso) or (
         isinstance(model, SparseLogisticRegression) and model.row_groups
     )
@@ -159,7 +160,7 @@ def check_ends_where_a_cold_start_does(warm, X, y, weight=None):
         assert np.all(warm.coef_ >= 0.0)
     if not warm.fit_intercept:
         assert not np.any(warm.intercept_)
-    if getattr(warm, "penalty_weights", None) is not None:
+    if getattr(warm, "penalty_weights", None) is not None and not isinstance(warm, GroupLasso):
         assert not np.atleast_2d(warm.coef_)[:, np.isinf(warm.penalty_weights)].any()
 
 
