@@ -2,13 +2,16 @@
 
 from collections import Counter
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._sklearn import _safe_indexing
 from skreg.ordinal._class_order import class_order_of
-from skreg.pictures import ordered_colours, pyplot
+from skreg.ordinal._panels import divide
+from skreg.pictures import ordered_colours
 
 
 class OrdinalProbabilityDisplay:
@@ -55,16 +58,38 @@ class OrdinalProbabilityDisplay:
     4
     """
 
-    def __init__(self, *, values, probabilities, class_order, feature_name):
+    def __init__(
+        self,
+        *,
+        values: ArrayLike,
+        probabilities: ArrayLike,
+        class_order: ArrayLike,
+        feature_name: str,
+    ) -> None:
         self.values = values
         self.probabilities = probabilities
         self.class_order = class_order
         self.feature_name = feature_name
 
+    def __repr__(self) -> str:
+        classes = " < ".join(str(label) for label in np.asarray(self.class_order).tolist())
+        n_points = len(np.asarray(self.values))
+        return (
+            f"OrdinalProbabilityDisplay({classes} along {self.feature_name!r}, {n_points} points)"
+        )
+
     @classmethod
     def from_estimator(
-        cls, estimator, X, feature, *, class_order=None, n_points=200, reference=None, axes=None
-    ):
+        cls,
+        estimator: Any,
+        X: Any,
+        feature: int | str,
+        *,
+        class_order: ArrayLike | None = None,
+        n_points: int = 200,
+        reference: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Vary one feature over the range of X and draw what the estimator predicts.
 
         Parameters
@@ -84,8 +109,9 @@ class OrdinalProbabilityDisplay:
         reference : int, default=None
             Row of X at which the other features are held. If None, at their medians, or their most
             frequent values if they are not numbers.
-        axes : array-like of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
 
         Returns
         -------
@@ -114,15 +140,16 @@ class OrdinalProbabilityDisplay:
             class_order=order,
             feature_name=name,
         )
-        return display.plot(axes)
+        return display.plot(ax)
 
-    def plot(self, axes=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the bands and the rare class.
 
         Parameters
         ----------
-        axes : array-like of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
 
         Returns
         -------
@@ -131,15 +158,15 @@ class OrdinalProbabilityDisplay:
 
         Raises
         ------
+        ValueError
+            If the number of Axes given is not two.
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("OrdinalProbabilityDisplay")
-        if axes is None:
-            _, axes = plt.subplots(
-                2, 1, figsize=(5.6, 5.2), sharex=True, height_ratios=[3, 2], layout="constrained"
-            )
-        self.axes_ = np.asarray(axes)
+        self.axes_, _ = divide(
+            ax, (2, 1), 2, by="OrdinalProbabilityDisplay", figsize=(5.6, 5.2), sharex=True,
+            height_ratios=[3, 2],
+        )  # fmt: skip
         self.figure_ = self.axes_[0].figure
         self._draw_bands(self.axes_[0])
         self._draw_rare(self.axes_[1])

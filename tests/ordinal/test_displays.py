@@ -42,12 +42,12 @@ def test_path_display_draws_the_standardised_coefficients(example):
     assert [ax.get_title(loc="left") for ax in display.axes_] == [
         "abcde"[j] for j in display.features_
     ]
-    size = np.abs(path.coefs).max(axis=(0, 1))
+    size = np.abs(path.coefs).max(axis=(0, 2))
     assert set(display.features_) == set(np.argsort(size)[-3:])
     for lines, j in zip(display.lines_, display.features_, strict=True):
         for k, line in enumerate(lines):
             np.testing.assert_array_equal(line.get_xdata(), path.alphas)
-            np.testing.assert_allclose(line.get_ydata(), path.coefs[:, k, j] * (X * 10)[:, j].std())
+            np.testing.assert_allclose(line.get_ydata(), path.coefs[k, j] * (X * 10)[:, j].std())
 
 
 def test_path_display_finds_where_boundaries_separate(example):
@@ -56,7 +56,7 @@ def test_path_display_finds_where_boundaries_separate(example):
     for k in range(3):
         for j in range(5):
             alpha = display.separation_alphas_[k, j]
-            nonzero = path.coef_diffs[:, k, j] != 0
+            nonzero = path.coef_diffs[k, j] != 0
             assert not nonzero[path.alphas > alpha].any()
             assert np.isnan(alpha) == (not nonzero.any())
             assert np.isnan(alpha) or nonzero[path.alphas == alpha].all()
@@ -64,11 +64,11 @@ def test_path_display_finds_where_boundaries_separate(example):
 
 def test_path_display_marks_the_chosen_alpha(example):
     X, y = example
-    model = PrestoClassifierCV(n_alphas=5).fit(pd.DataFrame(X, columns=list("vwxyz")), y)
+    model = PrestoClassifierCV(alphas=5).fit(pd.DataFrame(X, columns=list("vwxyz")), y)
     display = PrestoPathDisplay.from_estimator(model)
     assert display.alpha == model.alpha_
     assert display.axes_[0].get_title(loc="left") == "v"
-    labels = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+    labels = [text.get_text() for text in display.legend_.get_texts()]
     assert labels[0] == "P(Y ≤ 0)"
     assert labels[-1].startswith("chosen α")
 
@@ -77,9 +77,9 @@ def test_path_display_names_bad_input(example):
     with pytest.raises(NotFittedError):
         PrestoPathDisplay.from_estimator(PrestoClassifierCV())
     with pytest.raises(ValueError, match="single alpha"):
-        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=1))
+        PrestoPathDisplay.from_path(presto_path(*example, alphas=1))
     with pytest.raises(ValueError, match="feature_names has 2 names for 5 features"):
-        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=2), feature_names=["a", "b"])
+        PrestoPathDisplay.from_path(presto_path(*example, alphas=2), feature_names=["a", "b"])
 
 
 def test_probability_display_is_what_the_model_predicts(example):
@@ -106,7 +106,7 @@ def test_probability_display_of_a_pipeline_on_a_frame_keeps_the_order(example):
         PrestoClassifier(0.01, class_order=names),
     ).fit(frame, names[y])
     _, axes = plt.subplots(2)
-    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "amount", axes=axes)
+    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "amount", ax=axes)
     assert display.class_order.tolist() == names.tolist()
     proba = model.predict_proba(
         pd.DataFrame({"amount": display.values, "kind": frame["kind"].mode()[0]})
@@ -185,7 +185,7 @@ def pipeline():
         lambda: HalvingGridSearchCV(pipeline(), {"prestoclassifier__alpha": [0.01, 0.02]}, cv=2),
         lambda: make_pipeline(StandardScaler(), GridSearchCV(PrestoClassifier(), {}, cv=2)),
         lambda: CalibratedClassifierCV(pipeline(), cv=2),
-        lambda: make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)),
+        lambda: make_pipeline(StandardScaler(), PrestoClassifierCV(alphas=3)),
     ],
     ids=["pipeline", "search", "halving", "search inside", "calibration", "own search"],
 )
@@ -265,7 +265,7 @@ def test_names_of_columns_may_be_integers(example, reference):
     named = OrdinalProbabilityDisplay.from_estimator(model, frame, 0, **options)
     assert named.feature_name == "0"
     np.testing.assert_allclose(named.probabilities, plain.probabilities)
-    path = PrestoClassifierCV(n_alphas=3).fit(frame, y)
+    path = PrestoClassifierCV(alphas=3).fit(frame, y)
     assert len(PrestoPathDisplay.from_estimator(path).axes_) == 5
 
 
@@ -298,7 +298,7 @@ def test_columns_keep_their_type_and_missing_values_stay_out(example):
 
 
 def test_path_display_finds_the_path_in_a_pipeline(example):
-    model = make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)).fit(*example)
+    model = make_pipeline(StandardScaler(), PrestoClassifierCV(alphas=3)).fit(*example)
     assert PrestoPathDisplay.from_estimator(model).alpha == model[-1].alpha_
     with pytest.raises(ValueError, match="holds no fitted PrestoClassifierCV"):
         PrestoPathDisplay.from_estimator(PrestoClassifier().fit(*example))
