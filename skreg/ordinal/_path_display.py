@@ -178,8 +178,8 @@ class PrestoPathDisplay:
         Raises
         ------
         ValueError
-            If `feature_names` does not name every feature, if the path has a single alpha, or if
-            the number of Axes given is not that of the panels.
+            If `feature_names` does not name every feature, if the path has fewer than two alphas
+            above zero, or if the number of Axes given is not that of the panels.
         ImportError
             If matplotlib is not installed.
         """
@@ -207,8 +207,12 @@ class PrestoPathDisplay:
 
     def _names(self):
         n_features = self.path.coefs.shape[1]
-        if len(self.path.alphas) < 2:
-            raise ValueError("path has a single alpha; a picture of the path needs at least two")
+        n_positive = np.count_nonzero(self.path.alphas)
+        if n_positive < 2:
+            raise ValueError(
+                "a picture of the path needs at least two alphas above zero, on a logarithmic "
+                f"axis; path has {n_positive}"
+            )
         if self.feature_names is None:
             return [f"x{j}" for j in range(n_features)]
         if len(self.feature_names) != n_features:
@@ -236,7 +240,7 @@ class PrestoPathDisplay:
         return lines
 
     def _label(self, panel, *, left, lowest):
-        positive = self.path.alphas[self.path.alphas > 0.0]  # a logarithmic axis has no 0
+        positive = self.path.alphas[self.path.alphas > 0.0]
         margin = (positive[0] / positive[-1]) ** 0.03  # so that a mark at the edge shows
         style_log_axis(panel, positive[0] * margin, positive[-1] / margin)
         panel.tick_params(labelsize="small")

@@ -24,6 +24,7 @@ from skreg.ordinal import (
     presto_alpha_max,
     presto_path,
 )
+from skreg.strengths import RegularizationPath
 
 NAMES = np.array(["none", "click", "cart", "purchase"])
 TIGHT = {"tol": 1e-12}
@@ -561,3 +562,53 @@ def test_path_without_first_penalty_starts_at_proportional_odds(example):
     assert not path.coef_diffs[1:, :, 0].any()
     assert path.coef_diffs[0, :, 0].all()
     assert np.isnan(path.dual_gaps).all()
+
+
+def test_penalty_weights_may_go_by_the_names_of_columns(example):
+    X, y = example
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    for cls, alpha in ((PrestoClassifier, 0.05), (ProportionalOddsClassifier, 0.2)):
+        named = cls(alpha, penalty_weights={"e": np.inf, "a": 0.5}, tol=1e-9).fit(frame, y)
+        given = cls(alpha, penalty_weights=[0.5, 1, 1, 1, np.inf], tol=1e-9).fit(X, y)
+        np.testing.assert_array_equal(named.coef_, given.coef_)
+        assert clone(named).penalty_weights == {"e": np.inf, "a": 0.5}
+    path = presto_path(frame, y, alphas=3, penalty_weights={"b": np.inf})
+    assert not path.coefs[:, 1].any()
+    with pytest.raises(ValueError, match=r"names \['f'\], which X does not have.*'a', 'b'"):
+        PrestoClassifier(penalty_weights={"f": 2.0}).fit(frame, y)
+    with pytest.raises(ValueError, match="X has no column names"):
+        PrestoClassifier(penalty_weights={"a": 2.0}).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        PrestoClassifier(0.1),
+        PrestoClassifierCV(alphas=[0.1]),
+        ProportionalOddsClassifier(0.1, l1_ratio=1.0),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_selected_features_have_names(example, estimator):
+    X, y = example
+    selected = estimator.fit(X, y).selected_features_
+    nonzero = np.flatnonzero(estimator.coef_.any(axis=0))
+    assert 0 < len(nonzero) < 5
+    assert selected.tolist() == [f"x{j}" for j in nonzero]
+    estimator.fit(pd.DataFrame(X, columns=list("abcde")), y)
+    assert estimator.selected_features_.tolist() == ["abcde"[j] for j in nonzero]
+
+
+def test_a_path_is_a_record_with_a_short_text(example):
+    path = presto_path(*example, alphas=4)
+    assert isinstance(path, RegularizationPath)
+    shapes = {name: getattr(path, name).shape for name in ("coefs", "intercepts", "coef_diffs")}
+    assert shapes == {"coefs": (3, 5, 4), "intercepts": (3, 4), "coef_diffs": (3, 5, 4)}
+    assert path.n_iter.shape == path.dual_gaps.shape == path.kkt_residuals.shape == (4,)
+    assert repr(path).startswith("PrestoPath(4 alphas from 0.276 to 0.00276, 3 boundaries, 5 feat")
+    assert len(repr(path)) < 150
+    free = presto_path(*example, alphas=2, first_penalty=0.0)
+    assert "violation of optimality" in repr(free)
+    with pytest.raises(AttributeError):
+        path.alphas = path.alphas
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(path)).coefs, path.coefs)

@@ -1,5 +1,7 @@
 """PrestoClassifierCV: scores recomputed from scratch, choice of alpha, folds, errors."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -227,3 +229,73 @@ def test_inexact_fits_on_the_folds_are_counted(example):
 def test_bad_parameters_are_named(example, parameters, message):
     with pytest.raises(ValueError, match=message):
         PrestoClassifierCV(**parameters).fit(*example)
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((150, 3)), rng.integers(0, 3, 150)
+
+
+def test_a_choice_at_the_edge_of_the_grid_is_said(example):
+    X, y = example
+    with pytest.warns(UserWarning, match=r"PrestoClassifierCV chose alpha=.*smallest of the 3"):
+        low = PrestoClassifierCV(3, eps=0.5).fit(X, y)
+    assert low.alpha_at_edge_
+    assert low.alpha_ == low.alphas_[-1]
+    inside = PrestoClassifierCV().fit(X, y)
+    assert inside.alphas_[-1] < inside.alpha_ < inside.alphas_[0]
+    assert not inside.alpha_at_edge_
+
+
+def test_nothing_lies_beyond_the_largest_strength_unless_it_leaves_features_in():
+    """Noise is best predicted by the class frequencies."""
+    X, y = noise(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = PrestoClassifierCV(5).fit(X, y)
+        again = PrestoClassifierCV(model.alphas_).fit(X, y)
+    assert model.alpha_ == model.alphas_[0] == again.alpha_
+    assert not model.alpha_at_edge_
+    assert not again.alpha_at_edge_
+    with pytest.warns(UserWarning, match="the largest of the 4 strengths.*may lie above"):
+        cut = PrestoClassifierCV(model.alphas_[1:]).fit(X, y)
+    assert cut.alpha_at_edge_
+
+
+def test_one_strength_has_no_edge(example):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not PrestoClassifierCV([0.05]).fit(*example).alpha_at_edge_
+
+
+def test_learned_coefficients_are_not_views_of_the_path(example):
+    model = PrestoClassifierCV(4).fit(*example)
+    before = model.path_.coefs.copy()
+    model.coef_ *= 2.0
+    np.testing.assert_array_equal(model.path_.coefs, before)
+
+
+def test_progress_is_shown_on_demand(example, capsys):
+    silent, shown = (PrestoClassifierCV(3, cv=4, verbose=v).fit(*example) for v in (0, 1))
+    said = capsys.readouterr()
+    assert "PrestoClassifierCV" in said.err
+    assert "4/4" in said.err
+    assert said.out == ""
+    np.testing.assert_array_equal(silent.score_path_, shown.score_path_)
+    PrestoClassifierCV(3, cv=4).fit(*example)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_scorer_with_labels_is_told_all_classes_in_any_order(example):
+    """The second fold tests without two of four classes, whose names are not in their order."""
+    X, y = example
+    test = np.flatnonzero(y < 2)[::2]
+    splits = [*StratifiedKFold(2).split(X, y), (np.setdiff1d(np.arange(100), test), test)]
+    scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
+    built_in, scored = (
+        PrestoClassifierCV([0.05], cv=splits, scoring=scoring, class_order=NAMES, tol=1e-9)
+        .fit(X, NAMES[y])
+        .score_path_
+        for scoring in ("neg_log_loss", scorer)
+    )
+    np.testing.assert_allclose(scored, built_in, rtol=1e-6)
