@@ -14,6 +14,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.optim.penalties import block_prox, block_threshold
 from skreg.ordinal import _certificate as certificate
+from skreg.ordinal._dense_design import SortedDense
 from skreg.ordinal._design import (
     QuadraticModel,
     class_squares,
@@ -27,6 +28,7 @@ from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
 from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid
 from skreg.ordinal._penalty import penalty_at
 from skreg.ordinal._screening import select_columns
+from skreg.ordinal._sparse_design import SortedCsc
 
 ARMIJO = 1e-4
 TO_THE_BOUNDARY = 0.99
@@ -41,7 +43,7 @@ FORCING = 0.03
 class Rows(NamedTuple):
     """Design and weights of the samples, sorted by class; the weights sum to one."""
 
-    design: NamedTuple
+    design: SortedDense | SortedCsc
     weight: np.ndarray
 
     @property
@@ -127,9 +129,9 @@ def _shift_all(design, columns, step, a, b, offset):
 def quadratic_model(rows, a, b):
     """Gradient and Hessian of every row at the predictors."""
     n, n_classes = len(a), len(rows.start) - 1
-    model = QuadraticModel(
-        *(np.empty(n) for _ in range(5)), np.zeros(n_classes - 1), np.zeros((5, n_classes))
-    )
+    sa, sb, r, qa, q = np.empty((5, n))
+    offset, total = np.zeros(n_classes - 1), np.zeros((5, n_classes))
+    model = QuadraticModel(sa, sb, r, qa, q, offset, total)
     _fill_model(a, b, rows.weight, rows.start, model)
     return model
 

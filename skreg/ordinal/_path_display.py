@@ -1,9 +1,9 @@
 """The picture of PRESTO's regularisation path."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
@@ -29,7 +29,7 @@ class PrestoPathDisplay:
     ----------
     path : PrestoPath
         Coefficients along the path.
-    feature_names : array-like of shape (n_features,), default=None
+    feature_names : sequence of str of length n_features, default=None
         Names of the features; ``x0``, ``x1``, ... if None.
     alpha : float, default=None
         Chosen alpha, marked by a vertical line.
@@ -71,7 +71,7 @@ class PrestoPathDisplay:
         self,
         *,
         path: PrestoPath,
-        feature_names: ArrayLike | None = None,
+        feature_names: Sequence[str] | np.ndarray | None = None,
         alpha: float | None = None,
         at_edge: bool = False,
     ) -> None:
@@ -130,7 +130,7 @@ class PrestoPathDisplay:
         cls,
         path: PrestoPath,
         *,
-        feature_names: ArrayLike | None = None,
+        feature_names: Sequence[str] | np.ndarray | None = None,
         alpha: float | None = None,
         ax: Any = None,
         max_features: int = 12,
@@ -141,7 +141,7 @@ class PrestoPathDisplay:
         ----------
         path : PrestoPath
             Result of `presto_path`.
-        feature_names : array-like of shape (n_features,), default=None
+        feature_names : sequence of str of length n_features, default=None
             Names of the features.
         alpha : float, default=None
             Alpha to mark.

@@ -300,14 +300,14 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
         )
         by = type(self).__name__
         counted = progress(results, total=len(folds), verbose=self.verbose, by=by, unit="fold")
-        scores, missed = zip(*counted, strict=True)
+        columns, missed = zip(*counted, strict=True)
         if any(missed):
             warn(
                 f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
                 "or tol, or leave out the smallest alphas.",
                 ConvergenceWarning,
             )
-        scores = np.column_stack(scores)
+        scores = np.column_stack(columns)
         check_scores(scores, self.scoring)
         return scores
 
@@ -315,7 +315,7 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
         """Score of (model with coefficients, rows)."""
         scorer = self._fold_scorer()
         if scorer is None:
-            return BUILT_IN_SCORES[self.scoring]
+            return BUILT_IN_SCORES[str(self.scoring)]
         return partial(score_by, scorer=scorer_of_classes(scorer, self.classes_), params=params)
 
     def _fold_scorer(self):

@@ -1,7 +1,6 @@
 """The picture of class probabilities along one feature."""
 
 from collections import Counter
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -25,11 +24,11 @@ class OrdinalProbabilityDisplay:
 
     Parameters
     ----------
-    values : array-like of shape (n_points,)
+    values : ndarray of shape (n_points,)
         Values of the feature.
-    probabilities : array-like of shape (n_points, n_classes)
+    probabilities : ndarray of shape (n_points, n_classes)
         Class probabilities at the values, in the order of the classes.
-    class_order : array-like of shape (n_classes,)
+    class_order : ndarray of shape (n_classes,)
         Labels from the first class to the last.
     feature_name : str
         Name of the feature.
@@ -61,9 +60,9 @@ class OrdinalProbabilityDisplay:
     def __init__(
         self,
         *,
-        values: ArrayLike,
-        probabilities: ArrayLike,
-        class_order: ArrayLike,
+        values: np.ndarray,
+        probabilities: np.ndarray,
+        class_order: np.ndarray,
         feature_name: str,
     ) -> None:
         self.values = values
@@ -72,11 +71,9 @@ class OrdinalProbabilityDisplay:
         self.feature_name = feature_name
 
     def __repr__(self) -> str:
-        classes = " < ".join(str(label) for label in np.asarray(self.class_order).tolist())
-        n_points = len(np.asarray(self.values))
-        return (
-            f"OrdinalProbabilityDisplay({classes} along {self.feature_name!r}, {n_points} points)"
-        )
+        classes = " < ".join(str(label) for label in self.class_order.tolist())
+        along = f"{self.feature_name!r}, {len(self.values)} points"
+        return f"OrdinalProbabilityDisplay({classes} along {along})"
 
     @classmethod
     def from_estimator(
@@ -175,7 +172,7 @@ class OrdinalProbabilityDisplay:
     def _draw_bands(self, ax):
         colours = ordered_colours(len(self.class_order))
         self.bands_ = ax.stackplot(
-            self.values, np.asarray(self.probabilities).T, colors=colours,
+            self.values, self.probabilities.T, colors=colours,
             labels=[str(label) for label in self.class_order], edgecolor="white", linewidth=0.6,
         )  # fmt: skip
         ax.set_xlim(self.values[0], self.values[-1])
@@ -188,7 +185,7 @@ class OrdinalProbabilityDisplay:
 
     def _draw_rare(self, ax):
         colour = ordered_colours(len(self.class_order))[-1]
-        rare = np.asarray(self.probabilities)[:, -1]
+        rare = self.probabilities[:, -1]
         (self.line_,) = ax.plot(self.values, rare, color=colour, linewidth=1.8)
         ax.set_yscale("log")
         ax.set_ylabel(f"P(Y = {self.class_order[-1]}), log scale")
@@ -201,7 +198,7 @@ def _find_column(X, feature):
     names = list(getattr(X, "columns", range(np.shape(X)[1])))
     if feature in names:
         return names.index(feature), str(feature) if hasattr(X, "columns") else f"x{feature}"
-    if isinstance(feature, Integral) and 0 <= feature < len(names):
+    if isinstance(feature, int | np.integer) and 0 <= feature < len(names):
         return int(feature), str(names[feature])
     raise ValueError(f"feature={feature!r} is not a column of X; those are {names[:10]}")
 

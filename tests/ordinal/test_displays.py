@@ -314,7 +314,7 @@ def on_a_path(example):
     return PrestoClassifierCV(6, eps=0.5).fit(*example)
 
 
-def draw_path(model, X, ax):
+def draw_path(model, _X, ax):
     return PrestoPathDisplay.from_estimator(model, ax=ax, max_features=4)
 
 
@@ -372,7 +372,7 @@ def test_panels_may_be_given_one_by_one(example, on_a_path, draw, n_panels):
         draw(on_a_path, example.X, plt.subplots(3)[1])
 
 
-def test_a_choice_at_the_edge_shows(example, on_a_path):
+def test_a_choice_at_the_edge_shows(on_a_path):
     """The line is in another colour, inside of the axis, and the legend says why."""
     edge = PrestoPathDisplay.from_estimator(on_a_path)
     inside = PrestoPathDisplay.from_path(

@@ -198,7 +198,7 @@ def test_groups_reach_the_splitter_through_metadata_routing(example):
 
 def test_scores_that_are_nan_are_an_error(example):
     with pytest.raises(ValueError, match="gave nan on 15 fits"):
-        PrestoClassifierCV(alphas=3, scoring=lambda model, X, y: np.nan).fit(*example)
+        PrestoClassifierCV(alphas=3, scoring=lambda *_: np.nan).fit(*example)
 
 
 def test_inexact_fits_on_the_folds_are_counted(example):

@@ -214,7 +214,7 @@ def test_path_is_certified_at_every_alpha(example):
         np.testing.assert_allclose(path.coefs[..., i], alone.coef_, atol=2e-3)
 
 
-def test_path_at_many_features_skips_nothing(example):
+def test_path_at_many_features_skips_nothing():
     """The strong rule may not change the solution."""
     rng = np.random.default_rng(2)
     X = rng.standard_normal((80, 150))

@@ -155,7 +155,7 @@ def objective_at(model, X, y):
     return -np.log(proba).mean() + model.alpha * np.abs(model.coef_diff_ * X.std(axis=0)).sum()
 
 
-def measure(tasks, methods, seed):
+def measure(tasks, _methods, _seed):
     with threadpool_limits(1):
         yield from measure_on_one_thread(tasks)
 
