@@ -6,6 +6,7 @@ A release of scikit-learn that moves one of these names is answered here.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sklearn.model_selection._validation import _fit_and_predict
 from sklearn.utils import _safe_indexing
 from sklearn.utils._array_api import (
     _convert_to_numpy,
@@ -49,6 +50,7 @@ __all__ = [
     "_check_method_params",
     "_check_sample_weight",
     "_convert_to_numpy",
+    "_fit_and_predict",
     "_fit_context",
     "_max_precision_float_dtype",
     "_raise_for_params",

@@ -1,8 +1,10 @@
 """Ordinal outcomes: the simulations of Faletto and Bien (2023), and diabetes in stages."""
 
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.datasets import load_diabetes
 
@@ -25,14 +27,14 @@ INCREMENT = 0.5
     prefer_skip_nested_validation=True,
 )
 def make_ordinal(
-    n_samples=2500,
-    n_features=10,
+    n_samples: int = 2500,
+    n_features: int = 10,
     *,
-    differences="sparse",
-    density=0.5,
-    intercepts=(0.0, 3.5, 5.5),
-    random_state=None,
-):
+    differences: Literal["sparse", "dense"] = "sparse",
+    density: float = 0.5,
+    intercepts: ArrayLike = (0.0, 3.5, 5.5),
+    random_state: int | np.random.RandomState | np.random.Generator | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Draw an ordinal outcome with a rare last class and its true probabilities.
 
     Features are uniform on [-1, 1] and
@@ -125,7 +127,12 @@ def _draw_coefficients(rng, differences, density, n_boundaries, n_features):
     {"quantiles": ["array-like"], "return_X_y": ["boolean"], "as_frame": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def load_ordinal_diabetes(*, quantiles=(0.5, 0.8, 0.95), return_X_y=False, as_frame=False):
+def load_ordinal_diabetes(
+    *,
+    quantiles: ArrayLike = (0.5, 0.8, 0.95),
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Any:
     """Load scikit-learn's diabetes data with the progression of the disease in ordered stages.
 
     The target, a measure of progression after one year, is cut at its quantiles. 442 patients, 10

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skreg._sklearn import Interval, validate_params
@@ -18,7 +19,9 @@ _PROBABILITIES = {
     _PROBABILITIES | {"n_bins": [Interval(Integral, 1, None, closed="left")]},
     prefer_skip_nested_validation=True,
 )
-def expected_calibration_error(y_true, y_prob, *, n_bins=10, labels=None):
+def expected_calibration_error(
+    y_true: ArrayLike, y_prob: ArrayLike, *, n_bins: int = 10, labels: ArrayLike | None = None
+) -> float:
     """Mean difference between confidence and accuracy, over bins of the confidence.
 
     The confidence of a prediction is its largest class probability. With B_b the samples whose
@@ -68,7 +71,9 @@ def expected_calibration_error(y_true, y_prob, *, n_bins=10, labels=None):
 
 
 @validate_params(_PROBABILITIES, prefer_skip_nested_validation=True)
-def risk_coverage_score(y_true, y_prob, *, labels=None):
+def risk_coverage_score(
+    y_true: ArrayLike, y_prob: ArrayLike, *, labels: ArrayLike | None = None
+) -> float:
     """Area under the risk-coverage curve (AURC): error rate of the most confident samples.
 
     With samples in the order of falling confidence, the mean over k = 1, ..., n of the error rate
@@ -111,7 +116,9 @@ def risk_coverage_score(y_true, y_prob, *, labels=None):
 
 
 @validate_params(_PROBABILITIES, prefer_skip_nested_validation=True)
-def excess_risk_coverage_score(y_true, y_prob, *, labels=None):
+def excess_risk_coverage_score(
+    y_true: ArrayLike, y_prob: ArrayLike, *, labels: ArrayLike | None = None
+) -> float:
     """Area under the risk-coverage curve, less that of the best order of the same errors (E-AURC).
 
     With m errors, the best order has the area (1 / n) sum_{j = 1, ..., m} j / (n - m + j).

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import trapezoid
 from sklearn.utils import check_random_state, gen_batches
 
@@ -47,8 +48,15 @@ class OperatingPoints(NamedTuple):
     specificities: np.ndarray
     utilities: np.ndarray
 
+    def __repr__(self) -> str:
+        low, high = self.thresholds[[0, -1]]
+        return (
+            f"OperatingPoints({len(self.classes)} classes at {len(self.thresholds)} thresholds "
+            f"from {low:.3g} to {high:.3g}, mean inconsistency {self.inconsistencies.mean():.3g})"
+        )
+
     @property
-    def inconsistencies(self):
+    def inconsistencies(self) -> np.ndarray:
         """Mean squared deviation of each class's utility from the mean over classes."""
         deviation = (self.utilities - self.utilities.mean(axis=0)) ** 2
         width = self.thresholds[-1] - self.thresholds[0]
@@ -57,17 +65,17 @@ class OperatingPoints(NamedTuple):
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
 def operating_points(
-    embeddings,
-    labels,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
-    far_range=(1e-2, 1e-1),
-    thresholds=None,
-    n_thresholds=101,
-    c=1.0,
-    normalize=True,
-    max_pairs=5_000_000,
-    random_state=None,
-):
+    far_range: tuple[float, float] = (1e-2, 1e-1),
+    thresholds: ArrayLike | None = None,
+    n_thresholds: int = 101,
+    c: float = 1.0,
+    normalize: bool = True,
+    max_pairs: int | None = 5_000_000,
+    random_state: int | np.random.RandomState | None = None,
+) -> OperatingPoints:
     """Sensitivity and specificity of each class along one global distance threshold.
 
     For class i and threshold t, with d the distance of a pair::
@@ -132,37 +140,32 @@ def operating_points(
     if embedded.counts.max() < 2:
         raise ValueError("no class has two samples, so that there are no pairs within a class")
     if thresholds is None:
-        thresholds = _thresholds_at(
-            _check_far_range(far_range), n_thresholds, embedded, max_pairs, random_state
-        )
+        rates = _check_far_range(far_range)
+        grid = _thresholds_at(rates, n_thresholds, embedded, max_pairs, random_state)
     else:
-        thresholds = np.asarray(thresholds, dtype=np.float64)
-        if thresholds.ndim != 1 or len(thresholds) < 2 or not np.all(np.diff(thresholds) > 0):
-            raise ValueError("thresholds must be two or more increasing numbers")
-    within, between = _pairs_up_to(thresholds, embedded)
+        grid = _check_thresholds(thresholds)
+    within, between = _pairs_up_to(grid, embedded)
     counts, n_samples = embedded.counts, len(embedded.codes)
     kept = counts >= 2
     sensitivities = within[kept] / (counts * (counts - 1) / 2)[kept, None]
     specificities = 1 - between[kept] / (counts * (n_samples - counts))[kept, None]
     utilities = _utility(sensitivities, specificities, c)
-    return OperatingPoints(
-        thresholds, embedded.classes[kept], sensitivities, specificities, utilities
-    )
+    return OperatingPoints(grid, embedded.classes[kept], sensitivities, specificities, utilities)
 
 
 @validate_params(_PARAMETERS, prefer_skip_nested_validation=True)
 def operating_point_inconsistency_score(
-    embeddings,
-    labels,
+    embeddings: ArrayLike,
+    labels: ArrayLike,
     *,
-    far_range=(1e-2, 1e-1),
-    thresholds=None,
-    n_thresholds=101,
-    c=1.0,
-    normalize=True,
-    max_pairs=5_000_000,
-    random_state=None,
-):
+    far_range: tuple[float, float] = (1e-2, 1e-1),
+    thresholds: ArrayLike | None = None,
+    n_thresholds: int = 101,
+    c: float = 1.0,
+    normalize: bool = True,
+    max_pairs: int | None = 5_000_000,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     """Variance across classes of their utility at one global distance threshold (OPIS).
 
     With U_i(t) the utility of class i at threshold t (see `operating_points`) and Ubar its mean
@@ -241,7 +244,9 @@ def operating_point_inconsistency_score(
     },
     prefer_skip_nested_validation=True,
 )
-def verification_error_rates(embeddings, labels, threshold, *, normalize=True):
+def verification_error_rates(
+    embeddings: ArrayLike, labels: ArrayLike, threshold: float, *, normalize: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """False accept and false reject rate of each class at a distance threshold.
 
     Parameters
@@ -288,6 +293,13 @@ def _check_far_range(far_range):
     if not 0 <= low < high <= 1:
         raise ValueError(f"far_range must be two increasing rates in [0, 1], got {far_range!r}")
     return low, high
+
+
+def _check_thresholds(thresholds):
+    thresholds = np.asarray(thresholds, dtype=np.float64)
+    if thresholds.ndim != 1 or len(thresholds) < 2 or not np.all(np.diff(thresholds) > 0):
+        raise ValueError("thresholds must be two or more increasing numbers")
+    return thresholds
 
 
 def _thresholds_at(far_range, n_thresholds, embedded, max_pairs, random_state):

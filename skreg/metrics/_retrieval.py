@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval, validate_params
 from skreg.metrics._embeddings import check_embeddings, distance_blocks
@@ -17,7 +18,9 @@ from skreg.metrics._embeddings import check_embeddings, distance_blocks
     },
     prefer_skip_nested_validation=True,
 )
-def recall_at_k(embeddings, labels, k=1, *, normalize=True):
+def recall_at_k(
+    embeddings: ArrayLike, labels: ArrayLike, k: int = 1, *, normalize: bool = True
+) -> float:
     """Share of samples with one of their own class among their k nearest others.
 
     Parameters

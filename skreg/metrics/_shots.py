@@ -4,6 +4,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 
 from skreg._sklearn import Interval, validate_params
@@ -42,7 +43,16 @@ class ShotScore(NamedTuple):
     },
     prefer_skip_nested_validation=True,
 )
-def shot_scores(y_true, y_pred, y_train, *, many=100, few=20, bin_width=1.0, floor=1e-10):
+def shot_scores(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    y_train: ArrayLike,
+    *,
+    many: float = 100,
+    few: float = 20,
+    bin_width: float = 1.0,
+    floor: float = 1e-10,
+) -> dict[str, ShotScore]:
     """Errors where training targets are frequent, rare, or in between.
 
     Training targets are counted in bins of width `bin_width`, centred at its multiples. Test
@@ -90,16 +100,16 @@ def shot_scores(y_true, y_pred, y_train, *, many=100, few=20, bin_width=1.0, flo
     """
     if few > many:
         raise ValueError(f"few must not exceed many, got {few} and {many}")
-    y_true, y_pred, y_train = (
+    true, predicted, train = (
         column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name=name))
         for name, y in (("y_true", y_true), ("y_pred", y_pred), ("y_train", y_train))
     )
-    check_consistent_length(y_true, y_pred)
-    bins, counts = np.unique(np.rint(y_train / bin_width), return_counts=True)
-    wanted = np.rint(y_true / bin_width)
+    check_consistent_length(true, predicted)
+    bins, counts = np.unique(np.rint(train / bin_width), return_counts=True)
+    wanted = np.rint(true / bin_width)
     place = np.minimum(np.searchsorted(bins, wanted), len(bins) - 1)
     shots = np.where(bins[place] == wanted, counts[place], 0)
-    error = np.abs(y_true - y_pred)
+    error = np.abs(true - predicted)
     regions = {
         "all": np.ones(len(error), dtype=bool),
         "many": shots > many,

@@ -1,8 +1,11 @@
 """What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
 
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
@@ -11,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._selected_features import SelectsFeatures
 from skreg._sklearn import Interval, _check_sample_weight
 from skreg.ordinal._labels import (
+    OrderedLabels,
     check_class_weights,
     from_categorical,
     order_labels,
@@ -22,12 +26,25 @@ from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities,
 LARGEST_PREDICTOR = 1e300
 PENALTY_CONSTRAINTS = {
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-    "penalty_weights": ["array-like", None],
+    "penalty_weights": ["array-like", dict, None],
     "standardize": ["boolean"],
     "class_order": ["array-like", None],
     "tol": [Interval(Real, 0, None, closed="neither")],
     "max_iter": [Interval(Integral, 1, None, closed="left")],
 }
+
+
+class Data(NamedTuple):
+    """Validated input: features, ordered labels, and weights of which the largest is one."""
+
+    X: Any
+    labels: OrderedLabels
+    sample_weight: np.ndarray
+
+    def rows(self, indices):
+        """The samples with the given indices; classes that they lack stay known."""
+        codes = self.labels.codes[indices]
+        return Data(self.X[indices], self.labels._replace(codes=codes), self.sample_weight[indices])
 
 
 class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator):
@@ -42,10 +59,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         return tags
 
     def _validate(self, X, y, sample_weight):
-        """Checked features, ordered labels and weights; sets `classes_` and `class_order_`.
-
-        The largest weight is one.
-        """
+        """Checked `Data`; sets `classes_` and `class_order_`."""
         y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         labels = order_labels(y, self.class_order, levels)
@@ -60,7 +74,12 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order
         self._order_origin = labels.origin
-        return X, labels, sample_weight
+        return Data(X, labels, sample_weight)
+
+    def _feature_names(self):
+        """Names of the columns, or x0, x1, .. where X had none."""
+        unnamed = [f"x{j}" for j in range(self.n_features_in_)]
+        return np.asarray(getattr(self, "feature_names_in_", unnamed), dtype=object)
 
     def _predictors(self, X):
         """Linear predictor of every boundary, unrepaired."""
@@ -71,7 +90,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
     def _ordered_log_proba(self, X):
         return log_class_probabilities(repair_crossing(self._predictors(X)))
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the class probabilities, accurate for tiny probabilities too.
 
         Parameters
@@ -89,7 +108,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         result[:, np.searchsorted(self.classes_, self.class_order_)] = ordered
         return result
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Class probabilities.
 
         Where boundaries cross, the linear predictor of a boundary is lowered to the smallest of
@@ -107,7 +126,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         """
         return np.exp(self.predict_log_proba(X))
 
-    def predict_cumulative_proba(self, X):
+    def predict_cumulative_proba(self, X: Any) -> np.ndarray:
         """Probabilities P(Y <= k) of lying at or below each boundary.
 
         Parameters
@@ -122,7 +141,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         """
         return np.exp(-np.logaddexp(0.0, -repair_crossing(self._predictors(X))))
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Most probable class.
 
         Parameters
@@ -162,8 +181,14 @@ def crossing_rate(X, coef, intercept, sample_weight):
     return float(np.average(crossed, weights=sample_weight))
 
 
-def check_penalty_weights(penalty_weights, n_features):
+def check_penalty_weights(
+    penalty_weights: ArrayLike | Mapping[str, float] | None,
+    n_features: int,
+    feature_names: Iterable[str] | None = None,
+) -> np.ndarray:
     """Array of nonnegative weights, one per feature; inf excludes a feature."""
+    if isinstance(penalty_weights, Mapping):
+        penalty_weights = _weights_by_name(penalty_weights, feature_names)
     weights = np.ones(n_features) if penalty_weights is None else np.asarray(penalty_weights, float)
     if weights.shape != (n_features,):
         raise ValueError(
@@ -175,3 +200,20 @@ def check_penalty_weights(penalty_weights, n_features):
             f"penalty_weights must be nonnegative; its smallest entry is {np.min(weights)}"
         )
     return weights
+
+
+def _weights_by_name(weights, feature_names):
+    """Weights of all features from those of some, by name; the others have weight one."""
+    if feature_names is None:
+        raise ValueError(
+            "penalty_weights names features, but X has no column names; give an array with one "
+            "entry for each feature"
+        )
+    names = list(feature_names)
+    unknown = [name for name in weights if name not in names]
+    if unknown:
+        raise ValueError(
+            f"penalty_weights names {unknown[:5]}, which X does not have; its columns are "
+            f"{names[:10]}" + (", .." if len(names) > 10 else "")
+        )
+    return [weights.get(name, 1.0) for name in names]

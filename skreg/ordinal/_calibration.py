@@ -1,8 +1,10 @@
 """Calibration error of the probabilities of one event."""
 
 from numbers import Integral
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from skreg._sklearn import Interval, StrOptions, validate_params
@@ -18,7 +20,14 @@ from skreg._sklearn import Interval, StrOptions, validate_params
     },
     prefer_skip_nested_validation=True,
 )
-def calibration_error(y_true, y_prob, *, n_bins=None, strategy="quantile", norm="l2"):
+def calibration_error(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    *,
+    n_bins: int | None = None,
+    strategy: Literal["quantile", "uniform"] = "quantile",
+    norm: Literal["l1", "l2", "max"] = "l2",
+) -> float:
     """Distance of predicted probabilities from the event rates of their bins.
 
     Samples are binned by their predicted probability. The error of a sample is the difference

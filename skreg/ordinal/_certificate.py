@@ -77,12 +77,12 @@ def duality_gap(penalty, primal, sums, ga, g, weight, start):
     gradient_from_sums(sums * balance, q)
     q *= -1.0
     q[:, 0] = 0.0
-    q = q.reshape(-1)
-    shrink = 1.0 / max(gauge_of(penalty, q), 1.0)
+    flat = q.reshape(-1)
+    shrink = 1.0 / max(gauge_of(penalty, flat), 1.0)
     buffers = np.empty((2, len(ga)))
     dual = dual_value(ga, g, weight, start, balance, shrink, *buffers)
-    dual -= penalty_conjugate(penalty, shrink * q)
+    dual -= penalty_conjugate(penalty, shrink * flat)
     if shrink < 1.0 and penalty.l1_ratio < 1.0:
         whole = dual_value(ga, g, weight, start, balance, 1.0, *buffers)
-        dual = max(dual, whole - penalty_conjugate(penalty, q))
+        dual = max(dual, whole - penalty_conjugate(penalty, flat))
     return primal - dual

@@ -9,28 +9,22 @@ from skreg._warnings import warn
 RUNAWAY_PREDICTOR, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
 
 
-def warn_if_not_converged(problem, solution, *, tol, max_iter):
+def warn_if_not_converged(solution, *, tol, max_iter):
     """Say by how much the solver missed its tolerance, or that coefficients diverge."""
     if not solution.converged:
-        if np.isnan(solution.dual_gap):
-            what = (
-                f"the optimality conditions are violated by {solution.kkt_residual:.3g}, "
-                f"wanted {tol * problem.null_gradient:.3g}"
-            )
-        else:
-            what = (
-                f"the duality gap is {solution.dual_gap:.3g}, wanted {tol * problem.null_loss:.3g}"
-            )
+        certified = not np.isnan(solution.dual_gap)
+        name = "duality gap" if certified else "violation of the optimality conditions"
+        reached = solution.dual_gap if certified else solution.kkt_residual
         warn(
-            f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): {what}. "
-            "Increase max_iter or tol.",
+            f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): the "
+            f"relative {name} is {reached:.3g}, wanted is tol={tol:.3g}. Increase max_iter or tol.",
             ConvergenceWarning,
         )
     elif np.isnan(solution.dual_gap) and _runs_away(solution):
         warn(
             "The classes are separable or nearly so, and some coefficients are not penalised: "
             "they diverge, and were stopped at the tolerance on the optimality conditions, "
-            f"{tol * problem.null_gradient:.3g} (violation {solution.kkt_residual:.3g}). "
+            f"tol={tol:.3g} (relative violation {solution.kkt_residual:.3g}). "
             "Penalise them: alpha > 0, first_penalty > 0 and penalty_weights > 0.",
             ConvergenceWarning,
         )

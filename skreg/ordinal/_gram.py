@@ -107,7 +107,8 @@ def gram(design, features, first, last, weight):
 @singledispatch
 def row_block(design, features, rows):
     """Standardised columns `features` at a slice of rows, shape (n_columns, n_rows), float64."""
-    raise TypeError(f"no rows of {type(design).__name__}")
+    name = type(design).__name__
+    raise TypeError(f"{name} has no body of row_block, asked for columns {features}, {rows}")
 
 
 @row_block.register(SortedDense)

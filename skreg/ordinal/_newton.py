@@ -14,6 +14,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.optim.penalties import block_prox, block_threshold
 from skreg.ordinal import _certificate as certificate
+from skreg.ordinal._dense_design import SortedDense
 from skreg.ordinal._design import (
     QuadraticModel,
     class_squares,
@@ -27,11 +28,14 @@ from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
 from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid
 from skreg.ordinal._penalty import penalty_at
 from skreg.ordinal._screening import select_columns
+from skreg.ordinal._sparse_design import SortedCsc
 
 ARMIJO = 1e-4
 TO_THE_BOUNDARY = 0.99
 MAX_HALVINGS = 60
 MAX_PASSES = 200
+# violation of the optimality conditions that rounding leaves, per standard deviation
+ROUNDING_GRADIENT = 1e-15
 # the model is minimised to this share of the current violation of the optimality conditions
 FORCING = 0.03
 
@@ -39,7 +43,7 @@ FORCING = 0.03
 class Rows(NamedTuple):
     """Design and weights of the samples, sorted by class; the weights sum to one."""
 
-    design: NamedTuple
+    design: SortedDense | SortedCsc
     weight: np.ndarray
 
     @property
@@ -57,8 +61,16 @@ class Point(NamedTuple):
     b: np.ndarray
 
 
+class Scales(NamedTuple):
+    """What certificates are relative to, both at the class frequencies without features: the mean
+    loss, and the largest gradient per standard deviation of a feature."""
+
+    loss: float
+    gradient: float
+
+
 class Solution(NamedTuple):
-    """Where the solver stopped, and what is known there."""
+    """Where the solver stopped, and what is known there; residual and gap are relative."""
 
     point: Point
     objective: float
@@ -117,9 +129,9 @@ def _shift_all(design, columns, step, a, b, offset):
 def quadratic_model(rows, a, b):
     """Gradient and Hessian of every row at the predictors."""
     n, n_classes = len(a), len(rows.start) - 1
-    model = QuadraticModel(
-        *(np.empty(n) for _ in range(5)), np.zeros(n_classes - 1), np.zeros((5, n_classes))
-    )
+    sa, sb, r, qa, q = np.empty((5, n))
+    offset, total = np.zeros(n_classes - 1), np.zeros((5, n_classes))
+    model = QuadraticModel(sa, sb, r, qa, q, offset, total)
     _fill_model(a, b, rows.weight, rows.start, model)
     return model
 
@@ -300,7 +312,7 @@ def line_search(rows, penalty, point, target, gradient, objective):
     return point, objective, 0.0
 
 
-def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
+def solve(rows, penalty, point, scales, *, tol, max_iter, share=1.0):
     """Minimise mean loss plus penalty, from a feasible point.
 
     Parameters
@@ -311,10 +323,11 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
         Weight b belongs to entry b of the flattened theta; those of the intercepts are zero.
     point : Point
         Where to start.
+    scales : Scales
+        Of the certificates.
     tol : float
-        Bound on the duality gap, if every increment is penalised.
-    kkt_tol : float
-        Bound on the violation of the optimality conditions, if not, in deviations of the columns.
+        Bound on the relative duality gap, if every increment is penalised, or else on the relative
+        violation of the optimality conditions, of which rounding leaves some.
     max_iter : int
         Largest number of iterations. Each checks the certificate first; the last takes no step.
     share : float, default=1.0
@@ -330,7 +343,7 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty((n_boundaries, width))
-    last_move = np.inf
+    last_move, residual_tol = np.inf, max(tol, ROUNDING_GRADIENT / scales.gradient)
     for n_iter in range(1, max_iter + 1):
         model = quadratic_model(rows, point.a, point.b)
         all_class_sums(rows.design, model, sums)
@@ -338,12 +351,13 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
         violation = certificate.kkt_residual(
             penalty, point.theta.reshape(-1), -gradient.reshape(-1), rows.design.deviation
         )
-        gap = np.nan
+        residual, gap = violation / scales.gradient, np.nan
         if penalised:
             gap = certificate.duality_gap(
                 penalty, objective, sums, model.qa, model.q, rows.weight, rows.start
             )
-        converged = gap <= tol if penalised else violation <= kkt_tol
+            gap /= scales.loss
+        converged = gap <= tol if penalised else residual <= residual_tol
         if converged or n_iter == max_iter or last_move == 0.0:
             break
         columns = select_columns(penalty, point.theta, -gradient, share)
@@ -351,4 +365,4 @@ def solve(rows, penalty, point, *, tol, kkt_tol, max_iter, share=1.0):
             rows.design, model, penalty, point.theta, columns, FORCING * violation
         )
         point, objective, last_move = line_search(rows, penalty, point, target, gradient, objective)
-    return Solution(point, objective, violation, gap, n_iter, bool(converged), gradient, last_move)
+    return Solution(point, objective, residual, gap, n_iter, bool(converged), gradient, last_move)

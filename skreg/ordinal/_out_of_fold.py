@@ -1,20 +1,39 @@
 """Out-of-fold probabilities that know the order of the classes."""
 
-from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import cross_val_predict
-from sklearn.utils import column_or_1d
+from sklearn.model_selection import check_cv
+from sklearn.utils import column_or_1d, indexable
+from sklearn.utils.parallel import Parallel, delayed
 
+from skreg._progress import progress
+from skreg._sklearn import (
+    MetadataRouter,
+    MethodMapping,
+    _fit_and_predict,
+    _routing_enabled,
+    process_routing,
+)
 from skreg.ordinal._labels import from_categorical, order_labels, warn_if_guessed
 from skreg.strengths import folds_of
 
 
 def out_of_fold_proba(
-    estimator, X, y, *, class_order=None, cv=None, groups=None, n_jobs=None, params=None
-):
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    *,
+    class_order: ArrayLike | None = None,
+    cv: Any = None,
+    groups: ArrayLike | None = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    params: dict[str, Any] | None = None,
+) -> np.ndarray:
     """Probabilities of every row by a fit that has not seen it, in the order of the classes.
 
     `sklearn.model_selection.cross_val_predict` encodes `y` by its sorted labels, which loses the
@@ -41,6 +60,8 @@ def out_of_fold_proba(
         Groups for the splitter. With metadata routing enabled, pass them in `params`.
     n_jobs : int, default=None
         Number of folds fitted at once.
+    verbose : int, default=0
+        Whether to show the progress over the folds on stderr.
     params : dict, default=None
         Parameters of `estimator.fit`, such as ``{"sample_weight": weight}``, or of whatever asks
         for them by metadata routing.
@@ -78,12 +99,15 @@ def out_of_fold_proba(
     0.17
     """
     labels, proba = ordered_out_of_fold(
-        estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params
-    )
+        estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params,
+        verbose=verbose,
+    )  # fmt: skip
     return proba[:, np.argsort(np.searchsorted(labels.classes, labels.order))]
 
 
-def ordered_out_of_fold(estimator, X, y, class_order, *, cv, **options):
+def ordered_out_of_fold(
+    estimator, X, y, class_order, *, cv, groups=None, n_jobs=None, params=None, verbose=0
+):
     """Ordered labels, and out-of-fold probabilities with the columns in that order."""
     if isinstance(estimator, FrozenEstimator):
         raise ValueError("a FrozenEstimator is not fitted on the folds: pass what it holds")
@@ -92,16 +116,48 @@ def ordered_out_of_fold(estimator, X, y, class_order, *, cv, **options):
     order = own_order if class_order is None else class_order
     labels = order_labels(column_or_1d(values), order, levels)
     warn_if_guessed(labels)
-    folds = index_folds(cv, len(labels.codes))
-    proba = cross_val_predict(
-        estimator,
-        X,
-        labels.codes,
-        cv=folds,
-        method="predict_proba",
-        **options,
+    X, codes = indexable(X, labels.codes)
+    cv = check_cv(cv, codes, classifier=True)
+    splitting, fitting = _routed(estimator, cv, groups, params)
+    folds = _partition(cv.split(X, codes, **splitting), len(codes))
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_fit_and_predict)(clone(estimator), X, codes, *fold, fitting, "predict_proba")
+        for fold in folds
     )
+    counted = progress(
+        results, total=len(folds), verbose=verbose, by="out_of_fold_proba", unit="fold"
+    )
+    proba = np.empty((len(codes), len(labels.order)))
+    for fold, found in zip(folds, counted, strict=True):
+        proba[fold.test] = found
     return labels, proba
+
+
+def _routed(estimator, cv, groups, params):
+    """Parameters of the splitter and of the fits, as `cross_val_predict` gives them."""
+    params = {} if params is None else params
+    if not _routing_enabled():
+        return {"groups": groups}, params
+    if groups is not None:
+        raise ValueError("with metadata routing enabled, pass groups in params: {'groups': ...}")
+    router = MetadataRouter(owner="out_of_fold_proba")
+    router.add(splitter=cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
+    router.add(estimator=estimator, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+    routed = process_routing(router, "fit", **params)
+    return routed.splitter.split, routed.estimator.fit
+
+
+def _partition(splits, n_samples):
+    """Folds whose held-out rows are all rows, each once."""
+    folds = folds_of(splits, n_samples)
+    times = np.bincount(np.concatenate([fold.test for fold in folds]), minlength=n_samples)
+    if not np.all(times == 1):
+        row = int(np.argmax(times != 1))
+        raise ValueError(
+            f"cv must hold out every row once, but row {row} is in {times[row]} test sets: "
+            "out-of-fold probabilities need partitions, such as StratifiedKFold or GroupKFold"
+        )
+    return folds
 
 
 def without_class_order(estimator):
@@ -123,10 +179,3 @@ def without_class_order(estimator):
         raise ValueError(f"the estimator holds several orders: {given}; they must agree")
     estimator.set_params(**dict.fromkeys(given))
     return estimator, orders[0] if orders else None
-
-
-def index_folds(cv, n_samples):
-    """`cv`, with an iterable of splits turned into folds of positions."""
-    if cv is None or isinstance(cv, Integral) or hasattr(cv, "split"):
-        return cv
-    return folds_of(cv, n_samples)

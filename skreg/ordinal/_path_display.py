@@ -1,10 +1,19 @@
 """The picture of PRESTO's regularisation path."""
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
-from skreg.pictures import ordered_colours, pyplot
+from skreg.ordinal._panels import divide
+from skreg.ordinal._presto_path import PrestoPath
+from skreg.pictures import RED, ordered_colours, pyplot
+
+CHOSEN = {"color": "0.45", "linestyle": (0, (4, 3)), "linewidth": 0.9}
+CHOSEN_AT_EDGE = {"color": RED, "linestyle": "-", "linewidth": 1.6}
+SEPARATION = {"marker": "o", "markersize": 5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 
 
 class PrestoPathDisplay:
@@ -20,10 +29,12 @@ class PrestoPathDisplay:
     ----------
     path : PrestoPath
         Coefficients along the path.
-    feature_names : array-like of shape (n_features,), default=None
+    feature_names : sequence of str of length n_features, default=None
         Names of the features; ``x0``, ``x1``, ... if None.
     alpha : float, default=None
         Chosen alpha, marked by a vertical line.
+    at_edge : bool, default=False
+        Whether a better alpha may lie beyond those of the path, which the mark and the legend say.
 
     Attributes
     ----------
@@ -33,6 +44,8 @@ class PrestoPathDisplay:
         One for each feature drawn.
     features_ : ndarray of shape (n_panels,)
         Indices of the features drawn: those with the largest standardised coefficients.
+    legend_ : matplotlib Legend
+        Legend of all panels.
     lines_ : list of list of matplotlib Line2D
         Line of each boundary in each panel.
     separation_alphas_ : ndarray of shape (n_classes - 1, n_features)
@@ -54,19 +67,36 @@ class PrestoPathDisplay:
     (6,)
     """
 
-    def __init__(self, *, path, feature_names=None, alpha=None):
+    def __init__(
+        self,
+        *,
+        path: PrestoPath,
+        feature_names: Sequence[str] | np.ndarray | None = None,
+        alpha: float | None = None,
+        at_edge: bool = False,
+    ) -> None:
         self.path = path
         self.feature_names = feature_names
         self.alpha = alpha
+        self.at_edge = at_edge
+
+    def __repr__(self) -> str:
+        _, n_features, n_alphas = self.path.coefs.shape
+        chosen = "" if self.alpha is None else f", alpha={self.alpha:.3g}"
+        edge = " at the edge" if self.at_edge else ""
+        return f"PrestoPathDisplay({n_features} features, {n_alphas} alphas{chosen}{edge})"
 
     @classmethod
-    def from_estimator(cls, estimator, *, max_features=12):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, max_features: int = 12) -> Self:
         """Draw the path of a fitted `PrestoClassifierCV`.
 
         Parameters
         ----------
         estimator : PrestoClassifierCV
             Fitted estimator, or a Pipeline or the like that holds one.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
         max_features : int, default=12
             Largest number of panels.
 
@@ -87,21 +117,37 @@ class PrestoPathDisplay:
                 f"{type(estimator).__name__} holds no fitted PrestoClassifierCV, which has a path"
             )
         names = getattr(inside[0], "feature_names_in_", None)
-        display = cls(path=inside[0].path_, feature_names=names, alpha=inside[0].alpha_)
-        return display.plot(max_features=max_features)
+        display = cls(
+            path=inside[0].path_,
+            feature_names=names,
+            alpha=inside[0].alpha_,
+            at_edge=inside[0].alpha_at_edge_,
+        )
+        return display.plot(ax, max_features=max_features)
 
     @classmethod
-    def from_path(cls, path, *, feature_names=None, alpha=None, max_features=12):
+    def from_path(
+        cls,
+        path: PrestoPath,
+        *,
+        feature_names: Sequence[str] | np.ndarray | None = None,
+        alpha: float | None = None,
+        ax: Any = None,
+        max_features: int = 12,
+    ) -> Self:
         """Draw the result of `presto_path`.
 
         Parameters
         ----------
         path : PrestoPath
             Result of `presto_path`.
-        feature_names : array-like of shape (n_features,), default=None
+        feature_names : sequence of str of length n_features, default=None
             Names of the features.
         alpha : float, default=None
             Alpha to mark.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
         max_features : int, default=12
             Largest number of panels.
 
@@ -111,13 +157,16 @@ class PrestoPathDisplay:
             The display, drawn.
         """
         display = cls(path=path, feature_names=feature_names, alpha=alpha)
-        return display.plot(max_features=max_features)
+        return display.plot(ax, max_features=max_features)
 
-    def plot(self, *, max_features=12):
+    def plot(self, ax: Any = None, *, max_features: int = 12) -> Self:
         """Draw one panel for each of the features with the largest coefficients.
 
         Parameters
         ----------
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
         max_features : int, default=12
             Largest number of panels.
 
@@ -129,36 +178,41 @@ class PrestoPathDisplay:
         Raises
         ------
         ValueError
-            If `feature_names` does not name every feature, or the path has a single alpha.
+            If `feature_names` does not name every feature, if the path has fewer than two alphas
+            above zero, or if the number of Axes given is not that of the panels.
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("PrestoPathDisplay")
         names = self._names()
-        coefs = self.path.coefs * self.path.scale
+        coefs = self.path.coefs * self.path.scale[:, None]
         self.separation_alphas_ = separation_alphas(self.path)
-        size = np.abs(coefs).max(axis=(0, 1))
+        size = np.abs(coefs).max(axis=(0, 2))
         self.features_ = np.sort(np.argsort(-size, kind="stable")[:max_features])
-        n_columns = min(len(self.features_), 4)
-        n_rows = -(-len(self.features_) // n_columns)
-        self.figure_, axes = plt.subplots(
-            n_rows, n_columns, figsize=(1.2 + 2.1 * n_columns, 1.1 + 1.7 * n_rows),
-            sharex=True, sharey=True, squeeze=False, layout="constrained",
+        n_panels = len(self.features_)
+        n_columns = min(n_panels, 4)
+        n_rows = -(-n_panels // n_columns)
+        self.axes_, above = divide(
+            ax, (n_rows, n_columns), n_panels, by="PrestoPathDisplay", room_above=0.3,
+            figsize=(1.2 + 2.1 * n_columns, 1.1 + 1.7 * n_rows), sharex=True, sharey=True,
         )  # fmt: skip
-        self.axes_ = axes.reshape(-1)[: len(self.features_)]
-        for unused in axes.reshape(-1)[len(self.features_) :]:
-            unused.remove()
+        self.figure_ = self.axes_[0].figure
         self.lines_ = [
-            self._draw_feature(ax, j, coefs[:, :, j], names[j])
-            for ax, j in zip(self.axes_, self.features_, strict=True)
+            self._draw_feature(panel, j, coefs[:, j], names[j])
+            for panel, j in zip(self.axes_, self.features_, strict=True)
         ]
-        self._label(plt)
+        for i, panel in enumerate(self.axes_):
+            self._label(panel, left=i % n_columns == 0, lowest=i + n_columns >= n_panels)
+        self._draw_legend(above)
         return self
 
     def _names(self):
-        n_features = self.path.coefs.shape[2]
-        if len(self.path.alphas) < 2:
-            raise ValueError("path has a single alpha; a picture of the path needs at least two")
+        n_features = self.path.coefs.shape[1]
+        n_positive = np.count_nonzero(self.path.alphas)
+        if n_positive < 2:
+            raise ValueError(
+                "a picture of the path needs at least two alphas above zero, on a logarithmic "
+                f"axis; path has {n_positive}"
+            )
         if self.feature_names is None:
             return [f"x{j}" for j in range(n_features)]
         if len(self.feature_names) != n_features:
@@ -167,53 +221,71 @@ class PrestoPathDisplay:
             )
         return list(self.feature_names)
 
-    def _draw_feature(self, ax, j, coefs, name):
-        n_boundaries = coefs.shape[1]
-        colours = ordered_colours(n_boundaries)
-        ax.axhline(0, color="0.75", linewidth=0.8, zorder=0)
+    def _draw_feature(self, panel, j, coefs, name):
+        """Draw the coefficients of one feature, (n_boundaries, n_alphas)."""
+        panel.axhline(0, color="0.75", linewidth=0.8, zorder=0)
         if self.alpha is not None:
-            ax.axvline(self.alpha, color="0.45", linestyle=(0, (4, 3)), linewidth=0.9, zorder=0)
+            panel.axvline(self.alpha, zorder=0, **(CHOSEN_AT_EDGE if self.at_edge else CHOSEN))
         lines = []
-        for k in range(n_boundaries):
+        for k, colour in enumerate(ordered_colours(len(coefs))):
             # lower boundaries are drawn wider, so that they show behind those that coincide
-            width = 1.4 + 1.6 * (n_boundaries - 1 - k)
-            lines += ax.plot(self.path.alphas, coefs[:, k], color=colours[k], linewidth=width)
+            width = 1.4 + 1.6 * (len(coefs) - 1 - k)
+            lines += panel.plot(self.path.alphas, coefs[k], color=colour, linewidth=width)
             separation = self.separation_alphas_[k, j]
             if k > 0 and np.isfinite(separation):
-                before = np.searchsorted(-self.path.alphas, -separation)
-                at = max(before - 1, 0)
-                ax.plot(
-                    self.path.alphas[at], coefs[at, k], "o", color=colours[k], markersize=5,
-                    markeredgecolor="white", markeredgewidth=0.8, zorder=3,
-                )  # fmt: skip
-        ax.set_title(name, fontsize="small", loc="left", pad=3)
-        ax.spines[["top", "right"]].set_visible(False)
+                at = max(np.searchsorted(-self.path.alphas, -separation) - 1, 0)
+                panel.plot(self.path.alphas[at], coefs[k, at], color=colour, zorder=3, **SEPARATION)
+        panel.set_title(name, fontsize="small", loc="left", pad=3)
+        panel.spines[["top", "right"]].set_visible(False)
         return lines
 
-    def _label(self, plt):
-        ax = self.axes_[0]
-        ax.set_xscale("log")
-        ax.set_xlim(self.path.alphas[0], self.path.alphas[-1])
-        order = self.path.class_order.tolist()
-        labels = [f"P(Y ≤ {label})" for label in order[:-1]]
+    def _label(self, panel, *, left, lowest):
+        positive = self.path.alphas[self.path.alphas > 0.0]
+        margin = (positive[0] / positive[-1]) ** 0.03  # so that a mark at the edge shows
+        style_log_axis(panel, positive[0] * margin, positive[-1] / margin)
+        panel.tick_params(labelsize="small")
+        if left:
+            panel.set_ylabel("coefficient per s.d.", fontsize="small")
+        if lowest:
+            panel.set_xlabel("α (decreasing)", fontsize="small")
+
+    def _draw_legend(self, above):
+        ax, anchor = (self.axes_[0], (0, 1.15)) if above is None else (above, (0, 0))
+        handles, labels = self._legend_entries()
+        self.legend_ = ax.legend(
+            handles, labels, loc="lower left", bbox_to_anchor=anchor, ncols=3, frameon=False,
+            fontsize="small", borderaxespad=0,
+        )  # fmt: skip
+
+    def _legend_entries(self):
+        plt = pyplot("PrestoPathDisplay")
         handles = list(self.lines_[0])
-        dot = plt.Line2D(
-            [], [], marker="o", linestyle="", color="0.35", markersize=5, markeredgecolor="white"
-        )
+        labels = [f"P(Y ≤ {label})" for label in self.path.class_order.tolist()[:-1]]
         if len(labels) > 1:
-            handles, labels = [*handles, dot], [*labels, "separates from the boundary before"]
+            handles.append(plt.Line2D([], [], color="0.35", linestyle="", **SEPARATION))
+            labels.append("separates from the one before")
         if self.alpha is not None:
-            chosen = plt.Line2D([], [], color="0.45", linestyle=(0, (4, 3)), linewidth=0.9)
-            handles, labels = [*handles, chosen], [*labels, f"chosen α = {self.alpha:.2g}"]
-        self.figure_.legend(
-            handles, labels, loc="outside upper left", ncols=3, frameon=False, fontsize="small"
-        )
-        self.figure_.supxlabel("α (log scale, decreasing)", fontsize="medium")
-        self.figure_.supylabel("coefficient per standard deviation", fontsize="medium")
+            style = CHOSEN_AT_EDGE if self.at_edge else CHOSEN
+            handles.append(plt.Line2D([], [], **style))
+            edge = " at the edge of the grid" if self.at_edge else ""
+            labels.append(f"chosen α = {self.alpha:.2g}{edge}")
+        return handles, labels
+
+
+def style_log_axis(ax, largest, smallest):
+    """Decreasing logarithmic axis with few labels, also if it spans less than a power of ten."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set_xscale("log")
+    ax.set_xlim(largest, smallest)
+    if largest < 100 * smallest:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def separation_alphas(path):
     """Largest alpha with a nonzero increment, (n_classes - 1, n_features); NaN if there is none."""
     nonzero = path.coef_diffs != 0.0
-    first = nonzero.argmax(axis=0)
-    return np.where(nonzero.any(axis=0), path.alphas[first], np.nan)
+    first = nonzero.argmax(axis=-1)
+    return np.where(nonzero.any(axis=-1), path.alphas[first], np.nan)

@@ -1,8 +1,11 @@
 """The estimator `PrestoClassifier`."""
 
+from collections.abc import Mapping
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval, _fit_context
 from skreg._state import all_or_nothing
@@ -22,7 +25,18 @@ PRESTO_CONSTRAINTS = PENALTY_CONSTRAINTS | {
 }
 
 
-class PrestoClassifier(CumulativeLogitClassifier):
+class IncrementsClassifier(CumulativeLogitClassifier):
+    """What PRESTO at one strength and at a chosen one have learned."""
+
+    def _store(self, coefficients, data):
+        self.intercept_, self.coef_, self.coef_diff_ = coefficients
+        self.violates_proportional_odds_ = np.any(self.coef_diff_[1:] != 0.0, axis=0)
+        self.selected_features_ = self._feature_names()[np.any(self.coef_diff_ != 0.0, axis=0)]
+        self.crossing_rate_ = crossing_rate(data.X, self.coef_, self.intercept_, data.sample_weight)
+        return self
+
+
+class PrestoClassifier(IncrementsClassifier):
     r"""Ordinal classifier for rare last classes: boundaries that borrow from their neighbours.
 
     Every boundary k between the ordered classes 0 .. K-1 has its own coefficients,
@@ -55,9 +69,9 @@ class PrestoClassifier(CumulativeLogitClassifier):
         ``alpha * (l1_ratio * abs(psi) + (1 - l1_ratio) / 2 * psi**2)``.
     first_penalty : float, default=1.0
         Factor :math:`\omega` of the penalty on the coefficients of the first boundary.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or dict, default=None
         Weights :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
-        unpenalised, inf keeps it out.
+        unpenalised, inf keeps it out. A dict has weights by column names of X, 1 for the others.
     standardize : bool, default=True
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
         on the original scale in any case.
@@ -66,10 +80,9 @@ class PrestoClassifier(CumulativeLogitClassifier):
         out of the model. If None, the order of the categories of an ordered categorical (pandas, or
         a polars Enum), or of numbers; strings are taken alphabetically, with a warning.
     tol : float, default=1e-4
-        The duality gap is at most `tol` times the log-loss of the class frequencies. If some
-        increment is not penalised, or by no more than rounding (1e-11 per standard deviation),
-        there is no gap, and the violation of the optimality conditions is at most `tol` times the
-        largest gradient at the class frequencies, both per standard deviation of the feature.
+        Tolerance on `dual_gap_`. If some increment is not penalised, or by no more than rounding
+        (1e-11 per standard deviation), there is no gap, and it is on `kkt_residual_`, of which
+        rounding (1e-15 per standard deviation) is taken for none.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
     warm_start : bool, default=False
@@ -90,13 +103,17 @@ class PrestoClassifier(CumulativeLogitClassifier):
         Increments :math:`\psi_k`, with exact zeros; row 0 is ``coef_[0]``.
     violates_proportional_odds_ : ndarray of shape (n_features,)
         Whether the effect of a feature differs between boundaries.
+    selected_features_ : ndarray of str of shape (n_selected,)
+        Names of the features with a nonzero increment; ``x0``, ``x1``, ... if X has no names.
     n_iter_ : int
         Iterations in use.
     dual_gap_ : float
-        Duality gap: the objective is at most this far above its minimum. NaN where some increment
-        is not penalised.
+        Duality gap, relative to the log-loss of the class frequencies: the objective is at most
+        this share of it above its minimum. NaN where some increment is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions, per standard deviation of the feature.
+        Largest violation of the optimality conditions, relative to the largest gradient at the
+        class frequencies, both per standard deviation of the feature. (Where no feature has a
+        gradient above 1e-7 there, relative to that.)
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross, so that `predict_proba`
         repairs them.
@@ -152,17 +169,17 @@ class PrestoClassifier(CumulativeLogitClassifier):
 
     def __init__(
         self,
-        alpha=0.01,
+        alpha: float = 0.01,
         *,
-        l1_ratio=1.0,
-        first_penalty=1.0,
-        penalty_weights=None,
-        standardize=True,
-        class_order=None,
-        tol=1e-4,
-        max_iter=100,
-        warm_start=False,
-    ):
+        l1_ratio: float = 1.0,
+        first_penalty: float = 1.0,
+        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        standardize: bool = True,
+        class_order: ArrayLike | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 100,
+        warm_start: bool = False,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
@@ -175,7 +192,7 @@ class PrestoClassifier(CumulativeLogitClassifier):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit all boundaries.
 
         Parameters
@@ -208,40 +225,33 @@ class PrestoClassifier(CumulativeLogitClassifier):
             encode `y` take.
         """
         previous = self._previous() if self.warm_start else None
-        X, labels, sample_weight = self._validate(X, y, sample_weight)
-        problem = presto_problem(self, X, labels, sample_weight)
-        start = None
-        if previous is not None and previous.coef.shape == (len(labels.order) - 1, X.shape[1]):
+        data = self._validate(X, y, sample_weight)
+        problem, start = presto_problem(self, data), None
+        if previous is not None and previous.coef.shape == problem.weights[:, 1:].shape:
             start = warm_point(problem, previous, self.alpha)
         solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter, start=start)
-        warn_if_not_converged(problem, solution, tol=self.tol, max_iter=self.max_iter)
-        return self._store(problem, solution, X, sample_weight)
+        warn_if_not_converged(solution, tol=self.tol, max_iter=self.max_iter)
+        self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
+        self.kkt_residual_ = solution.kkt_residual
+        return self._store(original_scale(problem, solution.point.theta), data)
 
     def _previous(self):
         if not hasattr(self, "coef_diff_"):
             return None
         return Coefficients(self.intercept_, self.coef_, self.coef_diff_)
 
-    def _store(self, problem, solution, X, sample_weight):
-        self.intercept_, self.coef_, self.coef_diff_ = original_scale(problem, solution.point.theta)
-        self.violates_proportional_odds_ = np.any(self.coef_diff_[1:] != 0.0, axis=0)
-        self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
-        self.kkt_residual_ = solution.kkt_residual
-        self.crossing_rate_ = crossing_rate(X, self.coef_, self.intercept_, sample_weight)
-        return self
 
-
-def presto_problem(estimator, X, labels, sample_weight):
+def presto_problem(estimator, data):
     """Problem of an estimator with PRESTO's parameters."""
-    n_classes, n_features = len(labels.order), X.shape[1]
-    weights = check_penalty_weights(estimator.penalty_weights, n_features)
-    weights = increment_weights(n_classes, estimator.first_penalty, weights)
+    n_classes, n_features = len(data.labels.order), data.X.shape[1]
+    names = getattr(estimator, "feature_names_in_", None)
+    weights = check_penalty_weights(estimator.penalty_weights, n_features, names)
     return make_problem(
-        X,
-        labels.codes,
+        data.X,
+        data.labels.codes,
         n_classes,
-        sample_weight,
-        weights,
+        data.sample_weight,
+        increment_weights(n_classes, estimator.first_penalty, weights),
         estimator.l1_ratio,
         estimator.standardize,
     )

@@ -1,75 +1,47 @@
 """The estimator `PrestoClassifierCV`."""
 
+import copy
 import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
-from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import check_cv
+from sklearn.utils.parallel import Parallel, delayed
 
+from skreg._progress import progress
 from skreg._sklearn import StrOptions, _check_method_params, _fit_context, _raise_for_params
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.ordinal._base import (
-    CumulativeLogitClassifier,
-    crossing_rate,
-    linear_predictors,
+from skreg.ordinal._base import check_penalty_weights
+from skreg.ordinal._held_out_scores import BUILT_IN_SCORES, score_by, score_path
+from skreg.ordinal._presto import (
+    PRESTO_CONSTRAINTS,
+    IncrementsClassifier,
+    PrestoClassifier,
+    presto_problem,
 )
-from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
-from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
-from skreg.ordinal._presto_path import GRID_CONSTRAINTS, check_alphas, collect_path
-from skreg.ordinal._problem import original_scale
-from skreg.ordinal._solve_path import null_solution, solve_path
+from skreg.ordinal._presto_path import GRID_CONSTRAINTS, collect_path, decreasing_alphas
+from skreg.ordinal._problem import Coefficients
+from skreg.ordinal._solve_path import alpha_max, null_solution
 from skreg.strengths import (
     SELECTION_RULES,
     RoutedFolds,
     check_scores,
     choose_strength,
     folds_of,
+    scorer_of_classes,
+    warn_at_edge,
+    weighted_folds,
 )
 
-SMALLEST_PROBABILITY = 1e-8
 
-
-def negative_brier(log_probability, codes, weight):
-    """Minus the weighted mean of sum_k (1[y = k] - pi_k)^2."""
-    error = np.exp(log_probability)
-    error[np.arange(len(codes)), codes] -= 1.0
-    return -np.average((error**2).sum(axis=1), weights=weight)
-
-
-def negative_brier_of_scikit_learn(log_probability, codes, weight):
-    """Half of that for two classes, whose two terms are equal, as in scikit-learn."""
-    share = 0.5 if log_probability.shape[1] == 2 else 1.0
-    return share * negative_brier(log_probability, codes, weight)
-
-
-def negative_log_loss(log_probability, codes, weight):
-    """Weighted mean of log pi of the observed class, with pi at least 1e-8."""
-    observed = log_probability[np.arange(len(codes)), codes]
-    return np.average(np.maximum(observed, np.log(SMALLEST_PROBABILITY)), weights=weight)
-
-
-# also on folds that test without some class, of which scikit-learn's scorers would not know
-BUILT_IN_SCORES = {
-    "brier": negative_brier,
-    "neg_brier_score": negative_brier_of_scikit_learn,
-    "neg_log_loss": negative_log_loss,
-}
-
-
-def _warn_if_rare(labels, sample_weight, n_folds):
-    sizes = np.bincount(labels.codes[sample_weight > 0.0], minlength=len(labels.order))
-    if sizes.min() < n_folds:
-        warn(
-            f"class {labels.order.tolist()[sizes.argmin()]!r} has {sizes.min()} members, fewer "
-            f"than the {n_folds} folds: some folds test without it"
-        )
-
-
-class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
+class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
     """`PrestoClassifier` with `alpha` chosen by cross-validation along the path.
 
     The alphas come from all data. Each training fold is standardised on its own and fitted along
@@ -78,23 +50,21 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
 
     Parameters
     ----------
-    alphas : array-like of shape (n_alphas,), default=None
-        Strengths of the penalty. If None, `n_alphas` values from `presto_alpha_max` down to `eps`
-        times it, in equal steps of the logarithm.
-    n_alphas : int, default=20
-        Number of alphas of the default grid.
+    alphas : int or array-like of shape (n_alphas,), default=20
+        Strengths of the penalty, or how many to place from `presto_alpha_max` down to `eps` times
+        it, in equal steps of the logarithm.
     eps : float, default=1e-2
-        Ratio of the smallest alpha of the default grid to the largest.
+        Ratio of the smallest alpha to the largest, if `alphas` is a number.
     cv : int, cross-validation generator or iterable, default=5
         An integer is the number of stratified folds, without shuffling. Pass
         ``StratifiedKFold(5, shuffle=True, random_state=0)`` if the order of the rows matters.
     scoring : str or callable, default="brier"
         What the folds are scored by, higher is better. "brier" is minus the Brier score summed over
-        the classes, as in the paper, and so is "neg_brier_score", but for two classes, where it is
-        half of that; "neg_log_loss" judges small probabilities on their own scale, and came closer
-        to the true rare probabilities in the paper's simulations. These know all classes even where
-        a fold tests without one. Any other scorer of scikit-learn, by name or as
-        ``scorer(estimator, X, y)``, works too.
+        the classes, as in the paper. "neg_log_loss", of probabilities of at least 1e-8, judges
+        small ones on their own scale, and came closer to the true rare probabilities in the
+        paper's simulations. Any other scorer of scikit-learn, by name or as
+        ``scorer(estimator, X, y)``, works too, and is told all classes where it asks for them: a
+        fold may test without one.
     selection_rule : {"min", "one_standard_error"}, default="min"
         Take the alpha of the best mean score, or the largest alpha whose mean score is within one
         standard error (over the folds) of it.
@@ -102,7 +72,7 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or dict, default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -114,6 +84,8 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         Largest number of iterations of each fit.
     n_jobs : int, default=None
         Number of folds fitted at once, in threads.
+    verbose : int, default=0
+        Whether to show the progress over the folds on stderr.
 
     Attributes
     ----------
@@ -123,6 +95,9 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         Alpha of the best mean score.
     alpha_one_standard_error_ : float
         Largest alpha whose mean score is within one standard error of the best.
+    alpha_at_edge_ : bool
+        Whether `alpha_` lies at an edge of the alphas, so that a better one may lie beyond: at the
+        smallest, or at the largest if that leaves features in the model.
     alphas_ : ndarray of shape (n_alphas,)
         Alphas, decreasing.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -141,13 +116,15 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         Increments between boundaries, with exact zeros; row 0 is ``coef_[0]``.
     violates_proportional_odds_ : ndarray of shape (n_features,)
         Whether the effect of a feature differs between boundaries.
+    selected_features_ : ndarray of str of shape (n_selected,)
+        Names of the features with a nonzero increment; ``x0``, ``x1``, ... if X has no names.
     n_iter_ : int
         Iterations of the chosen fit.
     dual_gap_ : float
-        Duality gap of the chosen fit; NaN where some increment is not penalised.
+        Relative duality gap of the chosen fit, as in `PrestoClassifier`.
     kkt_residual_ : float
-        Largest violation of the optimality conditions of the chosen fit, per standard deviation of
-        the feature.
+        Relative violation of the optimality conditions of the chosen fit, as in
+        `PrestoClassifier`.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross.
     n_features_in_ : int
@@ -190,29 +167,29 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
             "scoring": [StrOptions(set(BUILT_IN_SCORES) | set(get_scorer_names())), callable],
             "selection_rule": [StrOptions(SELECTION_RULES)],
             "n_jobs": [None, Integral],
+            "verbose": [Integral],
         }
     )
 
     def __init__(
         self,
-        alphas=None,
+        alphas: int | ArrayLike = 20,
         *,
-        n_alphas=20,
-        eps=1e-2,
-        cv=5,
-        scoring="brier",
-        selection_rule="min",
-        l1_ratio=1.0,
-        first_penalty=1.0,
-        penalty_weights=None,
-        standardize=True,
-        class_order=None,
-        tol=1e-4,
-        max_iter=100,
-        n_jobs=None,
-    ):
+        eps: float = 1e-2,
+        cv: Any = 5,
+        scoring: str | Callable[..., float] = "brier",
+        selection_rule: Literal["min", "one_standard_error"] = "min",
+        l1_ratio: float = 1.0,
+        first_penalty: float = 1.0,
+        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        standardize: bool = True,
+        class_order: ArrayLike | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.alphas = alphas
-        self.n_alphas = n_alphas
         self.eps = eps
         self.cv = cv
         self.scoring = scoring
@@ -225,10 +202,13 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None, **params):
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+    ) -> Self:
         """Choose alpha on the folds and fit all data there.
 
         Parameters
@@ -259,121 +239,137 @@ class PrestoClassifierCV(RoutedFolds, CumulativeLogitClassifier):
             If `tol` was not reached in a fold or on all data.
         UserWarning
             If a class has fewer members than there are folds, if a fold tests rows without weight
-            only, and if the order of the classes was guessed or is easily lost, as in
-            `PrestoClassifier.fit`.
+            only, if the chosen alpha lies at an edge of the alphas, and if the order of the classes
+            was guessed or is easily lost, as in `PrestoClassifier.fit`.
         """
         _raise_for_params(params, self, "fit")
-        weighted = sample_weight is not None
-        X, labels, sample_weight = self._validate(X, y, sample_weight)
-        splitting, scoring = self._routed(params, sample_weight if weighted else None)
-        limits = {"tol": self.tol, "max_iter": self.max_iter}
-        problem = presto_problem(self, X, labels, sample_weight)
-        null = null_solution(problem, **limits)
-        self.alphas_ = check_alphas(self.alphas, problem, null, self.n_alphas, self.eps)
-        del problem, null  # a copy of X and of the rows, which the folds have too
-        folds = self._folds(X, labels, sample_weight, splitting)
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._score_fold)(X, labels, sample_weight, scoring, *fold) for fold in folds
+        given = sample_weight is not None
+        data = self._validate(X, y, sample_weight)
+        splitting, scoring = self._routed(params, data.sample_weight if given else None)
+        model = self._single(data)
+        self.alphas_, from_null = _alphas_of(model, data, self.alphas, self.eps)
+        folds = self._folds(data, splitting, self._score_weight(data, scoring))
+        self.score_path_ = self._score_folds(model, data, folds, scoring)
+        self.path_ = _path_of(model, data, self.alphas_)
+        return self._choose(data, from_null)
+
+    def _single(self, data):
+        """Estimator of one strength that lacks nothing but coefficients."""
+        names = PrestoClassifier._get_param_names()
+        shared = {k: v for k, v in self.get_params(deep=False).items() if k in names}
+        shared["penalty_weights"] = check_penalty_weights(
+            self.penalty_weights, data.X.shape[1], getattr(self, "feature_names_in_", None)
         )
-        scores, missed = zip(*results, strict=True)
+        model = PrestoClassifier(**shared)
+        model.n_features_in_ = self.n_features_in_
+        model.classes_, model.class_order_ = self.classes_, self.class_order_
+        return model
+
+    def _score_weight(self, data, scoring):
+        return data.sample_weight if self._fold_scorer() is None else scoring.get("sample_weight")
+
+    def _folds(self, data, splitting, score_weight):
+        """Training and test rows; what is wrong with them is said."""
+        codes, sample_weight = data.labels.codes, data.sample_weight
+        cv = check_cv(self.cv, codes, classifier=True)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+            folds = folds_of(cv.split(data.X, codes, **splitting), len(codes))
+        _warn_if_rare(data, len(folds))
+        tested = weighted_folds(folds, sample_weight, score_weight)
+        if len(tested) < len(folds):
+            warn(
+                f"{len(folds) - len(tested)} of the {len(folds)} folds test rows without weight "
+                "only; they are left out, as if these rows were not there"
+            )
+        for number, fold in enumerate(tested):
+            _check_training_fold(number, data.rows(fold.train))
+        return tested
+
+    def _score_folds(self, model, data, folds, scoring):
+        """Scores of shape (n_alphas, n_folds)."""
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(score_path)(
+                copy.copy(model),
+                data.rows(fold.train),
+                data.rows(fold.test),
+                self.alphas_,
+                self._score(_check_method_params(data.X, scoring, indices=fold.test)),
+            )
+            for fold in folds
+        )
+        by = type(self).__name__
+        counted = progress(results, total=len(folds), verbose=self.verbose, by=by, unit="fold")
+        columns, missed = zip(*counted, strict=True)
         if any(missed):
             warn(
                 f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
                 "or tol, or leave out the smallest alphas.",
                 ConvergenceWarning,
             )
-        self.score_path_ = np.column_stack(scores)
-        check_scores(self.score_path_, self.scoring)
-        problem = presto_problem(self, X, labels, sample_weight)
-        null = null_solution(problem, **limits)
-        self.path_ = collect_path(problem, null, self.alphas_, labels.order, **limits)
-        return self._choose(X, sample_weight)
+        scores = np.column_stack(columns)
+        check_scores(scores, self.scoring)
+        return scores
 
-    def _folds(self, X, labels, sample_weight, splitting):
-        """Pairs of training and test rows; what is wrong with them is said."""
-        cv = check_cv(self.cv, labels.codes, classifier=True)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = folds_of(cv.split(X, labels.codes, **splitting), X.shape[0])
-        _warn_if_rare(labels, sample_weight, len(folds))
-        tested = [fold for fold in folds if np.any(sample_weight[fold[1]] > 0.0)]
-        if not tested:
-            raise ValueError("sample_weight gives no row of any test fold a weight")
-        if len(tested) < len(folds):
-            warn(
-                f"{len(folds) - len(tested)} of the {len(folds)} folds test rows without weight "
-                "only; they are left out, as if these rows were not there"
-            )
-        for number, (train, _) in enumerate(tested):
-            self._check_training_fold(number, labels, sample_weight, train)
-        return tested
-
-    def _check_training_fold(self, number, labels, sample_weight, train):
-        total = np.bincount(
-            labels.codes[train], weights=sample_weight[train], minlength=len(labels.order)
-        )
-        if not np.all(total > 0):
-            raise ValueError(
-                f"training fold {number} of cv={self.cv!r} lacks the class "
-                f"{labels.order.tolist()[total.argmin()]!r}: merge rare classes or use fewer folds"
-            )
-
-    def _score_fold(self, X, labels, sample_weight, scoring, train, test):
-        """Scores of all alphas on one fold, shape (n_alphas,), and the number of inexact fits."""
-        inside = np.zeros_like(sample_weight)
-        inside[train] = sample_weight[train]
-        problem = presto_problem(self, X, labels, inside)
-        scoring = _check_method_params(X, scoring, indices=test)
-        score = self._scorer(X[test], labels, labels.codes[test], sample_weight[test], scoring)
-        scores, missed, limits = [], 0, {"tol": self.tol, "max_iter": self.max_iter}
-        null = null_solution(problem, **limits)
-        for solution in solve_path(problem, null, self.alphas_, **limits):
-            scores.append(score(original_scale(problem, solution.point.theta)))
-            missed += not solution.converged
-        return scores, missed
+    def _score(self, params):
+        """Score of (model with coefficients, rows)."""
+        scorer = self._fold_scorer()
+        if scorer is None:
+            return BUILT_IN_SCORES[str(self.scoring)]
+        return partial(score_by, scorer=scorer_of_classes(scorer, self.classes_), params=params)
 
     def _fold_scorer(self):
         if isinstance(self.scoring, str) and self.scoring in BUILT_IN_SCORES:
             return None
         return check_scoring(self, scoring=self.scoring)
 
-    def _scorer(self, X, labels, codes, weight, scoring):
-        """Function of coefficients that scores them on held-out rows."""
-        scorer = self._fold_scorer()
-        if scorer is None:
-            built_in = BUILT_IN_SCORES[self.scoring]
-
-            def score(fit):
-                eta = repair_crossing(linear_predictors(X, fit.coef, fit.intercept))
-                return built_in(log_class_probabilities(eta), codes, weight)
-
-            return score
-        model, y = self._template(), labels.order[codes]
-
-        def score(fit):
-            model.intercept_, model.coef_ = fit.intercept, fit.coef
-            return scorer(model, X, y, **scoring)
-
-        return score
-
-    def _template(self):
-        """A `PrestoClassifier` that lacks nothing but coefficients."""
-        model = PrestoClassifier(class_order=self.class_order)
-        model.classes_, model.class_order_ = self.classes_, self.class_order_
-        model.n_features_in_ = self.n_features_in_
-        return model
-
-    def _choose(self, X, sample_weight):
+    def _choose(self, data, from_null):
         path, choice = self.path_, choose_strength(self.score_path_)
         self.alpha_best_ = float(self.alphas_[choice.best])
         self.alpha_one_standard_error_ = float(self.alphas_[choice.one_standard_error])
-        best = choice.best if self.selection_rule == "min" else choice.one_standard_error
-        self.alpha_ = float(self.alphas_[best])
-        self.intercept_, self.coef_ = path.intercepts[best], path.coefs[best]
-        self.coef_diff_ = path.coef_diffs[best]
-        self.violates_proportional_odds_ = np.any(self.coef_diff_[1:] != 0.0, axis=0)
-        self.n_iter_ = int(path.n_iters[best])
-        self.dual_gap_ = float(path.dual_gaps[best])
-        self.kkt_residual_ = float(path.kkt_residuals[best])
-        self.crossing_rate_ = crossing_rate(X, self.coef_, self.intercept_, sample_weight)
-        return self
+        chosen = choice.best if self.selection_rule == "min" else choice.one_standard_error
+        self.alpha_ = float(self.alphas_[chosen])
+        self.alpha_at_edge_ = bool(
+            warn_at_edge(type(self).__name__, self.alphas_, chosen, from_null=from_null)
+        )
+        self.n_iter_ = int(path.n_iter[chosen])
+        self.dual_gap_ = float(path.dual_gaps[chosen])
+        self.kkt_residual_ = float(path.kkt_residuals[chosen])
+        fields = (path.intercepts, path.coefs, path.coef_diffs)
+        return self._store(Coefficients(*(field[..., chosen].copy() for field in fields)), data)
+
+
+def _alphas_of(model, data, alphas, eps):
+    """(decreasing alphas, whether the largest leaves no penalised increment in the model)."""
+    problem = presto_problem(model, data)
+    null = null_solution(problem, tol=model.tol, max_iter=model.max_iter)
+    alphas = decreasing_alphas(alphas, eps, problem, null)
+    return alphas, bool(alphas[0] >= alpha_max(problem, null))
+
+
+def _path_of(model, data, alphas):
+    """Path on all rows, whose sorted copy the folds did not have to carry."""
+    limits = {"tol": model.tol, "max_iter": model.max_iter}
+    problem = presto_problem(model, data)
+    null = null_solution(problem, **limits)
+    return collect_path(problem, null, alphas, data.labels.order, **limits)
+
+
+def _warn_if_rare(data, n_folds):
+    labels = data.labels
+    sizes = np.bincount(labels.codes[data.sample_weight > 0.0], minlength=len(labels.order))
+    if sizes.min() < n_folds:
+        warn(
+            f"class {labels.order.tolist()[sizes.argmin()]!r} has {sizes.min()} members, fewer "
+            f"than the {n_folds} folds: some folds test without it"
+        )
+
+
+def _check_training_fold(number, rows):
+    labels = rows.labels
+    total = np.bincount(labels.codes, weights=rows.sample_weight, minlength=len(labels.order))
+    if not np.all(total > 0):
+        raise ValueError(
+            f"training fold {number} of cv lacks the class "
+            f"{labels.order.tolist()[total.argmin()]!r}: merge rare classes or use fewer folds"
+        )

@@ -1,19 +1,22 @@
 """Coefficients along the regularisation path, and where it starts."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval, validate_params
 from skreg.ordinal._convergence import warn_if_not_converged
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
 from skreg.ordinal._problem import original_scale
 from skreg.ordinal._solve_path import alpha_grid, alpha_max, null_solution, solve_path
+from skreg.strengths import RegularizationPath
 
 GRID_CONSTRAINTS = {
-    "alphas": ["array-like", None],
-    "n_alphas": [Interval(Integral, 1, None, closed="left")],
+    "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
     "eps": [Interval(Real, 0, 1, closed="neither")],
 }
 _DATA_CONSTRAINTS = {
@@ -23,50 +26,57 @@ _DATA_CONSTRAINTS = {
 }
 
 
-class PrestoPath(NamedTuple):
-    """Result of `presto_path`, one entry for each alpha.
+@dataclass(frozen=True, repr=False)
+class PrestoPath(RegularizationPath):
+    """Result of `presto_path`; the alphas are on the last axis everywhere.
 
     Attributes
     ----------
     alphas : ndarray of shape (n_alphas,)
         Decreasing strengths of the penalty.
-    intercepts : ndarray of shape (n_alphas, n_classes - 1)
-        Intercepts.
-    coefs : ndarray of shape (n_alphas, n_classes - 1, n_features)
+    coefs : ndarray of shape (n_classes - 1, n_features, n_alphas)
         Coefficients on the original scale, in the sign of `PrestoClassifier`.
-    coef_diffs : ndarray of shape (n_alphas, n_classes - 1, n_features)
-        Increments between boundaries, with exact zeros.
-    kkt_residuals : ndarray of shape (n_alphas,)
-        Largest violations of the optimality conditions, per standard deviation of the feature.
+    intercepts : ndarray of shape (n_classes - 1, n_alphas)
+        Intercepts.
     dual_gaps : ndarray of shape (n_alphas,)
-        Duality gaps; NaN where some increment is not penalised.
-    n_iters : ndarray of shape (n_alphas,)
+        Relative duality gaps; NaN where some increment is not penalised.
+    kkt_residuals : ndarray of shape (n_alphas,)
+        Relative violations of the optimality conditions.
+    n_iter : ndarray of shape (n_alphas,)
         Iterations in use.
+    coef_diffs : ndarray of shape (n_classes - 1, n_features, n_alphas)
+        Increments between boundaries, with exact zeros.
     scale : ndarray of shape (n_features,)
-        What the features were divided by: ``coefs * scale`` are the standardised coefficients.
+        What the features were divided by: ``coefs * scale[:, None]`` are the standardised
+        coefficients.
     class_order : ndarray of shape (n_classes,)
         Labels in the order of the model.
     """
 
-    alphas: np.ndarray
-    intercepts: np.ndarray
-    coefs: np.ndarray
     coef_diffs: np.ndarray
-    kkt_residuals: np.ndarray
-    dual_gaps: np.ndarray
-    n_iters: np.ndarray
     scale: np.ndarray
     class_order: np.ndarray
 
+    def __repr__(self) -> str:
+        n_boundaries, n_features, n_alphas = self.coefs.shape
+        certified = not np.isnan(self.dual_gaps).any()
+        name = "relative duality gap" if certified else "relative violation of optimality"
+        worst = np.max(self.dual_gaps if certified else self.kkt_residuals)
+        return (
+            f"PrestoPath({n_alphas} alphas from {self.alphas[0]:.3g} to {self.alphas[-1]:.3g}, "
+            f"{n_boundaries} boundaries, {n_features} features, {name} <= {worst:.2g})"
+        )
 
-def check_alphas(alphas, problem, null, n_alphas, eps):
-    """The given alphas in decreasing order, or the default grid."""
-    if alphas is None:
-        return alpha_grid(problem, null, n_alphas, eps)
+
+def decreasing_alphas(alphas, eps, problem, null):
+    """The given alphas in decreasing order, or a grid of that many."""
+    if isinstance(alphas, Integral):
+        return alpha_grid(problem, null, alphas, eps)
     alphas = np.asarray(alphas, dtype=np.float64)
     if alphas.ndim != 1 or len(alphas) == 0 or not np.all((alphas >= 0) & np.isfinite(alphas)):
         raise ValueError(
-            f"alphas must be a nonempty one-dimensional array of finite numbers >= 0, got {alphas}"
+            "alphas must be a number of alphas, or a nonempty one-dimensional array of finite "
+            f"numbers >= 0, got {alphas}"
         )
     return np.sort(alphas)[::-1]
 
@@ -74,35 +84,48 @@ def check_alphas(alphas, problem, null, n_alphas, eps):
 def collect_path(problem, null, alphas, class_order, *, tol, max_iter):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
     fits, certificates = [], []
-    warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter)
+    warn_if_not_converged(null, tol=tol, max_iter=max_iter)
     for solution in solve_path(problem, null, alphas, tol=tol, max_iter=max_iter):
-        warn_if_not_converged(problem, solution, tol=tol, max_iter=max_iter)
+        warn_if_not_converged(solution, tol=tol, max_iter=max_iter)
         fits.append(original_scale(problem, solution.point.theta))
-        certificates.append((solution.kkt_residual, solution.dual_gap, solution.n_iter))
-    coefficients = (np.array(values) for values in zip(*fits, strict=True))
-    certificates = (np.array(values) for values in zip(*certificates, strict=True))
-    return PrestoPath(alphas, *coefficients, *certificates, problem.scaling.scale, class_order)
+        certificates.append((solution.dual_gap, solution.kkt_residual, solution.n_iter))
+    intercepts, coefs, coef_diffs = (
+        np.stack(values, axis=-1) for values in zip(*fits, strict=True)
+    )
+    dual_gaps, kkt_residuals, n_iter = (
+        np.array(values) for values in zip(*certificates, strict=True)
+    )
+    return PrestoPath(
+        alphas=alphas,
+        coefs=coefs,
+        intercepts=intercepts,
+        dual_gaps=dual_gaps,
+        kkt_residuals=kkt_residuals,
+        n_iter=n_iter,
+        coef_diffs=coef_diffs,
+        scale=problem.scaling.scale,
+        class_order=class_order,
+    )
 
 
 @validate_params(
     _DATA_CONSTRAINTS | GRID_CONSTRAINTS | PRESTO_CONSTRAINTS, prefer_skip_nested_validation=True
 )
 def presto_path(
-    X,
-    y,
+    X: Any,
+    y: ArrayLike,
     *,
-    alphas=None,
-    n_alphas=20,
-    eps=1e-2,
-    l1_ratio=1.0,
-    first_penalty=1.0,
-    penalty_weights=None,
-    standardize=True,
-    class_order=None,
-    sample_weight=None,
-    tol=1e-4,
-    max_iter=100,
-):
+    alphas: int | ArrayLike = 20,
+    eps: float = 1e-2,
+    l1_ratio: float = 1.0,
+    first_penalty: float = 1.0,
+    penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+    standardize: bool = True,
+    class_order: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-4,
+    max_iter: int = 100,
+) -> PrestoPath:
     """Fit PRESTO along a decreasing sequence of alphas, each fit started from the one before.
 
     Parameters
@@ -111,18 +134,16 @@ def presto_path(
         Features.
     y : array-like of shape (n_samples,)
         Labels.
-    alphas : array-like of shape (n_alphas,), default=None
-        Strengths of the penalty. If None, `n_alphas` values from `presto_alpha_max` down to `eps`
-        times it, in equal steps of the logarithm.
-    n_alphas : int, default=20
-        Number of alphas of the default grid.
+    alphas : int or array-like of shape (n_alphas,), default=20
+        Strengths of the penalty, or how many to place from `presto_alpha_max` down to `eps` times
+        it, in equal steps of the logarithm.
     eps : float, default=1e-2
-        Ratio of the smallest alpha of the default grid to the largest.
+        Ratio of the smallest alpha to the largest, if `alphas` is a number.
     l1_ratio : float, default=1.0
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`. With 0 the path starts at the proportional odds model.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or dict, default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -150,34 +171,34 @@ def presto_path(
     >>> from skreg.datasets import make_ordinal
     >>> from skreg.ordinal import presto_path
     >>> X, y, _ = make_ordinal(random_state=0)
-    >>> path = presto_path(X, y, n_alphas=5)
+    >>> path = presto_path(X, y, alphas=5)
     >>> path.coefs.shape
-    (5, 3, 10)
-    >>> (path.coef_diffs != 0).sum(axis=(1, 2))
+    (3, 10, 5)
+    >>> (path.coef_diffs != 0).sum(axis=(0, 1))
     array([ 0,  3, 10, 21, 26])
     """
     labels, problem = _problem(
         X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
-    alphas = check_alphas(alphas, problem, null, n_alphas, eps)
-    return collect_path(problem, null, alphas, labels.order, tol=tol, max_iter=max_iter)
+    grid = decreasing_alphas(alphas, eps, problem, null)
+    return collect_path(problem, null, grid, labels.order, tol=tol, max_iter=max_iter)
 
 
 @validate_params(_DATA_CONSTRAINTS | PRESTO_CONSTRAINTS, prefer_skip_nested_validation=True)
 def presto_alpha_max(
-    X,
-    y,
+    X: Any,
+    y: ArrayLike,
     *,
-    l1_ratio=1.0,
-    first_penalty=1.0,
-    penalty_weights=None,
-    standardize=True,
-    class_order=None,
-    sample_weight=None,
-    tol=1e-4,
-    max_iter=100,
-):
+    l1_ratio: float = 1.0,
+    first_penalty: float = 1.0,
+    penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+    standardize: bool = True,
+    class_order: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-4,
+    max_iter: int = 100,
+) -> float:
     """Smallest alpha at which all penalised increments of PRESTO are zero.
 
     For `first_penalty` > 0 it is a closed form in the class frequencies. For `first_penalty` = 0
@@ -194,7 +215,7 @@ def presto_alpha_max(
         0.01 is returned.
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or dict, default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -227,7 +248,7 @@ def presto_alpha_max(
         X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
-    warn_if_not_converged(problem, null, tol=tol, max_iter=max_iter)
+    warn_if_not_converged(null, tol=tol, max_iter=max_iter)
     return float(alpha_max(problem, null))
 
 
@@ -241,5 +262,5 @@ def _problem(
         standardize=standardize,
         class_order=class_order,
     )
-    X, labels, sample_weight = estimator._validate(X, y, sample_weight)
-    return labels, presto_problem(estimator, X, labels, sample_weight)
+    data = estimator._validate(X, y, sample_weight)
+    return data.labels, presto_problem(estimator, data)

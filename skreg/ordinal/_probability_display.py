@@ -1,14 +1,16 @@
 """The picture of class probabilities along one feature."""
 
 from collections import Counter
-from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._sklearn import _safe_indexing
 from skreg.ordinal._class_order import class_order_of
-from skreg.pictures import ordered_colours, pyplot
+from skreg.ordinal._panels import divide
+from skreg.pictures import ordered_colours
 
 
 class OrdinalProbabilityDisplay:
@@ -22,11 +24,11 @@ class OrdinalProbabilityDisplay:
 
     Parameters
     ----------
-    values : array-like of shape (n_points,)
+    values : ndarray of shape (n_points,)
         Values of the feature.
-    probabilities : array-like of shape (n_points, n_classes)
+    probabilities : ndarray of shape (n_points, n_classes)
         Class probabilities at the values, in the order of the classes.
-    class_order : array-like of shape (n_classes,)
+    class_order : ndarray of shape (n_classes,)
         Labels from the first class to the last.
     feature_name : str
         Name of the feature.
@@ -55,16 +57,36 @@ class OrdinalProbabilityDisplay:
     4
     """
 
-    def __init__(self, *, values, probabilities, class_order, feature_name):
+    def __init__(
+        self,
+        *,
+        values: np.ndarray,
+        probabilities: np.ndarray,
+        class_order: np.ndarray,
+        feature_name: str,
+    ) -> None:
         self.values = values
         self.probabilities = probabilities
         self.class_order = class_order
         self.feature_name = feature_name
 
+    def __repr__(self) -> str:
+        classes = " < ".join(str(label) for label in self.class_order.tolist())
+        along = f"{self.feature_name!r}, {len(self.values)} points"
+        return f"OrdinalProbabilityDisplay({classes} along {along})"
+
     @classmethod
     def from_estimator(
-        cls, estimator, X, feature, *, class_order=None, n_points=200, reference=None, axes=None
-    ):
+        cls,
+        estimator: Any,
+        X: Any,
+        feature: int | str,
+        *,
+        class_order: ArrayLike | None = None,
+        n_points: int = 200,
+        reference: int | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Vary one feature over the range of X and draw what the estimator predicts.
 
         Parameters
@@ -84,8 +106,9 @@ class OrdinalProbabilityDisplay:
         reference : int, default=None
             Row of X at which the other features are held. If None, at their medians, or their most
             frequent values if they are not numbers.
-        axes : array-like of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
 
         Returns
         -------
@@ -114,15 +137,16 @@ class OrdinalProbabilityDisplay:
             class_order=order,
             feature_name=name,
         )
-        return display.plot(axes)
+        return display.plot(ax)
 
-    def plot(self, axes=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the bands and the rare class.
 
         Parameters
         ----------
-        axes : array-like of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        ax : matplotlib Axes or array of Axes, default=None
+            Where to draw: an Axes whose place is divided into panels, or one Axes for each panel;
+            a new figure if None.
 
         Returns
         -------
@@ -131,15 +155,15 @@ class OrdinalProbabilityDisplay:
 
         Raises
         ------
+        ValueError
+            If the number of Axes given is not two.
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("OrdinalProbabilityDisplay")
-        if axes is None:
-            _, axes = plt.subplots(
-                2, 1, figsize=(5.6, 5.2), sharex=True, height_ratios=[3, 2], layout="constrained"
-            )
-        self.axes_ = np.asarray(axes)
+        self.axes_, _ = divide(
+            ax, (2, 1), 2, by="OrdinalProbabilityDisplay", figsize=(5.6, 5.2), sharex=True,
+            height_ratios=[3, 2],
+        )  # fmt: skip
         self.figure_ = self.axes_[0].figure
         self._draw_bands(self.axes_[0])
         self._draw_rare(self.axes_[1])
@@ -148,7 +172,7 @@ class OrdinalProbabilityDisplay:
     def _draw_bands(self, ax):
         colours = ordered_colours(len(self.class_order))
         self.bands_ = ax.stackplot(
-            self.values, np.asarray(self.probabilities).T, colors=colours,
+            self.values, self.probabilities.T, colors=colours,
             labels=[str(label) for label in self.class_order], edgecolor="white", linewidth=0.6,
         )  # fmt: skip
         ax.set_xlim(self.values[0], self.values[-1])
@@ -161,7 +185,7 @@ class OrdinalProbabilityDisplay:
 
     def _draw_rare(self, ax):
         colour = ordered_colours(len(self.class_order))[-1]
-        rare = np.asarray(self.probabilities)[:, -1]
+        rare = self.probabilities[:, -1]
         (self.line_,) = ax.plot(self.values, rare, color=colour, linewidth=1.8)
         ax.set_yscale("log")
         ax.set_ylabel(f"P(Y = {self.class_order[-1]}), log scale")
@@ -174,7 +198,7 @@ def _find_column(X, feature):
     names = list(getattr(X, "columns", range(np.shape(X)[1])))
     if feature in names:
         return names.index(feature), str(feature) if hasattr(X, "columns") else f"x{feature}"
-    if isinstance(feature, Integral) and 0 <= feature < len(names):
+    if isinstance(feature, int | np.integer) and 0 <= feature < len(names):
         return int(feature), str(names[feature])
     raise ValueError(f"feature={feature!r} is not a column of X; those are {names[:10]}")
 

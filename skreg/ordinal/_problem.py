@@ -4,20 +4,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.ordinal._newton import Point, Rows, intercept_point, solve
-from skreg.ordinal._penalty import elastic_net
+from skreg.ordinal._design import n_columns
+from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
+from skreg.ordinal._likelihood import mean_loss
+from skreg.ordinal._newton import Point, Rows, Scales, intercept_point, quadratic_model
 from skreg.ordinal._standardise import Scaling, sorted_design
 
-# scale of the optimality conditions where no feature has a gradient
-SMALLEST_GRADIENT = 1e-10
+# scale of the optimality conditions where no feature has a gradient: far above rounding, and far
+# below what a feature of any use has
+SMALLEST_GRADIENT = 1e-7
 
 
 class Problem(NamedTuple):
     """Sorted rows, penalty weights (n_boundaries, 1 + n_features), and the scales of the data.
 
-    `start` is the optimum without features, `null_loss` its mean loss, the scale of the tolerance
-    on the duality gap, and `null_gradient` its largest gradient per standard deviation of a
-    feature, the scale of the tolerance on the optimality conditions. From `alpha_bound` on, a
+    `start` is the optimum without features, to which `scales` belong. From `alpha_bound` on, a
     penalty with weights of 1 leaves no feature in.
     """
 
@@ -26,8 +27,7 @@ class Problem(NamedTuple):
     l1_ratio: float
     scaling: Scaling
     start: Point
-    null_loss: float
-    null_gradient: float
+    scales: Scales
     alpha_bound: float
 
 
@@ -67,24 +67,29 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     """
     weighted = np.flatnonzero(sample_weight > 0.0)
     order = weighted[np.argsort(codes[weighted], kind="stable")]
-    start = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
+    first = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
     weight = sample_weight[order] / sample_weight[order].sum()
-    design, scaling = sorted_design(X, order, start, weight, standardize)
+    design, scaling = sorted_design(X, order, first, weight, standardize)
     rows = Rows(design, weight)
-    weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
-    point = intercept_point(rows)
-    null = solve(rows, _excluding(weights), point, tol=0.0, kkt_tol=0.0, max_iter=1)
-    gradient = np.abs(null.gradient[:, 1:])
-    null_gradient = max((gradient / design.deviation[1:]).max(), SMALLEST_GRADIENT)
-    alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)
-    return Problem(
-        rows, weights, l1_ratio, scaling, point, null.objective, null_gradient, alpha_bound
+    start = intercept_point(rows)
+    gradient = np.abs(_gradient_at(rows, start)[:, 1:])
+    gradient[np.isinf(weights)] = 0.0
+    scales = Scales(
+        mean_loss(start.a, start.b, weight, first),
+        max((gradient / design.deviation[1:]).max(), SMALLEST_GRADIENT),
     )
+    alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)
+    weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
+    return Problem(rows, weights, l1_ratio, scaling, start, scales, alpha_bound)
 
 
-def _excluding(weights):
-    """Penalty that leaves only the unpenalised increments in the model."""
-    return elastic_net(1.0, 1.0, np.where(weights > 0.0, np.inf, 0.0))
+def _gradient_at(rows, point):
+    """Gradient of the mean loss in the increments, (n_boundaries, 1 + n_features)."""
+    gradient = np.empty_like(point.theta)
+    sums = np.zeros((n_columns(rows.design), 2, len(rows.start) - 1))
+    all_class_sums(rows.design, quadratic_model(rows, point.a, point.b), sums)
+    gradient_from_sums(sums, gradient)
+    return gradient
 
 
 def increment_weights(n_classes, first_penalty, penalty_weights):

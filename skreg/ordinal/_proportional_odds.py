@@ -1,8 +1,11 @@
 """The estimator `ProportionalOddsClassifier`."""
 
+from collections.abc import Mapping
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg._sklearn import Interval, _fit_context
 from skreg._state import all_or_nothing
@@ -32,9 +35,9 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Strength of the penalty, relative to the mean log-loss; 0 gives maximum likelihood.
     l1_ratio : float, default=0.0
         Share of the L1 part of the penalty; 0 is ridge, 1 is lasso.
-    penalty_weights : array-like of shape (n_features,), default=None
+    penalty_weights : array-like of shape (n_features,) or dict, default=None
         Weights :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
-        unpenalised, inf keeps it out.
+        unpenalised, inf keeps it out. A dict has weights by column names of X, 1 for the others.
     standardize : bool, default=True
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
         on the original scale in any case.
@@ -43,10 +46,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         model. If None, the order of the categories of an ordered categorical (pandas, or a polars
         Enum), or of numbers; strings are taken alphabetically, with a warning.
     tol : float, default=1e-4
-        The duality gap is at most `tol` times the log-loss of the class frequencies. If some
-        feature is not penalised there is no gap, and the violation of the optimality conditions is
-        at most `tol` times the largest gradient at the class frequencies, both per standard
-        deviation of the feature.
+        Tolerance on `dual_gap_`. If some feature is not penalised there is no gap, and it is on
+        `kkt_residual_`, of which rounding (1e-15 per standard deviation) is taken for none.
     max_iter : int, default=100
         Largest number of iterations of proximal Newton.
 
@@ -64,10 +65,14 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     n_iter_ : int
         Iterations in use.
     dual_gap_ : float
-        Duality gap: the objective is at most this far above its minimum. NaN where some feature is
-        not penalised.
+        Duality gap, relative to the log-loss of the class frequencies: the objective is at most
+        this share of it above its minimum. NaN where some feature is not penalised.
     kkt_residual_ : float
-        Largest violation of the optimality conditions, per standard deviation of the feature.
+        Largest violation of the optimality conditions, relative to the largest gradient at the
+        class frequencies, both per standard deviation of the feature. (Where no feature has a
+        gradient above 1e-7 there, relative to that.)
+    selected_features_ : ndarray of str of shape (n_selected,)
+        Names of the features with a nonzero coefficient; ``x0``, ``x1``, ... if X has no names.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -97,15 +102,15 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
 
     def __init__(
         self,
-        alpha=0.0,
+        alpha: float = 0.0,
         *,
-        l1_ratio=0.0,
-        penalty_weights=None,
-        standardize=True,
-        class_order=None,
-        tol=1e-4,
-        max_iter=100,
-    ):
+        l1_ratio: float = 0.0,
+        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        standardize: bool = True,
+        class_order: ArrayLike | None = None,
+        tol: float = 1e-4,
+        max_iter: int = 100,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
@@ -122,7 +127,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the coefficients and intercepts.
 
         Parameters
@@ -154,25 +159,27 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
             taken; or if that of a categorical differs from the sorted one, which utilities that
             encode `y` take.
         """
-        X, labels, sample_weight = self._validate(X, y, sample_weight)
-        problem = self._problem(X, labels, sample_weight)
+        problem = self._problem(self._validate(X, y, sample_weight))
         solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter)
-        warn_if_not_converged(problem, solution, tol=self.tol, max_iter=self.max_iter)
+        warn_if_not_converged(solution, tol=self.tol, max_iter=self.max_iter)
         self.intercept_, coef, _ = original_scale(problem, solution.point.theta)
         self.coef_ = coef[:1]
         self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
         self.kkt_residual_ = solution.kkt_residual
+        self.selected_features_ = self._feature_names()[self.coef_[0] != 0.0]
         return self
 
-    def _problem(self, X, labels, sample_weight):
-        n_classes, n_features = len(labels.order), X.shape[1]
+    def _problem(self, data):
+        n_classes, n_features = len(data.labels.order), data.X.shape[1]
         weights = np.full((n_classes - 1, n_features), np.inf)
-        weights[0] = check_penalty_weights(self.penalty_weights, n_features)
+        weights[0] = check_penalty_weights(
+            self.penalty_weights, n_features, getattr(self, "feature_names_in_", None)
+        )
         return make_problem(
-            X,
-            labels.codes,
+            data.X,
+            data.labels.codes,
             n_classes,
-            sample_weight,
+            data.sample_weight,
             weights,
             self.l1_ratio,
             self.standardize,

@@ -1,6 +1,9 @@
 """The reliability diagram of a rare class."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import beta
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
@@ -66,29 +69,44 @@ class RareReliabilityDisplay:
     (13, 13)
     """
 
-    def __init__(self, *, predicted, n_events, n_samples, name=None):
+    def __init__(
+        self,
+        *,
+        predicted: ArrayLike,
+        n_events: ArrayLike,
+        n_samples: ArrayLike,
+        name: str | None = None,
+    ) -> None:
         self.predicted = predicted
         self.n_events = n_events
         self.n_samples = n_samples
         self.name = name
 
+    def __repr__(self) -> str:
+        n_events, n_samples = np.asarray(self.n_events), np.asarray(self.n_samples)
+        name = "" if self.name is None else f"{self.name!r}, "
+        return (
+            f"RareReliabilityDisplay({name}{n_events.sum():.0f} events among "
+            f"{n_samples.sum():.0f} samples in {n_samples.size} bins)"
+        )
+
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
         *,
-        label=None,
-        class_order=None,
-        cv=None,
-        groups=None,
-        n_jobs=None,
-        params=None,
-        n_bins=10,
-        name=None,
-        ax=None,
-    ):
+        label: Any = None,
+        class_order: ArrayLike | None = None,
+        cv: Any = None,
+        groups: ArrayLike | None = None,
+        n_jobs: int | None = None,
+        params: dict[str, Any] | None = None,
+        n_bins: int = 10,
+        name: str | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Predict the probability of one class and draw its reliability.
 
         Parameters
@@ -146,7 +164,15 @@ class RareReliabilityDisplay:
         )
 
     @classmethod
-    def from_predictions(cls, y_true, y_prob, *, n_bins=10, name=None, ax=None):
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_prob: ArrayLike,
+        *,
+        n_bins: int = 10,
+        name: str | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the reliability of given probabilities.
 
         Parameters
@@ -183,7 +209,7 @@ class RareReliabilityDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the bins.
 
         Parameters

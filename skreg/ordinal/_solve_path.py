@@ -7,8 +7,6 @@ from skreg.ordinal._penalty import elastic_net, gauge_of
 
 # l1_ratio below which the largest alpha is that of this ratio, as ridge penalties have none
 SMALLEST_RATIO = 0.01
-# what rounding leaves of the optimality conditions
-ROUNDING_GRADIENT = 1e-15
 # a small alpha is approached through rough solutions for this multiple of it, its square, ...
 APPROACH, ROUGH_TOL = 10.0, 1e-2
 
@@ -21,8 +19,8 @@ def solve_at(problem, alpha, *, tol, max_iter, start=None, share=1.0):
         problem.rows,
         elastic_net(alpha, problem.l1_ratio, problem.weights),
         start,
-        tol=tol * problem.null_loss,
-        kkt_tol=max(tol * problem.null_gradient, ROUNDING_GRADIENT),
+        problem.scales,
+        tol=tol,
         max_iter=max_iter,
         share=share,
     )

@@ -23,7 +23,7 @@ def warm_point(problem, coefficients, alpha):
         point = point_at(problem.rows, theta)
         value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)
         value += penalty_at(elastic_net(alpha, problem.l1_ratio, problem.weights), theta)
-    return point if value < problem.null_loss else None
+    return point if value < problem.scales.loss else None
 
 
 def _free_to_move(problem):

@@ -251,7 +251,7 @@ SETTINGS = {
         Setting("", {"alpha": 0.01, **SHARP}),
         Setting("binary", {"alpha": 0.01, **SHARP}, two_classes),
     ],
-    "PrestoClassifierCV": [Setting("", {"n_alphas": 3, "eps": 0.1, "cv": 2, "tol": 1e-10})],
+    "PrestoClassifierCV": [Setting("", {"alphas": 3, "eps": 0.1, "cv": 2, "tol": 1e-10})],
     "LinearNaiveBayes": [
         Setting("", {}, accuracy=CLOSED),
         Setting("binary", {}, two_classes, CLOSED),

@@ -163,7 +163,7 @@ def test_recall_takes_earlier_rows_of_equally_near_ones_and_leaves_out_single_sa
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"labels": [0, 0, 0, 0]}, "two classes or more, got 1"),
         ({"labels": [0, 1, 2, 3]}, "no class has two samples"),
@@ -198,3 +198,11 @@ def test_bad_arguments_of_the_others():
         recall_at_k(LINE, LABELS, 4, normalize=False)
     with pytest.raises(ValueError, match="nothing to recall"):
         recall_at_k(LINE, [0, 1, 2, 3], normalize=False)
+
+
+def test_the_text_of_operating_points_is_short():
+    rows = [[0.0], [0.1], [1.0], [1.5]]
+    points = operating_points(rows, [0, 0, 1, 1], thresholds=[0.2, 0.5, 0.8], normalize=False)
+    assert repr(points) == (
+        "OperatingPoints(2 classes at 3 thresholds from 0.2 to 0.8, mean inconsistency 0.125)"
+    )

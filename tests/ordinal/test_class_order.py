@@ -37,7 +37,7 @@ def categorical(y):
 
 @pytest.mark.parametrize(
     "estimator",
-    [PrestoClassifier(), ProportionalOddsClassifier(), PrestoClassifierCV(n_alphas=2)],
+    [PrestoClassifier(), ProportionalOddsClassifier(), PrestoClassifierCV(alphas=1)],
     ids=lambda estimator: type(estimator).__name__,
 )
 @pytest.mark.parametrize(

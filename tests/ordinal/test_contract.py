@@ -11,7 +11,7 @@ from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOdds
         PrestoClassifier(0.02, l1_ratio=0.5, first_penalty=0.1, standardize=False, warm_start=True),
         ProportionalOddsClassifier(),
         ProportionalOddsClassifier(0.1, l1_ratio=0.5),
-        PrestoClassifierCV(n_alphas=4, cv=3),
+        PrestoClassifierCV(alphas=4, cv=3),
     ]
 )
 def test_estimator_checks(estimator, check):

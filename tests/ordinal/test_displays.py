@@ -1,5 +1,6 @@
 """The pictures show the numbers."""
 
+import warnings
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -42,12 +43,12 @@ def test_path_display_draws_the_standardised_coefficients(example):
     assert [ax.get_title(loc="left") for ax in display.axes_] == [
         "abcde"[j] for j in display.features_
     ]
-    size = np.abs(path.coefs).max(axis=(0, 1))
+    size = np.abs(path.coefs).max(axis=(0, 2))
     assert set(display.features_) == set(np.argsort(size)[-3:])
     for lines, j in zip(display.lines_, display.features_, strict=True):
         for k, line in enumerate(lines):
             np.testing.assert_array_equal(line.get_xdata(), path.alphas)
-            np.testing.assert_allclose(line.get_ydata(), path.coefs[:, k, j] * (X * 10)[:, j].std())
+            np.testing.assert_allclose(line.get_ydata(), path.coefs[k, j] * (X * 10)[:, j].std())
 
 
 def test_path_display_finds_where_boundaries_separate(example):
@@ -56,7 +57,7 @@ def test_path_display_finds_where_boundaries_separate(example):
     for k in range(3):
         for j in range(5):
             alpha = display.separation_alphas_[k, j]
-            nonzero = path.coef_diffs[:, k, j] != 0
+            nonzero = path.coef_diffs[k, j] != 0
             assert not nonzero[path.alphas > alpha].any()
             assert np.isnan(alpha) == (not nonzero.any())
             assert np.isnan(alpha) or nonzero[path.alphas == alpha].all()
@@ -64,11 +65,11 @@ def test_path_display_finds_where_boundaries_separate(example):
 
 def test_path_display_marks_the_chosen_alpha(example):
     X, y = example
-    model = PrestoClassifierCV(n_alphas=5).fit(pd.DataFrame(X, columns=list("vwxyz")), y)
+    model = PrestoClassifierCV(alphas=5).fit(pd.DataFrame(X, columns=list("vwxyz")), y)
     display = PrestoPathDisplay.from_estimator(model)
     assert display.alpha == model.alpha_
     assert display.axes_[0].get_title(loc="left") == "v"
-    labels = [text.get_text() for text in display.figure_.legends[0].get_texts()]
+    labels = [text.get_text() for text in display.legend_.get_texts()]
     assert labels[0] == "P(Y ≤ 0)"
     assert labels[-1].startswith("chosen α")
 
@@ -76,10 +77,10 @@ def test_path_display_marks_the_chosen_alpha(example):
 def test_path_display_names_bad_input(example):
     with pytest.raises(NotFittedError):
         PrestoPathDisplay.from_estimator(PrestoClassifierCV())
-    with pytest.raises(ValueError, match="single alpha"):
-        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=1))
+    with pytest.raises(ValueError, match=r"at least two alphas above zero.*has 1"):
+        PrestoPathDisplay.from_path(presto_path(*example, alphas=1))
     with pytest.raises(ValueError, match="feature_names has 2 names for 5 features"):
-        PrestoPathDisplay.from_path(presto_path(*example, n_alphas=2), feature_names=["a", "b"])
+        PrestoPathDisplay.from_path(presto_path(*example, alphas=2), feature_names=["a", "b"])
 
 
 def test_probability_display_is_what_the_model_predicts(example):
@@ -106,7 +107,7 @@ def test_probability_display_of_a_pipeline_on_a_frame_keeps_the_order(example):
         PrestoClassifier(0.01, class_order=names),
     ).fit(frame, names[y])
     _, axes = plt.subplots(2)
-    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "amount", axes=axes)
+    display = OrdinalProbabilityDisplay.from_estimator(model, frame, "amount", ax=axes)
     assert display.class_order.tolist() == names.tolist()
     proba = model.predict_proba(
         pd.DataFrame({"amount": display.values, "kind": frame["kind"].mode()[0]})
@@ -185,7 +186,7 @@ def pipeline():
         lambda: HalvingGridSearchCV(pipeline(), {"prestoclassifier__alpha": [0.01, 0.02]}, cv=2),
         lambda: make_pipeline(StandardScaler(), GridSearchCV(PrestoClassifier(), {}, cv=2)),
         lambda: CalibratedClassifierCV(pipeline(), cv=2),
-        lambda: make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)),
+        lambda: make_pipeline(StandardScaler(), PrestoClassifierCV(alphas=3)),
     ],
     ids=["pipeline", "search", "halving", "search inside", "calibration", "own search"],
 )
@@ -265,7 +266,7 @@ def test_names_of_columns_may_be_integers(example, reference):
     named = OrdinalProbabilityDisplay.from_estimator(model, frame, 0, **options)
     assert named.feature_name == "0"
     np.testing.assert_allclose(named.probabilities, plain.probabilities)
-    path = PrestoClassifierCV(n_alphas=3).fit(frame, y)
+    path = PrestoClassifierCV(alphas=3).fit(frame, y)
     assert len(PrestoPathDisplay.from_estimator(path).axes_) == 5
 
 
@@ -298,7 +299,116 @@ def test_columns_keep_their_type_and_missing_values_stay_out(example):
 
 
 def test_path_display_finds_the_path_in_a_pipeline(example):
-    model = make_pipeline(StandardScaler(), PrestoClassifierCV(n_alphas=3)).fit(*example)
+    model = make_pipeline(StandardScaler(), PrestoClassifierCV(alphas=3)).fit(*example)
     assert PrestoPathDisplay.from_estimator(model).alpha == model[-1].alpha_
     with pytest.raises(ValueError, match="holds no fitted PrestoClassifierCV"):
         PrestoPathDisplay.from_estimator(PrestoClassifier().fit(*example))
+
+
+# ------------------------------------------------------------------------------------------------
+# places to draw in, and texts
+
+
+@pytest.fixture(scope="module")
+def on_a_path(example):
+    return PrestoClassifierCV(6, eps=0.5).fit(*example)
+
+
+def draw_path(model, _X, ax):
+    return PrestoPathDisplay.from_estimator(model, ax=ax, max_features=4)
+
+
+def draw_probabilities(model, X, ax):
+    return OrdinalProbabilityDisplay.from_estimator(model, X, 1, ax=ax)
+
+
+PANELS = pytest.mark.parametrize(
+    ("draw", "n_panels"), [(draw_path, 4), (draw_probabilities, 2)], ids=["path", "probabilities"]
+)
+
+
+@pytest.mark.filterwarnings("ignore:PrestoClassifierCV chose")
+@PANELS
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_panels_stay_within_the_axes_that_is_given(example, on_a_path, draw, n_panels, layout):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 5), layout=layout)
+    left.plot([0, 1])
+    display = draw(on_a_path, example.X, right)
+    figure.draw_without_rendering()
+    assert display.figure_ is figure
+    assert len(display.axes_) == n_panels
+    assert not right.axison
+    assert left.axison
+    place = right.get_subplotspec().get_position(figure) if layout is None else None
+    for panel in display.axes_:
+        box = panel.get_position()
+        assert box.x0 > left.get_position().x1
+        if place is not None:
+            assert place.x0 - 1e-9 <= box.x0 < box.x1 <= place.x1 + 1e-9
+            assert place.y0 - 1e-9 <= box.y0 < box.y1 <= place.y1 + 1e-9
+
+
+@PANELS
+def test_panels_divide_an_axes_that_stands_free_or_in_a_subfigure(
+    example, on_a_path, draw, n_panels
+):
+    figure = plt.figure()
+    free = figure.add_axes((0.1, 0.5, 0.8, 0.4))
+    for panel in draw(on_a_path, example.X, free).axes_:
+        box = panel.get_position()
+        assert 0.1 - 1e-9 <= box.x0 < box.x1 <= 0.9 + 1e-9
+        assert 0.5 - 1e-9 <= box.y0 < box.y1 <= 0.9 + 1e-9
+    lower = plt.figure().subfigures(2)[1]
+    assert len(draw(on_a_path, example.X, lower.subplots()).axes_) == n_panels
+    assert len(lower.axes) >= n_panels
+
+
+@PANELS
+def test_panels_may_be_given_one_by_one(example, on_a_path, draw, n_panels):
+    _, axes = plt.subplots(2, n_panels // 2)
+    display = draw(on_a_path, example.X, axes)
+    assert display.axes_.tolist() == axes.ravel().tolist()
+    with pytest.raises(ValueError, match=f"holds 3 Axes, but .* draws {n_panels} panels"):
+        draw(on_a_path, example.X, plt.subplots(3)[1])
+
+
+def test_a_choice_at_the_edge_shows(on_a_path):
+    """The line is in another colour, inside of the axis, and the legend says why."""
+    edge = PrestoPathDisplay.from_estimator(on_a_path)
+    inside = PrestoPathDisplay.from_path(
+        on_a_path.path_, alpha=on_a_path.alphas_[2], feature_names=list("abcde")
+    )
+    texts = [display.legend_.get_texts()[-1].get_text() for display in (edge, inside)]
+    assert texts[0].endswith("at the edge of the grid")
+    assert "edge" not in texts[1]
+    marks = [
+        next(line for line in display.axes_[0].lines if line.get_xdata() == [alpha] * 2)
+        for display, alpha in ((edge, on_a_path.alpha_), (inside, on_a_path.alphas_[2]))
+    ]
+    assert marks[0].get_color() != marks[1].get_color()
+    largest, smallest = edge.axes_[0].get_xlim()
+    assert smallest < on_a_path.alpha_ < largest
+
+
+def test_a_path_down_to_zero_is_drawn_on_a_logarithmic_axis(example):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        display = PrestoPathDisplay.from_path(presto_path(*example, alphas=[0.1, 0.01, 0.0]))
+        display.figure_.draw_without_rendering()
+    largest, smallest = display.axes_[0].get_xlim()
+    assert 0.1 < largest < 0.2
+    assert 0.005 < smallest < 0.01
+
+
+def test_texts_of_displays_are_short(example, on_a_path):
+    X, y = example
+    displays = [
+        PrestoPathDisplay.from_estimator(on_a_path),
+        OrdinalProbabilityDisplay.from_estimator(on_a_path, X, 1, n_points=9),
+        RareReliabilityDisplay.from_estimator(on_a_path, X, y, n_bins=4),
+    ]
+    assert [repr(display) for display in displays] == [
+        f"PrestoPathDisplay(5 features, 6 alphas, alpha={on_a_path.alpha_:.3g} at the edge)",
+        "OrdinalProbabilityDisplay(0 < 1 < 2 < 3 along 'x1', 9 points)",
+        "RareReliabilityDisplay('PrestoClassifierCV', 7 events among 100 samples in 4 bins)",
+    ]

@@ -6,17 +6,20 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import sklearn
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     StratifiedKFold,
     cross_val_predict,
 )
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -163,8 +166,45 @@ def test_what_cannot_be_meant_is_refused(patients):
         out_of_fold_proba(contradictory, X, NAMED[y])
     with pytest.raises(ValueError, match="must name each label of y once"):
         out_of_fold_proba(ProportionalOddsClassifier(), X, NAMED[y], class_order=STAGES[1:])
-    with pytest.raises(ValueError, match="partitions"):
+    with pytest.raises(ValueError, match=r"row \d+ is in 0 test sets.*partitions"):
         out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=[(y < 9, y == 0)])
+    twice = [(y < 9, y < 9), (y < 9, y == 0)]
+    with pytest.raises(ValueError, match=r"row \d+ is in 2 test sets"):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=twice)
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        pytest.raises(ValueError, match="pass groups in params"),
+    ):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=GroupKFold(3), groups=y)
+
+
+def test_progress_is_shown_on_demand(patients, capsys):
+    X, y = patients
+    silent, shown = (
+        out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=3, verbose=v) for v in (0, 1)
+    )
+    np.testing.assert_array_equal(silent, shown)
+    said = capsys.readouterr().err
+    assert "out_of_fold_proba" in said
+    assert "3/3" in said
+    out_of_fold_proba(ProportionalOddsClassifier(), X, y, cv=3)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("storage", [scipy.sparse.csr_array, scipy.sparse.coo_array, list])
+def test_features_come_in_any_container(patients, storage):
+    X, y = patients
+    found = out_of_fold_proba(ProportionalOddsClassifier(), storage(X), y, cv=3)
+    expected = by_integers(ProportionalOddsClassifier(), X, y, cv=3)[:, np.argsort(SORTED)]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_precomputed_distances_are_split_on_both_sides(patients):
+    X, y = patients
+    D = euclidean_distances(X[:90])
+    model = KNeighborsClassifier(metric="precomputed")
+    expected = cross_val_predict(model, D, y[:90], cv=3, method="predict_proba")
+    np.testing.assert_allclose(out_of_fold_proba(model, D, y[:90], cv=3), expected)
 
 
 def test_other_classifiers_are_served_too(patients):

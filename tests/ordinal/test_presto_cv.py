@@ -1,5 +1,7 @@
 """PrestoClassifierCV: scores recomputed from scratch, choice of alpha, folds, errors."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -22,7 +24,7 @@ def test_scores_are_those_of_separate_fits(example, scoring, weighted):
     X, y = example
     weight = np.random.default_rng(0).uniform(0.5, 2, 100) if weighted else np.ones(100)
     folds = StratifiedKFold(3)
-    model = PrestoClassifierCV(n_alphas=6, cv=folds, scoring=scoring, tol=1e-10)
+    model = PrestoClassifierCV(alphas=6, cv=folds, scoring=scoring, tol=1e-10)
     model.fit(X, y, weight)
     assert model.score_path_.shape == (6, 3)
     for f, (train, test) in enumerate(folds.split(X, y)):
@@ -42,8 +44,8 @@ def test_scores_are_those_of_separate_fits(example, scoring, weighted):
 )  # fmt: skip
 def test_scorers_of_scikit_learn_give_the_same_choice(example, scoring):
     X, y = example
-    built_in = PrestoClassifierCV(n_alphas=8, eps=0.3, scoring="neg_log_loss").fit(X, y)
-    scored = PrestoClassifierCV(n_alphas=8, eps=0.3, scoring=scoring, class_order=NAMES).fit(
+    built_in = PrestoClassifierCV(alphas=8, eps=0.3, scoring="neg_log_loss").fit(X, y)
+    scored = PrestoClassifierCV(alphas=8, eps=0.3, scoring=scoring, class_order=NAMES).fit(
         X, NAMES[y]
     )
     np.testing.assert_allclose(scored.score_path_, built_in.score_path_, rtol=1e-6)
@@ -53,21 +55,21 @@ def test_scorers_of_scikit_learn_give_the_same_choice(example, scoring):
 def test_scorers_get_the_weights(example):
     X, y = example
     weight = np.random.default_rng(0).uniform(0.1, 3, 100)
-    built_in = PrestoClassifierCV(n_alphas=4, eps=0.3, scoring="neg_log_loss").fit(X, y, weight)
+    built_in = PrestoClassifierCV(alphas=4, eps=0.3, scoring="neg_log_loss").fit(X, y, weight)
     scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
-    scored = PrestoClassifierCV(n_alphas=4, eps=0.3, scoring=scorer).fit(X, y, weight)
+    scored = PrestoClassifierCV(alphas=4, eps=0.3, scoring=scorer).fit(X, y, weight)
     np.testing.assert_allclose(scored.score_path_, built_in.score_path_, rtol=1e-6)
 
 
 def test_the_chosen_fit_is_that_of_all_data(example):
-    model = PrestoClassifierCV(n_alphas=8, tol=1e-9).fit(*example)
+    model = PrestoClassifierCV(alphas=8, tol=1e-9).fit(*example)
     best = model.score_path_.mean(axis=1).argmax()
     assert model.alpha_ == model.alphas_[best]
     alone = PrestoClassifier(model.alpha_, tol=1e-11).fit(*example)
     np.testing.assert_allclose(model.coef_, alone.coef_, atol=1e-3)
-    path = presto_path(*example, n_alphas=8, tol=1e-9)
+    path = presto_path(*example, alphas=8, tol=1e-9)
     np.testing.assert_array_equal(model.path_.coefs, path.coefs)
-    assert model.dual_gap_ <= 1.3e-9
+    assert model.dual_gap_ <= 1e-9
 
 
 def test_one_standard_error_chooses_a_larger_alpha(example):
@@ -87,7 +89,7 @@ def test_parallel_folds_and_explicit_splits_agree(example):
     X, y = example
     splits = list(StratifiedKFold(4).split(X, y))
     models = [
-        PrestoClassifierCV(n_alphas=5, cv=cv, n_jobs=n_jobs).fit(X, y)
+        PrestoClassifierCV(alphas=5, cv=cv, n_jobs=n_jobs).fit(X, y)
         for cv, n_jobs in ((4, None), (splits, 2), (StratifiedKFold(4), 1))
     ]
     for model in models[1:]:
@@ -96,11 +98,11 @@ def test_parallel_folds_and_explicit_splits_agree(example):
 
 def test_grid_and_penalty_parameters_reach_the_path(example):
     model = PrestoClassifierCV(
-        n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5, penalty_weights=[1, 1, 2, 1, 1],
+        alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5, penalty_weights=[1, 1, 2, 1, 1],
         standardize=False, max_iter=50,
     ).fit(*example)  # fmt: skip
     path = presto_path(
-        *example, n_alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5,
+        *example, alphas=3, eps=0.2, l1_ratio=0.7, first_penalty=0.5,
         penalty_weights=[1, 1, 2, 1, 1], standardize=False, max_iter=50,
     )  # fmt: skip
     np.testing.assert_array_equal(model.path_.coefs, path.coefs)
@@ -111,7 +113,7 @@ def test_grid_and_penalty_parameters_reach_the_path(example):
 def test_fewer_rare_members_than_folds_is_a_warning(example):
     X, y = example
     with pytest.warns(UserWarning, match="class 3 has 7 members, fewer than the 8 folds"):
-        PrestoClassifierCV(n_alphas=3, cv=8).fit(X, y)
+        PrestoClassifierCV(alphas=3, cv=8).fit(X, y)
 
 
 def test_training_fold_without_a_class_is_an_error(example):
@@ -119,7 +121,7 @@ def test_training_fold_without_a_class_is_an_error(example):
     keep = (y < 3) | (np.arange(100) == np.flatnonzero(y == 3)[0])
     with (
         pytest.warns(UserWarning, match="fewer than"),
-        pytest.raises(ValueError, match=r"training fold \d of cv=3 lacks the class 3"),
+        pytest.raises(ValueError, match=r"training fold \d of cv lacks the class 3"),
     ):
         PrestoClassifierCV(cv=3).fit(X[keep], y[keep])
     with pytest.raises(ValueError, match="lacks the class"):
@@ -151,12 +153,12 @@ def test_splits_may_be_boolean_masks(example):
     masks = [tuple(np.isin(np.arange(100), rows) for rows in split) for split in splits]
     for scoring in ("brier", "accuracy"):
         given, masked = (
-            PrestoClassifierCV(n_alphas=3, cv=cv, scoring=scoring).fit(X, y, np.ones(100))
+            PrestoClassifierCV(alphas=3, cv=cv, scoring=scoring).fit(X, y, np.ones(100))
             for cv in (splits, masks)
         )
         np.testing.assert_array_equal(masked.score_path_, given.score_path_)
     lists = [tuple(rows.tolist() for rows in split) for split in masks]
-    listed = PrestoClassifierCV(n_alphas=3, cv=lists, scoring="accuracy").fit(X, y)
+    listed = PrestoClassifierCV(alphas=3, cv=lists, scoring="accuracy").fit(X, y)
     np.testing.assert_array_equal(listed.score_path_, given.score_path_)
 
 
@@ -167,7 +169,7 @@ def test_folds_that_test_rows_without_weight_count_as_absent(example, scoring):
     weight = np.ones(100)
     weight[splits[2][1]] = 0
     with pytest.warns(UserWarning, match="1 of the 4 folds test rows without weight only"):
-        model = PrestoClassifierCV(n_alphas=3, cv=splits, scoring=scoring).fit(X, y, weight)
+        model = PrestoClassifierCV(alphas=3, cv=splits, scoring=scoring).fit(X, y, weight)
     rows = np.flatnonzero(weight)
     position = np.cumsum(weight > 0) - 1
     remaining = [
@@ -175,10 +177,10 @@ def test_folds_that_test_rows_without_weight_count_as_absent(example, scoring):
         for k, split in enumerate(splits)
         if k != 2
     ]
-    without = PrestoClassifierCV(n_alphas=3, cv=remaining, scoring=scoring).fit(X[rows], y[rows])
+    without = PrestoClassifierCV(alphas=3, cv=remaining, scoring=scoring).fit(X[rows], y[rows])
     np.testing.assert_allclose(model.score_path_, without.score_path_, rtol=1e-6)
     assert model.alpha_ == pytest.approx(without.alpha_)
-    with pytest.raises(ValueError, match="no row of any test fold a weight"):
+    with pytest.raises(ValueError, match="holds out no row whose sample_weight is positive"):
         PrestoClassifierCV(cv=splits[2:3], scoring=scoring).fit(X, y, weight)
 
 
@@ -186,9 +188,9 @@ def test_groups_reach_the_splitter_through_metadata_routing(example):
     X, y = example
     groups = np.arange(100) % 10
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = PrestoClassifierCV(n_alphas=4, cv=GroupKFold(5)).fit(X, y, groups=groups)
+        routed = PrestoClassifierCV(alphas=4, cv=GroupKFold(5)).fit(X, y, groups=groups)
     splits = list(GroupKFold(5).split(X, y, groups))
-    given = PrestoClassifierCV(n_alphas=4, cv=splits).fit(X, y)
+    given = PrestoClassifierCV(alphas=4, cv=splits).fit(X, y)
     np.testing.assert_array_equal(routed.score_path_, given.score_path_)
     with pytest.raises(ValueError, match="groups"):
         PrestoClassifierCV(cv=GroupKFold(5)).fit(X, y, groups=groups)
@@ -196,19 +198,19 @@ def test_groups_reach_the_splitter_through_metadata_routing(example):
 
 def test_scores_that_are_nan_are_an_error(example):
     with pytest.raises(ValueError, match="gave nan on 15 fits"):
-        PrestoClassifierCV(n_alphas=3, scoring=lambda model, X, y: np.nan).fit(*example)
+        PrestoClassifierCV(alphas=3, scoring=lambda *_: np.nan).fit(*example)
 
 
 def test_inexact_fits_on_the_folds_are_counted(example):
     with pytest.warns(ConvergenceWarning, match=r"\d+ fits on the folds did not reach tol=1e-12"):
-        PrestoClassifierCV(n_alphas=4, tol=1e-12, max_iter=2).fit(*example)
+        PrestoClassifierCV(alphas=4, tol=1e-12, max_iter=2).fit(*example)
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"alphas": [-1]}, "alphas must be"),
-        ({"n_alphas": 0}, "'n_alphas'"),
+        ({"alphas": 0}, "'alphas'"),
         ({"eps": 2.0}, "'eps'"),
         ({"cv": "five"}, "'cv'"),
         ({"scoring": "beauty"}, "'scoring'"),
@@ -227,3 +229,73 @@ def test_inexact_fits_on_the_folds_are_counted(example):
 def test_bad_parameters_are_named(example, parameters, message):
     with pytest.raises(ValueError, match=message):
         PrestoClassifierCV(**parameters).fit(*example)
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((150, 3)), rng.integers(0, 3, 150)
+
+
+def test_a_choice_at_the_edge_of_the_grid_is_said(example):
+    X, y = example
+    with pytest.warns(UserWarning, match=r"PrestoClassifierCV chose alpha=.*smallest of the 3"):
+        low = PrestoClassifierCV(3, eps=0.5).fit(X, y)
+    assert low.alpha_at_edge_
+    assert low.alpha_ == low.alphas_[-1]
+    inside = PrestoClassifierCV().fit(X, y)
+    assert inside.alphas_[-1] < inside.alpha_ < inside.alphas_[0]
+    assert not inside.alpha_at_edge_
+
+
+def test_nothing_lies_beyond_the_largest_strength_unless_it_leaves_features_in():
+    """Noise is best predicted by the class frequencies."""
+    X, y = noise(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = PrestoClassifierCV(5).fit(X, y)
+        again = PrestoClassifierCV(model.alphas_).fit(X, y)
+    assert model.alpha_ == model.alphas_[0] == again.alpha_
+    assert not model.alpha_at_edge_
+    assert not again.alpha_at_edge_
+    with pytest.warns(UserWarning, match="the largest of the 4 strengths.*may lie above"):
+        cut = PrestoClassifierCV(model.alphas_[1:]).fit(X, y)
+    assert cut.alpha_at_edge_
+
+
+def test_one_strength_has_no_edge(example):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not PrestoClassifierCV([0.05]).fit(*example).alpha_at_edge_
+
+
+def test_learned_coefficients_are_not_views_of_the_path(example):
+    model = PrestoClassifierCV(4).fit(*example)
+    before = model.path_.coefs.copy()
+    model.coef_ *= 2.0
+    np.testing.assert_array_equal(model.path_.coefs, before)
+
+
+def test_progress_is_shown_on_demand(example, capsys):
+    silent, shown = (PrestoClassifierCV(3, cv=4, verbose=v).fit(*example) for v in (0, 1))
+    said = capsys.readouterr()
+    assert "PrestoClassifierCV" in said.err
+    assert "4/4" in said.err
+    assert said.out == ""
+    np.testing.assert_array_equal(silent.score_path_, shown.score_path_)
+    PrestoClassifierCV(3, cv=4).fit(*example)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_scorer_with_labels_is_told_all_classes_in_any_order(example):
+    """The second fold tests without two of four classes, whose names are not in their order."""
+    X, y = example
+    test = np.flatnonzero(y < 2)[::2]
+    splits = [*StratifiedKFold(2).split(X, y), (np.setdiff1d(np.arange(100), test), test)]
+    scorer = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba")
+    built_in, scored = (
+        PrestoClassifierCV([0.05], cv=splits, scoring=scoring, class_order=NAMES, tol=1e-9)
+        .fit(X, NAMES[y])
+        .score_path_
+        for scoring in ("neg_log_loss", scorer)
+    )
+    np.testing.assert_allclose(scored, built_in, rtol=1e-6)

@@ -105,7 +105,7 @@ def test_rows_of_almost_no_weight_leave_a_finite_gap(example):
     X, y = example
     weight = np.where(np.arange(100) < 30, 1e-9, 1.0)
     model = PrestoClassifier(0.005, tol=1e-9).fit(X, y, weight)
-    assert 0 <= model.dual_gap_ <= 2e-9
+    assert 0 <= model.dual_gap_ <= 1e-9
     expected = clarabel(X, y, 0.005, weight=weight)
     assert objective(model, X, y, weight) == pytest.approx(expected, abs=1e-7)
 
@@ -199,30 +199,30 @@ def test_gap_bounds_the_suboptimality_from_above(example, l1_ratio):
     for max_iter in range(1, 11):
         solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter, start=problem.start)
         assert solution.objective <= previous
-        assert solution.objective - best <= solution.dual_gap + 1e-14
+        assert solution.objective - best <= solution.dual_gap * problem.scales.loss + 1e-14
         previous = solution.objective
     assert solution.dual_gap < 1e-9
 
 
 def test_path_is_certified_at_every_alpha(example):
     path = presto_path(*example, tol=1e-8)
-    assert path.coefs.shape == (20, 3, 5)
-    assert np.all(path.dual_gaps <= 1e-8 * 1.3)
-    np.testing.assert_allclose(np.cumsum(path.coef_diffs, axis=1), path.coefs, atol=1e-14)
-    for alpha, coef in zip(path.alphas[::6], path.coefs[::6], strict=True):
-        alone = PrestoClassifier(alpha, tol=1e-11).fit(*example)
-        np.testing.assert_allclose(coef, alone.coef_, atol=2e-3)
+    assert path.coefs.shape == (3, 5, 20)
+    assert np.all(path.dual_gaps <= 1e-8)
+    np.testing.assert_allclose(np.cumsum(path.coef_diffs, axis=0), path.coefs, atol=1e-14)
+    for i in range(0, 20, 6):
+        alone = PrestoClassifier(path.alphas[i], tol=1e-11).fit(*example)
+        np.testing.assert_allclose(path.coefs[..., i], alone.coef_, atol=2e-3)
 
 
-def test_path_at_many_features_skips_nothing(example):
+def test_path_at_many_features_skips_nothing():
     """The strong rule may not change the solution."""
     rng = np.random.default_rng(2)
     X = rng.standard_normal((80, 150))
     y = (X[:, :4].sum(axis=1) + rng.logistic(size=80) > np.array([[-1], [2]])).sum(axis=0)
-    path = presto_path(X, y, n_alphas=8, tol=1e-10)
-    for alpha, coef in zip(path.alphas[1::3], path.coefs[1::3], strict=True):
-        alone = PrestoClassifier(alpha, tol=1e-11).fit(X, y)
-        np.testing.assert_allclose(coef, alone.coef_, atol=1e-4)
+    path = presto_path(X, y, alphas=8, tol=1e-10)
+    for i in range(1, 8, 3):
+        alone = PrestoClassifier(path.alphas[i], tol=1e-11).fit(X, y)
+        np.testing.assert_allclose(path.coefs[..., i], alone.coef_, atol=1e-4)
 
 
 def test_correlated_features_without_penalty_reach_the_tolerance():
@@ -314,7 +314,7 @@ def test_every_small_problem_is_solved_to_its_gap(n, p, n_classes, share, l1_rat
     y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n - n_classes)])
     alpha = share * presto_alpha_max(X, y, l1_ratio=l1_ratio)
     dense = PrestoClassifier(alpha, l1_ratio=l1_ratio, tol=1e-8).fit(X, y)
-    assert -1e-13 <= dense.dual_gap_ <= 1e-8 * np.log(n_classes) * 1.0001
+    assert -1e-13 <= dense.dual_gap_ <= 1e-8
     thinned = np.where(rng.random(X.shape) < 0.5, X, 0.0)
     sparse, same = (
         PrestoClassifier(alpha, l1_ratio=l1_ratio, tol=1e-10).fit(storage(thinned), y)

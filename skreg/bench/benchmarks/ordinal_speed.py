@@ -73,11 +73,11 @@ def growing(seed, *, sizes):
 
 
 def fit_cv(X, y):
-    return PrestoClassifierCV(n_alphas=20).fit(X, y)
+    return PrestoClassifierCV().fit(X, y)
 
 
 def fit_path(X, y):
-    return presto_path(X, y, n_alphas=20, tol=TOLERANCE)
+    return presto_path(X, y, tol=TOLERANCE)
 
 
 def fit_odds(X, y):
@@ -106,7 +106,7 @@ def clarabel_objective(X, y):
 
 
 def middle_alpha(X, y):
-    return 0.1 * presto_path(X, y, n_alphas=1).alphas[0]
+    return 0.1 * presto_path(X, y, alphas=1).alphas[0]
 
 
 FITS = {
@@ -155,7 +155,7 @@ def objective_at(model, X, y):
     return -np.log(proba).mean() + model.alpha * np.abs(model.coef_diff_ * X.std(axis=0)).sum()
 
 
-def measure(tasks, methods, seed):
+def measure(tasks, _methods, _seed):
     with threadpool_limits(1):
         yield from measure_on_one_thread(tasks)
 

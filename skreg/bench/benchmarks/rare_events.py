@@ -141,9 +141,9 @@ def ridge_logistic(seed):
 
 
 METHODS = {
-    LOGISTIC: rare_against_rest(lambda seed: LogisticRegression(C=np.inf, max_iter=1000)),
+    LOGISTIC: rare_against_rest(lambda _: LogisticRegression(C=np.inf, max_iter=1000)),
     RIDGE: rare_against_rest(ridge_logistic),
-    ODDS: ordinal(lambda seed: ProportionalOddsClassifier()),
+    ODDS: ordinal(lambda _: ProportionalOddsClassifier()),
     BRIER: ordinal(lambda seed: PrestoClassifierCV(cv=folds(seed))),
     LOG_LOSS: ordinal(lambda seed: PrestoClassifierCV(cv=folds(seed), scoring="neg_log_loss")),
     SQUARED: ordinal(
