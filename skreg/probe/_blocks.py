@@ -1,6 +1,6 @@
 """Dask arrays: reduce blocks of rows to statistics."""
 
-from skreg.moments._by_class import merge_over_classes
+from skreg.moments import merge_over_classes
 from skreg.rows._dask import rows_of_array
 
 
@@ -14,13 +14,13 @@ def block_statistics(X, y, sample_weight, state_of_block):
     y, sample_weight : dask array or array-like of shape (n_samples,), or None
         Cut into the same blocks of rows.
     state_of_block : callable
-        Maps (X, y, sample_weight) of one block to (classes, ClassStatistics).
+        Maps (X, y, sample_weight) of one block to (classes, Moments).
 
     Returns
     -------
     classes : ndarray of shape (n_classes,)
         Labels that occur in any block.
-    statistics : ClassStatistics
+    statistics : Moments
         The only numbers that leave the workers.
 
     Raises

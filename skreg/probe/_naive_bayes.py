@@ -21,11 +21,11 @@ from skreg._sklearn import (
     check_same_namespace,
     get_namespace,
 )
-from skreg.moments._by_class import (
-    ClassStatistics,
-    class_statistics,
+from skreg.moments import (
+    Moments,
     expand_classes,
     merge_over_classes,
+    moments_by_class,
 )
 from skreg.probe._blocks import block_statistics
 from skreg.probe._labels import labels_beside, labels_without_objects
@@ -433,7 +433,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         probe._validate_params()
         probe._require_fixed_regularisation("from_state")
         classes = np.asarray(state["classes"])
-        statistics = ClassStatistics(
+        statistics = Moments(
             *(np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2"))
         )
         shapes = [array.shape for array in (classes, *statistics)]
@@ -442,7 +442,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             raise ValueError(f"classes, c, mean and M2 have shapes {shapes} that do not fit")
         for array in statistics:
             assert_all_finite(array)
-        if (statistics.counts < 0).any() or (statistics.scatter < 0).any():
+        if (statistics.weight < 0).any() or (statistics.scatter < 0).any():
             raise ValueError("c and M2 must not be negative")
         if not np.array_equal(classes, np.unique(classes)):
             raise ValueError("classes must be sorted and distinct")
@@ -603,7 +603,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
     def _statistics_of(self, X, codes, weights, n_classes, xp):
         if (weights == 0).any():
             assert_all_finite(X[np.flatnonzero(weights == 0)], input_name="X")
-        statistics = class_statistics(
+        statistics = moments_by_class(
             X, codes, weights, n_classes, xp=xp, chunk_size=self.chunk_size
         )
         if not (np.isfinite(statistics.scatter).all() and np.isfinite(statistics.mean).all()):
@@ -676,7 +676,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
 
     def _check_classes(self, classes, statistics, weighted):
         """Two classes must have samples, and one of them two, unless weights blur the count."""
-        present = statistics.counts > 0
+        present = statistics.weight > 0
         if np.count_nonzero(present) < 2:
             raise ValueError(
                 f"at least two classes must have samples; got one class, {classes[present]}"
@@ -703,7 +703,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
 
     @property
     def _n_classes(self):
-        return self._statistics.counts.size
+        return self._statistics.weight.size
 
     def _known_classes(self):
         return in_main_memory(self.classes_)
@@ -712,7 +712,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         """Shrinkage and temperature, by leave-one-out where that is asked for."""
         shrinkage, temperature = self.shrinkage, self.temperature
         priors = None if self.priors is None else self._checked_priors(statistics)
-        if "loo" in (shrinkage, temperature) and not (statistics.counts > weights.max()).any():
+        if "loo" in (shrinkage, temperature) and not (statistics.weight > weights.max()).any():
             raise ValueError("'loo' needs a class with at least two samples")
         if shrinkage == "loo":
             shrinkage = choose_shrinkage(X, codes, weights, statistics, self._rule, priors)
@@ -723,11 +723,11 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
 
     def _checked_priors(self, statistics):
         if self.priors is None:
-            return statistics.counts / statistics.total
+            return statistics.weight / statistics.total
         priors = np.asarray(self.priors, dtype=np.float64)
-        if priors.shape != statistics.counts.shape:
+        if priors.shape != statistics.weight.shape:
             raise ValueError(
-                f"priors must have one entry per class, {statistics.counts.size}; "
+                f"priors must have one entry per class, {statistics.weight.size}; "
                 f"got shape {priors.shape}"
             )
         if not (priors >= 0).all():
@@ -753,7 +753,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         if statistics.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
         prior = self._checked_priors(statistics)
-        if not ((prior > 0) & (statistics.counts > 0)).any():
+        if not ((prior > 0) & (statistics.weight > 0)).any():
             raise ValueError(
                 f"every class with samples has prior 0 (priors={prior}), so that no probability "
                 "is defined; give a positive prior to a class that has samples"
@@ -766,7 +766,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self._statistics, self._weighted, self._declared = statistics, weighted, declared
         convert = converter_to(like)
         self.classes_ = labels_beside(classes, like)
-        self.class_count_ = convert(statistics.counts)
+        self.class_count_ = convert(statistics.weight)
         self.class_prior_ = convert(prior)
         self.theta_ = convert(statistics.mean)
         self.var_ = convert(variance)
@@ -783,5 +783,5 @@ def _same_rows(a, b):
     spread = np.sqrt(np.maximum(a.total_scatter, b.total_scatter) / max(a.total, b.total))
     apart = np.abs(a.mean - b.mean)
     return bool(
-        np.allclose(a.counts, b.counts) and (apart <= 1e-5 * np.abs(b.mean) + 1e-5 * spread).all()
+        np.allclose(a.weight, b.weight) and (apart <= 1e-5 * np.abs(b.mean) + 1e-5 * spread).all()
     )
