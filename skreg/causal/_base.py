@@ -9,8 +9,8 @@ from skreg._optional import require
 from skreg._warnings import warn
 from skreg.causal._equations import residual_mean_squares
 from skreg.causal._names import default_names
-from skreg.causal._validation import validate_weights
 from skreg.datasets._linear_sem import propagate
+from skreg.rows import checked_weights
 
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
 EQUAL_VARIANCES = 1e-6
@@ -72,7 +72,7 @@ class LinearDAG(BaseEstimator):
         residual = deviation - deviation @ self.adjacency_matrix_
         sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
         log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
-        return float(np.average(log_density, weights=validate_weights(sample_weight, X)))
+        return float(np.average(log_density, weights=checked_weights(sample_weight, X)))
 
     def sample(self, n_samples=1, random_state=None):
         """Draw rows from the fitted model with Gaussian noise.

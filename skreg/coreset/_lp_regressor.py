@@ -12,10 +12,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, _fit_context
-from skreg.coreset._checks import checked_weights
 from skreg.coreset._lp_solvers import null_norm, p_norm, solve_lp
 from skreg.coreset._rows import Rows, image
 from skreg.coreset._whitening import qr_whitening, triangular_factor
+from skreg.rows import checked_weights
 
 _LINEAR_PROGRAM_TOL = 1e-6  # relative gap; HiGHS stops at absolute violations of 1e-7
 

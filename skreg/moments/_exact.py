@@ -19,11 +19,11 @@ multiplication and its applications", Numerical Algorithms 59, 2012.)
 import math
 
 import numpy as np
-from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from skreg._jit import kernel
 from skreg.moments._accumulator import Moments
+from skreg.rows import chunk_slices
 
 ROWS_AT_ONCE = 512
 SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable
@@ -55,7 +55,7 @@ def resampled_moments(X, weights):
     low, high = np.full((len(weights), d + 1), np.inf), np.full((len(weights), d + 1), -np.inf)
     scale = np.ldexp(1.0, -exponent)
     buffers = np.empty((5, min(n, ROWS_AT_ONCE), d + 1))
-    for rows in gen_batches(n, ROWS_AT_ONCE):
+    for rows in chunk_slices(n, ROWS_AT_ONCE):
         block = buffers[0, : rows.stop - rows.start]
         block[:, :d], block[:, d] = X[rows], 1.0
         for k, weight in enumerate(weights):
@@ -77,7 +77,7 @@ def _shifts(X, weights, exponent):
     their difference from the values exact.
     """
     means, totals = np.zeros((len(weights), len(exponent))), weights.sum(axis=1)
-    for rows in gen_batches(len(X), ROWS_AT_ONCE):
+    for rows in chunk_slices(len(X), ROWS_AT_ONCE):
         means[:, :-1] += (weights[:, rows] / totals[:, None]) @ X[rows]
     return np.ldexp(np.rint(np.ldexp(means, SHIFT_BITS - exponent)), exponent - SHIFT_BITS)
 

@@ -27,20 +27,21 @@ from skreg.moments import (
     merge_over_classes,
     moments_by_class,
 )
-from skreg.probe._blocks import block_statistics
 from skreg.probe._labels import labels_beside, labels_without_objects
 from skreg.probe._leave_one_out import choose_shrinkage, choose_temperature, loo_scores
 from skreg.probe._linear_form import VarianceRule, linear_form, pooled_variance
 from skreg.rows import (
     chunk_slices,
     converter_to,
+    dask_rows,
     device_keyword,
     in_main_memory,
+    is_dask_collection,
+    map_rows,
     rows_per_chunk,
     widen_bfloat16,
     working_dtype,
 )
-from skreg.rows._dask import is_dask_collection, map_rows
 
 
 class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
@@ -211,8 +212,10 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         weighted = sample_weight is not None
         if is_dask_collection(X):
             self._require_fixed_regularisation("a dask array")
+            _refuse_dask_frame(X)
             fresh = clone(self)
-            state = block_statistics(X, y, sample_weight, fresh._block_state)
+            rows = dask_rows(X, y, sample_weight, by="LinearNaiveBayes")
+            state = rows.reduce(fresh._chunk_state, merge_over_classes)
             self._check_classes(*state, weighted)
             fresh.n_features_in_ = X.shape[1]
             fresh._set_state(*state, weighted=weighted, like=X._meta)
@@ -467,7 +470,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         """
         if is_dask_collection(X):
             width = None if self._n_classes == 2 else self._n_classes
-            return map_rows(self.decision_function, X, self.coef_.dtype, width)
+            return self._mapped(self.decision_function, X, self.coef_.dtype, width)
         X, xp = self._read_rows(X, "decision_function")
         width = self.intercept_.shape[0]
         out = xp.empty((X.shape[0], width), dtype=self._score_dtype(X, xp), **device_keyword(X, xp))
@@ -489,7 +492,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Class labels.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict, X, self.classes_.dtype)
+            return self._mapped(self.predict, X, self.classes_.dtype)
         X, xp = self._read_rows(X, "predict")
         index = np.empty(X.shape[0], dtype=np.intp)
         for rows, scores in self._score_chunks(X, xp):
@@ -514,7 +517,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Probabilities, in the order of `classes_`.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict_proba, X, self.coef_.dtype, self._n_classes)
+            return self._mapped(self.predict_proba, X, self.coef_.dtype, self._n_classes)
         xp, _ = get_namespace(X)
         return xp.exp(self._log_proba(X, "predict_proba"))
 
@@ -532,7 +535,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Log-probabilities, in the order of `classes_`.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict_log_proba, X, self.coef_.dtype, self._n_classes)
+            return self._mapped(self.predict_log_proba, X, self.coef_.dtype, self._n_classes)
         return self._log_proba(X, "predict_log_proba")
 
     def loo_decision_function(self, X, y, sample_weight=None):
@@ -611,9 +614,14 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             raise ValueError("X has values whose squares overflow; rescale the features")
         return statistics
 
-    def _block_state(self, X, y, sample_weight):
-        X, _, codes, classes, weights, xp = self._read(X, y, sample_weight, reset=True)
+    def _chunk_state(self, chunk):
+        rows = chunk.X, chunk.y, chunk.sample_weight
+        X, _, codes, classes, weights, xp = self._read(*rows, reset=True)
         return classes, self._statistics_of(X, codes, weights, len(classes), xp)
+
+    def _mapped(self, method, X, dtype, width=None):
+        _refuse_dask_frame(X)
+        return map_rows(method, X, dtype, width, by="LinearNaiveBayes")
 
     def _read_rows(self, X, method):
         check_is_fitted(self)
@@ -776,6 +784,14 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self.epsilon_ = float(epsilon)
         self.shrinkage_, self.temperature_ = shrinkage, temperature
         self.n_samples_seen_ = statistics.total if weighted else round(statistics.total)
+
+
+def _refuse_dask_frame(X):
+    """Blocks are arrays without names, so that those of a data frame would get lost."""
+    if hasattr(X, "to_dask_array"):
+        raise ValueError(
+            "X must be a dask array; for a dask dataframe give X.to_dask_array(lengths=True)"
+        )
 
 
 def _same_rows(a, b):
