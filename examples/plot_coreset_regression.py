@@ -47,7 +47,7 @@ def excess_costs(X, y, best, scores):
 # for certain; the distortion of all sums of absolute residuals falls with the size of the coreset.
 X, y = heavy_tailed_data(0)
 sampler = SensitivitySampler(p=1, n_samples=400, random_state=0).fit(X, y)
-CoresetDisplay.from_sampler(sampler, X, y, n_repeats=3)
+CoresetDisplay.from_estimator(sampler, X, y, n_repeats=3)
 
 # %%
 # Uniform rows and Lewis weights at the same sizes.

@@ -121,7 +121,7 @@ print(naive_bayes_report(Z_pool, y_pool))
 # LDA says so each time that a class has one label.
 warnings.filterwarnings("ignore", message="Only one sample available")
 
-display = ProbeLearningCurveDisplay.from_estimators(
+display = ProbeLearningCurveDisplay.from_estimator(
     {
         "naive Bayes": LinearNaiveBayes(),
         "logistic": LogisticRegression(max_iter=1000),

@@ -7,8 +7,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._optional import require
 from skreg.causal._names import default_names
-from skreg.causal._validation import validate_weights
 from skreg.graphs import propagate
+from skreg.rows import checked_weights
 
 
 class LinearDAG(BaseEstimator):
@@ -66,7 +66,7 @@ class LinearDAG(BaseEstimator):
         residual = deviation - deviation @ self.adjacency_matrix_
         sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
         log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
-        return float(np.average(log_density, weights=validate_weights(sample_weight, X)))
+        return float(np.average(log_density, weights=checked_weights(sample_weight, X)))
 
     def sample(self, n_samples=1, random_state=None):
         """Draw rows from the fitted model with Gaussian noise.

@@ -1,36 +1,18 @@
 """What is asked of rows, weights and columns before a graph is learned."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skreg._sklearn import _check_sample_weight
+from skreg.rows import checked_weights
 
 
 def validate_rows(estimator, X, sample_weight):
     """Rows as float64 and their weights; sets the estimator's feature names."""
     X = validate_data(estimator, X, dtype=np.float64, ensure_min_samples=2, ensure_min_features=2)
-    sample_weight = validate_weights(sample_weight, X)
+    sample_weight = checked_weights(sample_weight, X)
     if np.count_nonzero(sample_weight) < 2:
         raise ValueError("sample_weight must be positive for at least 2 samples")
     return X, sample_weight
-
-
-def validate_weights(sample_weight, X):
-    """Weights of the rows as float64; raises unless they are nonnegative and of finite sum."""
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(len(X), sample_weight)  # scikit-learn looks at arrays only
-    sample_weight = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    with np.errstate(over="ignore"):
-        if not np.isfinite(sample_weight.sum()):
-            raise ValueError(
-                f"the sum of sample_weight overflows, the largest is {sample_weight.max():.3g}; "
-                "divide all of them by it"
-            )
-    return sample_weight
 
 
 def check_columns(data, names):

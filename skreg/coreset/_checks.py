@@ -5,8 +5,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils import assert_all_finite, check_array
 
-from skreg._sklearn import _check_sample_weight
 from skreg.coreset._rows import Rows, power_scale
+from skreg.rows import checked_weights
 
 
 def checked_matrix(X):
@@ -21,13 +21,6 @@ def checked_rows(X, p, sample_weight=None):
     X = checked_matrix(X)
     omega = None if sample_weight is None else checked_weights(sample_weight, X)
     return Rows(X, None, power_scale(omega, p))
-
-
-def checked_weights(sample_weight, X):
-    """Finite nonnegative weights of the rows, ones for None."""
-    if isinstance(sample_weight, Real):
-        sample_weight = np.full(X.shape[0], sample_weight)  # scikit-learn looks at arrays only
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
 
 
 def require_finite(G, A):

@@ -2,14 +2,11 @@
 
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._passes import MERGEABLE_SCORES, Design, bernoulli_coreset
-from skreg.rows import Chunk, sliceable
-
-CHUNK_BYTES = 2**26
+from skreg.rows import READ_BYTES, SlicedRows, rows_per_chunk, sliceable
 
 
 @validate_params(
@@ -20,8 +17,9 @@ CHUNK_BYTES = 2**26
         "floor": [Interval(Real, 0, None, closed="left")],
         "include_y": [StrOptions({"regression"}), None],
         "fit_intercept": ["boolean"],
-        "chunk_rows": [Interval(Integral, 1, None, closed="left"), None],
+        "chunk_size": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -36,8 +34,9 @@ def chunked_coreset(
     include_y="regression",
     fit_intercept=True,
     sample_weight=None,
-    chunk_rows=None,
+    chunk_size=None,
     random_state=None,
+    verbose=0,
 ):
     """Coreset of rows that are read in chunks, in several passes.
 
@@ -66,10 +65,12 @@ def chunked_coreset(
         Append a column of ones to the scored matrix.
     sample_weight : array-like of shape (n,), default=None
         Weights of the rows in the loss.
-    chunk_rows : int, default=None
+    chunk_size : int, default=None
         Rows of a chunk; 64 MiB of X if None.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
+    verbose : int, default=0
+        Show a progress bar for each pass over the chunks if positive (needs tqdm).
 
     Returns
     -------
@@ -80,6 +81,8 @@ def chunked_coreset(
     ------
     ValueError
         If X or y has NaN or infinity, if weights are negative, or if n_samples is below the rank.
+    ImportError
+        If `verbose` is positive and tqdm is not installed.
 
     See Also
     --------
@@ -91,8 +94,8 @@ def chunked_coreset(
     >>> import numpy as np
     >>> from skreg.coreset import chunked_coreset
     >>> X = np.random.default_rng(0).standard_normal((5000, 3))
-    >>> coreset = chunked_coreset(X, p=1, n_samples=200, chunk_rows=1000, random_state=0)
-    >>> other = chunked_coreset(X, p=1, n_samples=200, chunk_rows=777, random_state=0)
+    >>> coreset = chunked_coreset(X, p=1, n_samples=200, chunk_size=1000, random_state=0)
+    >>> other = chunked_coreset(X, p=1, n_samples=200, chunk_size=777, random_state=0)
     >>> bool((coreset.indices == other.indices).all())
     True
     """
@@ -100,22 +103,9 @@ def chunked_coreset(
     if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must be a matrix with rows and columns; got shape {X.shape}")
     check_consistent_length(X, y, sample_weight)
-    if chunk_rows is None:
-        chunk_rows = max(1, CHUNK_BYTES // (X.shape[1] * X.dtype.itemsize))
-
-    def read(start):
-        rows = slice(start, min(start + chunk_rows, X.shape[0]))
-        target = None if y is None else y[rows]
-        weight = None if sample_weight is None else sample_weight[rows].astype(np.float64)
-        return Chunk(X[rows], target, weight, start)
-
-    def reduce_chunks(function, merge):
-        total = None
-        for start in range(0, X.shape[0], chunk_rows):
-            value = function(read(start))
-            total = value if total is None else merge(total, value)
-        return total
-
+    if chunk_size is None:
+        chunk_size = rows_per_chunk(X.shape[1], X.dtype.itemsize, n_bytes=READ_BYTES)
+    rows = SlicedRows(X, y, sample_weight, chunk_size, verbose, "chunked_coreset")
     design = Design(float(p), fit_intercept, include_y)
     seed = check_random_state(random_state).randint(2**31)
-    return bernoulli_coreset(reduce_chunks, design, scores, floor, n_samples, seed)
+    return bernoulli_coreset(rows.reduce, design, scores, floor, n_samples, seed)

@@ -24,3 +24,9 @@ class Coreset(NamedTuple):
     y: np.ndarray | None
     sample_weight: np.ndarray
     indices: np.ndarray | None
+
+    def __repr__(self) -> str:
+        rows, columns = self.X.shape
+        beside = "" if self.y is None else ", with y"
+        total = np.sum(self.sample_weight)
+        return f"Coreset({rows:,} rows of {columns} columns{beside}, weights of sum {total:,.6g})"

@@ -3,16 +3,14 @@
 from functools import partial
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skreg._optional import require
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._coreset import Coreset
 from skreg.coreset._passes import MERGEABLE_SCORES, Design, bernoulli_coreset
 from skreg.coreset._streaming import StreamingCoreset
-from skreg.rows import Chunk, column_blocks, dask_array
+from skreg.rows import dask_rows
 
 
 @validate_params(
@@ -97,27 +95,7 @@ def dask_coreset(
     >>> coreset.X.shape[1], bool(coreset.indices.max() < 5000)
     (3, True)
     """
-    dask = require("dask", "dask", "dask_coreset")
-    da = require("dask.array", "dask", "dask_coreset")
-    X = dask_array(X, da).rechunk({1: -1})
-    columns = [column_blocks("y", y, X, da), column_blocks("sample_weight", sample_weight, X, da)]
-    starts = np.concatenate([[0], np.cumsum(X.chunks[0])[:-1]]).astype(int).tolist()
-    delayed_chunk = dask.delayed(Chunk)
-    chunks = [
-        delayed_chunk(block, target, weight, start)
-        for block, target, weight, start in zip(
-            X.to_delayed().ravel(), *columns, starts, strict=True
-        )
-    ]
-
-    def reduce_chunks(function, merge):
-        values = [dask.delayed(function)(chunk) for chunk in chunks]
-        merge = dask.delayed(merge)
-        while len(values) > 1:
-            pairs = zip(values[::2], values[1::2], strict=False)
-            values = [merge(a, b) for a, b in pairs] + values[len(values) & ~1 :]
-        return dask.compute(values[0])[0]
-
+    rows = dask_rows(X, y, sample_weight, by="dask_coreset")
     design = Design(float(p), fit_intercept, include_y)
     seed = check_random_state(random_state).randint(2**31)
     if method == "merge_and_reduce":
@@ -125,9 +103,9 @@ def dask_coreset(
             p=p, n_samples=n_samples, scores=scores, floor=floor, fit_intercept=fit_intercept,
             include_y=include_y,
         )  # fmt: skip
-        stream = reduce_chunks(partial(_stream_of_chunk, reduction, seed), _merged_streams)
+        stream = rows.reduce(partial(_stream_of_chunk, reduction, seed), _merged_streams)
         return Coreset(*stream.get_coreset(reduce=True), None)
-    return bernoulli_coreset(reduce_chunks, design, scores, floor, n_samples, seed)
+    return bernoulli_coreset(rows.reduce, design, scores, floor, n_samples, seed)
 
 
 def _stream_of_chunk(stream, seed, chunk):

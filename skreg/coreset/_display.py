@@ -1,9 +1,14 @@
 """The picture of a coreset: scores, inclusion probabilities, distortion against size."""
 
+from itertools import product
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._progress import progress
 from skreg.pictures import BLUE, RED, pyplot
 
 _N_BINS = 40
@@ -12,7 +17,7 @@ _N_BINS = 40
 class CoresetDisplay:
     """Histogram of the scores with the probabilities to keep a row, and distortion against size.
 
-    Use `from_sampler` to compute and draw. All parameters are stored as attributes.
+    Use `from_estimator` to compute and draw. All parameters are stored as attributes.
 
     Parameters
     ----------
@@ -60,13 +65,21 @@ class CoresetDisplay:
     >>> from skreg.coreset import CoresetDisplay, SensitivitySampler
     >>> X = np.random.default_rng(0).standard_t(3, size=(1000, 3))
     >>> sampler = SensitivitySampler(n_samples=100, random_state=0).fit(X)
-    >>> display = CoresetDisplay.from_sampler(sampler, X, sizes=[50, 100, 200], n_repeats=3)
+    >>> display = CoresetDisplay.from_estimator(sampler, X, sizes=[50, 100, 200], n_repeats=3)
     >>> display.distortions.shape
     (3, 3)
     """
 
     def __init__(
-        self, *, scores, inclusion_proba, sizes, distortions, chosen_size, chosen_distortion, p
+        self,
+        *,
+        scores: ArrayLike,
+        inclusion_proba: ArrayLike,
+        sizes: ArrayLike,
+        distortions: ArrayLike,
+        chosen_size: float,
+        chosen_distortion: float,
+        p: float,
     ):
         self.scores = scores
         self.inclusion_proba = inclusion_proba
@@ -76,16 +89,32 @@ class CoresetDisplay:
         self.chosen_distortion = chosen_distortion
         self.p = p
 
+    def __repr__(self) -> str:
+        sizes = np.asarray(self.sizes)
+        return (
+            f"CoresetDisplay({self.chosen_size:,} of {len(self.scores):,} rows, "
+            f"{len(self.distortions)} coresets of each of {len(sizes)} sizes, p={self.p:g})"
+        )
+
     @classmethod
-    def from_sampler(
-        cls, sampler, X, y=None, *, sample_weight=None, sizes=None, n_repeats=5, axes=None
-    ):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        sizes: ArrayLike | None = None,
+        n_repeats: int = 5,
+        verbose: int = 0,
+        ax: Any = None,
+    ) -> Self:
         """Measure the distortion of coresets of several sizes and draw.
 
         Parameters
         ----------
-        sampler : SensitivitySampler
-            A fitted sampler.
+        estimator : SensitivitySampler or CoresetEstimator
+            A fitted sampler, or an estimator that holds one.
         X : {array-like, sparse matrix, dataframe} of shape (n, n_features)
             The rows given to its `fit`.
         y : array-like of shape (n,), default=None
@@ -96,8 +125,11 @@ class CoresetDisplay:
             Expected numbers of rows; a quarter of the sampler's to four times as many if None.
         n_repeats : int, default=5
             Number of coresets of each size.
-        axes : sequence of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        verbose : int, default=0
+            Show a progress bar over these coresets if positive (needs tqdm).
+        ax : matplotlib Axes or sequence of two, default=None
+            Axes to draw on, one for each panel; the place of a single one is divided into both.
+            A new figure if None.
 
         Returns
         -------
@@ -107,42 +139,45 @@ class CoresetDisplay:
         Raises
         ------
         sklearn.exceptions.NotFittedError
-            If the sampler is not fitted.
+            If the estimator is not fitted.
         ImportError
-            If matplotlib is not installed.
+            If matplotlib is not installed, or tqdm where it is needed.
         """
-        check_is_fitted(sampler)
+        check_is_fitted(estimator)
+        sampler = getattr(estimator, "sampler_", estimator)
         if sizes is None:
             sizes = sampler.n_samples_ * 2.0 ** np.arange(-2, 3)
             sizes = sizes[(sizes >= sampler.rank_) & (sizes < len(sampler.scores_))].astype(int)
+        sizes = np.asarray(sizes)
         data = {"y": y, "sample_weight": sample_weight}
+        pairs = list(product(range(n_repeats), sizes))
         distortions = [
-            [
-                clone(sampler)
-                .set_params(n_samples=int(size), random_state=seed)
-                .fit(X, **data)
-                .distortion(X, **data, random_state=0)
-                for size in sizes
-            ]
-            for seed in range(n_repeats)
+            clone(sampler)
+            .set_params(n_samples=int(size), random_state=seed)
+            .fit(X, **data)
+            .distortion(X, **data, random_state=0)
+            for seed, size in progress(
+                pairs, total=len(pairs), verbose=verbose, by="CoresetDisplay", unit="coreset"
+            )
         ]
         return cls(
             scores=sampler.scores_,
             inclusion_proba=sampler.inclusion_proba_,
-            sizes=np.asarray(sizes),
-            distortions=np.array(distortions),
+            sizes=sizes,
+            distortions=np.reshape(distortions, (n_repeats, len(sizes))),
             chosen_size=len(sampler.sample_indices_),
             chosen_distortion=sampler.distortion(X, **data, random_state=0),
             p=sampler.p,
-        ).plot(axes)
+        ).plot(ax)
 
-    def plot(self, axes=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw both panels.
 
         Parameters
         ----------
-        axes : sequence of two matplotlib Axes, default=None
-            Axes to draw on; a new figure if None.
+        ax : matplotlib Axes or sequence of two, default=None
+            Axes to draw on, one for each panel; the place of a single one is divided into both.
+            A new figure if None.
 
         Returns
         -------
@@ -154,11 +189,7 @@ class CoresetDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if axes is None:
-            _, axes = pyplot("CoresetDisplay").subplots(
-                1, 2, figsize=(9.6, 3.8), layout="constrained"
-            )
-        self.axes_ = np.asarray(axes)
+        self.axes_ = _two_panels(ax)
         self.figure_ = self.axes_[0].figure
         self._draw_scores(self.axes_[0])
         self._draw_distortion(self.axes_[1])
@@ -215,7 +246,7 @@ class CoresetDisplay:
             xlabel="expected rows of the coreset (log scale)",
             ylabel=f"distortion of $\\|Ax\\|_p^p$, p = {self.p:g}{bound}",
         )
-        ax.xaxis.set_major_locator(FixedLocator(sizes))
+        ax.xaxis.set_major_locator(FixedLocator(sizes.tolist()))
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_formatter(StrMethodFormatter("{x:.3g}"))
@@ -224,3 +255,26 @@ class CoresetDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.92", linewidth=0.8)
         ax.legend(frameon=False, loc="upper right")
+
+
+def _two_panels(ax):
+    """Axes of both panels: the given two, halves of the place of a given one, or a new figure's."""
+    plt = pyplot("CoresetDisplay")
+    if ax is None:
+        return plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")[1]
+    if np.size(ax) == 2:
+        return np.ravel(ax)
+    if np.size(ax) != 1:
+        raise ValueError(f"ax must be one Axes or two; got {np.size(ax)}")
+    (ax,) = np.ravel(ax)
+    ax.set_axis_off()
+    figure, place = ax.figure, ax.get_subplotspec()
+    wspace = 0.45 if figure.get_layout_engine() is None else None  # engines find it themselves
+    if place is None:  # Axes that stand in no grid
+        (left, bottom), (right, top) = ax.get_position().get_points()
+        halves = figure.add_gridspec(
+            1, 2, left=left, right=right, bottom=bottom, top=top, wspace=wspace
+        )
+    else:
+        halves = place.subgridspec(1, 2, wspace=wspace)
+    return np.array([figure.add_subplot(half) for half in halves])

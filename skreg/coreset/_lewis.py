@@ -1,6 +1,5 @@
 """l_p Lewis weights by damped fixed-point iterations."""
 
-import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ from scipy.linalg import cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._sklearn import Interval, validate_params
+from skreg._warnings import warn
 from skreg.coreset._checks import checked_power, checked_rows, require_tall
 from skreg.coreset._rows import block_gram, blocks
 from skreg.coreset._whitening import with_safe_columns
@@ -115,11 +115,10 @@ def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=
     require_tall(A)
     lewis = lewis_of_rows(A, p, tol, max_iter)
     if not lewis.change <= tol:
-        warnings.warn(
+        warn(
             f"Lewis weights changed by {lewis.change:.1e} in iteration {lewis.n_iter}; "
             f"tol={tol:.1e} asks for more than max_iter={max_iter}",
             ConvergenceWarning,
-            stacklevel=2,
         )
     if not return_Q:
         return lewis.weights

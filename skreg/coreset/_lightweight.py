@@ -7,8 +7,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
 from skreg._sklearn import Interval, validate_params
-from skreg.coreset._checks import checked_weights
 from skreg.coreset._rows import Rows, block, block_slices, dense_block
+from skreg.rows import checked_weights
 
 
 @validate_params(

@@ -8,10 +8,10 @@ from scipy.sparse import csc_array, eye_array, hstack
 from sklearn.utils.validation import check_array
 
 from skreg._sklearn import Interval, StrOptions, validate_params
-from skreg.coreset._checks import checked_weights
 from skreg.coreset._rows import Rows
 from skreg.coreset._sampler import SensitivitySampler
 from skreg.coreset._whitening import whitening
+from skreg.rows import checked_weights
 
 
 @validate_params(

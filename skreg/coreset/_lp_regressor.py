@@ -1,6 +1,5 @@
 """l_p regression as an estimator."""
 
-import warnings
 from copy import copy
 from numbers import Integral, Real
 from typing import ClassVar
@@ -12,10 +11,11 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, _fit_context
-from skreg.coreset._checks import checked_weights
+from skreg._warnings import warn
 from skreg.coreset._lp_solvers import null_norm, p_norm, solve_lp
 from skreg.coreset._rows import Rows, image
 from skreg.coreset._whitening import qr_whitening, triangular_factor
+from skreg.rows import checked_weights
 
 _LINEAR_PROGRAM_TOL = 1e-6  # relative gap; HiGHS stops at absolute violations of 1e-7
 
@@ -185,12 +185,11 @@ class LpRegressor(RegressorMixin, BaseEstimator):
     def _warn(self, solution):
         tolerance = self.tol if 1 < self.p < np.inf else max(self.tol, _LINEAR_PROGRAM_TOL)
         if not abs(solution.relative_gap) <= tolerance:
-            warnings.warn(
+            warn(
                 f"the duality gap is {solution.relative_gap:.2e} of the objective after "
                 f"{solution.n_iter} steps; a gap between 0 and {tolerance:.0e} was asked for. "
                 "Raise max_iter or tol, or rescale the data",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _store(self, coefficients, solution, null):

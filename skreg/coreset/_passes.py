@@ -9,7 +9,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import qr
 
 from skreg.coreset._checks import require_finite
@@ -20,6 +19,7 @@ from skreg.coreset._sampling import hashed_uniform, scale_of_scores
 from skreg.coreset._scores import SAMPLING_ITER, SAMPLING_TOL
 from skreg.coreset._target import checked_target, residual_columns
 from skreg.coreset._whitening import cholesky_whitening, qr_whitening, triangular_factor
+from skreg.rows import stack_rows
 
 MERGEABLE_SCORES = ("uniform", "leverage", "root_leverage", "lewis", "lewis+leverage")
 
@@ -174,9 +174,4 @@ def _merge_factors(a, b):
 
 
 def _join(a, b):
-    def join(x, y):
-        if x is None:
-            return None
-        return sparse.vstack([x, y], format="csr") if sparse.issparse(x) else np.concatenate([x, y])
-
-    return tuple(join(x, y) for x, y in zip(a, b, strict=True))
+    return tuple(stack_rows(pair) for pair in zip(a, b, strict=True))

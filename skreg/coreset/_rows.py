@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-_BLOCK_ENTRIES = 2**17  # one megabyte of float64: a block and its products stay in cache
+from skreg.rows import CACHE_BYTES, chunk_slices, rows_per_chunk
 
 
 class Rows(NamedTuple):
@@ -58,9 +58,7 @@ def dense_block(A, rows):
 
 def block_slices(n_rows, n_columns):
     """Consecutive slices of rows that fit in cache, never less than n_columns rows high."""
-    height = max(_BLOCK_ENTRIES // max(n_columns, 1), n_columns, 1)
-    for start in range(0, n_rows, height):
-        yield slice(start, min(start + height, n_rows))
+    return chunk_slices(n_rows, max(rows_per_chunk(n_columns, n_bytes=CACHE_BYTES), n_columns))
 
 
 def blocks(A):

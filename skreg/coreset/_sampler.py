@@ -10,7 +10,6 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
-from skreg.coreset._checks import checked_weights
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, sample_size, scores_of_rows
@@ -20,6 +19,7 @@ from skreg.coreset._target import (
     residual_columns,
     target_kind,
 )
+from skreg.rows import checked_weights
 
 _DEFAULT_EPS = 0.1
 

@@ -1,6 +1,5 @@
 """l_p sensitivities: sigma_i = sup |a_i^T x|^p / ||A x||_p^p."""
 
-import warnings
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, StrOptions, validate_params
+from skreg._warnings import warn
 from skreg.coreset._checks import checked_indices, checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
@@ -184,11 +184,10 @@ def irls(denominator, targets, p, tol):
         result[batch], change = _irls_batch(denominator, targets[batch], p, 0.01 * tol)
         worst = np.maximum(worst, change)
     if not worst <= tol:
-        warnings.warn(
+        warn(
             f"the relative error of sensitivities is about {worst:.1e} at the iteration limit; "
             f"tol={tol:.1e} was asked for",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return result
 

@@ -11,11 +11,11 @@ from sklearn.utils import assert_all_finite, check_consistent_length, check_rand
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions
-from skreg.coreset._checks import checked_weights
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, scores_of_rows
 from skreg.coreset._target import checked_target, residual_columns
+from skreg.rows import checked_weights, stack_rows
 
 
 class StreamingCoreset(BaseEstimator):
@@ -351,7 +351,4 @@ def _rows_of(batch, rows):
 
 
 def _stack(parts):
-    X = [part[0] for part in parts]
-    stacked = sparse.vstack(X, format="csr") if sparse.issparse(X[0]) else np.concatenate(X)
-    y = None if parts[0][1] is None else np.concatenate([part[1] for part in parts])
-    return stacked, y, np.concatenate([part[2] for part in parts])
+    return tuple(stack_rows(column) for column in zip(*parts, strict=True))

@@ -1,5 +1,19 @@
-"""Weighted means and scatters of rows."""
+"""Weights, means and scatters of rows: one mergeable record, and the ways to fill it.
 
-from skreg.moments._exact import Moments, about_zero, moments, resampled_moments
+`moments_by_class` streams over rows of any kind, `moments` and `resampled_moments` are exact to the
+last bit whatever the order of the rows, `Moments.merge` puts together what several places found.
+"""
 
-__all__ = ["Moments", "about_zero", "moments", "resampled_moments"]
+from skreg.moments._accumulator import Moments
+from skreg.moments._by_class import expand_classes, merge_over_classes, moments_by_class
+from skreg.moments._exact import about_zero, moments, resampled_moments
+
+__all__ = [
+    "Moments",
+    "about_zero",
+    "expand_classes",
+    "merge_over_classes",
+    "moments",
+    "moments_by_class",
+    "resampled_moments",
+]

@@ -1,81 +1,33 @@
-"""Sufficient statistics of linear Gaussian naive Bayes, in one pass and mergeable.
+"""Moments of the rows of each class with a diagonal scatter, in one pass.
 
-For rows x_i with labels y_i and weights w_i, the model needs per class k and feature j only
+For rows x_i with labels y_i and weights w_i these are, per class k and feature j,
 
-    c_k    = sum_{y_i = k} w_i                              count
+    c_k    = sum_{y_i = k} w_i                              weight
     mu_kj  = (1 / c_k) sum_{y_i = k} w_i x_ij               mean
     M2_j   = sum_k sum_{y_i = k} w_i (x_ij - mu_kj)^2       pooled within-class scatter
 
-that is K n + n + K numbers (Zheng et al. 2023, the shared-variance classifier). All are held in
-float64. The update of one row, for Delta = x - mu_k and r = w / (c_k + w),
+that is K n + n + K numbers, held in float64: all that naive Bayes with shared variances needs
+(Zheng et al. 2023). The update of one row, for Delta = x - mu_k and r = w / (c_k + w),
 
     mu_k <- mu_k + r Delta,     M2 <- M2 + w (1 - r) Delta^2                        (Welford 1962)
 
 never subtracts large numbers, whatever the offset of the features.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from scipy import sparse
 
 from skreg._jit import kernel
 from skreg._sklearn import _convert_to_numpy
+from skreg.moments._accumulator import Moments
 from skreg.rows import chunk_slices, rows_per_chunk, working_dtype
-
-
-class ClassStatistics(NamedTuple):
-    """Counts (K,), means (K, n_features), pooled within-class scatter (n_features,)."""
-
-    counts: np.ndarray
-    mean: np.ndarray
-    scatter: np.ndarray
-
-    @classmethod
-    def zeros(cls, n_classes, n_features):
-        """Statistics of no rows."""
-        return cls(np.zeros(n_classes), np.zeros((n_classes, n_features)), np.zeros(n_features))
-
-    @property
-    def total(self):
-        """Sum of all weights."""
-        return float(self.counts.sum())
-
-    @property
-    def grand_mean(self):
-        """Mean of all rows; exact where a feature has the same mean in every class."""
-        reference = self.mean[np.argmax(self.counts)]
-        return reference + (self.counts / self.total) @ (
-            np.where(self.counts[:, None] > 0, self.mean, reference) - reference
-        )
-
-    @property
-    def total_scatter(self):
-        """Sum of squares about the grand mean: within classes plus between classes."""
-        return self.scatter + self.counts @ (self.mean - self.grand_mean) ** 2
-
-
-def merge_statistics(a, b):
-    """Statistics of the union of two disjoint sets of rows (Chan et al. 1979).
-
-    r_k = c_bk / c_k,  d_k = mu_bk - mu_ak:  mu_k = mu_ak + r_k d_k,
-    M2 = M2_a + M2_b + sum_k c_ak r_k d_k^2.
-    """
-    count = a.counts + b.counts
-    ratio = np.divide(b.counts, count, out=np.zeros_like(count), where=count > 0)
-    difference = b.mean - a.mean
-    return ClassStatistics(
-        count,
-        a.mean + ratio[:, None] * difference,
-        a.scatter + b.scatter + (a.counts * ratio) @ difference**2,
-    )
 
 
 def expand_classes(statistics, positions, n_classes):
     """Place class k of `statistics` at `positions[k]` among `n_classes` classes."""
-    count, mean, scatter = statistics
-    wide = ClassStatistics.zeros(n_classes, mean.shape[1])
-    wide.counts[positions] = count
+    weight, mean, scatter = statistics
+    wide = Moments.of_no_rows(mean.shape[1], n_classes)
+    wide.weight[positions] = weight
     wide.mean[positions] = mean
     return wide._replace(scatter=scatter)
 
@@ -88,15 +40,15 @@ def merge_over_classes(a, b):
             f"{a[0].dtype} and {b[0]} of {b[0].dtype}"
         )
     classes = np.union1d(a[0], b[0])
-    wide = (
+    first, second = (
         expand_classes(statistics, np.searchsorted(classes, own), len(classes))
         for own, statistics in (a, b)
     )
-    return classes, merge_statistics(*wide)
+    return classes, first.merge(second)
 
 
-def class_statistics(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
-    """Statistics of the rows of X in one pass over chunks of rows.
+def moments_by_class(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
+    """`Moments` of the classes, with a diagonal scatter, in one pass over chunks of rows.
 
     Parameters
     ----------
@@ -115,7 +67,7 @@ def class_statistics(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
 
     Returns
     -------
-    ClassStatistics
+    Moments
         Not finite wherever X is not finite in a row of positive weight.
     """
     n_rows, n_features = X.shape
@@ -124,15 +76,15 @@ def class_statistics(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
         return _csr_statistics(data, X.indices, X.indptr, codes, weights, n_classes, n_features)
     slices = chunk_slices(n_rows, chunk_size or rows_per_chunk(n_features))
     if isinstance(X, np.ndarray):
-        statistics = ClassStatistics.zeros(n_classes, n_features)
+        statistics = Moments.of_no_rows(n_features, n_classes)
         for rows in slices:
             chunk = np.ascontiguousarray(X[rows], dtype=working_dtype(X, np))
             _add_rows(chunk, codes[rows], weights[rows], *statistics)
         return statistics
-    merged = ClassStatistics.zeros(n_classes, n_features)
+    merged = Moments.of_no_rows(n_features, n_classes)
     for rows in slices:
-        merged = merge_statistics(
-            merged, _namespace_statistics(X[rows, ...], codes[rows], weights[rows], n_classes, xp)
+        merged = merged.merge(
+            _namespace_statistics(X[rows, ...], codes[rows], weights[rows], n_classes, xp)
         )
     return merged
 
@@ -180,7 +132,7 @@ def _csr_statistics_kernel(data, indices, indptr, codes, weights, count, mean, s
 
 
 def _csr_statistics(data, indices, indptr, codes, weights, n_classes, n_features):
-    statistics = ClassStatistics.zeros(n_classes, n_features)
+    statistics = Moments.of_no_rows(n_features, n_classes)
     stored = np.zeros((n_classes, n_features))
     _csr_statistics_kernel(data, indices, indptr, codes, weights, *statistics, stored)
     return statistics
@@ -194,7 +146,7 @@ def _namespace_statistics(chunk, codes, weights, n_classes, xp):
     """
     used = np.flatnonzero(weights)
     if used.size == 0:
-        return ClassStatistics.zeros(n_classes, chunk.shape[1])
+        return Moments.of_no_rows(chunk.shape[1], n_classes)
     device, dtype = chunk.device, working_dtype(chunk, xp)
     one_hot = np.zeros((n_classes, codes.size))
     one_hot[codes, np.arange(codes.size)] = weights
@@ -212,7 +164,7 @@ def _namespace_statistics(chunk, codes, weights, n_classes, xp):
     mean = _convert_to_numpy(mean, xp).astype(np.float64)
     shift = _convert_to_numpy(shift, xp).astype(np.float64)
     present = (count > 0)[:, None]
-    return ClassStatistics(
+    return Moments(
         count, np.where(present, mean + shift, 0.0), _convert_to_numpy(scatter, xp).astype(float)
     )
 

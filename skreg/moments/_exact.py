@@ -17,38 +17,18 @@ multiplication and its applications", Numerical Algorithms 59, 2012.)
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from skreg._jit import kernel
+from skreg.moments._accumulator import Moments
+from skreg.rows import chunk_slices
 
 ROWS_AT_ONCE = 512
 SHIFT_BITS = 32  # means are rounded to this share of a column's range, so that they are repeatable
 SMALLEST_RANGE = 1e-14
-
-
-class Moments(NamedTuple):
-    """What the methods need of weighted rows.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (d,)
-        Means.
-    covariance : ndarray of shape (d, d)
-        Covariance matrix, with the sum of the weights as divisor.
-    constant : ndarray of shape (d,)
-        Columns that do not vary beyond rounding.
-    total : float
-        Sum of the weights.
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    constant: np.ndarray
-    total: float
+SMALLEST_SCATTER = np.nextafter(0.0, 1.0)
 
 
 def moments(X, sample_weight):
@@ -75,7 +55,7 @@ def resampled_moments(X, weights):
     low, high = np.full((len(weights), d + 1), np.inf), np.full((len(weights), d + 1), -np.inf)
     scale = np.ldexp(1.0, -exponent)
     buffers = np.empty((5, min(n, ROWS_AT_ONCE), d + 1))
-    for rows in gen_batches(n, ROWS_AT_ONCE):
+    for rows in chunk_slices(n, ROWS_AT_ONCE):
         block = buffers[0, : rows.stop - rows.start]
         block[:, :d], block[:, d] = X[rows], 1.0
         for k, weight in enumerate(weights):
@@ -97,7 +77,7 @@ def _shifts(X, weights, exponent):
     their difference from the values exact.
     """
     means, totals = np.zeros((len(weights), len(exponent))), weights.sum(axis=1)
-    for rows in gen_batches(len(X), ROWS_AT_ONCE):
+    for rows in chunk_slices(len(X), ROWS_AT_ONCE):
         means[:, :-1] += (weights[:, rows] / totals[:, None]) @ X[rows]
     return np.ldexp(np.rint(np.ldexp(means, SHIFT_BITS - exponent)), exponent - SHIFT_BITS)
 
@@ -162,17 +142,18 @@ def _finish(products, shift, low, high, exponent):
     offset = products[-1, :-1]
     exponent = exponent[:-1]
     with np.errstate(over="ignore", invalid="ignore"):
-        covariance = np.ldexp(
+        scatter = total * np.ldexp(
             products[:-1, :-1] - np.outer(offset, offset), exponent + exponent[:, None]
         )
         constant = high - low <= SMALLEST_RANGE * np.maximum(np.abs(low), np.abs(high))
-    covariance[constant], covariance[:, constant] = 0.0, 0.0
-    return Moments(shift[:-1] + np.ldexp(offset, exponent), covariance, constant, float(total))
+    varying = np.flatnonzero(~constant)
+    # a column that varies has a positive scatter, however small: only constant ones have zero
+    scatter[varying, varying] = np.maximum(scatter[varying, varying], SMALLEST_SCATTER)
+    scatter[constant], scatter[:, constant] = 0.0, 0.0
+    return Moments(float(total), shift[:-1] + np.ldexp(offset, exponent), scatter)
 
 
 def about_zero(data):
     """The same with means taken to be zero: second moments in place of covariances."""
-    second = data.covariance + np.outer(data.mean, data.mean)
-    return data._replace(
-        mean=np.zeros_like(data.mean), covariance=second, constant=np.diagonal(second) == 0.0
-    )
+    second = data.scatter + data.weight * np.outer(data.mean, data.mean)
+    return data._replace(mean=np.zeros_like(data.mean), scatter=second)

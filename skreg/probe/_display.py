@@ -1,16 +1,20 @@
 """The picture of a probe learning curve."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.pictures import pyplot, series_style
-from skreg.probe._crossover import check_errors, check_sizes
+from skreg.probe._crossover import Crossover, check_errors, check_sizes
 from skreg.probe._learning_curve import probe_learning_curve
 
 
 class ProbeLearningCurveDisplay:
     """Test error of probes against the number of labels, with the crossovers.
 
-    Use `from_estimators` to compute and draw, or `from_curve` to draw the result of
+    Use `from_estimator` to compute and draw, or `from_curve` to draw the result of
     `probe_learning_curve`. All parameters are stored as attributes.
 
     Parameters
@@ -49,7 +53,7 @@ class ProbeLearningCurveDisplay:
     >>> from sklearn.linear_model import LogisticRegression
     >>> from skreg.probe import LinearNaiveBayes, ProbeLearningCurveDisplay
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> display = ProbeLearningCurveDisplay.from_estimators(
+    >>> display = ProbeLearningCurveDisplay.from_estimator(
     ...     {"naive Bayes": LinearNaiveBayes(), "logistic": LogisticRegression()},
     ...     X[:400], y[:400], X[400:], y[400:], train_sizes=[8, 32, 128], random_state=0,
     ... )
@@ -57,13 +61,29 @@ class ProbeLearningCurveDisplay:
     ['naive Bayes', 'logistic']
     """
 
-    def __init__(self, *, train_sizes, errors, crossover=None):
+    def __init__(
+        self,
+        *,
+        train_sizes: ArrayLike,
+        errors: Mapping[str, ArrayLike],
+        crossover: Mapping[str, Crossover] | None = None,
+    ):
         self.train_sizes = train_sizes
         self.errors = errors
         self.crossover = crossover
 
+    def __repr__(self) -> str:
+        sizes = np.asarray(self.train_sizes)
+        repeats = {len(np.atleast_2d(np.asarray(table))) for table in self.errors.values()}
+        return (
+            f"ProbeLearningCurveDisplay({', '.join(self.errors)}: {len(sizes)} sizes from "
+            f"{sizes[0]:g} to {sizes[-1]:g}, {max(repeats)} repeats)"
+        )
+
     @classmethod
-    def from_curve(cls, curve, *, ax=None, crossovers=None):
+    def from_curve(
+        cls, curve: Any, *, ax: Any = None, crossovers: Sequence[str] | None = None
+    ) -> Self:
         """Draw the result of `probe_learning_curve`.
 
         Parameters
@@ -84,30 +104,30 @@ class ProbeLearningCurveDisplay:
         return display.plot(ax, crossovers=crossovers)
 
     @classmethod
-    def from_estimators(
+    def from_estimator(
         cls,
-        estimators,
-        X,
-        y,
-        X_test,
-        y_test,
+        estimator: Any,
+        X: Any,
+        y: ArrayLike,
+        X_test: Any,
+        y_test: ArrayLike,
         *,
-        train_sizes,
-        n_repeats=5,
-        sampling="random",
-        scaler="minmax",
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-        ax=None,
-        crossovers=None,
-    ):
-        """Compute the learning curve of several probes and draw it.
+        train_sizes: ArrayLike,
+        n_repeats: int = 5,
+        sampling: Literal["random", "per_class"] = "random",
+        scaler: Literal["minmax"] | None = "minmax",
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        ax: Any = None,
+        crossovers: Sequence[str] | None = None,
+    ) -> Self:
+        """Compute the learning curve of one or several probes and draw it.
 
         Parameters
         ----------
-        estimators : dict of str to estimator, or list of (str, estimator)
-            Classifiers to compare. The first is the reference of the crossovers.
+        estimator : estimator, dict of str to estimator, or list of (str, estimator)
+            A classifier, or several to compare. The first is the reference of the crossovers.
         X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
             Pool of features that training subsets are drawn from.
         y : array-like of shape (n_samples,)
@@ -146,7 +166,7 @@ class ProbeLearningCurveDisplay:
             As `probe_learning_curve`, which documents the parameters further.
         """
         curve = probe_learning_curve(
-            estimators,
+            estimator,
             X,
             y,
             X_test,
@@ -161,7 +181,7 @@ class ProbeLearningCurveDisplay:
         )
         return cls.from_curve(curve, ax=ax, crossovers=crossovers)
 
-    def plot(self, ax=None, *, crossovers=None):
+    def plot(self, ax: Any = None, *, crossovers: Sequence[str] | None = None) -> Self:
         """Draw mean errors, bands of one standard error, and crossovers.
 
         The legend, above the axes, tells for every rival from which size on it is ahead of the
@@ -198,8 +218,10 @@ class ProbeLearningCurveDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.lines_, self.bands_ = [], []
-        self.crossover_lines_, self.crossover_spans_ = {}, {}
+        self.lines_: list[Any] = []
+        self.bands_: list[Any] = []
+        self.crossover_lines_: dict[str, Any] = {}
+        self.crossover_spans_: dict[str, Any] = {}
         self._draw_axes(sizes)
         for i, (name, table) in enumerate(errors.items()):
             self._draw_errors(sizes, name, table, series_style(i))

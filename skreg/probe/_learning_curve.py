@@ -1,8 +1,10 @@
 """Test error against number of labels, on paired training subsets."""
 
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.preprocessing import MinMaxScaler
@@ -13,7 +15,7 @@ from sklearn.utils.random import sample_without_replacement
 from sklearn.utils.validation import column_or_1d
 
 from skreg._progress import progress
-from skreg._sklearn import Interval, StrOptions, _safe_indexing, validate_params
+from skreg._sklearn import HasMethods, Interval, StrOptions, _safe_indexing, validate_params
 from skreg.probe._crossover import check_sizes, crossover_size
 
 _MAX_DRAWS = 1000
@@ -22,7 +24,7 @@ _SEED_LIMIT = np.iinfo(np.int32).max
 
 @validate_params(
     {
-        "estimators": [dict, list, tuple],
+        "estimators": [dict, list, tuple, HasMethods(["fit", "predict"])],
         "train_sizes": ["array-like"],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "sampling": [StrOptions({"random", "per_class"})],
@@ -34,20 +36,20 @@ _SEED_LIMIT = np.iinfo(np.int32).max
     prefer_skip_nested_validation=False,
 )
 def probe_learning_curve(
-    estimators,
-    X,
-    y,
-    X_test,
-    y_test,
+    estimators: Any,
+    X: Any,
+    y: ArrayLike,
+    X_test: Any,
+    y_test: ArrayLike,
     *,
-    train_sizes,
-    n_repeats=5,
-    sampling="random",
-    scaler="minmax",
-    random_state=None,
-    n_jobs=None,
-    verbose=0,
-):
+    train_sizes: ArrayLike,
+    n_repeats: int = 5,
+    sampling: Literal["random", "per_class"] = "random",
+    scaler: Literal["minmax"] | None = "minmax",
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    verbose: int = 0,
+) -> Bunch:
     """Test error of several probes against the number of labels, by the paper's protocol.
 
     For each repeat and size a training subset is drawn, features are scaled, and every estimator
@@ -56,8 +58,9 @@ def probe_learning_curve(
 
     Parameters
     ----------
-    estimators : dict of str to estimator, or list of (str, estimator)
-        Classifiers to compare. The first is the reference of the crossovers.
+    estimators : estimator, dict of str to estimator, or list of (str, estimator)
+        A classifier, which gets the name of its class, or several to compare. The first is the
+        reference of the crossovers.
     X : {array-like, sparse matrix, dataframe} of shape (n_samples, n_features)
         Pool of features that training subsets are drawn from.
     y : array-like of shape (n_samples,)
@@ -231,10 +234,12 @@ def _cell_errors(probes, X, y, X_test, y_test, draw, size, scaler, seed):
 
 
 def _named_estimators(estimators):
+    if hasattr(estimators, "fit"):
+        return {type(estimators).__name__: estimators}
     pairs = list(estimators.items()) if isinstance(estimators, dict) else list(estimators)
     if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError(
-            "estimators must be a non-empty dict of name to estimator or list of "
+            "estimators must be a classifier, a non-empty dict of name to estimator or a list of "
             f"(name, estimator); got {estimators!r}"
         )
     names = [name for name, _ in pairs]

@@ -34,7 +34,7 @@ def loo_scores(X, codes, weights, statistics, rules, priors=None):
         The rows from which `statistics` were computed.
     codes, weights : ndarray of shape (n_samples,)
         Class index and weight of every row.
-    statistics : ClassStatistics
+    statistics : Moments
         Statistics of all rows.
     rules : sequence of VarianceRule
         Regularisations of the variance.

@@ -46,7 +46,7 @@ def linear_form(statistics, variance, prior):
     A feature of variance zero that is the same in all classes gets weight 0.
     """
     mean, centre = statistics.mean, statistics.grand_mean
-    present = statistics.counts > 0
+    present = statistics.weight > 0
     offset = np.where(present[:, None], mean - centre, 0.0)
     if not variance.any():
         variance = np.ones_like(variance)

@@ -1,46 +1,51 @@
 """The estimator `LinearNaiveBayes`."""
 
-import warnings
 from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
-from scipy.special import log_expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import assert_all_finite
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._sklearn import (
     Interval,
     StrOptions,
-    _check_sample_weight,
     _convert_to_numpy,
     _fit_context,
     check_same_namespace,
     get_namespace,
 )
-from skreg.moments._by_class import (
-    ClassStatistics,
-    class_statistics,
-    expand_classes,
-    merge_over_classes,
+from skreg.moments import expand_classes, merge_over_classes
+from skreg.probe._input import (
+    checked_moments,
+    read_labelled_rows,
+    read_rows,
+    refuse_dask_frame,
 )
-from skreg.probe._blocks import block_statistics
-from skreg.probe._labels import labels_beside, labels_without_objects
-from skreg.probe._leave_one_out import choose_shrinkage, choose_temperature, loo_scores
-from skreg.probe._linear_form import VarianceRule, linear_form, pooled_variance
+from skreg.probe._labels import labels_beside
+from skreg.probe._leave_one_out import loo_scores
+from skreg.probe._linear_form import linear_form, pooled_variance
+from skreg.probe._regularisation import (
+    checked_priors,
+    choose_regularisation,
+    require_fixed_regularisation,
+    rule_of,
+)
+from skreg.probe._scores import log_probabilities, score_chunks, score_dtype
+from skreg.probe._state import (
+    check_classes,
+    moments_of_state,
+    require_same_settings,
+    same_rows,
+)
 from skreg.rows import (
-    chunk_slices,
     converter_to,
+    dask_rows,
     device_keyword,
     in_main_memory,
-    rows_per_chunk,
-    widen_bfloat16,
-    working_dtype,
+    is_dask_collection,
+    map_rows,
 )
-from skreg.rows._dask import is_dask_collection, map_rows
 
 
 class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
@@ -204,32 +209,34 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             or if "loo" is asked for and no class has two samples.
         """
         fresh = copy(self)
-        fresh._fit(X, y, sample_weight)
+        fit = fresh._fit_blocks if is_dask_collection(X) else fresh._fit
+        fit(X, y, sample_weight)
         return self._become(fresh)
 
     def _fit(self, X, y, sample_weight):
-        weighted = sample_weight is not None
-        if is_dask_collection(X):
-            self._require_fixed_regularisation("a dask array")
-            fresh = clone(self)
-            state = block_statistics(X, y, sample_weight, fresh._block_state)
-            self._check_classes(*state, weighted)
-            fresh.n_features_in_ = X.shape[1]
-            fresh._set_state(*state, weighted=weighted, like=X._meta)
-            self._become(fresh)
-            return
-        X, y, codes, classes, weights, xp = self._read(X, y, sample_weight, reset=True)
-        statistics = self._statistics_of(X, codes, weights, len(classes), xp)
-        self._check_classes(classes, statistics, weighted)
-        shrinkage, temperature = self._choose(X, codes, weights, statistics)
+        rows = read_labelled_rows(self, X, y, sample_weight, reset=True)
+        statistics = checked_moments(rows, self.chunk_size)
+        check_classes(rows.classes, statistics, sample_weight is not None)
+        shrinkage, temperature = choose_regularisation(self, rows, statistics)
         self._set_state(
-            classes,
+            rows.classes,
             statistics,
-            weighted=weighted,
-            like=X,
+            weighted=sample_weight is not None,
+            like=rows.X,
             shrinkage=shrinkage,
             temperature=temperature,
         )
+
+    def _fit_blocks(self, X, y, sample_weight):
+        """Fit to a dask array; only moments leave the workers."""
+        require_fixed_regularisation(self, "a dask array")
+        refuse_dask_frame(X)
+        rows = dask_rows(X, y, sample_weight, by="LinearNaiveBayes")
+        state = rows.reduce(clone(self)._chunk_state, merge_over_classes)
+        check_classes(*state, sample_weight is not None)
+        vars(self).pop("feature_names_in_", None)
+        self.n_features_in_ = X.shape[1]
+        self._set_state(*state, weighted=sample_weight is not None, like=X._meta)
 
     def _become(self, fresh):
         """Take over all of a copy in one step, so that errors and interrupts leave all as it was.
@@ -266,15 +273,15 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             earlier call, or if `shrinkage` or `temperature` is "loo", which needs all rows at once.
         """
         self._validate_params()  # also of a fitted estimator, whose parameters may have been set
-        self._require_fixed_regularisation("partial_fit")
+        require_fixed_regularisation(self, "partial_fit")
         fresh = copy(self)
         fresh._add_batch(X, y, classes, sample_weight)
         return self._become(fresh)
 
     def _add_batch(self, X, y, classes, sample_weight):
         first = not hasattr(self, "_statistics")
-        X, y, codes, batch_classes, weights, xp = self._read(X, y, sample_weight, reset=first)
-        batch = self._statistics_of(X, codes, weights, len(batch_classes), xp)
+        rows = read_labelled_rows(self, X, y, sample_weight, reset=first)
+        batch_classes, batch = rows.classes, checked_moments(rows, self.chunk_size)
         declared = self._declared_classes(classes, first)
         if declared is not None:
             unknown = np.setdiff1d(batch_classes, declared)
@@ -287,7 +294,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         if not first:
             merged = merge_over_classes((self._known_classes(), self._statistics), merged)
             weighted = weighted or self._weighted
-        self._set_state(*merged, weighted=weighted, like=X, declared=declared)
+        self._set_state(*merged, weighted=weighted, like=rows.X, declared=declared)
 
     def fit_batches(self, batches, classes=None):
         """Fit on an iterable of batches, for instance a torch ``DataLoader``.
@@ -319,7 +326,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
                 self._become(fresh)
         if not hasattr(fresh, "_statistics"):
             raise ValueError("batches is empty: give at least one (X, y)")
-        self._check_classes(self._known_classes(), self._statistics, self._weighted)
+        check_classes(self._known_classes(), self._statistics, self._weighted)
         return self
 
     def merge(self, other):
@@ -353,8 +360,8 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             )
         check_is_fitted(self)
         check_is_fitted(other)
-        self._require_fixed_regularisation("merge")
-        self._require_same_settings(other)
+        require_fixed_regularisation(self, "merge")
+        require_same_settings(self, other)
         merged = merge_over_classes(
             (self._known_classes(), self._statistics), (other._known_classes(), other._statistics)
         )
@@ -371,22 +378,6 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
     def __add__(self, other):
         """Return what `merge` returns."""
         return self.merge(other) if type(other) is type(self) else NotImplemented
-
-    def _require_same_settings(self, other):
-        if self.n_features_in_ != other.n_features_in_:
-            raise ValueError(
-                f"cannot merge probes of {self.n_features_in_} and {other.n_features_in_} features"
-            )
-        names = [getattr(probe, "feature_names_in_", None) for probe in (self, other)]
-        if not np.array_equal(*names):
-            raise ValueError(
-                f"cannot merge probes with different feature_names_in_: {names[0]} and {names[1]}"
-            )
-        mine, theirs = self.get_params(), other.get_params()
-        different = [name for name in mine if not np.array_equal(mine[name], theirs[name])]
-        if different:
-            pairs = ", ".join(f"{name}={mine[name]!r} and {theirs[name]!r}" for name in different)
-            raise ValueError(f"cannot merge probes that differ in the parameters {pairs}")
 
     def get_state(self):
         """Sufficient statistics of the rows seen, for storing, sending or merging.
@@ -431,22 +422,9 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         """
         probe = cls(**params)
         probe._validate_params()
-        probe._require_fixed_regularisation("from_state")
-        classes = np.asarray(state["classes"])
-        statistics = ClassStatistics(
-            *(np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2"))
-        )
-        shapes = [array.shape for array in (classes, *statistics)]
-        n_features = statistics.scatter.size
-        if shapes != [(len(classes),), (len(classes),), (len(classes), n_features), (n_features,)]:
-            raise ValueError(f"classes, c, mean and M2 have shapes {shapes} that do not fit")
-        for array in statistics:
-            assert_all_finite(array)
-        if (statistics.counts < 0).any() or (statistics.scatter < 0).any():
-            raise ValueError("c and M2 must not be negative")
-        if not np.array_equal(classes, np.unique(classes)):
-            raise ValueError("classes must be sorted and distinct")
-        probe.n_features_in_ = n_features
+        require_fixed_regularisation(probe, "from_state")
+        classes, statistics = moments_of_state(state)
+        probe.n_features_in_ = statistics.scatter.size
         total = statistics.total
         probe._set_state(classes, statistics, weighted=not total.is_integer())
         return probe
@@ -467,11 +445,12 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         """
         if is_dask_collection(X):
             width = None if self._n_classes == 2 else self._n_classes
-            return map_rows(self.decision_function, X, self.coef_.dtype, width)
-        X, xp = self._read_rows(X, "decision_function")
+            return self._mapped(self.decision_function, X, self.coef_.dtype, width)
+        X, xp = read_rows(self, X, "decision_function")
         width = self.intercept_.shape[0]
-        out = xp.empty((X.shape[0], width), dtype=self._score_dtype(X, xp), **device_keyword(X, xp))
-        for rows, scores in self._score_chunks(X, xp):
+        dtype = score_dtype(X, self.coef_, xp)
+        out = xp.empty((X.shape[0], width), dtype=dtype, **device_keyword(X, xp))
+        for rows, scores in self._chunks_of_scores(X, xp):
             out[rows, ...] = scores
         return out[:, 0] if self._n_classes == 2 else out
 
@@ -489,10 +468,10 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Class labels.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict, X, self.classes_.dtype)
-        X, xp = self._read_rows(X, "predict")
+            return self._mapped(self.predict, X, self.classes_.dtype)
+        X, xp = read_rows(self, X, "predict")
         index = np.empty(X.shape[0], dtype=np.intp)
-        for rows, scores in self._score_chunks(X, xp):
+        for rows, scores in self._chunks_of_scores(X, xp):
             best = scores[:, 0] > 0 if self._n_classes == 2 else xp.argmax(scores, axis=1)
             index[rows] = best if xp is np else _convert_to_numpy(best, xp)
         labels = self._known_classes()[index]
@@ -514,7 +493,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Probabilities, in the order of `classes_`.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict_proba, X, self.coef_.dtype, self._n_classes)
+            return self._mapped(self.predict_proba, X, self.coef_.dtype, self._n_classes)
         xp, _ = get_namespace(X)
         return xp.exp(self._log_proba(X, "predict_proba"))
 
@@ -532,7 +511,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             Log-probabilities, in the order of `classes_`.
         """
         if is_dask_collection(X):
-            return map_rows(self.predict_log_proba, X, self.coef_.dtype, self._n_classes)
+            return self._mapped(self.predict_log_proba, X, self.coef_.dtype, self._n_classes)
         return self._log_proba(X, "predict_log_proba")
 
     def loo_decision_function(self, X, y, sample_weight=None):
@@ -560,19 +539,20 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             If X and y are not the rows that the probe was fitted on.
         """
         check_is_fitted(self)
-        X, _, codes, found, weights, xp = self._read(X, y, sample_weight, reset=False)
+        rows = read_labelled_rows(self, X, y, sample_weight, reset=False)
         classes = self._known_classes()
-        if not np.isin(found, classes).all():
+        if not np.isin(rows.classes, classes).all():
             raise ValueError("X and y must be the rows that the probe was fitted on")
-        codes = np.searchsorted(classes, found)[codes]
-        statistics = self._statistics_of(X, codes, weights, len(classes), xp)
-        if not _same_rows(statistics, self._statistics):
+        codes = np.searchsorted(classes, rows.classes)[rows.codes]
+        statistics = checked_moments(rows._replace(codes=codes, classes=classes), self.chunk_size)
+        if not same_rows(statistics, self._statistics):
             raise ValueError("X, y and sample_weight must be those that the probe was fitted on")
         priors = None if self.priors is None else np.asarray(self.priors, dtype=float)
-        scores = np.full((X.shape[0], len(classes)), np.nan)
-        rule = self._rule(self.shrinkage_)
-        for rows, (chunk,) in loo_scores(X, codes, weights, statistics, [rule], priors):
-            scores[rows] = chunk / self.temperature_
+        scores = np.full((len(codes), len(classes)), np.nan)
+        rules = [rule_of(self, self.shrinkage_)]
+        chunks = loo_scores(rows.X, codes, rows.weights, statistics, rules, priors)
+        for left_out, (chunk,) in chunks:
+            scores[left_out] = chunk / self.temperature_
         return scores[:, 1] - scores[:, 0] if len(classes) == 2 else scores
 
     def __sklearn_tags__(self):
@@ -581,113 +561,22 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         tags.array_api_support = True
         return tags
 
-    def _read(self, X, y, sample_weight, reset):
-        """Validated X, y, class codes, classes in main memory, weights, and the namespace of X.
+    def _chunk_state(self, chunk):
+        rows = chunk.X, chunk.y, chunk.sample_weight
+        rows = read_labelled_rows(self, *rows, reset=True)
+        return rows.classes, checked_moments(rows, self.chunk_size)
 
-        Finiteness of X is checked on its statistics, where it costs nothing (`_statistics_of`).
-        """
-        X, y = validate_data(
-            self, widen_bfloat16(X), y, accept_sparse="csr", ensure_all_finite=False, reset=reset
-        )
-        y = labels_without_objects(y)
-        check_classification_targets(y)
-        xp, is_array_api = get_namespace(X)
-        classes, codes = np.unique(in_main_memory(y), return_inverse=True)
-        weights = np.ones(codes.size)
-        if sample_weight is not None:
-            weights = _check_sample_weight(
-                in_main_memory(sample_weight), codes, dtype=np.float64, ensure_non_negative=True
-            )
-        return X, y, codes.astype(np.intp), classes, weights, xp if is_array_api else np
+    def _chunks_of_scores(self, X, xp):
+        return score_chunks(X, self.coef_, self.intercept_, xp, self.chunk_size)
 
-    def _statistics_of(self, X, codes, weights, n_classes, xp):
-        if (weights == 0).any():
-            assert_all_finite(X[np.flatnonzero(weights == 0)], input_name="X")
-        statistics = class_statistics(
-            X, codes, weights, n_classes, xp=xp, chunk_size=self.chunk_size
-        )
-        if not (np.isfinite(statistics.scatter).all() and np.isfinite(statistics.mean).all()):
-            assert_all_finite(X, input_name="X", estimator_name=type(self).__name__)
-            raise ValueError("X has values whose squares overflow; rescale the features")
-        return statistics
-
-    def _block_state(self, X, y, sample_weight):
-        X, _, codes, classes, weights, xp = self._read(X, y, sample_weight, reset=True)
-        return classes, self._statistics_of(X, codes, weights, len(classes), xp)
-
-    def _read_rows(self, X, method):
-        check_is_fitted(self)
-        check_same_namespace(X, self, attribute="coef_", method=method)
-        X = validate_data(
-            self, widen_bfloat16(X), accept_sparse="csr", ensure_all_finite=False, reset=False
-        )
-        xp, is_array_api = get_namespace(X)
-        return X, xp if is_array_api else np
-
-    def _score_dtype(self, X, xp):
-        return xp.result_type(working_dtype(X, xp), self.coef_.dtype)
-
-    def _score_chunks(self, X, xp):
-        """Slices of rows and their scores; X is checked through its products with `coef_`."""
-        dtype = self._score_dtype(X, xp)
-        weights = xp.astype(self.coef_, dtype, copy=False).T
-        intercept = xp.astype(self.intercept_, dtype, copy=False)
-        size = self.chunk_size or rows_per_chunk(max(X.shape[1], intercept.shape[0]))
-        for rows in chunk_slices(X.shape[0], size):
-            if sparse.issparse(X):
-                assert_all_finite(X[rows], input_name="X")
-                scores = X[rows] @ weights
-            else:
-                chunk = xp.astype(X[rows, ...], dtype, copy=False)
-                with np.errstate(invalid="ignore", over="ignore"):
-                    scores = chunk @ weights
-                if not xp.all(xp.isfinite(scores[:, 0])):
-                    assert_all_finite(chunk, input_name="X", estimator_name=type(self).__name__)
-            scores += intercept
-            yield rows, scores
+    def _mapped(self, method, X, dtype, width=None):
+        refuse_dask_frame(X)
+        return map_rows(method, X, dtype, width, by="LinearNaiveBayes")
 
     def _log_proba(self, X, method):
         check_is_fitted(self)
         check_same_namespace(X, self, attribute="coef_", method=method)
-        xp, is_array_api = get_namespace(X)
-        scores = self.decision_function(X)
-        if scores.ndim == 1:  # log-odds, infinite where a class has probability 0
-            if not is_array_api:
-                return np.stack([log_expit(-scores), log_expit(scores)], axis=1)
-            zero = xp.zeros_like(scores)
-            return -xp.stack([xp.logaddexp(zero, scores), xp.logaddexp(zero, -scores)], axis=1)
-        if not is_array_api:
-            return log_softmax(scores, axis=1)
-        scores = scores - xp.max(scores, axis=1, keepdims=True)
-        return scores - xp.log(xp.sum(xp.exp(scores), axis=1, keepdims=True))
-
-    def _rule(self, shrinkage):
-        return VarianceRule(
-            float(shrinkage), float(self.var_smoothing), self.smoothing == "relative", self.ddof
-        )
-
-    def _require_fixed_regularisation(self, where):
-        for name in ("shrinkage", "temperature"):
-            if getattr(self, name) == "loo":
-                raise ValueError(
-                    f"{name}='loo' needs all rows at once and is not available with {where}; "
-                    "use fit, or give a number"
-                )
-
-    def _check_classes(self, classes, statistics, weighted):
-        """Two classes must have samples, and one of them two, unless weights blur the count."""
-        present = statistics.counts > 0
-        if np.count_nonzero(present) < 2:
-            raise ValueError(
-                f"at least two classes must have samples; got one class, {classes[present]}"
-            )
-        if not weighted and statistics.total <= np.count_nonzero(present):
-            warnings.warn(
-                "every class has a single sample, so that no within-class variance can be "
-                "estimated: LinearNaiveBayes acts as the nearest-class-mean classifier",
-                UserWarning,
-                stacklevel=5,
-            )
+        return log_probabilities(self.decision_function(X), like=X)
 
     def _declared_classes(self, classes, first):
         declared = None if first else self._declared
@@ -703,38 +592,10 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
 
     @property
     def _n_classes(self):
-        return self._statistics.counts.size
+        return self._statistics.weight.size
 
     def _known_classes(self):
         return in_main_memory(self.classes_)
-
-    def _choose(self, X, codes, weights, statistics):
-        """Shrinkage and temperature, by leave-one-out where that is asked for."""
-        shrinkage, temperature = self.shrinkage, self.temperature
-        priors = None if self.priors is None else self._checked_priors(statistics)
-        if "loo" in (shrinkage, temperature) and not (statistics.counts > weights.max()).any():
-            raise ValueError("'loo' needs a class with at least two samples")
-        if shrinkage == "loo":
-            shrinkage = choose_shrinkage(X, codes, weights, statistics, self._rule, priors)
-        if temperature == "loo":
-            rule = self._rule(shrinkage)
-            temperature = choose_temperature(X, codes, weights, statistics, rule, priors)
-        return float(shrinkage), float(temperature)
-
-    def _checked_priors(self, statistics):
-        if self.priors is None:
-            return statistics.counts / statistics.total
-        priors = np.asarray(self.priors, dtype=np.float64)
-        if priors.shape != statistics.counts.shape:
-            raise ValueError(
-                f"priors must have one entry per class, {statistics.counts.size}; "
-                f"got shape {priors.shape}"
-            )
-        if not (priors >= 0).all():
-            raise ValueError(f"priors must be non-negative; got {priors}")
-        if not np.isclose(priors.sum(), 1.0):
-            raise ValueError(f"the sum of the priors must be 1; got {priors.sum()}")
-        return priors
 
     def _set_state(
         self,
@@ -752,13 +613,13 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         temperature = float(self.temperature) if temperature is None else temperature
         if statistics.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
-        prior = self._checked_priors(statistics)
-        if not ((prior > 0) & (statistics.counts > 0)).any():
+        prior = checked_priors(self.priors, statistics)
+        if not ((prior > 0) & (statistics.weight > 0)).any():
             raise ValueError(
                 f"every class with samples has prior 0 (priors={prior}), so that no probability "
                 "is defined; give a positive prior to a class that has samples"
             )
-        variance, epsilon = pooled_variance(statistics, self._rule(shrinkage))
+        variance, epsilon = pooled_variance(statistics, rule_of(self, shrinkage))
         weights, offsets = linear_form(statistics, variance, prior)
         if len(classes) == 2:
             weights, offsets = weights[1:] - weights[:1], offsets[1:] - offsets[:1]
@@ -766,7 +627,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self._statistics, self._weighted, self._declared = statistics, weighted, declared
         convert = converter_to(like)
         self.classes_ = labels_beside(classes, like)
-        self.class_count_ = convert(statistics.counts)
+        self.class_count_ = convert(statistics.weight)
         self.class_prior_ = convert(prior)
         self.theta_ = convert(statistics.mean)
         self.var_ = convert(variance)
@@ -776,12 +637,3 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self.epsilon_ = float(epsilon)
         self.shrinkage_, self.temperature_ = shrinkage, temperature
         self.n_samples_seen_ = statistics.total if weighted else round(statistics.total)
-
-
-def _same_rows(a, b):
-    """Whether two statistics agree up to rounding, in the unit of every feature."""
-    spread = np.sqrt(np.maximum(a.total_scatter, b.total_scatter) / max(a.total, b.total))
-    apart = np.abs(a.mean - b.mean)
-    return bool(
-        np.allclose(a.counts, b.counts) and (apart <= 1e-5 * np.abs(b.mean) + 1e-5 * spread).all()
-    )

@@ -25,7 +25,7 @@ from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NaiveBayesReport:
     """Result of `naive_bayes_report`; prints as a table.
 
@@ -102,7 +102,10 @@ class NaiveBayesReport:
             ("leave-one-out accuracy", f"{self.loo_accuracy:.3f}"),
         ]
 
-    def __str__(self):
+    def __repr__(self) -> str:
+        return f"NaiveBayesReport({self._head()})"
+
+    def __str__(self) -> str:
         header = " " * 24 + "".join(f"{level:>9}%" for level in PERCENTILES)
         rows = [
             f"{name:<24}" + "".join(f"{value:>10.3g}" for value in values)

@@ -21,7 +21,7 @@ chunked_coreset(X[:5000], p=1, n_samples=500, random_state=0)
 data = int(next(l for l in open("/proc/self/status") if l.startswith("VmData")).split()[1]) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (data + budget, data + budget))
 tracemalloc.start()
-coreset = chunked_coreset(X, p=1, n_samples=500, chunk_rows=25_000, random_state=0)
+coreset = chunked_coreset(X, p=1, n_samples=500, chunk_size=25_000, random_state=0)
 print(len(coreset.indices), tracemalloc.get_traced_memory()[1])
 """
 
@@ -42,10 +42,10 @@ def test_chunks_do_not_change_the_sample(scores, p):
     sampler = SensitivitySampler(p=p, scores=scores, n_samples=300, random_state=0)
     for weight in (None, omega):
         expected = sampler.fit(X, y, weight)
-        for chunk_rows in (None, 700):
+        for chunk_size in (None, 700):
             coreset = chunked_coreset(
                 X, y, p=p, scores=scores, n_samples=300, sample_weight=weight,
-                chunk_rows=chunk_rows, random_state=0,
+                chunk_size=chunk_size, random_state=0,
             )  # fmt: skip
             np.testing.assert_array_equal(coreset.indices, expected.sample_indices_)
             np.testing.assert_allclose(coreset.sample_weight, expected.sample_weight_, rtol=1e-6)
@@ -57,16 +57,16 @@ def test_options_reach_the_scores():
     X, y = regression(1)
     for params in ({"fit_intercept": False}, {"include_y": None}, {"floor": 0.5}):
         sampler = SensitivitySampler(n_samples=200, random_state=0, **params).fit(X, y)
-        coreset = chunked_coreset(X, y, n_samples=200, random_state=0, chunk_rows=999, **params)
+        coreset = chunked_coreset(X, y, n_samples=200, random_state=0, chunk_size=999, **params)
         np.testing.assert_array_equal(coreset.indices, sampler.sample_indices_)
 
 
 def test_sparse_and_collinear_chunks():
     X, y = regression(2)
     X = np.c_[X, X[:, :1] + X[:, 1:2]]
-    dense = chunked_coreset(X, y, p=1, n_samples=200, chunk_rows=999, random_state=0)
+    dense = chunked_coreset(X, y, p=1, n_samples=200, chunk_size=999, random_state=0)
     other = chunked_coreset(
-        sparse.csr_array(X), y, p=1, n_samples=200, chunk_rows=1234, random_state=0
+        sparse.csr_array(X), y, p=1, n_samples=200, chunk_size=1234, random_state=0
     )
     np.testing.assert_array_equal(dense.indices, other.indices)
     assert subspace_distortion(X[:, :4], dense.indices, dense.sample_weight, 1) < 0.5
@@ -94,7 +94,7 @@ def test_arrays_on_disk_data_frames_and_lists():
     for to_input in (OnDisk, lambda a: pd.DataFrame(a) if a.ndim == 2 else pd.Series(a), list):
         coreset = chunked_coreset(
             to_input(X), to_input(y), n_samples=100, sample_weight=to_input(omega),
-            chunk_rows=999, random_state=0,
+            chunk_size=999, random_state=0,
         )  # fmt: skip
         for actual, wanted in zip(coreset, expected, strict=True):
             np.testing.assert_allclose(actual, wanted)
@@ -102,7 +102,7 @@ def test_arrays_on_disk_data_frames_and_lists():
 
 def test_as_many_samples_as_rows_keep_everything():
     X, y = regression(3, n=500)
-    coreset = chunked_coreset(X, y, n_samples=600, chunk_rows=99)
+    coreset = chunked_coreset(X, y, n_samples=600, chunk_size=99)
     np.testing.assert_array_equal(coreset.indices, np.arange(500))
     np.testing.assert_array_equal(coreset.sample_weight, 1.0)
 
@@ -120,7 +120,7 @@ def test_bad_chunks_are_refused():
     with pytest.raises(ValueError, match="'scores'"):
         chunked_coreset(X, y, n_samples=30, scores="sensitivity")
     with pytest.raises(ValueError, match="NaN"):
-        chunked_coreset(np.where(X > 3, np.nan, X), y, n_samples=30, chunk_rows=100)
+        chunked_coreset(np.where(X > 3, np.nan, X), y, n_samples=30, chunk_size=100)
 
 
 def write_memmap(path, n_rows, n_features):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sklearn
 from scipy import sparse
-from scipy.optimize import minimize_scalar
+from scipy.optimize import linprog, minimize_scalar
 from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
@@ -642,6 +642,49 @@ def test_the_gap_has_no_unit(p, fit_intercept):
         assert model.fit(X, unit * y).dual_gap_ == pytest.approx(gap, rel=1e-6, abs=1e-12)
         weighted = model.fit(X, y, sample_weight=np.full(200, unit))
         assert weighted.dual_gap_ == pytest.approx(gap, rel=1e-6, abs=1e-12)
+
+
+def least_objective(X, y, omega, p):
+    """The smallest weighted sum of p-th powers (largest residual for inf), by other solvers."""
+    if p == 2:
+        root = np.sqrt(omega)
+        beta = np.linalg.lstsq(root[:, None] * X, root * y)[0]
+        return np.sum(omega * (y - X @ beta) ** 2)
+    n, d = X.shape
+    if p in (1, np.inf):  # min c^T t such that -t <= y - X beta <= t
+        t = np.eye(n) if p == 1 else np.ones((n, 1))
+        cost = np.r_[np.zeros(d), omega if p == 1 else 1.0]
+        bounds = [(None, None)] * d + [(0, None)] * t.shape[1]
+        above, below = np.hstack([X, -t]), np.hstack([-X, -t])
+        return linprog(cost, np.vstack([above, below]), np.r_[y, -y], bounds=bounds).fun
+    cp = pytest.importorskip("cvxpy")
+    residual = cp.multiply(omega ** (1 / p), y - X @ cp.Variable(d))
+    return cp.Problem(cp.Minimize(cp.pnorm(residual, p))).solve(solver=cp.CLARABEL) ** p
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("p", [1, 1.2, 2, 3, np.inf])
+def test_the_gap_is_the_excess_over_an_outside_optimum_in_any_unit(p, fit_intercept):
+    X, y = regression(32, n=90)
+    y = y + 3.0
+    omega = np.random.default_rng(2).uniform(0.1, 2.0, 90)
+    columns = np.c_[X, np.ones(90)] if fit_intercept else X
+    best = least_objective(columns, y, omega, p)
+    null = null_objective(y, omega, p)
+    if not fit_intercept:
+        null = np.abs(y).max() if np.isinf(p) else np.sum(omega * np.abs(y) ** p)
+    model = LpRegressor(p=p, fit_intercept=fit_intercept, max_iter=2)
+    gap = model.fit(X, y, sample_weight=omega).dual_gap_
+    excess = (model.objective_ - best) / null
+    assert excess - 1e-7 <= gap <= 100 * max(excess, 0.0) + 1e-7
+    each = np.array([1e-6, 1.0, 1e6, 1e3])
+    for unit in (1e-6, 1e6):
+        for rows, target, weight in (
+            (X, unit * y, omega), (unit * X, y, omega), (X, y, unit * omega), (each * X, y, omega),
+        ):  # fmt: skip
+            again = model.fit(rows, target, sample_weight=weight).dual_gap_
+            assert again == pytest.approx(gap, rel=1e-6, abs=1e-12)
 
 
 @pytest.mark.filterwarnings("error")

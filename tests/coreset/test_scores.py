@@ -329,7 +329,7 @@ def test_sample_weight_is_repetition():
 def test_sparse_and_float32_agree_with_dense_float64(monkeypatch):
     from skreg.coreset import _rows
 
-    monkeypatch.setattr(_rows, "_BLOCK_ENTRIES", 100)
+    monkeypatch.setattr(_rows, "CACHE_BYTES", 800)
     rng = np.random.default_rng(0)
     A = rng.standard_normal((203, 5)) * (rng.uniform(size=(203, 5)) < 0.5)
     A = A.astype(np.float32)

@@ -146,7 +146,7 @@ def test_colours_are_distinct():
     assert len(colours) == 3
 
 
-def test_from_estimators_draws_the_learning_curve():
+def test_from_estimator_draws_the_learning_curve():
     X, y = load_iris(return_X_y=True)
     probes = {"bayes": LinearNaiveBayes(), "centroid": NearestCentroid()}
     data = (probes, X, y, X[::2], y[::2])
@@ -157,7 +157,7 @@ def test_from_estimators_draws_the_learning_curve():
         "scaler": None,
         "random_state": 0,
     }
-    drawn = ProbeLearningCurveDisplay.from_estimators(*data, **settings)
+    drawn = ProbeLearningCurveDisplay.from_estimator(*data, **settings)
     curve = probe_learning_curve(*data, **settings)
     assert list(drawn.train_sizes) == [9, 24]
     for name, errors in curve.errors.items():
@@ -174,3 +174,23 @@ def test_missing_matplotlib_is_explained(monkeypatch):
 def test_errors_that_do_not_fit_the_sizes_are_explained():
     with pytest.raises(ValueError, match=r"errors\['a'\] must have shape"):
         ProbeLearningCurveDisplay(train_sizes=SIZES, errors={"a": [0.1]}).plot()
+
+
+def test_one_estimator_goes_by_the_name_of_its_class_and_has_no_rival():
+    X, y = load_iris(return_X_y=True)
+    settings = {"train_sizes": [3, 8], "n_repeats": 2, "sampling": "per_class", "random_state": 0}
+    figure, ax = plt.subplots()
+    drawn = ProbeLearningCurveDisplay.from_estimator(
+        LinearNaiveBayes(), X, y, X[::2], y[::2], ax=ax, **settings
+    )
+    assert drawn.ax_ is ax and drawn.figure_ is figure
+    assert legend_texts(drawn) == ["LinearNaiveBayes"]
+    named = probe_learning_curve({"it": LinearNaiveBayes()}, X, y, X[::2], y[::2], **settings)
+    np.testing.assert_array_equal(drawn.errors["LinearNaiveBayes"], named.errors["it"])
+    assert drawn.crossover == {}
+
+
+def test_the_repr_is_a_short_summary():
+    assert repr(display()) == (
+        "ProbeLearningCurveDisplay(bayes, logistic, poor: 4 sizes from 10 to 80, 4 repeats)"
+    )

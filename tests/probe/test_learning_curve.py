@@ -189,7 +189,7 @@ def test_progress_is_shown_only_when_asked_for(capsys):
         ({"n_repeats": 0}, "n_repeats"),
         ({"sampling": "stratified"}, "sampling"),
         ({"scaler": "standard"}, "scaler"),
-        ({"estimators": {}}, "estimators must be a non-empty dict"),
+        ({"estimators": {}}, "estimators must be a classifier, a non-empty dict"),
         ({"estimators": [Recorder()]}, "estimators must be"),
         ({"estimators": [("a", Recorder()), ("a", Recorder())]}, "distinct strings"),
         ({"y_test": np.full(150, 7)}, r"y_test has the labels \[7\]"),

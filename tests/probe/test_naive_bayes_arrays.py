@@ -163,13 +163,34 @@ class TestDask:
         assert probe.decision_function(blocks).compute().shape == (500,)
         assert set(probe.predict(blocks).compute()) == {"no", "yes"}
 
+    def test_blocks_of_unknown_length_are_those_of_known_length(self):
+        X, y, _ = problem()
+        blocks, labels = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=70)
+        kept, kept_labels = blocks[blocks[:, 0] > 0], labels[X[:, 0] > 0]
+        assert np.isnan(kept.shape[0])
+        expected = LinearNaiveBayes().fit(X[X[:, 0] > 0], y[X[:, 0] > 0])
+        probe = LinearNaiveBayes().fit(kept, kept_labels)
+        assert_allclose(probe.coef_, expected.coef_, rtol=1e-10, atol=1e-12)
+        predicted = probe.predict_proba(kept)
+        assert np.isnan(predicted.shape[0])  # still lazy
+        assert_allclose(predicted.compute(), expected.predict_proba(X[X[:, 0] > 0]), atol=1e-12)
+
+    def test_data_frames_are_refused_as_their_names_would_get_lost(self):
+        pd, dd = pytest.importorskip("pandas"), pytest.importorskip("dask.dataframe")
+        X, y, _ = problem()
+        frame = dd.from_pandas(pd.DataFrame(X).rename(columns=str), npartitions=2)
+        with pytest.raises(ValueError, match=r"give X.to_dask_array\(lengths=True\)"):
+            LinearNaiveBayes().fit(frame, y)
+        with pytest.raises(ValueError, match=r"give X.to_dask_array\(lengths=True\)"):
+            LinearNaiveBayes().fit(X, y).predict(frame)
+
     def test_bad_blocks(self):
         X, y, _ = problem()
         blocks = da.from_array(X, chunks=(100, -1))
         with pytest.raises(ValueError, match="y has shape"):
             LinearNaiveBayes().fit(blocks, y[:-1])
-        with pytest.raises(ValueError, match="known chunk sizes"):
-            LinearNaiveBayes().fit(blocks[blocks[:, 0] > 0], y)
+        with pytest.raises(ValueError, match="takes a matrix; got X with 1 dim"):
+            LinearNaiveBayes().fit(blocks[:, 0], y)
         with pytest.raises(ValueError, match="dask array"):
             LinearNaiveBayes(shrinkage="loo").fit(blocks, y)
         with pytest.raises(ValueError, match="at least two classes"):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.datasets import load_digits, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.preprocessing import MinMaxScaler
 
 from skreg.datasets import make_shared_covariance_gaussians
@@ -170,3 +170,10 @@ def test_text_and_html_show_every_number():
 def test_bad_arguments_are_explained(arguments, message):
     with pytest.raises(ValueError, match=message):
         naive_bayes_report(**arguments)
+
+
+def test_the_repr_is_a_short_summary():
+    report = naive_bayes_report(*load_breast_cancer(return_X_y=True))
+    assert repr(report) == (
+        "NaiveBayesReport(569 samples, 30 features, 2 classes of 212 to 357 samples)"
+    )
