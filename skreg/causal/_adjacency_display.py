@@ -1,12 +1,15 @@
 """Heat maps of true and estimated weights."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.causal._names import checked_names, default_names
-from skreg.graphs import as_square, topological_order
-from skreg.pictures import DIVERGING, pyplot
+from skreg.causal._names import checked_names, in_numbers
+from skreg.graphs import as_square, is_acyclic, topological_order
+from skreg.pictures import DIVERGING, panels
 
 MOST_NAMES = 30
 
@@ -56,21 +59,34 @@ class AdjacencyDisplay:
     3
     """
 
-    def __init__(self, *, adjacency, truth=None, feature_names=None):
+    def __init__(
+        self,
+        *,
+        adjacency: ArrayLike,
+        truth: ArrayLike | None = None,
+        feature_names: ArrayLike | None = None,
+    ) -> None:
         self.adjacency = adjacency
         self.truth = truth
         self.feature_names = feature_names
 
+    def __repr__(self) -> str:
+        return f"AdjacencyDisplay({in_numbers(self.adjacency)}, truth={self.truth is not None})"
+
     @classmethod
-    def from_estimator(cls, estimator, *, truth=None):
+    def from_estimator(
+        cls, estimator: Any, *, truth: ArrayLike | None = None, ax: Any = None
+    ) -> Self:
         """Draw the weights of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator
-            Fitted estimator with `adjacency_matrix_`.
+            Fitted estimator with `adjacency_matrix_`, or a Pipeline or search with one.
         truth : array-like of shape (n_features, n_features), default=None
             True weights.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw, see `plot`.
 
         Returns
         -------
@@ -80,10 +96,17 @@ class AdjacencyDisplay:
         check_is_fitted(estimator)
         model = holder_of(estimator, "adjacency_matrix_", cls.__name__)
         names = getattr(model, "feature_names_in_", None)
-        return cls.from_matrices(model.adjacency_matrix_, truth=truth, feature_names=names)
+        return cls.from_matrices(model.adjacency_matrix_, truth=truth, feature_names=names, ax=ax)
 
     @classmethod
-    def from_matrices(cls, adjacency, *, truth=None, feature_names=None):
+    def from_matrices(
+        cls,
+        adjacency: ArrayLike,
+        *,
+        truth: ArrayLike | None = None,
+        feature_names: ArrayLike | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw weight matrices.
 
         Parameters
@@ -94,16 +117,24 @@ class AdjacencyDisplay:
             True weights.
         feature_names : array-like of shape (n_features,), default=None
             Names of the nodes.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw, see `plot`.
 
         Returns
         -------
         AdjacencyDisplay
             The display, drawn.
         """
-        return cls(adjacency=adjacency, truth=truth, feature_names=feature_names).plot()
+        return cls(adjacency=adjacency, truth=truth, feature_names=feature_names).plot(ax=ax)
 
-    def plot(self):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw the heat maps.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw: one Axes, whose place is divided and which itself is turned off, or one
+            for each heat map; a new figure if None.
 
         Returns
         -------
@@ -113,42 +144,41 @@ class AdjacencyDisplay:
         Raises
         ------
         ValueError
-            If shapes do not match.
+            If shapes do not match, or `ax` has not as many Axes as there are heat maps.
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("AdjacencyDisplay")
         W = as_square("adjacency", self.adjacency)
-        panels = {"estimated": W}
+        matrices = {"estimated": W}
         if self.truth is not None:
             truth = as_square("truth", self.truth)
             if truth.shape != W.shape:
                 raise ValueError(f"truth has shape {truth.shape}, adjacency {W.shape}")
-            panels = {"true": truth, "estimated": W, "estimated − true": W - truth}
-        names = checked_names(self.feature_names, len(W), default_names(len(W)))
+            matrices = {"true": truth, "estimated": W, "estimated − true": W - truth}
+        names = checked_names(self.feature_names, len(W))
         self.order_ = self._order(W)
-        limit = max(np.abs(matrix).max() for matrix in panels.values()) or 1.0
-        self.figure_, axes = plt.subplots(
-            1, len(panels), figsize=(1.2 + 3.6 * len(panels), 4.5), sharey=True, squeeze=False,
-            layout="constrained",
-        )  # fmt: skip
-        self.axes_ = axes[0]
+        limit = max(np.abs(matrix).max() for matrix in matrices.values()) or 1.0
+        self.figure_, self.axes_ = panels(
+            "AdjacencyDisplay",
+            (1, len(matrices)),
+            ax,
+            figsize=(1.2 + 3.6 * len(matrices), 4.5),
+            sharey=True,
+        )
         self.images_ = [
             self._draw(ax, title, matrix, names, limit)
-            for ax, (title, matrix) in zip(self.axes_, panels.items(), strict=True)
+            for ax, (title, matrix) in zip(self.axes_, matrices.items(), strict=True)
         ]
         self.axes_[0].set_ylabel("from")
-        bar = self.figure_.colorbar(self.images_[-1], ax=self.axes_, shrink=0.85, pad=0.02)
+        bar = self.figure_.colorbar(self.images_[-1], ax=list(self.axes_), shrink=0.85, pad=0.02)
         bar.set_label("weight")
         bar.outline.set_visible(False)
         return self
 
     def _order(self, W):
         for matrix in (self.truth, W):
-            if matrix is not None:
-                order = topological_order(np.asarray(matrix) != 0)
-                if order is not None:
-                    return order
+            if matrix is not None and is_acyclic(matrix):
+                return topological_order(np.asarray(matrix) != 0)
         return np.arange(len(W))
 
     def _draw(self, ax, title, matrix, names, limit):

@@ -2,14 +2,16 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
+from skreg._progress import progress
 from skreg._sklearn import HasMethods, Interval, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
@@ -22,6 +24,7 @@ from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residu
 from skreg.causal._resamples import fit_sample, with_alpha
 from skreg.causal._stability import (
     edge_frequency,
+    instability,
     most_permissive_stable,
     rank_of_pairs,
     total_weight,
@@ -29,6 +32,7 @@ from skreg.causal._stability import (
 from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import topological_order
 from skreg.moments import moments, resampled_moments
+from skreg.strengths import warn_at_edge
 
 
 class BootstrapDAG(LinearDAG):
@@ -57,8 +61,12 @@ class BootstrapDAG(LinearDAG):
         are drawn by weights for estimators that take `sample_weight`, and copied for others.
     n_bootstraps : int, default=50
         Number of samples.
-    alphas : array-like of shape (n_alphas,), default=None
-        Values of the estimator's `alpha` to choose from; its own if None.
+    alphas : int or array-like of shape (n_alphas,), default=None
+        Values of the estimator's `alpha` to choose from; its own if None. A number means that many,
+        evenly spaced on a logarithmic scale from the smallest at which no edge lowers the score of
+        the empty graph, for `CoLiDE`.
+    eps : float, default=1e-3
+        The smallest alpha divided by the largest, if `alphas` is a number.
     max_instability : float, default=0.05
         Largest instability of the chosen alpha; without effect if `alphas` is None.
     min_frequency : float, default=0.5
@@ -67,6 +75,8 @@ class BootstrapDAG(LinearDAG):
         Number of fits at once, in threads.
     random_state : int, RandomState or None, default=None
         Seed of the samples.
+    verbose : int, default=0
+        Show a bar of the fits if positive, which needs tqdm.
 
     Attributes
     ----------
@@ -126,35 +136,41 @@ class BootstrapDAG(LinearDAG):
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [None, HasMethods(["fit", "set_params"])],
         "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
-        "alphas": [None, "array-like"],
+        "alphas": [None, Interval(Integral, 1, None, closed="left"), "array-like"],
+        "eps": [Interval(Real, 0, 1, closed="neither")],
         "max_instability": [Interval(Real, 0, 0.5, closed="both")],
         "min_frequency": [Interval(Real, 0, 1, closed="right")],
         "n_jobs": [None, Integral],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     }
 
     def __init__(
         self,
-        estimator=None,
+        estimator: Any = None,
         *,
-        n_bootstraps=50,
-        alphas=None,
-        max_instability=0.05,
-        min_frequency=0.5,
-        n_jobs=None,
-        random_state=None,
-    ):
+        n_bootstraps: int = 50,
+        alphas: int | ArrayLike | None = None,
+        eps: float = 1e-3,
+        max_instability: float = 0.05,
+        min_frequency: float = 0.5,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
         self.estimator = estimator
         self.n_bootstraps = n_bootstraps
         self.alphas = alphas
+        self.eps = eps
         self.max_instability = max_instability
         self.min_frequency = min_frequency
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=False)
     @all_or_nothing
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Fit all samples, choose alpha, and fit the weights of the stable graph to all rows.
 
         Parameters
@@ -172,20 +188,20 @@ class BootstrapDAG(LinearDAG):
         Raises
         ------
         ValueError
-            If an alpha is negative, and as the estimator's `fit` on all rows, or if it fails for
-            all samples.
+            If an alpha is negative, `alphas` is a number for another estimator than `CoLiDE`, and
+            as the estimator's `fit` on all rows, or if it fails for all samples.
         """
-        X, once = validate_rows(self, X, None)
+        rows, once = validate_rows(self, X, None)
         names = self._names()
         base = CoLiDE("ev", mode="fast") if self.estimator is None else self.estimator
         required = _required_edges(base, names)
-        data = moments(X, once)
+        data = moments(rows, once)
         check_columns(data, names)
-        alphas = self._alphas(base)
+        alphas = self._alphas(base, data, names)
         models = [with_alpha(base, alpha) for alpha in alphas]
-        counts = self._samples(len(X))
-        samples = resampled_moments(X, counts)
-        fits = self._fit_samples(models, X, counts, samples, names)
+        counts = self._samples(len(rows))
+        samples = resampled_moments(rows, counts)
+        fits = self._fit_samples(models, rows, counts, samples, names)
         self.alphas_, self.constant_frequency_ = alphas, _constant_frequency(samples)
         on_floor = self._store(fits, data, required)
         if isinstance(base, LinearDAG) and base._directions_come_from_variances():
@@ -199,21 +215,35 @@ class BootstrapDAG(LinearDAG):
         """One list of fits for each model, all on the same samples."""
         with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
             warnings.simplefilter("ignore", ConvergenceWarning)  # counted instead
-            fits = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
                 delayed(fit_sample)(model, X, count, sample, names)
                 for model in models
                 for count, sample in zip(counts, samples, strict=True)
             )
-        n = len(counts)
+            n = len(counts)
+            fits = list(
+                progress(results, total=n * len(models), verbose=self.verbose, by="BootstrapDAG")
+            )
         return [fits[k * n : (k + 1) * n] for k in range(len(models))]
 
-    def _alphas(self, base):
+    def _alphas(self, base, data, names):
         if self.alphas is None:
             return np.array([getattr(base, "alpha", np.nan)], dtype=float)
+        if isinstance(self.alphas, Integral):
+            return self._spaced_alphas(int(self.alphas), base, data, names)
         alphas = np.sort(np.asarray(self.alphas, dtype=float))[::-1]
         if alphas.ndim != 1 or len(alphas) == 0 or not np.all(alphas >= 0):
             raise ValueError(f"alphas={self.alphas!r} must be nonnegative numbers")
         return alphas
+
+    def _spaced_alphas(self, n_alphas, base, data, names):
+        if not hasattr(base, "_largest_alpha"):
+            raise ValueError(
+                f"alphas={n_alphas} asks for that many up to the largest useful one, which is "
+                f"known for CoLiDE, not for {type(base).__name__}; give the alphas themselves"
+            )
+        largest = base._largest_alpha(data, names)
+        return largest * np.geomspace(1.0, self.eps, n_alphas)
 
     def _samples(self, n):
         """How often each row is in each sample, (n_bootstraps, n)."""
@@ -229,7 +259,7 @@ class BootstrapDAG(LinearDAG):
         f = np.array([edge_frequency(of_alpha, d) for of_alpha in fits])
         f[:, required] = 1.0
         self.edge_frequencies_ = f
-        self.instability_ = 2 * (f * (1 - f)).sum(axis=(1, 2)) / (d * (d - 1))
+        self.instability_ = instability(f)
         chosen = most_permissive_stable(self.instability_, self.max_instability)
         self.alpha_, self.edge_frequency_ = float(self.alphas_[chosen]), f[chosen]
         strength = rank_of_pairs(self.edge_frequency_, total_weight(fits[chosen], d))
@@ -254,6 +284,16 @@ class BootstrapDAG(LinearDAG):
                 "only; more rows, or columns with less rare values, would help."
             )
 
+    def _warn_of_alphas(self):
+        if self.instability_[0] > self.max_instability:
+            warn(
+                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
+                f"{self.instability_[0]:.3f}. Add larger alphas."
+            )
+        else:  # the smallest stable one is wanted: nothing better lies above the largest
+            chosen = int(np.flatnonzero(self.alphas_ == self.alpha_)[-1])
+            warn_at_edge("BootstrapDAG", self.alphas_, chosen, from_null=True)
+
     def _warn_of_fits(self, fits):
         if self.n_failed_:
             first = next(fit.error for fit in fits if fit.error is not None)
@@ -262,11 +302,8 @@ class BootstrapDAG(LinearDAG):
                 f"with {type(first).__name__}: {first}",
                 FitFailedWarning,
             )
-        if self.alphas is not None and self.instability_[0] > self.max_instability:
-            warn(
-                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
-                f"{self.instability_[0]:.3f}. Add larger alphas."
-            )
+        if self.alphas is not None:
+            self._warn_of_alphas()
         n_on_floor = sum(fit.on_floor for fit in fits)
         if n_on_floor:
             warn(
@@ -283,8 +320,10 @@ class BootstrapDAG(LinearDAG):
 
 def _required_edges(estimator, names):
     """Edges (d, d) that the estimator must keep; raises what its constraints cannot mean."""
-    given = [getattr(estimator, name, None) for name in ("exclude_edges", "include_edges", "tiers")]
-    return constraint_masks(*given, names)[1]
+    excluded, included, tiers = (
+        getattr(estimator, name, None) for name in ("exclude_edges", "include_edges", "tiers")
+    )
+    return constraint_masks(excluded, included, tiers, names)[1]
 
 
 def _constant_frequency(samples):

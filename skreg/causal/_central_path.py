@@ -8,10 +8,13 @@ with mu_k = mu_1 factor^(k - 1). The stages are solved inexactly by Adam, and ho
 the graph that comes out: which edges turn round is decided on the way.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from skreg._progress import progress
+from skreg._summary import summary
+from skreg.causal._acyclicity import acyclicity
 from skreg.causal._adam import (
     DONE,
     EXCLUDED,
@@ -23,7 +26,8 @@ from skreg.causal._adam import (
     reference_state,
     reference_steps,
 )
-from skreg.causal._equations import residual_mean_squares, score, set_noise_scale
+from skreg.causal._equations import Noise, residual_mean_squares, score, set_noise_scale
+from skreg.causal._schedule import Schedule
 
 # Between two calls of a kernel, which cannot be interrupted, lie at most so many operations.
 OPERATIONS_PER_CALL = 2e10
@@ -61,11 +65,14 @@ class PathSolution(NamedTuple):
 
     W: np.ndarray
     sigma: np.ndarray
-    n_iter: list
-    s: list
+    n_iter: list[int]
+    s: list[float]
     converged: bool
     rate_vanished: bool
-    checkpoints: list
+    checkpoints: list[Checkpoint]
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 class _Stage(NamedTuple):
@@ -77,13 +84,15 @@ class _Stage(NamedTuple):
     rate_vanished: bool
 
 
-def acyclicity(W, s):
-    """h_s(W) = d log s - log det(s I - W o W)."""
-    d = len(W)
-    return d * np.log(s) - np.linalg.slogdet(s * np.eye(d) - W * W)[1]
-
-
-def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
+def follow_central_path(
+    C: np.ndarray,
+    noise: Noise,
+    penalty: np.ndarray,
+    W: np.ndarray,
+    sigma: np.ndarray,
+    schedule: Schedule,
+    verbose: int = 0,
+) -> PathSolution:
     """Solve all stages.
 
     Parameters
@@ -100,8 +109,8 @@ def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
         Noise scale for the first step.
     schedule : Schedule
         Stages and steps.
-    report : callable, default=None
-        Called with every `Checkpoint`.
+    verbose : int, default=0
+        Whether to show a bar of the stages.
 
     Returns
     -------
@@ -113,38 +122,52 @@ def follow_central_path(C, noise, penalty, W, sigma, schedule, report=None):
     ValueError
         If W is so far outside the domain that repeating the first stage does not help.
     """
-    n_iter, reached_s, checkpoints = [], [], []
-    stage = None
-    for k, mu in enumerate(schedule.mu):
-        s, rate, spent = schedule.s[k], schedule.learning_rate, 0
-        while True:
-            seen = _Observer(k, sum(n_iter) + spent, penalty, noise, mu, s, report)
-            stage = _solve_stage(C, noise, W, sigma, s, rate, schedule, schedule.n_iter[k], seen)
-            spent += stage.n_iter
-            if stage.feasible:
-                break
-            rate, s = rate / 2, s + 0.1
-            if rate <= SMALLEST_RATE:
-                raise ValueError(
-                    "init is too far outside the domain of the acyclicity function: the spectral "
-                    f"radius of its squared weights is above {s:.1f}"
-                )
-        W, sigma = stage.W, stage.sigma
-        n_iter.append(spent)
-        reached_s.append(s)
-        checkpoints += seen.checkpoints
+    stages = progress(
+        range(len(schedule.mu)), total=len(schedule.mu), verbose=verbose, by="CoLiDE", unit="stage"
+    )
+    path = PathSolution(W, sigma, [], [], False, False, [])
+    for k in stages:
+        path = _extended(path, k, C, noise, penalty, schedule)
+    return path
+
+
+def _extended(path, k, C, noise, penalty, schedule):
+    """The path with stage k at its end; attempts that leave the domain are repeated in a larger."""
+    s, rate, spent = schedule.s[k], schedule.learning_rate, 0
+    while True:
+        observe = _Observer(k, sum(path.n_iter) + spent, penalty, noise, schedule.mu[k], s)
+        stage = _solve_stage(
+            C, noise, path.W, path.sigma, s, rate, schedule, schedule.n_iter[k], observe
+        )
+        spent += stage.n_iter
+        if stage.feasible:
+            break
+        rate, s = rate / 2, s + 0.1
+        if rate <= SMALLEST_RATE:
+            raise ValueError(
+                "init is too far outside the domain of the acyclicity function: the spectral "
+                f"radius of its squared weights is above {s:.1f}"
+            )
     return PathSolution(
-        W, sigma, n_iter, reached_s, stage.converged, stage.rate_vanished, checkpoints
+        stage.W,
+        stage.sigma,
+        [*path.n_iter, spent],
+        [*path.s, s],
+        stage.converged,
+        stage.rate_vanished,
+        path.checkpoints + observe.checkpoints,
     )
 
 
 class _Observer:
     """Evaluates the objective of one attempt at a stage in double precision."""
 
-    def __init__(self, stage, before, penalty, noise, mu, s, report):
+    def __init__(
+        self, stage: int, before: int, penalty: np.ndarray, noise: Any, mu: float, s: float
+    ) -> None:
         self.stage, self.before, self.noise, self.mu, self.s = stage, before, noise, mu, s
-        self.penalty, self.report = penalty, report
-        self.checkpoints = []
+        self.penalty = penalty
+        self.checkpoints: list[Checkpoint] = []
 
     def __call__(self, C, W, n_iter):
         q, sigma = residual_mean_squares(C, W), np.empty(len(W))
@@ -152,12 +175,9 @@ class _Observer:
         value = score(self.noise, q, sigma)
         h = acyclicity(W, self.s)
         l1 = np.abs(W * np.where(self.penalty == EXCLUDED, 0.0, self.penalty)).sum()
-        scale = np.sqrt(np.mean(q))
-        objective = self.mu * (value + l1) + h
-        point = Checkpoint(self.stage, self.before + n_iter, objective, value, h, scale)
-        self.checkpoints.append(point)
-        if self.report is not None:
-            self.report(point)
+        objective = float(self.mu * (value + l1) + h)
+        numbers = (objective, float(value), float(h), float(np.sqrt(np.mean(q))))
+        self.checkpoints.append(Checkpoint(self.stage, self.before + n_iter, *numbers))
         return objective
 
 

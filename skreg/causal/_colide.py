@@ -1,35 +1,42 @@
 """The estimator `CoLiDE`."""
 
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
+from skreg.causal._acyclicity import acyclicity
 from skreg.causal._adam import EXCLUDED, Rates
-from skreg.causal._central_path import acyclicity, follow_central_path
+from skreg.causal._central_path import follow_central_path
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import acyclic_part
 from skreg.causal._equations import (
-    EqualNoise,
-    UnequalNoise,
     UnitNoise,
     residual_mean_squares,
     set_noise_scale,
 )
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
-from skreg.causal._problem import LARGEST_SINGLE, NOISE_IN_UNITS, Problem, noise_level
+from skreg.causal._problem import (
+    NOISE_IN_UNITS,
+    Problem,
+    check_single_precision,
+    largest_strength,
+    noise_at_start,
+    noise_level,
+)
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
 from skreg.causal._schedule import STEPS, Schedule, stage_bounds
-from skreg.causal._validation import check_columns, validate_rows
+from skreg.causal._validation import check_columns
 from skreg.graphs import as_square, topological_order
-from skreg.moments import about_zero, moments
+from skreg.moments import about_zero
 
 LARGEST_H = 1e-2
 
@@ -124,7 +131,8 @@ class CoLiDE(LinearDAG):
         Threads of matrix products during the fit. More than one slow down all but the largest
         problems; run several fits at once instead.
     verbose : int, default=0
-        Print a line at every checkpoint if positive.
+        Show a bar of the stages if positive, which needs tqdm. `checkpoints_` and
+        `ConvergenceDisplay` say how a fit went.
 
     Attributes
     ----------
@@ -147,11 +155,15 @@ class CoLiDE(LinearDAG):
     s_ : list of float
         Bounds that were used; larger than `s` where a stage had to be repeated.
     objective_ : float
-        Objective of the last stage, in the unit of the fit.
+        Objective of the last stage, in the unit of the fit: with ``scale="global"`` a number that
+        no common unit of the columns and no factor of the sample weights changes.
     h_ : float
-        Acyclicity of `raw_adjacency_`; nearly 0. A warning is given above 0.01.
+        Acyclicity of `raw_adjacency_`, the value of `logdet_acyclicity` at the last of `s_`; nearly
+        0. It has no unit, and depends on those of the columns no more than `objective_`. A warning
+        is given above 0.01.
     converged_ : bool
-        Whether the last stage met `tol`, and `h_` is at most 0.01.
+        Whether the last stage met `tol`, which is relative to the objective, and `h_` is at most
+        0.01.
     checkpoints_ : list of Checkpoint
         Stage, iterations, objective, score, acyclicity and noise level at each checkpoint, for
         `ConvergenceDisplay`.
@@ -229,34 +241,34 @@ class CoLiDE(LinearDAG):
 
     def __init__(
         self,
-        noise="nv",
-        alpha=0.05,
+        noise: Literal["ev", "nv", "ls"] = "nv",
+        alpha: float = 0.05,
         *,
-        mode="reference",
-        n_stages=4,
-        mu_init=1.0,
-        mu_factor=0.1,
-        s=(1.0, 0.9, 0.8, 0.7),
-        warm_iter=None,
-        max_iter=None,
-        learning_rate=None,
-        beta_1=0.99,
-        beta_2=0.999,
-        tol=1e-6,
-        checkpoint=None,
-        threshold=0.3,
-        sigma_floor=1e-4,
-        scale="global",
-        assume_centered=False,
-        exclude_edges=None,
-        include_edges=None,
-        tiers=None,
-        init=None,
-        warm_start=False,
-        refit=False,
-        n_blas_threads=1,
-        verbose=0,
-    ):
+        mode: Literal["reference", "fast"] = "reference",
+        n_stages: int = 4,
+        mu_init: float = 1.0,
+        mu_factor: float = 0.1,
+        s: ArrayLike = (1.0, 0.9, 0.8, 0.7),
+        warm_iter: int | None = None,
+        max_iter: int | None = None,
+        learning_rate: float | None = None,
+        beta_1: float = 0.99,
+        beta_2: float = 0.999,
+        tol: float = 1e-6,
+        checkpoint: int | None = None,
+        threshold: float = 0.3,
+        sigma_floor: float = 1e-4,
+        scale: Literal["global"] | None = "global",
+        assume_centered: bool = False,
+        exclude_edges: Any = None,
+        include_edges: Any = None,
+        tiers: ArrayLike | None = None,
+        init: ArrayLike | None = None,
+        warm_start: bool = False,
+        refit: bool = False,
+        n_blas_threads: int = 1,
+        verbose: int = 0,
+    ) -> None:
         self.noise = noise
         self.alpha = alpha
         self.mode = mode
@@ -286,7 +298,7 @@ class CoLiDE(LinearDAG):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate graph and noise levels.
 
         Parameters
@@ -309,10 +321,8 @@ class CoLiDE(LinearDAG):
             If X or the weights have NaN or infinity, X has a constant column or fewer than two rows
             or columns, or a parameter does not fit the columns.
         """
-        X, sample_weight = validate_rows(self, X, sample_weight)
-        names = self._names()
-        data = moments(X, sample_weight)
-        check_columns(about_zero(data) if self.assume_centered else data, names)
+        names, data = self._described(X, sample_weight)
+        check_columns(self._centred(data), names)
         problem, solution = self._fit_moments(data, names)
         self._warn(problem, solution, names)
         return self
@@ -320,7 +330,7 @@ class CoLiDE(LinearDAG):
     def _fit_moments(self, data, names):
         """Fit to `Moments`, without warnings; constant columns become nodes without edges."""
         start = self._start()
-        problem = self._problem(about_zero(data) if self.assume_centered else data, names)
+        problem = self._problem(self._centred(data), names)
         with threadpool_limits(self.n_blas_threads, user_api="blas"):
             solution = self._solve(problem, start)
         self._store(problem, solution)
@@ -341,38 +351,27 @@ class CoLiDE(LinearDAG):
         penalty[excluded] = EXCLUDED
         nodes = np.flatnonzero(~data.constant)
         block = np.ix_(nodes, nodes)
-        deviations = np.sqrt(np.diagonal(data.covariance)[nodes])
-        unit = NOISE_IN_UNITS * noise_level(data.covariance[block]) if self.scale else 1.0
-        C = data.covariance[block] / unit / unit
-        smallest, largest = np.diagonal(C).min(), np.diagonal(C).max()
-        if self.mode == "fast" and max(largest, 1 / smallest) > LARGEST_SINGLE:
-            raise ValueError(
-                f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g} "
-                f"and from {1 / LARGEST_SINGLE:g}; they are {smallest:.1e} to {largest:.1e}. "
-                "Rescale columns of X or use mode='reference'."
-            )
-        sigma = deviations / unit
-        share = max(float(self.sigma_floor), SMALLEST_SHARE)
-        if self.noise == "ev":
-            sigma = np.full_like(sigma, sigma.min())
-            noise = EqualNoise(float(share * sigma[0]))
-        elif self.noise == "nv":
-            noise = UnequalNoise(share * sigma)
-        else:
-            sigma, noise = np.ones_like(sigma), UnitNoise()
+        C = data.covariance[block]
+        unit = NOISE_IN_UNITS * noise_level(C) if self.scale else 1.0
+        deviations = np.sqrt(np.diagonal(C)) / unit
+        C = C / unit / unit
+        if self.mode == "fast":
+            check_single_precision(C)
+        noise, sigma = noise_at_start(self.noise, deviations, self.sigma_floor)
         return Problem(C, noise, penalty[block], sigma, included[block], unit, nodes, data.mean)
+
+    def _largest_alpha(self, data, names):
+        """The smallest alpha at which no edge lowers the score of the empty graph."""
+        return largest_strength(self._problem(self._centred(data), names))
+
+    def _centred(self, data):
+        return about_zero(data) if self.assume_centered else data
 
     def _schedule(self):
         steps = STEPS[self.mode]
-        warm_iter, max_iter, rate, checkpoint = (
-            default if given is None else given
-            for given, default in [
-                (self.warm_iter, steps.warm_iter),
-                (self.max_iter, steps.max_iter),
-                (self.learning_rate, steps.learning_rate),
-                (self.checkpoint, steps.checkpoint),
-            ]
-        )
+        warm_iter = steps.warm_iter if self.warm_iter is None else self.warm_iter
+        max_iter = steps.max_iter if self.max_iter is None else self.max_iter
+        rate = steps.learning_rate if self.learning_rate is None else self.learning_rate
         stages = np.arange(self.n_stages)
         return Schedule(
             mu=tuple(self.mu_init * self.mu_factor**k for k in stages),
@@ -380,7 +379,7 @@ class CoLiDE(LinearDAG):
             n_iter=(warm_iter,) * (self.n_stages - 1) + (max_iter,),
             learning_rate=float(rate),
             rates=Rates(float(self.beta_1), float(self.beta_2)),
-            checkpoint=checkpoint,
+            checkpoint=steps.checkpoint if self.checkpoint is None else self.checkpoint,
             tol=self.tol,
             fast=self.mode == "fast",
         )
@@ -397,9 +396,8 @@ class CoLiDE(LinearDAG):
             W = np.where(problem.penalty == EXCLUDED, 0.0, W)
             sigma = sigma.copy()
             set_noise_scale(problem.noise, residual_mean_squares(C, W), sigma)
-        report = print if self.verbose else None
         return follow_central_path(
-            C, problem.noise, problem.penalty, W, sigma, self._schedule(), report
+            C, problem.noise, problem.penalty, W, sigma, self._schedule(), self.verbose
         )
 
     def _warn(self, problem, solution, names):
@@ -407,7 +405,7 @@ class CoLiDE(LinearDAG):
         where = f"{SMALLEST_SHARE:g} of the column's deviation"
         if self.noise != "ls" and self.sigma_floor > SMALLEST_SHARE:
             where = f"sigma_floor={self.sigma_floor:g} of where it starts"
-        warn_of_floor(self.on_floor_, np.broadcast_to(self.sigma_, len(names)), names, where)
+        warn_of_floor(self.on_floor_, self.sigma_, names, where)
         if not self.h_ <= LARGEST_H:
             remedy = "Increase n_stages or bring the columns to a common unit."
             warn(
@@ -457,5 +455,5 @@ class CoLiDE(LinearDAG):
             for point in solution.checkpoints
         ]
         self.objective_ = solution.checkpoints[-1].objective
-        self.h_ = float(acyclicity(W, solution.s[-1]))
+        self.h_ = acyclicity(W, solution.s[-1])
         self.converged_ = solution.converged and self.h_ <= LARGEST_H

@@ -1,11 +1,15 @@
 """What is known about edges beforehand: forbidden ones, required ones, tiers."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.graphs import descendants, is_acyclic
 
 
-def edge_mask(edges, names, parameter):
+def edge_mask(edges: Any, names: Sequence[str], parameter: str) -> np.ndarray:
     """Boolean matrix (d, d) of edges.
 
     Parameters
@@ -48,7 +52,9 @@ def _column(node, position, d, parameter):
     return int(node)
 
 
-def constraint_masks(exclude_edges, include_edges, tiers, names):
+def constraint_masks(
+    exclude_edges: Any, include_edges: Any, tiers: ArrayLike | None, names: Sequence[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """Forbidden and required edges, two boolean matrices (d, d).
 
     Forbidden are also the edges that would close a cycle with the required ones: from any node to

@@ -1,12 +1,15 @@
 """How a fit of CoLiDE went."""
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.pictures import BLUE, pyplot
+from skreg.causal._central_path import Checkpoint
+from skreg.pictures import BLUE, panels
 
 TINY = 1e-16
 
@@ -45,17 +48,23 @@ class ConvergenceDisplay:
     [4, 4, 4]
     """
 
-    def __init__(self, *, checkpoints):
+    def __init__(self, *, checkpoints: Sequence[Checkpoint]) -> None:
         self.checkpoints = checkpoints
 
+    def __repr__(self) -> str:
+        n_stages = len({point.stage for point in self.checkpoints})
+        return f"ConvergenceDisplay({n_stages} stages, {len(self.checkpoints)} checkpoints)"
+
     @classmethod
-    def from_estimator(cls, estimator):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw how the fit of an estimator went.
 
         Parameters
         ----------
         estimator : CoLiDE
-            Fitted estimator.
+            Fitted estimator, or a Pipeline or search with one.
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw, see `plot`.
 
         Returns
         -------
@@ -64,10 +73,16 @@ class ConvergenceDisplay:
         """
         check_is_fitted(estimator)
         model = holder_of(estimator, "checkpoints_", cls.__name__)
-        return cls(checkpoints=model.checkpoints_).plot()
+        return cls(checkpoints=model.checkpoints_).plot(ax=ax)
 
-    def plot(self):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw the three panels.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or array-like of Axes, default=None
+            Where to draw: one Axes, whose place is divided and which itself is turned off, or three
+            of them; a new figure if None.
 
         Returns
         -------
@@ -76,40 +91,40 @@ class ConvergenceDisplay:
 
         Raises
         ------
+        ValueError
+            If `ax` has not three Axes, nor is one.
         ImportError
             If matplotlib is not installed.
         """
-        plt = pyplot("ConvergenceDisplay")
-        self.figure_, self.axes_ = plt.subplots(
-            3, 1, figsize=(6.4, 5.4), sharex=True, layout="constrained"
+        self.figure_, self.axes_ = panels(
+            "ConvergenceDisplay", (3, 1), ax, figsize=(6.4, 5.4), sharex=True
         )
         stages = sorted({point.stage for point in self.checkpoints})
         by_stage = [[p for p in self.checkpoints if p.stage == stage] for stage in stages]
-        panels = [
+        series = [
             ("objective of the stage", lambda p: p.objective),
             ("acyclicity h", lambda p: max(p.h, TINY)),
             ("noise level", lambda p: p.noise_scale),
         ]
         self.lines_ = []
-        for ax, (label, value) in zip(self.axes_, panels, strict=True):
+        for panel, (label, value) in zip(self.axes_, series, strict=True):
             self.lines_.append(
                 [
-                    ax.plot(
+                    panel.plot(
                         [p.n_iter for p in points], [value(p) for p in points],
                         color=BLUE, marker="o", markersize=2.5, linewidth=1.2,
                     )[0]
                     for points in by_stage
                 ]
             )  # fmt: skip
-            ax.set_ylabel(label)
-            ax.spines[["top", "right"]].set_visible(False)
-        for ax in self.axes_[:2]:
-            values = np.concatenate([line.get_ydata() for line in ax.get_lines()])
-            if np.all(values > 0):
-                ax.set_yscale("log")
+            panel.set_ylabel(label)
+            panel.spines[["top", "right"]].set_visible(False)
+        for panel, lines in zip(self.axes_[:2], self.lines_, strict=False):
+            if all(np.all(line.get_ydata() > 0) for line in lines):
+                panel.set_yscale("log")
         self._shade(by_stage)
         self.axes_[-1].set_xlabel("iterations")
-        self.figure_.align_ylabels()
+        self.figure_.align_ylabels(list(self.axes_))
         return self
 
     def _shade(self, by_stage):

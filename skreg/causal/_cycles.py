@@ -1,11 +1,12 @@
 """Acyclic parts of weights: which edges go where a graph has cycles."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.graphs import as_square, strong_components
 
 
-def threshold_to_dag(W, threshold=0.3):
+def threshold_to_dag(W: ArrayLike, threshold: float = 0.3) -> np.ndarray:
     """Drop weak edges, then break the cycles that remain.
 
     Only edges on cycles go: in every strongly connected component the weakest ones, until it falls
@@ -43,7 +44,9 @@ def threshold_to_dag(W, threshold=0.3):
     return np.where(break_cycles(W != 0, np.abs(W)), W, 0.0)
 
 
-def break_cycles(B, strength, required=None):
+def break_cycles(
+    B: np.ndarray, strength: np.ndarray, required: np.ndarray | None = None
+) -> np.ndarray:
     """Acyclic part of the graph B (d, d) bool that keeps all edges outside cycles.
 
     Loops go first. Then every strongly connected component loses its weakest edge, and what is left
@@ -100,7 +103,7 @@ def _without_weakest(B, strength, removable):
     return without(low)
 
 
-def acyclic_part(W, threshold, included):
+def acyclic_part(W: np.ndarray, threshold: float, included: np.ndarray) -> np.ndarray:
     """Weights above the threshold and required ones, without the weakest of each cycle."""
     present = (np.abs(W) > threshold) | (included & (W != 0))
     return np.where(break_cycles(present, np.abs(W), included), W, 0.0)

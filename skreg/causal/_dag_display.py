@@ -1,10 +1,13 @@
 """Layered drawing of an acyclic graph."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import holder_of
-from skreg.causal._names import checked_names, default_names
+from skreg.causal._names import checked_names, in_numbers
 from skreg.graphs import as_square, topological_order
 from skreg.pictures import BLUE, GREY, INK, RED, pyplot
 
@@ -61,13 +64,22 @@ class DAGDisplay:
     array([0, 1, 2])
     """
 
-    def __init__(self, *, adjacency, frequency=None, feature_names=None):
+    def __init__(
+        self,
+        *,
+        adjacency: ArrayLike,
+        frequency: ArrayLike | None = None,
+        feature_names: ArrayLike | None = None,
+    ) -> None:
         self.adjacency = adjacency
         self.frequency = frequency
         self.feature_names = feature_names
 
+    def __repr__(self) -> str:
+        return f"DAGDisplay({in_numbers(self.adjacency)})"
+
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
         """Draw the graph of a fitted estimator.
 
         Parameters
@@ -92,7 +104,14 @@ class DAGDisplay:
         ).plot(ax=ax)
 
     @classmethod
-    def from_matrix(cls, adjacency, *, frequency=None, feature_names=None, ax=None):
+    def from_matrix(
+        cls,
+        adjacency: ArrayLike,
+        *,
+        frequency: ArrayLike | None = None,
+        feature_names: ArrayLike | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw the graph of a weight matrix.
 
         Parameters
@@ -114,7 +133,7 @@ class DAGDisplay:
         display = cls(adjacency=adjacency, frequency=frequency, feature_names=feature_names)
         return display.plot(ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Self:
         """Draw nodes and edges.
 
         Parameters
@@ -141,7 +160,7 @@ class DAGDisplay:
             strength = as_square("frequency", self.frequency)
             if strength.shape != W.shape:
                 raise ValueError(f"frequency has shape {strength.shape}, adjacency {W.shape}")
-        names = checked_names(self.feature_names, len(W), default_names(len(W)))
+        names = checked_names(self.feature_names, len(W))
         self.layer_ = layers(W)
         self.position_ = positions(W, self.layer_)
         extent = np.ptp(self.position_, axis=0)
@@ -197,18 +216,15 @@ def _font(names):
     return 6.5 if len(names) > MANY else 9.0
 
 
-def layers(W):
+def layers(W: np.ndarray) -> np.ndarray:
     """Layer of each node, (n_nodes,) int.
 
     That is the length of the longest directed path that ends at the node; nodes without parents
     then move right to just before their first child.
     """
     B = W != 0
-    order = topological_order(B)
-    if order is None:
-        raise ValueError("adjacency has a cycle")
     layer = np.zeros(len(W), dtype=int)
-    for j in order:
+    for j in topological_order(B, "adjacency"):
         parents = np.flatnonzero(B[:, j])
         layer[j] = 1 + layer[parents].max() if len(parents) else 0
     for i in np.flatnonzero(~B.any(axis=0) & B.any(axis=1)):
@@ -216,7 +232,7 @@ def layers(W):
     return layer
 
 
-def positions(W, layer):
+def positions(W: np.ndarray, layer: np.ndarray) -> np.ndarray:
     """Places of the nodes (n_nodes, 2): layer, and height near the mean of the neighbours.
 
     Sweeps from left to right and back sort every layer by the mean height of its nodes' neighbours

@@ -1,5 +1,7 @@
 """What a fit warns of: variances that tell no directions, noise levels that are no estimates."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 from skreg._warnings import warn
@@ -8,7 +10,7 @@ EQUAL_VARIANCES = 1e-6
 MOST_NAMED = 5
 
 
-def warn_of_equal_variances(variances):
+def warn_of_equal_variances(variances: np.ndarray) -> None:
     """Warn if most columns have the same variance, so that variances cannot tell directions."""
     ordered = np.sort(variances)
     most = len(ordered) // 2 + 1  # of these, the middle one is one
@@ -24,11 +26,14 @@ def warn_of_equal_variances(variances):
         )
 
 
-def warn_of_floor(on_floor, sigma, names, where):
+def warn_of_floor(
+    on_floor: np.ndarray, sigma: float | np.ndarray, names: Sequence[str], where: str
+) -> None:
     """Warn if noise levels sigma (d,) are no estimates but bounds, at nodes marked by on_floor."""
     nodes = np.flatnonzero(on_floor)
     if len(nodes):
-        listed = in_words(nodes, names, [f"{value:.1e}" for value in sigma[nodes]])
+        levels = np.broadcast_to(sigma, len(names))[nodes]
+        listed = in_words(nodes, names, [f"{value:.1e}" for value in levels])
         warn(
             f"the noise level of {listed} is at its floor, {where}: parents determine the node, as "
             "where a column is computed from others or rows are few. Leave such columns out, use "
@@ -36,7 +41,7 @@ def warn_of_floor(on_floor, sigma, names, where):
         )
 
 
-def in_words(nodes, names, values):
+def in_words(nodes: Iterable[int], names: Sequence[str], values: Iterable[str]) -> str:
     """The first few nodes by name, each with its value in brackets."""
     listed = [f"{names[j]!r} ({value})" for j, value in zip(nodes, values, strict=True)]
     more = f" and {len(listed) - MOST_NAMED} more" if len(listed) > MOST_NAMED else ""

@@ -1,20 +1,36 @@
 """What all estimators of linear graphs can do once they have weights, means and noise scales."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._optional import require
 from skreg.causal._names import default_names
+from skreg.causal._validation import validate_rows
 from skreg.graphs import propagate
+from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
 class LinearDAG(BaseEstimator):
     """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
 
-    def predict(self, X):
+    adjacency_matrix_: np.ndarray
+    mean_: np.ndarray
+    sigma_: float | np.ndarray
+    causal_order_: np.ndarray
+    n_features_in_: int
+
+    def _described(self, X, sample_weight):
+        """Names of the columns, and `Moments` of the rows."""
+        X, sample_weight = validate_rows(self, X, sample_weight)
+        return self._names(), moments(X, sample_weight)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
         r"""Predict every node from its parents: :math:`\mu + W^\top (x - \mu)`.
 
         Parameters
@@ -31,7 +47,12 @@ class LinearDAG(BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return self.mean_ + (X - self.mean_) @ self.adjacency_matrix_
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(
+        self,
+        X: ArrayLike,
+        y: None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
         r"""Mean Gaussian log-likelihood of the rows.
 
         Parameters
@@ -68,7 +89,7 @@ class LinearDAG(BaseEstimator):
         log_density = -0.5 * (np.log(2 * np.pi * sigma**2) + (residual / sigma) ** 2).sum(axis=1)
         return float(np.average(log_density, weights=checked_weights(sample_weight, X)))
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> np.ndarray:
         """Draw rows from the fitted model with Gaussian noise.
 
         Parameters
@@ -96,7 +117,7 @@ class LinearDAG(BaseEstimator):
         names = getattr(self, "_node_names", getattr(self, "feature_names_in_", None))
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
 
-    def edges(self):
+    def edges(self) -> list[tuple[str, str, float]]:
         """List the edges, the strongest first.
 
         Returns
@@ -113,7 +134,7 @@ class LinearDAG(BaseEstimator):
             for i, j in pairs[np.argsort(-strength, kind="stable")]
         ]
 
-    def to_networkx(self):
+    def to_networkx(self) -> Any:
         """Make a networkx graph.
 
         Returns
@@ -133,7 +154,7 @@ class LinearDAG(BaseEstimator):
         graph.add_weighted_edges_from(self.edges())
         return graph
 
-    def to_graphviz(self):
+    def to_graphviz(self) -> str:
         r"""Write the graph in Graphviz's language.
 
         Returns

@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def completed_partially_directed(B):
+def completed_partially_directed(B: np.ndarray) -> np.ndarray:
     """Completed partially directed graph of an acyclic graph B (d, d) bool.
 
     Directed edges are those that all acyclic graphs with the same adjacencies and v-structures

@@ -4,7 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.causal._equations import EqualNoise, UnequalNoise, UnitNoise
+from skreg._summary import summary
+from skreg.causal._adam import EXCLUDED
+from skreg.causal._equations import (
+    EqualNoise,
+    Noise,
+    UnequalNoise,
+    UnitNoise,
+    set_noise_scale,
+)
+from skreg.causal._regressions import SMALLEST_SHARE
 
 # the unit of scale="global" in noise levels: data of the paper with variances 0.5 to 10 keep theirs
 NOISE_IN_UNITS = 0.5
@@ -35,7 +44,7 @@ class Problem(NamedTuple):
     """
 
     covariance: np.ndarray
-    noise: EqualNoise | UnequalNoise | UnitNoise
+    noise: Noise
     penalty: np.ndarray
     sigma: np.ndarray
     included: np.ndarray
@@ -43,7 +52,10 @@ class Problem(NamedTuple):
     nodes: np.ndarray
     mean: np.ndarray
 
-    def among_all(self, values):
+    def __repr__(self) -> str:
+        return summary(self)
+
+    def among_all(self, values: np.ndarray) -> np.ndarray:
         """Values of the columns that vary, or of their pairs, and zeros for the others."""
         d = len(self.mean)
         everywhere = np.zeros((d,) * values.ndim, values.dtype)
@@ -51,7 +63,46 @@ class Problem(NamedTuple):
         return everywhere
 
 
-def noise_level(C):
+def noise_at_start(kind: str, deviations: np.ndarray, floor: float) -> tuple[Noise, np.ndarray]:
+    """Kind of the score by its name, and the noise scale (d,) at the start.
+
+    Levels are at least the share `floor` of where they start: at the deviations of the columns, or
+    the smallest of them for one level.
+    """
+    share = max(float(floor), SMALLEST_SHARE)
+    if kind == "ev":
+        smallest = deviations.min()
+        return EqualNoise(float(share * smallest)), np.full_like(deviations, smallest)
+    if kind == "nv":
+        return UnequalNoise(share * deviations), deviations
+    return UnitNoise(), np.ones_like(deviations)
+
+
+def largest_strength(problem: Problem) -> float:
+    """Smallest penalty at which no edge lowers the score of the empty graph.
+
+    That is the largest |C_ij| / sigma_j, i != j, with the optimal noise scale of W = 0, where the
+    gradient of h vanishes. Forbidden edges do not count.
+    """
+    C, sigma = problem.covariance, problem.sigma.copy()
+    set_noise_scale(problem.noise, np.diagonal(C).copy(), sigma)
+    gradient = np.abs(C) / sigma
+    np.fill_diagonal(gradient, 0.0)
+    return float(gradient[problem.penalty != EXCLUDED].max(initial=0.0))
+
+
+def check_single_precision(C: np.ndarray) -> None:
+    """Raise ValueError if variances are beyond what the fast mode can square."""
+    smallest, largest = np.diagonal(C).min(), np.diagonal(C).max()
+    if max(largest, 1 / smallest) > LARGEST_SINGLE:
+        raise ValueError(
+            f"mode='fast' works in single precision, with variances up to {LARGEST_SINGLE:g} "
+            f"and from {1 / LARGEST_SINGLE:g}; they are {smallest:.1e} to {largest:.1e}. "
+            "Rescale columns of X or use mode='reference'."
+        )
+
+
+def noise_level(C: np.ndarray) -> float:
     r"""Geometric mean of the noise levels of any linear acyclic model with covariance C (d, d).
 
     Since :math:`C = (I - W)^{-\top} \mathrm{diag}(\sigma^2) (I - W)^{-1}` and
@@ -62,4 +113,4 @@ def noise_level(C):
     correlation = C / deviations / deviations[:, None]
     eigenvalues = np.linalg.eigvalsh(correlation)
     seen = eigenvalues > len(C) * np.finfo(float).eps
-    return np.exp(np.log(deviations).mean() + 0.5 * np.log(eigenvalues[seen]).mean())
+    return float(np.exp(np.log(deviations).mean() + 0.5 * np.log(eigenvalues[seen]).mean()))

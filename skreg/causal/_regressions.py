@@ -7,7 +7,7 @@ from skreg.causal._equations import residual_mean_squares
 SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the column's variance
 
 
-def residual_scale(covariance, W):
+def residual_scale(covariance: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Residual standard deviations (d,), at least 1e-7 of the columns' own, and which are there.
 
     The bound keeps the likelihood of nodes that their parents determine finite.
@@ -17,7 +17,7 @@ def residual_scale(covariance, W):
     return np.sqrt(np.maximum(q, smallest)), q <= smallest
 
 
-def regress_on_parents(covariance, B):
+def regress_on_parents(covariance: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Ordinary least squares of every node on its parents in the graph B; weights (d, d)."""
     W = np.zeros(covariance.shape)
     for j in range(len(W)):

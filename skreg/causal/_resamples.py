@@ -1,12 +1,15 @@
 """Fits to bootstrap samples, given as counts of rows and as moments."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import has_fit_parameter
 
+from skreg._summary import summary
 from skreg.causal._linear_dag import LinearDAG
+from skreg.moments import Moments
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError)
 
@@ -20,8 +23,12 @@ class Fit(NamedTuple):
     on_floor: bool = False
     error: Exception | None = None
 
+    def __repr__(self) -> str:
+        return summary(self)
 
-def with_alpha(estimator, alpha):
+
+def with_alpha(estimator: Any, alpha: float) -> Any:
+    """Copy of the estimator at a strength of its penalty; nan leaves its own."""
     model = clone(estimator)
     if not np.isnan(alpha):
         model.set_params(alpha=float(alpha))
@@ -30,7 +37,9 @@ def with_alpha(estimator, alpha):
     return model
 
 
-def fit_sample(model, X, counts, sample, names):
+def fit_sample(
+    model: Any, X: np.ndarray, counts: np.ndarray, sample: Moments, names: Sequence[str]
+) -> Fit:
     """Fit a copy of the model to a sample, given as counts of rows and as `Moments`."""
     model, nodes = clone(model), np.flatnonzero(~sample.constant)
     W = np.zeros(sample.covariance.shape)

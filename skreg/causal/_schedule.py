@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.causal._adam import Rates
 
@@ -30,9 +31,9 @@ class Schedule(NamedTuple):
         Whether to take the fast iteration.
     """
 
-    mu: tuple
-    s: tuple
-    n_iter: tuple
+    mu: tuple[float, ...]
+    s: tuple[float, ...]
+    n_iter: tuple[int, ...]
     learning_rate: float
     rates: Rates
     checkpoint: int
@@ -55,7 +56,7 @@ STEPS = {
 }
 
 
-def stage_bounds(s, n_stages):
+def stage_bounds(s: ArrayLike, n_stages: int) -> tuple[float, ...]:
     """One bound for each stage; the last one given is repeated."""
     bounds = np.atleast_1d(np.asarray(s, dtype=float))
     if bounds.ndim != 1 or len(bounds) == 0 or not np.all(bounds > 0):

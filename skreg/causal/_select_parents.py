@@ -1,8 +1,9 @@
 """The transformer `SelectParents`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array
@@ -35,6 +36,8 @@ class SelectParents(SelectorMixin, BaseEstimator):
         The estimator fitted to columns and target; the target is its last node.
     parent_weights_ : ndarray of shape (n_features,)
         Weights of the edges from the columns to the target, 0 where there is none.
+    selected_features_ : ndarray of shape (n_parents,)
+        Names of the parents; ``x0``, ``x1``, ... if X has no string column names.
     n_features_in_ : int
         Number of columns.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -58,16 +61,18 @@ class SelectParents(SelectorMixin, BaseEstimator):
     >>> model = model.fit(sem.X[:, others], sem.X[:, 2])
     >>> model[0].get_support()
     array([False, False, False,  True, False])
+    >>> model[0].selected_features_
+    array(['x3'], dtype=object)
     """
 
     _parameter_constraints: ClassVar[dict] = {"estimator": [None, HasMethods(["fit"])]}
 
-    def __init__(self, estimator=None):
+    def __init__(self, estimator: Any = None) -> None:
         self.estimator = estimator
 
     @_fit_context(prefer_skip_nested_validation=False)
     @all_or_nothing
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the graph of columns and target.
 
         Parameters
@@ -104,6 +109,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
             base._node_names = self._node_names("y" if target is None else str(target))
         self.estimator_ = base.fit(nodes, **weights)
         self.parent_weights_ = self.estimator_.adjacency_matrix_[:-1, -1].copy()
+        self.selected_features_ = self.get_feature_names_out()
         return self
 
     def _node_names(self, target):
@@ -111,7 +117,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         taken = target in columns
         return [*map(str, columns), f"{target} (target)" if taken else target]
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Put zeros for the columns that `transform` dropped.
 
         Parameters
@@ -126,8 +132,8 @@ class SelectParents(SelectorMixin, BaseEstimator):
         """
         if self._get_support_mask().any():
             return super().inverse_transform(X)
-        X = check_array(X, dtype=None, ensure_min_features=0)
-        return np.zeros((len(X), self.n_features_in_), dtype=X.dtype)
+        nothing = check_array(X, dtype=None, ensure_min_features=0)
+        return np.zeros((len(nothing), self.n_features_in_), dtype=nothing.dtype)
 
     def _get_support_mask(self):
         check_is_fitted(self)

@@ -1,9 +1,10 @@
 """The baseline that reads the causal order off the columns' variances."""
 
 from numbers import Real
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.linear_model import lars_path_gram
 from sklearn.utils import check_array
 
@@ -12,9 +13,8 @@ from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
-from skreg.causal._validation import check_columns, validate_rows
-from skreg.graphs import as_square, topological_order
-from skreg.moments import moments
+from skreg.causal._validation import check_columns
+from skreg.graphs import as_square, is_acyclic
 
 TIE = 1e-9
 SMALLEST_SQUARE = 1e-12
@@ -81,13 +81,15 @@ class SortNRegress(LinearDAG):
         "threshold": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, sort_by="variance", *, threshold=0.0):
+    def __init__(
+        self, sort_by: Literal["variance", "r2"] = "variance", *, threshold: float = 0.0
+    ) -> None:
         self.sort_by = sort_by
         self.threshold = threshold
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Sort and regress.
 
         Parameters
@@ -109,9 +111,7 @@ class SortNRegress(LinearDAG):
         ValueError
             If X or the weights have NaN or infinity, or a column is constant.
         """
-        X, sample_weight = validate_rows(self, X, sample_weight)
-        names = self._names()
-        data = moments(X, sample_weight)
+        names, data = self._described(X, sample_weight)
         check_columns(data, names)
         on_floor = self._fit_moments(data, names)
         if self._directions_come_from_variances():
@@ -119,7 +119,7 @@ class SortNRegress(LinearDAG):
         warn_of_floor(on_floor, self.sigma_, names, f"{SMALLEST_SHARE:g} of the column's deviation")
         return self
 
-    def _fit_moments(self, data, names):
+    def _fit_moments(self, data, _):
         """Fit to `Moments`, without warnings; constant columns become nodes without edges.
 
         Returns at which nodes, (d,) bool, the residual deviation is at its floor.
@@ -143,12 +143,14 @@ class SortNRegress(LinearDAG):
         return self.sort_by == "variance"
 
 
-def explained_variance(C):
+def explained_variance(C: np.ndarray) -> np.ndarray:
     """Share of each column's variance that all others explain, 1 - 1 / (C_jj (C^-1)_jj)."""
     return 1.0 - 1.0 / (np.diagonal(C) * np.diagonal(np.linalg.pinv(C)))
 
 
-def adaptive_lasso(gram, correlation, variance, n):
+def adaptive_lasso(
+    gram: np.ndarray, correlation: np.ndarray, variance: float, n: float
+) -> np.ndarray:
     """Lasso on features times their least-squares coefficients, chosen by the BIC along its path.
 
     Parameters
@@ -191,7 +193,7 @@ def adaptive_lasso(gram, correlation, variance, n):
     return coefs[:, np.argmin(criterion)]
 
 
-def var_sortability(X, W):
+def var_sortability(X: ArrayLike, W: ArrayLike) -> float:
     r"""Share of directed paths along which the variance grows.
 
     Pairs of nodes joined by a directed path count once for each length of such a path; a tie counts
@@ -228,13 +230,13 @@ def var_sortability(X, W):
     >>> f"{var_sortability(sem.X, sem.adjacency):.2f}"
     '0.98'
     """
-    X, B = check_array(X, dtype=np.float64, input_name="X"), as_square("W", W) != 0
-    if X.shape[1] != len(B):
-        raise ValueError(f"X has shape {X.shape}, W {B.shape}")
-    if topological_order(B) is None:
+    rows, B = check_array(X, dtype=np.float64, input_name="X"), as_square("W", W) != 0
+    if rows.shape[1] != len(B):
+        raise ValueError(f"X has shape {rows.shape}, W {B.shape}")
+    if not is_acyclic(B):
         raise ValueError("W has a cycle")
-    largest = np.abs(X).max()
-    variance = (X / largest if largest > 0 else X).var(axis=0)  # no square overflows
+    largest = np.abs(rows).max()
+    variance = (rows / largest if largest > 0 else rows).var(axis=0)  # no square overflows
     cause, effect = variance[:, None], variance[None, :]
     grows = np.where(
         effect > (1 + TIE) * cause, 1.0, np.where(effect >= (1 - TIE) * cause, 0.5, 0.0)

@@ -7,6 +7,7 @@ truth comes first.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skreg.causal._markov import completed_partially_directed
 from skreg.graphs import as_square, descendants, is_acyclic
@@ -50,7 +51,7 @@ def _graphs(truth, estimate):
     return B, E
 
 
-def edge_rates(truth, estimate):
+def edge_rates(truth: ArrayLike, estimate: ArrayLike) -> EdgeRates:
     """Rates of right, wrong and missed edges.
 
     Parameters
@@ -86,7 +87,7 @@ def edge_rates(truth, estimate):
     )
 
 
-def structural_hamming_distance(truth, estimate):
+def structural_hamming_distance(truth: ArrayLike, estimate: ArrayLike) -> int:
     """Number of edges to add, remove or turn round; a reversed edge counts once.
 
     Parameters
@@ -121,7 +122,7 @@ def _differing_pairs(B, E):
     return int(np.triu(differs | differs.T, k=1).sum())
 
 
-def cpdag_hamming_distance(truth, estimate):
+def cpdag_hamming_distance(truth: ArrayLike, estimate: ArrayLike) -> int:
     """Hamming distance between the Markov equivalence classes of two acyclic graphs.
 
     The classes are represented by their completed partially directed graphs; every pair of nodes
@@ -164,7 +165,7 @@ def _acyclic_graphs(truth, estimate):
     return B, E
 
 
-def structural_intervention_distance(truth, estimate):
+def structural_intervention_distance(truth: ArrayLike, estimate: ArrayLike) -> int:
     r"""Number of ordered pairs whose interventional distribution the estimate gets wrong.
 
     For a pair (i, j), the estimate says: adjust for the parents of i. That is wrong in the true
@@ -251,7 +252,7 @@ def _reached_not_causally(B, i, adjusted, ancestor_of_adjusted):
     return seen[:, :, 0].any(axis=1)
 
 
-def normalized_mean_squared_error(truth, estimate):
+def normalized_mean_squared_error(truth: ArrayLike, estimate: ArrayLike) -> float:
     """Squared error of the weights relative to the true weights.
 
     Parameters
@@ -285,7 +286,7 @@ def normalized_mean_squared_error(truth, estimate):
     return float(((estimate - W) ** 2).sum() / (W**2).sum())
 
 
-def noise_scale_error(truth, estimate):
+def noise_scale_error(truth: ArrayLike, estimate: ArrayLike) -> float:
     """Error of the noise standard deviations relative to the true ones.
 
     Parameters

@@ -1,12 +1,14 @@
 """Linear structural equation models on random acyclic graphs (Saboksayr, Mateos, Tepper 2024)."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skreg._sklearn import Interval, StrOptions, validate_params
+from skreg._summary import summary
 from skreg.datasets._random_state import generator
 from skreg.graphs import propagate, topological_order
 
@@ -31,6 +33,9 @@ class LinearSEM(NamedTuple):
     adjacency: np.ndarray
     noise_scale: np.ndarray
 
+    def __repr__(self) -> str:
+        return summary(self)
+
 
 @validate_params(
     {
@@ -47,17 +52,17 @@ class LinearSEM(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def make_linear_sem(
-    n_samples=1000,
-    n_features=20,
+    n_samples: int = 1000,
+    n_features: int = 20,
     *,
-    graph="erdos-renyi",
-    edges_per_node=4,
-    weight_range=(0.5, 2.0),
-    noise="gaussian",
-    noise_variance=1.0,
-    adjacency=None,
-    random_state=None,
-):
+    graph: Literal["erdos-renyi", "scale-free"] = "erdos-renyi",
+    edges_per_node: float = 4,
+    weight_range: ArrayLike = (0.5, 2.0),
+    noise: Literal["gaussian", "exponential", "laplace", "gumbel"] = "gaussian",
+    noise_variance: float | ArrayLike = 1.0,
+    adjacency: ArrayLike | None = None,
+    random_state: Any = None,
+) -> LinearSEM:
     r"""Draw rows of a linear structural equation model on a random acyclic graph.
 
     Rows follow :math:`x = W^\top x + z` with independent noises z. The graph is drawn without
@@ -126,19 +131,18 @@ def make_linear_sem(
         W = check_array(adjacency, dtype=np.float64, copy=True, input_name="adjacency")
         if W.shape[0] != W.shape[1]:
             raise ValueError(f"adjacency has shape {W.shape}; it must be square")
-    order = topological_order(W != 0)
-    if order is None:
-        raise ValueError("adjacency has a cycle; the weights must belong to an acyclic graph")
+    order = topological_order(W != 0, "adjacency")
     if isinstance(noise_variance, Real):
         variance = np.full(len(W), float(noise_variance))
     else:
-        variance = rng.uniform(*_range("noise_variance", noise_variance), len(W))
+        low, high = _range("noise_variance", noise_variance)
+        variance = rng.uniform(low, high, len(W))
     noise_scale = np.sqrt(variance)
     Z = draw_noise(rng, noise, (n_samples, len(W))) * noise_scale
     return LinearSEM(propagate(Z, W, order), W, noise_scale)
 
 
-def draw_noise(rng, family, shape):
+def draw_noise(rng: np.random.Generator, family: str, shape: tuple[int, ...]) -> np.ndarray:
     """Independent noises of the family with mean 0 and variance 1."""
     if family == "gaussian":
         return rng.standard_normal(shape)

@@ -3,6 +3,8 @@
 No single edge then counts for more than delta times its weight.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 from scipy.sparse.csgraph import connected_components
@@ -13,7 +15,9 @@ from skreg.semi_supervised._values import Values
 WEAKEST = 1e-12  # weight, relative to the largest
 
 
-def huber_values(W, Y, labelled, delta, tol, max_iter):
+def huber_values(
+    W: Any, Y: np.ndarray, labelled: np.ndarray, delta: float, tol: float, max_iter: int
+) -> Values:
     """Values of the unlabelled nodes with Huber couplings, as `Values`.
 
     Two classes are one problem: the function is even, so that F_0 = 1 - F_1. The descent needs
@@ -38,7 +42,9 @@ def huber_values(W, Y, labelled, delta, tol, max_iter):
     return Values(F[~labelled], n_iter, float(residual))
 
 
-def largest_force(W, values, labelled, delta):
+def largest_force(
+    W: scipy.sparse.csr_array, values: np.ndarray, labelled: np.ndarray, delta: float
+) -> float:
     """Largest force on a cluster without labels, relative to what its outer edges can bear.
 
     At the solution the forces w_ij h'(f_i - f_j) on the nodes of any cluster add up to zero. Those

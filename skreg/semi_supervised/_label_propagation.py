@@ -1,19 +1,20 @@
 """The estimator `GraphLabelPropagation`."""
 
-import warnings
-from copy import copy
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.sparse
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._sklearn import Interval, StrOptions
+from skreg._sklearn import Interval, StrOptions, _fit_context
+from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.graphs import checked_weights, connected_to
 from skreg.semi_supervised._huber import huber_values
 from skreg.semi_supervised._linear_systems import (
@@ -86,7 +87,10 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
     kkt_residual_ : float
         Relative residual that was reached: the largest difference of a value from the mean of
         its neighbours that it should be, divided by the sum of the sample's values, or (without
-        `alpha`) of that sum from one. For "huber", the certificate of the descent.
+        `alpha`) of that sum from one. For "huber", the largest partial derivative divided by the
+        largest where all unlabelled values are 0, or the largest force on a cluster without labels
+        divided by what its outer edges can bear, whichever is larger. Factors of the weights change
+        none of them.
     n_iter_ : int
         Number of iterations, that of the slowest class; 1 for a direct solve.
     n_features_in_ : int
@@ -149,19 +153,19 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        affinity="knn",
+        affinity: Literal["knn", "rbf", "precomputed"] = "knn",
         *,
-        n_neighbors=7,
-        gamma=20.0,
-        alpha=None,
-        coupling="quadratic",
-        delta=0.1,
-        solver="auto",
-        tol=1e-8,
-        max_iter=10_000,
-        n_jobs=None,
-        unlabelled_components="raise",
-    ):
+        n_neighbors: int = 7,
+        gamma: float = 20.0,
+        alpha: float | None = None,
+        coupling: Literal["quadratic", "huber"] = "quadratic",
+        delta: float = 0.1,
+        solver: Literal["auto", "direct", "cg", "descent"] = "auto",
+        tol: float = 1e-8,
+        max_iter: int = 10_000,
+        n_jobs: int | None = None,
+        unlabelled_components: Literal["raise", "leave"] = "raise",
+    ) -> None:
         self.affinity = affinity
         self.n_neighbors = n_neighbors
         self.gamma = gamma
@@ -180,7 +184,9 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         tags.input_tags.pairwise = self.affinity == "precomputed"
         return tags
 
-    def fit(self, X, y):
+    @_fit_context(prefer_skip_nested_validation=True)
+    @all_or_nothing
+    def fit(self, X: Any, y: ArrayLike) -> Self:
         """Spread the labels over the graph of the samples.
 
         Parameters
@@ -210,30 +216,9 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         UserWarning
             If samples are left unlabelled.
         """
-        self._validate_params()
-        fresh = copy(self)
-        fresh._fit(X, y)
-        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
-        return self
-
-    def _fit(self, X, y):
-        if self.coupling == "huber" and self.alpha is not None:
-            raise ValueError(f"alpha must be None with coupling='huber', not {self.alpha!r}")
-        if self.coupling == "huber" and self.solver in ("direct", "cg"):
-            raise ValueError(
-                f"solver={self.solver!r} solves linear systems; coupling='huber' needs 'descent'"
-            )
+        self._check_combination()
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=(np.float64, np.float32))
-        if y.dtype.kind == "O" and all(isinstance(label, Real) for label in y):
-            y = np.array(y.tolist())
-        labelled = _labelled(y)
-        if not labelled.any():
-            raise ValueError("y has no labelled sample: every label is -1")
-        check_classification_targets(y[labelled])
-        self.classes_, codes = np.unique(y[labelled], return_inverse=True)
-        self._unlabelled = _mark_of_the_unlabelled(y, labelled)
-        Y = np.zeros((len(y), len(self.classes_)))
-        Y[np.flatnonzero(labelled), codes] = 1.0
+        labelled, Y = self._encoded(y)
         self._fitted_affinity, self._fitted_gamma = self.affinity, self.gamma
         self.affinity_matrix_ = W = self._weights(X)
         reached = connected_to(W, labelled)
@@ -245,6 +230,29 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             unit_weights(W), Y[reached], labelled[reached]
         )
         self.transduction_ = self._labels(self.label_distributions_)
+        return self
+
+    def _check_combination(self):
+        if self.coupling == "huber" and self.alpha is not None:
+            raise ValueError(f"alpha must be None with coupling='huber', not {self.alpha!r}")
+        if self.coupling == "huber" and self.solver in ("direct", "cg"):
+            raise ValueError(
+                f"solver={self.solver!r} solves linear systems; coupling='huber' needs 'descent'"
+            )
+
+    def _encoded(self, y):
+        """Which samples are labelled, and their classes one-hot; keeps the classes."""
+        if y.dtype.kind == "O" and all(isinstance(label, Real) for label in y):
+            y = np.array(y.tolist())
+        labelled = _labelled(y)
+        if not labelled.any():
+            raise ValueError("y has no labelled sample: every label is -1")
+        check_classification_targets(y[labelled])
+        self.classes_, codes = np.unique(y[labelled], return_inverse=True)
+        self._unlabelled = _mark_of_the_unlabelled(y, labelled)
+        Y = np.zeros((len(y), len(self.classes_)))
+        Y[np.flatnonzero(labelled), codes] = 1.0
+        return labelled, Y
 
     def _report_unlabelled(self, reached, what, n):
         """An error, or a warning, on samples that are connected to no labelled one."""
@@ -254,7 +262,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             f"(the first is number {lonely[0]})"
         )
         if self.unlabelled_components == "leave":
-            warnings.warn(f"{message} and are left unlabelled", UserWarning, stacklevel=4)
+            warn(f"{message} and are left unlabelled")
             return
         advice = {
             "knn": "raise n_neighbors",
@@ -299,13 +307,12 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             found = self._free_values(W, Y, labelled)
             F[free], self.n_iter_, self.kkt_residual_ = found
             if self.solver_ != "direct" and not found.residual <= 1.01 * self.tol:
-                warnings.warn(
+                warn(
                     f"GraphLabelPropagation with max_iter={self.max_iter} stopped after "
                     f"{found.n_iter} iterations at the relative residual {found.residual:.1e}; "
                     f"tol={self.tol:.1e} was asked for. Raise max_iter or tol, or use "
                     "solver='direct' (with the quadratic coupling)",
                     ConvergenceWarning,
-                    stacklevel=5,
                 )
         return _distributions(F)
 
@@ -319,7 +326,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         found = solve_system(system, self.solver_, self.tol, self.max_iter, sum_to_one=False)
         return found._replace(values=root * found.values)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Weighted mean of the values of the neighbours among the samples of `fit`.
 
         Parameters
@@ -352,7 +359,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
             self._report_unlabelled(reached, "new sample", len(reached))
         return distributions
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict labels of new samples.
 
         Parameters

@@ -12,12 +12,13 @@ With soft labels, every node is free, S = D^{-1/2} W D^{-1/2} (Zhou et al. 2004)
 Both are systems of means of neighbours (see `_elimination`), which the second becomes for
 D^{-1/2} F."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 from scipy.sparse.linalg import cg
 
+from skreg._summary import summary
 from skreg.optim.descent import BlockCoordinateDescent, GraphQuadratic
 from skreg.semi_supervised._elimination import values_by_elimination
 from skreg.semi_supervised._values import Values
@@ -38,20 +39,23 @@ class System(NamedTuple):
     ground: np.ndarray
     B: np.ndarray
 
+    def __repr__(self) -> str:
+        return summary(self)
+
     @property
-    def total(self):
+    def total(self) -> np.ndarray:
         """The s."""
         return _row_sums(self.W) + self.ground
 
 
-def hard_system(W, Y, labelled):
+def hard_system(W: Any, Y: np.ndarray, labelled: np.ndarray) -> System:
     """`System` of the harmonic values of the unlabelled nodes."""
     rows = W[~labelled]
     B = rows[:, labelled] @ Y[labelled]
     return System(rows[:, ~labelled], B.sum(axis=1), B)
 
 
-def soft_system(W, Y, alpha):
+def soft_system(W: Any, Y: np.ndarray, alpha: float) -> tuple[System, np.ndarray]:
     """`System` of D^{-1/2} F when labels may be overruled, and D^{1/2}; D_ii = 1 without edges."""
     degree = _row_sums(W)
     root = np.sqrt(np.where(degree > 0.0, degree, 1.0))
@@ -63,7 +67,7 @@ def _row_sums(W):
     return np.asarray(W.sum(axis=1)).reshape(-1)
 
 
-def choose_solver(solver, coupling, n_free):
+def choose_solver(solver: str, coupling: str, n_free: int) -> str:
     """The solver that "auto" means: direct for small systems, conjugate gradients for large ones.
 
     On quadratics block coordinate descent loses to both; it solves what they cannot.
@@ -75,7 +79,9 @@ def choose_solver(solver, coupling, n_free):
     return "direct" if n_free <= MAX_DIRECT else "cg"
 
 
-def solve_system(system, solver, tol, max_iter, sum_to_one):
+def solve_system(
+    system: System, solver: str, tol: float, max_iter: int, sum_to_one: bool
+) -> Values:
     """Values of a `System`, as `Values`."""
     if solver == "direct":
         F = values_by_elimination(*system)
@@ -165,7 +171,7 @@ class _Counter:
         self.calls += 1
 
 
-def largest_defect(system, F, sum_to_one):
+def largest_defect(system: System, F: np.ndarray, sum_to_one: bool) -> float:
     """Largest difference of a value from the mean that it should be, relative to its node's sum.
 
     Where the values of a node add up to one at the solution, so do differences from that count:

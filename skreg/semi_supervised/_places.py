@@ -5,12 +5,14 @@ away, and overflows in a small unit. Samples are therefore divided by a power of
 their column medians, which half-integers survive exactly and single rows do not move.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
+
+from skreg._summary import summary
 
 
 class Places(NamedTuple):
@@ -30,11 +32,14 @@ class Places(NamedTuple):
     centre: np.ndarray | None
     unit: float
 
-    def of(self, X):
+    def __repr__(self) -> str:
+        return summary(self)
+
+    def of(self, X: Any) -> Any:
         """Places of new samples."""
         return self._seen_from(X, self.unit)
 
-    def weights(self, gamma):
+    def weights(self, gamma: float) -> np.ndarray:
         """exp(-gamma ||s_i - s_j||^2) between the samples, zero on the diagonal."""
         distance = euclidean_distances(self.points, squared=True)
         with np.errstate(over="ignore"):
@@ -42,7 +47,7 @@ class Places(NamedTuple):
         np.fill_diagonal(W, 0.0)
         return W
 
-    def relative_weights(self, X, gamma):
+    def relative_weights(self, X: Any, gamma: float) -> np.ndarray:
         """exp(-gamma ||x - s_i||^2) to the samples, divided by the largest weight of each row.
 
         ||x||^2 cancels in the ratio, so that it is not computed: it would overflow far away, and
@@ -64,7 +69,7 @@ class Places(NamedTuple):
         return _divided(X, unit) - self.centre * (self.unit / unit)
 
 
-def places(X):
+def places(X: Any) -> Places:
     """`Places` of the samples X (n, d)."""
     unit = float(power_of_two(abs(X).max()))
     points = _divided(X, unit)
@@ -74,7 +79,7 @@ def places(X):
     return Places(points - centre, centre, unit)
 
 
-def power_of_two(largest):
+def power_of_two(largest: Any) -> np.ndarray:
     """The powers of two at or below nonnegative numbers, at least the smallest normal number."""
     if scipy.sparse.issparse(largest):
         largest = largest.toarray().ravel()

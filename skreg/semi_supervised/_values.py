@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg._summary import summary
+
 
 class Values(NamedTuple):
     """Values of the free nodes, one column per class, and how they were found.
@@ -21,3 +23,6 @@ class Values(NamedTuple):
     values: np.ndarray
     n_iter: int
     residual: float
+
+    def __repr__(self) -> str:
+        return summary(self)

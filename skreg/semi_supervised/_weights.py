@@ -1,12 +1,14 @@
 """Weights of the edges, made symmetric and brought to a unit."""
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 
 ASYMMETRY = 1e-2  # what kernels in single precision have in their smallest weights
 
 
-def symmetric_weights(W):
+def symmetric_weights(W: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     """Mean of a CSR array and its transpose, whose rounding errors may differ.
 
     Raises
@@ -25,7 +27,7 @@ def symmetric_weights(W):
     return scipy.sparse.csr_array(0.5 * W + 0.5 * W.T)
 
 
-def unit_weights(W):
+def unit_weights(W: Any) -> Any:
     """W divided by a power of two, so that the largest weight is between 1/2 and 1."""
     data = W.data if scipy.sparse.issparse(W) else W
     _, exponent = np.frexp(data.max(initial=0.0))

@@ -1,5 +1,7 @@
 """CoLiDE against closed forms, convex solvers, the package dagma, and its own invariances."""
 
+import re
+import sys
 import warnings
 
 import cvxpy as cp
@@ -513,9 +515,72 @@ def test_interruption_leaves_the_estimator_as_it_was(regression_problem, monkeyp
     assert not hasattr(fresh, "adjacency_matrix_")
 
 
-def test_verbose_reports_checkpoints(regression_problem, capsys):
-    quietly(CoLiDE("ev", verbose=1, **FEW), regression_problem)
-    assert "Checkpoint(stage=0, n_iter=300" in capsys.readouterr().out
+def test_verbose_shows_the_stages(regression_problem, capsys):
+    quietly(CoLiDE("ev", verbose=1, **FEW | {"n_stages": 2, "warm_iter": 300}), regression_problem)
+    shown = capsys.readouterr()
+    assert "CoLiDE" in shown.err and "2/2" in shown.err and not shown.out
+    quietly(CoLiDE("ev", **FEW), regression_problem)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_without_tqdm_says_how_to_get_it(regression_problem, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(ImportError, match=r"CoLiDE with verbose=2 needs tqdm.*skreg\[progress\]"):
+        CoLiDE("ev", verbose=2, **FEW).fit(regression_problem)
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv", "ls"])
+def test_certificates_have_no_unit(regression_problem, noise):
+    model = CoLiDE(noise, **FEW)
+    weight = np.random.default_rng(0).integers(1, 4, len(regression_problem)).astype(float)
+
+    def certificates(rows, factor):
+        quietly(model, rows * regression_problem, sample_weight=factor * weight)
+        numbers = [number for point in model.checkpoints_ for number in point[2:5]]
+        return [model.h_, model.objective_, model.converged_, *numbers]
+
+    expected = certificates(1.0, 1.0)
+    for rows, factor in ((1e9, 1.0), (3e-8, 1.0), (1.0, 7e6), (1.0, 3e-7)):
+        assert certificates(rows, factor) == pytest.approx(expected, rel=1e-6)
+
+
+def test_checkpoints_are_readable(regression_problem):
+    model = quietly(CoLiDE("ev", **FEW), regression_problem)
+    assert re.fullmatch(
+        r"Checkpoint\(stage=0, n_iter=\d+, objective=[-.e\d]+, score=[-.e\d]+, h=[-.e\d]+, "
+        r"noise_scale=[-.e\d]+\)",
+        repr(model.checkpoints_[0]),
+    )
+
+
+@pytest.mark.parametrize("assume_centered", [False, True])
+def test_the_largest_strength_is_that_of_the_lasso(regression_problem, assume_centered):
+    """For least squares, W = 0 is stationary where the lassos of all columns are zero."""
+    X = regression_problem + 0.5
+    centred = X if assume_centered else X - X.mean(axis=0)
+    expected = max(
+        np.abs(np.delete(centred, j, 1).T @ centred[:, j]).max() / len(X) for j in range(6)
+    )
+    from skreg.moments import moments
+
+    model = CoLiDE("ls", scale=None, assume_centered=assume_centered)
+    largest = model._largest_alpha(moments(X, np.ones(len(X))), list("abcdef"))
+    assert largest == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("noise", ["ev", "nv"])
+def test_edges_enter_just_below_the_largest_strength(regression_problem, noise):
+    from skreg.moments import moments
+
+    model = CoLiDE(noise, mode="fast", threshold=0.0)
+    data = moments(regression_problem, np.ones(len(regression_problem)))
+    largest = model._largest_alpha(data, list("abcdef"))
+    weights = []
+    for share in (1.05, 0.9):
+        W = quietly(model.set_params(alpha=share * largest), regression_problem).raw_adjacency_
+        weights.append(np.abs(W - np.diag(np.diagonal(W))).max())
+    assert weights[0] < 0.01 < 0.05 < weights[1]
 
 
 def test_warnings_name_what_was_not_reached(regression_problem):

@@ -5,6 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skreg.causal import (
     AdjacencyDisplay,
@@ -26,6 +29,11 @@ def close_figures():
 @pytest.fixture(scope="module")
 def sem():
     return make_linear_sem(300, 6, edges_per_node=1.5, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(sem):
+    return CoLiDE("ev", mode="fast").fit(sem.X)
 
 
 def test_heat_maps_hold_the_matrices_in_causal_order(sem):
@@ -89,8 +97,8 @@ def test_large_and_empty_graphs_are_drawn():
     AdjacencyDisplay.from_matrices(np.zeros((3, 3)))
 
 
-def test_convergence_shows_every_checkpoint(sem):
-    model = CoLiDE("ev", mode="fast").fit(sem.X)
+def test_convergence_shows_every_checkpoint(fitted):
+    model = fitted
     display = ConvergenceDisplay.from_estimator(model)
     for lines, field in zip(
         display.lines_, ("objective", "h", "noise_scale"), strict=True
@@ -100,6 +108,66 @@ def test_convergence_shows_every_checkpoint(sem):
             shown, [getattr(point, field) for point in model.checkpoints_], atol=1e-15
         )
     assert [line.get_xdata()[-1] for line in display.lines_[0]] == np.cumsum(model.n_iter_).tolist()
+
+
+def with_two_subplots():
+    figure, axes = plt.subplots(1, 2)
+    return figure, axes[1]
+
+
+def with_free_axes():
+    figure = plt.figure()
+    return figure, figure.add_axes([0.2, 0.3, 0.5, 0.6])
+
+
+@pytest.mark.parametrize("place", [with_two_subplots, with_free_axes])
+def test_several_panels_are_drawn_in_the_place_of_one_axes(sem, fitted, place):
+    for draw in (
+        lambda ax: AdjacencyDisplay.from_estimator(fitted, truth=sem.adjacency, ax=ax),
+        lambda ax: AdjacencyDisplay.from_matrices(sem.adjacency, ax=ax),
+        lambda ax: ConvergenceDisplay.from_estimator(fitted, ax=ax),
+    ):
+        figure, ax = place()
+        box, n_before = ax.get_position(), len(plt.get_fignums())
+        display = draw(ax)
+        assert display.figure_ is figure and len(plt.get_fignums()) == n_before
+        assert not ax.axison
+        for panel in display.axes_:
+            inside = panel.get_position(original=True)
+            assert inside.x0 >= box.x0 - 1e-9 and inside.x1 <= box.x1 + 1e-9
+            assert inside.y0 >= box.y0 - 1e-9 and inside.y1 <= box.y1 + 1e-9
+
+
+def test_panels_can_be_given_one_by_one(sem, fitted):
+    _, axes = plt.subplots(2, 3)
+    display = AdjacencyDisplay.from_estimator(fitted, truth=sem.adjacency, ax=axes[0])
+    assert list(display.axes_) == list(axes[0])
+    display = ConvergenceDisplay.from_estimator(fitted, ax=list(axes[1]))
+    assert list(display.axes_) == list(axes[1])
+    assert all(len(ax.get_lines()) for ax in axes[1])
+    with pytest.raises(ValueError, match="draws 3 panels; ax has 2 Axes"):
+        ConvergenceDisplay.from_estimator(fitted, ax=axes[1, :2])
+
+
+def test_a_pipeline_and_a_search_are_drawn(sem):
+    pipeline = make_pipeline(FunctionTransformer(), CoLiDE("ev", mode="fast"))
+    search = GridSearchCV(pipeline, {"colide__alpha": [0.05]}, cv=2).fit(sem.X)
+    W = search.best_estimator_[-1].adjacency_matrix_
+    assert len(DAGDisplay.from_estimator(search).edges_) == np.count_nonzero(W)
+    assert len(AdjacencyDisplay.from_estimator(search).axes_) == 1
+    assert len(ConvergenceDisplay.from_estimator(search).axes_) == 3
+
+
+def test_displays_say_in_a_line_what_they_show(sem, fitted):
+    n_edges = np.count_nonzero(sem.adjacency)
+    assert repr(DAGDisplay.from_matrix(sem.adjacency)) == f"DAGDisplay(6 nodes, {n_edges} edges)"
+    assert repr(AdjacencyDisplay.from_matrices([[0, 1], [0, 0]])) == (
+        "AdjacencyDisplay(2 nodes, 1 edge, truth=False)"
+    )
+    n_points = len(fitted.checkpoints_)
+    assert repr(ConvergenceDisplay.from_estimator(fitted)) == (
+        f"ConvergenceDisplay(4 stages, {n_points} checkpoints)"
+    )
 
 
 def test_bad_input_is_named(sem):

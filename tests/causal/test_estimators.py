@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress, var_sortability
+from skreg.causal._problem import noise_level
 from skreg.causal._stability import rank_of_pairs
 from skreg.datasets import make_linear_sem
 
@@ -320,6 +321,43 @@ def test_the_smallest_alpha_before_the_first_unstable_one_is_chosen(sem):
     assert model.instability_[0] == 0 and not model.edge_frequencies_[0].any()
 
 
+def test_a_number_of_alphas_reaches_from_no_edges_down(sem):
+    model = BootstrapDAG(FAST, n_bootstraps=2, alphas=3, eps=0.1, random_state=0)
+    model.fit(sem.X)
+    largest = model.alphas_[0]
+    np.testing.assert_allclose(model.alphas_, largest * np.array([1.0, 0.1**0.5, 0.1]))
+    C = np.cov(sem.X.T)
+    np.fill_diagonal(C, 0.0)
+    in_units = np.abs(C).max() / np.sqrt(sem.X.var(axis=0).mean())
+    unit = noise_level(np.cov(sem.X.T)) / 2
+    assert largest == pytest.approx(in_units / unit, rel=0.01)
+    assert not model.edge_frequencies_[0].any()
+    assert not model.set_params(estimator=None, alphas=1).fit(sem.X).adjacency_matrix_.any()
+    scaled = BootstrapDAG(FAST, n_bootstraps=2, alphas=3, eps=0.1, random_state=0).fit(1e6 * sem.X)
+    assert scaled.alphas_[0] == pytest.approx(largest, rel=1e-9)
+    with pytest.raises(ValueError, match="known for CoLiDE, not for SortNRegress; give the alphas"):
+        BootstrapDAG(SortNRegress(), alphas=3).fit(sem.X)
+
+
+def test_an_alpha_at_the_lower_edge_is_warned_of(sem):
+    stable = {"n_bootstraps": 2, "max_instability": 0.5, "random_state": 0}
+    with pytest.warns(UserWarning, match=r"chose alpha=0\.05, the smallest of the 2 strengths"):
+        BootstrapDAG(FAST, alphas=[0.2, 0.05], **stable).fit(sem.X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        BootstrapDAG(FAST, alphas=[0.05], **stable).fit(sem.X)  # nothing to choose from
+        BootstrapDAG(FAST, alphas=[0.2, 0.0], **stable).fit(sem.X)  # nothing lies below
+
+
+def test_verbose_counts_the_fits(sem, capsys):
+    model = BootstrapDAG(SortNRegress(), n_bootstraps=3, random_state=0, verbose=1).fit(sem.X)
+    shown = capsys.readouterr()
+    assert "BootstrapDAG" in shown.err and "3/3" in shown.err and not shown.out
+    quiet = BootstrapDAG(SortNRegress(), n_bootstraps=3, random_state=0).fit(sem.X)
+    assert capsys.readouterr() == ("", "")
+    np.testing.assert_array_equal(quiet.edge_frequency_, model.edge_frequency_)
+
+
 def test_bootstrap_warns_once(sem):
     short = CoLiDE("ev", mode="fast", max_iter=300)
     with pytest.warns(ConvergenceWarning, match="3 of 3 fits did not converge") as caught:
@@ -345,6 +383,9 @@ def test_other_estimators_can_be_bootstrapped(sem):
         ({"n_bootstraps": 0}, "n_bootstraps"),
         ({"alphas": [-1.0]}, "alphas"),
         ({"alphas": []}, "alphas"),
+        ({"alphas": 0}, "alphas"),
+        ({"eps": 1.0}, "eps"),
+        ({"verbose": -1}, "verbose"),
         ({"max_instability": 0.6}, "max_instability"),
         ({"min_frequency": 0.0}, "min_frequency"),
         ({"n_jobs": 1.5}, "n_jobs"),
@@ -391,6 +432,21 @@ def test_a_target_without_parents_keeps_no_column(sem):
     assert selector.inverse_transform(nothing).shape == X.shape
     with pytest.raises(ValueError, match="estimator"):
         SelectParents("CoLiDE").fit(X, y)
+
+
+def test_parents_have_names(sem):
+    target = int(np.count_nonzero(sem.adjacency, axis=0).argmax())
+    X, y = np.delete(sem.X, target, axis=1), sem.X[:, target]
+    selector = SelectParents(FAST).fit(X, y)
+    support = np.flatnonzero(selector.get_support())
+    assert len(support) > 1
+    assert selector.selected_features_.tolist() == [f"x{j}" for j in support]
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    named = SelectParents(FAST).set_output(transform="pandas").fit(frame, y)
+    names = ["abcdef"[j] for j in support]
+    assert named.selected_features_.tolist() == names
+    assert named.transform(frame).columns.tolist() == names
+    assert {cause for cause, effect, _ in named.estimator_.edges() if effect == "y"} == set(names)
 
 
 def test_parents_can_be_those_of_a_bootstrap(sem):

@@ -112,3 +112,11 @@ def test_everything_follows_from_the_seed():
 def test_bad_parameters_are_named(parameters, message):
     with pytest.raises(ValueError, match=message):
         make_linear_sem(**parameters)
+
+
+def test_a_model_is_one_line():
+    text = repr(make_linear_sem(1000, 20, random_state=0))
+    assert text == (
+        "LinearSEM(X=<float64 array of shape (1000, 20)>, "
+        "adjacency=<float64 array of shape (20, 20)>, noise_scale=<float64 array of shape (20,)>)"
+    )

@@ -1,11 +1,16 @@
 """Label propagation against scikit-learn, direct solves and a convex solver."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_moons
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.semi_supervised import LabelPropagation, LabelSpreading
 
 from skreg.semi_supervised import GraphLabelPropagation
@@ -306,3 +311,44 @@ def test_new_samples_may_be_sparse_or_dense(affinity, distance):
     if affinity == "rbf":
         np.testing.assert_allclose(other.predict_proba(new), expected, atol=1e-9)
         np.testing.assert_allclose(other.predict_proba(sparse(new)), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"solver": "direct"},
+        {"solver": "cg", "max_iter": 3},
+        {"solver": "descent", "max_iter": 3},
+        {"solver": "cg", "alpha": 0.9, "max_iter": 3},
+        {"coupling": "huber", "delta": 0.05, "max_iter": 3},
+    ],
+)
+def test_the_certificate_has_no_unit(settings):
+    X, y = make_moons(60, noise=0.1, random_state=0)
+    W, few = rbf_kernel(X, gamma=20), np.where(np.arange(60) < 6, y, -1)
+    residuals = []
+    for factor in (1.0, 1.9, 3e-7, 7e9):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = GraphLabelPropagation("precomputed", **settings).fit(factor * W, few)
+        residuals.append(model.kkt_residual_)
+    assert residuals == pytest.approx([residuals[0]] * 4, rel=1e-6, abs=1e-13)
+
+
+def test_warnings_point_at_the_line_that_fits_a_pipeline():
+    X = np.array([[0.0], [0.1], [0.2], [9.0], [9.1], [9.2]])
+    y = [0, 1, -1, -1, -1, -1]
+    leave = GraphLabelPropagation(n_neighbors=1, unlabelled_components="leave")
+    with pytest.warns(UserWarning, match="left unlabelled") as caught:
+        make_pipeline(FunctionTransformer(), leave).fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_failed_fit_leaves_the_estimator_as_it_was():
+    X, y = make_moons(30, random_state=0)
+    model = GraphLabelPropagation().fit(X, np.where(np.arange(30) < 6, y, -1))
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="no labelled sample"):
+        model.fit(X[:20], np.full(20, -1))
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is value for name, value in before.items())
