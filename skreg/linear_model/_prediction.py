@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._selected_features import SelectsFeatures
 from skreg._warnings import warn
 from skreg.linear_model._input import check_sample_weight, plain_numbers
-from skreg.optim.solver._units import columns_of_few_digits
+from skreg.optim.solver import columns_of_few_digits
 
 FLOATS = [np.float64, np.float32]
 

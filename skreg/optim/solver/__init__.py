@@ -2,5 +2,14 @@
 
 from skreg.optim.solver._certificate import Certificate, duality_gap
 from skreg.optim.solver._solve import Solution, penalty_max, solve, solve_path
+from skreg.optim.solver._units import columns_of_few_digits
 
-__all__ = ["Certificate", "Solution", "duality_gap", "penalty_max", "solve", "solve_path"]
+__all__ = [
+    "Certificate",
+    "Solution",
+    "columns_of_few_digits",
+    "duality_gap",
+    "penalty_max",
+    "solve",
+    "solve_path",
+]
