@@ -47,10 +47,13 @@ for it. Where non-negativity alone holds a column, or where there are too many u
 
 from skreg.optim.descent import BlockCoordinateDescent
 from skreg.optim.kernels._designs import Csc, Dense, as_design
-from skreg.optim.losses import Huber, Logistic, Multinomial, Poisson, Quadratic
-from skreg.optim.penalties import L1, ElasticNet, GroupL2, NonNegative
+from skreg.optim.losses import LOSSES, Huber, Logistic, Multinomial, Poisson, Quadratic
+from skreg.optim.penalties import L1, PENALTIES, ElasticNet, GroupL2, NonNegative
 from skreg.optim.solver._certificate import Certificate, duality_gap
-from skreg.optim.solver._solve import Solution, penalty_max, solve, solve_path
+from skreg.optim.solver._solution import Solution
+from skreg.optim.solver._solve import penalty_max, solve, solve_path
+
+globals().update(LOSSES | PENALTIES)
 
 __all__ = [
     "L1",
@@ -73,3 +76,4 @@ __all__ = [
     "solve",
     "solve_path",
 ]
+__all__ += sorted((LOSSES | PENALTIES).keys() - set(__all__))

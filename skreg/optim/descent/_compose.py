@@ -17,10 +17,9 @@ from skreg.optim.descent._problems import (
     Multinomial,
 )
 from skreg.optim.kernels._designs import Csc
-from skreg.optim.penalties import L1, ElasticNet, GroupL2, NonNegative
+from skreg.optim.penalties import check_penalty, separable
 
 PROBLEMS = (LeastSquares, Logistic, Multinomial, GraphQuadratic, GraphHuber)
-PENALTIES = (L1, ElasticNet, NonNegative, GroupL2)
 
 SIZED: dict[str, Any] = {
     "variable": partitions.Variable(),
@@ -92,6 +91,11 @@ SMOOTH_ONLY = (
     updates.CubicNewton,
     updates.MessagePassing,
 )
+SMOOTH_RULES = (
+    selections.GaussSouthwell,
+    selections.GaussSouthwellQuadratic,
+    selections.GaussSouthwellNewton,
+)
 FITTING = (partitions.Variable, partitions.Order, partitions.Sort, partitions.Average)
 GRAPHS = "GraphQuadratic, GraphHuber, or a sparse X with one output"
 
@@ -140,11 +144,8 @@ def _check_problem(problem):
     if not isinstance(problem, PROBLEMS):
         known = ", ".join(cls.__name__ for cls in PROBLEMS)
         raise ValueError(f"problem must be one of {known}, not {type(problem).__name__}")
-    if problem.penalty is not None and not isinstance(problem.penalty, PENALTIES):
-        known = ", ".join(cls.__name__ for cls in PENALTIES)
-        raise ValueError(
-            f"penalty must be None or one of {known}, not {type(problem.penalty).__name__}"
-        )
+    if problem.penalty is not None:
+        check_penalty(problem.penalty)
 
 
 def _check_numbers(method):
@@ -153,7 +154,7 @@ def _check_numbers(method):
         raise ValueError(f"block_size must be None or a positive integer, not {size!r}")
     if not (_is_integer(method.max_iter) and method.max_iter >= 0):
         raise ValueError(f"max_iter must be a nonnegative integer, not {method.max_iter!r}")
-    if not (isinstance(method.tol, numbers.Real) and 0.0 <= method.tol < np.inf):
+    if not (isinstance(method.tol, numbers.Real) and 0.0 <= float(method.tol) < np.inf):
         raise ValueError(f"tol must be nonnegative and finite, not {method.tol!r}")
     if method.diag not in CHOICES["diagonal"]:
         raise ValueError(f"diag must be 'lipschitz' or 'row_sum', not {method.diag!r}")
@@ -226,10 +227,8 @@ def _update(method, problem, partition, selection):
             raise ValueError(f"update must be a name or an update, not {given!r}")
         return given
     if given == "auto":
-        if isinstance(problem.penalty, GroupL2):
-            given = "projected_newton"
-        elif problem.penalty is not None:
-            given = "two_metric"
+        if problem.penalty is not None:
+            given = "two_metric" if separable(problem.penalty) else "projected_newton"
         elif isinstance(selection, selections.GreedyForest) or isinstance(
             partition, partitions.Tree | partitions.RedBlack
         ):
@@ -267,53 +266,57 @@ def _has_graph(problem):
 
 def _objections(problem, partition, selection, update):
     """Reasons why the parts do not go together, or not with the problem."""
-    penalty = problem.penalty
     variable = isinstance(partition, partitions.Variable)
     yield from _objections_to_graphs(problem, partition, selection, update)
-    if penalty is not None:
-        greedy_tree = isinstance(selection, selections.GreedyForest)
-        smooth_rules = (
-            selections.GaussSouthwell,
-            selections.GaussSouthwellQuadratic,
-            selections.GaussSouthwellNewton,
-        )
-        if isinstance(selection, smooth_rules) or (greedy_tree and selection.curvature != "random"):
-            yield (
-                f"the selection {type(selection).__name__} ranks by the gradient of the smooth "
-                "part alone; with a penalty use 'gs_s', 'gs_r' or 'gs_q'"
-            )
-        if isinstance(update, SMOOTH_ONLY):
-            yield (
-                f"the update {type(update).__name__} ignores the penalty; use "
-                "'proximal_gradient', 'projected_newton', 'two_metric' or 'exact'"
-            )
-    if isinstance(update, updates.TwoMetric) and (penalty is None or isinstance(penalty, GroupL2)):
+    yield from _objections_to_penalties(problem.penalty, selection, update)
+    yield from _objections_to_quadratic_rules(selection, variable)
+    yield from _objections_to_proximal_rules(selection, variable)
+    if isinstance(selection, selections.GaussSouthwellNewton) and selection.cubic and variable:
+        yield "the cubic rule over all variable blocks is combinatorial; use fixed blocks or 'gsn'"
+    cubic = isinstance(update, updates.CubicNewton) or getattr(selection, "cubic", False)
+    if cubic and isinstance(problem, GraphHuber):
+        yield "Huber couplings have no third derivative that a cubic model could bound"
+
+
+def _objections_to_penalties(penalty, selection, update):
+    greedy_tree = isinstance(selection, selections.GreedyForest)
+    smooth_rule = isinstance(selection, SMOOTH_RULES) or (
+        greedy_tree and selection.curvature != "random"
+    )
+    if penalty is not None and smooth_rule:
         yield (
-            "two-metric projection needs a penalty that holds each variable at zero by itself (L1, "
-            "ElasticNet or NonNegative); use 'newton' without a penalty and 'projected_newton' "
-            "with groups"
+            f"the selection {type(selection).__name__} ranks by the gradient of the smooth "
+            "part alone; with a penalty use 'gs_s', 'gs_r' or 'gs_q'"
         )
+    if penalty is not None and isinstance(update, SMOOTH_ONLY):
+        yield (
+            f"the update {type(update).__name__} ignores the penalty; use "
+            "'proximal_gradient', 'projected_newton', 'two_metric' or 'exact'"
+        )
+    by_variable = penalty is not None and separable(penalty)
+    if isinstance(update, updates.TwoMetric) and not by_variable:
+        yield (
+            "two-metric projection needs a penalty that holds each variable at zero by itself, as "
+            "L1 does; use 'newton' without a penalty and 'projected_newton' with groups"
+        )
+
+
+def _objections_to_quadratic_rules(selection, variable):
     if isinstance(selection, selections.GaussSouthwellQuadratic):
         if selection.method in ("forward", "iht") and not variable:
             yield f"GSQ by {selection.method!r} forms variable blocks; on fixed blocks use 'gsq'"
         if selection.method == "exact" and variable:
             yield "exact GSQ over all variable blocks is combinatorial; use 'gsq_forward'"
-    if isinstance(selection, selections.GaussSouthwellNewton) and selection.cubic and variable:
-        yield "the cubic rule over all variable blocks is combinatorial; use fixed blocks or 'gsn'"
-    if isinstance(selection, selections.ProximalGaussSouthwell) and variable:
-        if selection.curvature == "lipschitz":
+
+
+def _objections_to_proximal_rules(selection, variable):
+    if isinstance(selection, selections.ProximalGaussSouthwell):
+        if selection.curvature == "lipschitz" and variable:
             yield "L_b of a variable block is not known beforehand; use 'gsd_q' or fixed blocks"
-        if selection.curvature == "matrix":
+        if selection.curvature == "matrix" and variable:
             yield "GSQ-q over all variable blocks is combinatorial; use 'gsd_q' or fixed blocks"
-    if (
-        isinstance(selection, selections.ProximalGaussSouthwell)
-        and selection.curvature == "matrix"
-        and selection.measure != "q"
-    ):
-        yield "only the measure 'q' is defined with the matrix H_b"
-    cubic = isinstance(update, updates.CubicNewton) or getattr(selection, "cubic", False)
-    if cubic and isinstance(problem, GraphHuber):
-        yield "Huber couplings have no third derivative that a cubic model could bound"
+        if selection.curvature == "matrix" and selection.measure != "q":
+            yield "only the measure 'q' is defined with the matrix H_b"
 
 
 def _objections_to_graphs(problem, partition, selection, update):
@@ -322,7 +325,7 @@ def _objections_to_graphs(problem, partition, selection, update):
             name = type(part).__name__
             if not _has_graph(problem):
                 yield f"{name} needs a problem whose Hessian is sparse: {GRAPHS}"
-            if isinstance(problem.penalty, GroupL2):
+            if problem.penalty is not None and not separable(problem.penalty):
                 yield f"{name} works on single coordinates, which a group penalty couples"
     if isinstance(selection, selections.GreedyForest) and not isinstance(
         partition, partitions.Variable

@@ -9,6 +9,8 @@ X^T diag(kappa s) X, kappa the smoothness of the loss. For several classes, with
 k' the smaller of the number of classes and one more than the number of classes in the block.
 """
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 
@@ -23,21 +25,21 @@ from skreg.optim.descent._kernels import (
     sparse_gram_row_sums,
     touched_rows,
 )
-from skreg.optim.kernels._designs import Csc, Dense, columns, correlate, shape
+from skreg.optim.kernels._designs import columns, correlate, is_dense, shape, stored_numbers
 from skreg.optim.losses import (
-    Huber,
-    Logistic,
-    Multinomial,
-    Quadratic,
+    couples_outputs,
+    is_half_square,
     loss_curvature,
     loss_gradient,
     loss_value,
     smoothness,
+    step_unit,
 )
 from skreg.optim.solver._hessian import coordinate_hessian, gram, scale_rows
 
 MEMORY_BUDGET = 2**30
 CHUNK = 256
+LARGEST_VARIANCE = 0.25  # of p (1 - p), the diagonal of the Hessian of a loss that couples outputs
 GATHER_SHARE = 0.55  # share of touched samples from which a pass over all columns is cheaper
 # largest |third derivative| of log(1 + exp(z)), and of the softmax along a unit vector
 THIRD = 1.0 / (6.0 * np.sqrt(3.0))
@@ -89,20 +91,20 @@ class DesignState:
         self.n_features = shape(self.design)[1]
         self.x = x
         self.keep_gradient = keep_gradient
-        self.quadratic = isinstance(self.loss, Quadratic)
-        self.current_is_bound = isinstance(self.loss, Quadratic | Huber)
-        self.sparse = isinstance(self.design, Csc)
+        self.quadratic = is_half_square(self.loss)
+        self.current_is_bound = np.isinf(step_unit(self.loss))  # its curvature bounds
+        self.sparse = not is_dense(self.design)
         self.operations = 0.0
-        self.row_form = self._compressed_rows() if self.sparse else None
+        self.row_form: Any = self._compressed_rows() if self.sparse else None
         self.seen, self.stamp = np.full(self.target.shape[1], -1), 0
         self.gram_rows = _GramRows(self, MEMORY_BUDGET)
         self.touch_limit = GATHER_SHARE * len(self.seen) if self.sparse else 0
-        stored = len(self.design.data) if self.sparse else self.design.matrix.size
+        stored = stored_numbers(self.design).size
         self.refresh_cost = 2.0 * stored * self.n_classes
         self.stored_per_feature = stored / max(self.n_features, 1)
         squares = self._column_squares()
-        if isinstance(self.loss, Multinomial):
-            self.lipschitz = np.repeat(0.25 * squares, self.n_classes)
+        if couples_outputs(self.loss):
+            self.lipschitz = np.repeat(LARGEST_VARIANCE * squares, self.n_classes)
         else:
             self.lipschitz = smoothness(self.loss) * squares
         self.refresh()
@@ -280,7 +282,7 @@ class DesignState:
         return self._weighted_gram(features, self._weights(kind))
 
     def _weighted_gram(self, features, weight):
-        if isinstance(self.design, Dense):
+        if is_dense(self.design):
             return gram(scale_rows(columns(self.design, features), np.sqrt(weight)))
         return column_gram(self.design, features, weight)
 
@@ -417,8 +419,3 @@ class DesignState:
 def gram_sparse(selected, weight):
     """X^T diag(weight) X as a sparse array."""
     return scipy.sparse.csr_array(selected.T @ scale_rows(selected, weight))
-
-
-def logistic_like(loss):
-    """Whether third derivatives of the loss are bounded, as the cubic model asks."""
-    return isinstance(loss, Quadratic | Logistic | Multinomial)

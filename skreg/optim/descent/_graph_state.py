@@ -61,12 +61,12 @@ class GraphState:
         """Block of A, dense."""
         return self.sparse_hessian(block, kind).toarray()
 
-    def sparse_hessian(self, block, kind):
+    def sparse_hessian(self, block, _kind):
         """Block of A, sparse."""
         self.operations += len(block) * self.degree
         return self.A[block][:, block]
 
-    def third_derivative(self, block):
+    def third_derivative(self, _block):
         """M with |D^3 f(x)[d, d, d]| <= M ||d||^3 for steps d within the block."""
         return 0.0
 

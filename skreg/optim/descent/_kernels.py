@@ -8,9 +8,11 @@ from skreg.optim.penalties import (
     block_distance,
     block_prox,
     block_ridge,
-    block_threshold,
     block_value,
+    face_gradient,
 )
+
+BESIDE_ZERO = 1e-300  # where a penalty has the slope that it has on that side of 0
 
 # Columns of a design
 
@@ -237,9 +239,20 @@ def prox_units(penalty, starts, ids, step, v):
 
 @kernel
 def kinks(penalty, ids):
-    """Threshold and ridge of each unit."""
-    threshold, ridge = np.empty(len(ids)), np.empty(len(ids))
+    """Slopes of the penalty on both sides of 0 and its ridge, for units of one coordinate.
+
+    The slope on the left is infinite where the penalty forbids negative values.
+    """
+    left, right, ridge = np.empty(len(ids)), np.empty(len(ids)), np.empty(len(ids))
+    w, slope = np.empty(1), np.empty(1)
     for u in range(len(ids)):
-        threshold[u] = block_threshold(penalty, ids[u])
         ridge[u] = block_ridge(penalty, ids[u])
-    return threshold, ridge
+        w[0] = BESIDE_ZERO
+        face_gradient(penalty, ids[u], w, slope)
+        right[u] = slope[0] - ridge[u] * w[0]
+        w[0] = -BESIDE_ZERO
+        face_gradient(penalty, ids[u], w, slope)
+        left[u] = ridge[u] * w[0] - slope[0]
+        if not np.isfinite(block_value(penalty, ids[u], w)):
+            left[u] = np.inf
+    return left, right, ridge

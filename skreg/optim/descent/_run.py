@@ -21,12 +21,12 @@ from skreg.optim.descent._problems import (
     incidence,
     one_hot,
 )
-from skreg.optim.kernels._blocks import Blocks, members_of, total_value
-from skreg.optim.kernels._designs import as_design
+from skreg.optim.kernels._blocks import Blocks, members_of, thresholds, total_value
+from skreg.optim.kernels._designs import as_design, stored_numbers
 from skreg.optim.losses import Huber, Quadratic
 from skreg.optim.losses import Logistic as LogisticLoss
 from skreg.optim.losses import Multinomial as MultinomialLoss
-from skreg.optim.penalties import L1, GroupL2, NonNegative
+from skreg.optim.penalties import L1, separable
 from skreg.optim.solver._gram import largest_eigenvalues
 from skreg.optim.solver._problem import make_problem, ready
 
@@ -77,7 +77,8 @@ class Run:
         self._row_sums, self._inverses = None, {}
         self._factors, self._lipschitz_of_block, self._forests = {}, {}, {}
         self._position = None
-        self.threshold, self.ridge = kinks(penalty, ids)
+        self.threshold = thresholds(penalty, len(penalty.weights))[ids]
+        self.kinks = kinks(penalty, ids)
         self._clear_dead_coordinates()
         self.nnz = int(np.count_nonzero(state.x))
         self.penalty_value = self._total_penalty()
@@ -109,7 +110,8 @@ class Run:
 
     def block_of_units(self, units, number=-1):
         """The block that some units form."""
-        return Block(units, *self.coordinates_of(units), number)
+        coordinates, starts = self.coordinates_of(units)
+        return Block(units, coordinates, starts, number)
 
     def fix_blocks(self, partition):
         """Form the blocks of a fixed partition."""
@@ -293,35 +295,27 @@ def start_run(problem, x0, keep_gradient, rng):
     if isinstance(problem, GraphQuadratic):
         A, b = checked_quadratic(problem)
         n = len(b)
-        if isinstance(penalty, GroupL2):
+        if not separable(penalty):
             raise ValueError("GraphQuadratic takes no group penalty: use L1 or NonNegative")
         shell = make_problem(np.zeros((1, n)), np.zeros(1), Quadratic(), penalty, None, False)
         penalty = ready(penalty, shell)
-        x = _checked_start(x0, n, penalty)
-        units = Blocks(np.arange(n + 1), np.arange(n))
-        return Run(GraphState(A, b, x), penalty, problem, units, np.arange(n), rng)
+        units, ids = _units(shell.blocks, 1, penalty)
+        x = _checked_start(x0, penalty, units, ids)
+        return Run(GraphState(A, b, x), penalty, problem, units, ids, rng)
     smooth = _smooth_problem(problem, penalty)
     penalty = ready(penalty, smooth)
-    n_classes, n_features = len(smooth.target), smooth.n_features
-    units, ids = _units(smooth.blocks, n_classes, isinstance(penalty, GroupL2))
-    x = _checked_start(x0, n_features * n_classes, penalty)
+    n_classes = len(smooth.target)
+    units, ids = _units(smooth.blocks, n_classes, penalty)
+    x = _checked_start(x0, penalty, units, ids)
     state = DesignState(smooth, x, keep_gradient)
     return Run(state, penalty, problem, units, ids, rng)
 
 
 def _smooth_problem(problem, penalty):
     """The engine's `Problem`, with weights that are sums."""
-    if isinstance(problem, GraphHuber):
-        X, y, weight = incidence(problem)
-        if not problem.delta > 0.0:
-            raise ValueError(f"delta must be positive, not {problem.delta!r}")
-        loss = Huber(float(problem.delta))
-    else:
-        X, weight, loss = problem.X, problem.sample_weight, LOSSES[type(problem)]
-        y = one_hot(problem.y) if isinstance(problem, Multinomial) else np.asarray(problem.y)
+    X, y, weight, loss = _loss_of_predictions(problem)
     design = as_design(X)
-    values = design.matrix if hasattr(design, "matrix") else design.data
-    if not np.all(np.isfinite(values)) or not np.all(np.isfinite(y)):
+    if not np.all(np.isfinite(stored_numbers(design))) or not np.all(np.isfinite(y)):
         raise ValueError("X and y must be finite")
     if not isinstance(problem, Multinomial) and np.ndim(y) != 1:
         raise ValueError(f"y must have one dimension, its shape is {np.shape(y)}")
@@ -332,17 +326,32 @@ def _smooth_problem(problem, penalty):
     return smooth._replace(weight=sums)
 
 
-def _units(blocks, n_classes, grouped):
+def _loss_of_predictions(problem):
+    """(design, target, weights, loss) of a problem whose function is one of predictions."""
+    if isinstance(problem, GraphHuber):
+        if not problem.delta > 0.0:
+            raise ValueError(f"delta must be positive, not {problem.delta!r}")
+        return *incidence(problem), Huber(float(problem.delta))
+    y = one_hot(problem.y) if isinstance(problem, Multinomial) else np.asarray(problem.y)
+    return problem.X, y, problem.sample_weight, LOSSES[type(problem)]
+
+
+def _units(blocks, n_classes, penalty):
     """Units of coordinates, and the index by which each knows its weight in the penalty."""
     n_features = len(blocks.members)
-    if not grouped:
+    if separable(penalty):
         n = n_features * n_classes
         return Blocks(np.arange(n + 1), np.arange(n)), np.arange(n) // n_classes
     members = blocks.members[:, None] * n_classes + np.arange(n_classes)
     return Blocks(blocks.starts * n_classes, members.reshape(-1)), np.arange(len(blocks.starts) - 1)
 
 
-def _checked_start(x0, n, penalty):
+def _checked_start(x0, penalty, units, ids):
+    """The start in an array of its own; excluded units are set to zero later.
+
+    Raises ValueError where the penalty is infinite in another.
+    """
+    n = len(units.members)
     if x0 is None:
         return np.zeros(n)
     x = np.array(x0, dtype=np.float64).reshape(-1)
@@ -350,6 +359,9 @@ def _checked_start(x0, n, penalty):
         raise ValueError(f"x0 must have {n} entries, not {len(x)}")
     if not np.all(np.isfinite(x)):
         raise ValueError("x0 must be finite")
-    if isinstance(penalty, NonNegative) and np.any(x < 0.0):
-        raise ValueError("x0 must be nonnegative, as the penalty NonNegative asks")
+    allowed, starts = members_of(units, np.flatnonzero(np.isfinite(penalty.weights)[ids]))
+    ids = ids[np.isfinite(penalty.weights)[ids]]
+    if not np.isfinite(total_value(penalty, starts, ids, x[allowed][None])):
+        name = type(penalty).__name__
+        raise ValueError(f"x0 must be a point that the penalty {name} allows; it is infinite there")
     return x

@@ -14,7 +14,6 @@ from scipy.sparse import diags_array, issparse
 from skreg.optim.descent._block_solvers import cubic_step, factorise, penalised_model_step
 from skreg.optim.descent._kernels import prox_units
 from skreg.optim.descent._line_search import FLAT, MAX_TRIALS, SUFFICIENT, backtrack
-from skreg.optim.penalties import NonNegative
 
 ALMOST_ZERO = 1e-4  # relative size below which two-metric projection may call a variable active
 NULL_PART = 1e-8
@@ -145,14 +144,14 @@ class TwoMetric(NamedTuple):
     def step(self, run, block):
         """Step of the block."""
         x, g = run.state.x[block.coordinates], run.gradient(block)
-        threshold, ridge = run.threshold[block.units], run.ridge[block.units]
+        left, right, ridge = (values[block.units] for values in run.kinks)
         lipschitz = run.state.lipschitz[block.coordinates]
-        live = np.isfinite(threshold) & (lipschitz > 0.0)
-        threshold = np.where(live, threshold, 0.0)
-        nonnegative = isinstance(run.penalty, NonNegative)
-        sign = np.ones_like(x) if nonnegative else np.where(x != 0.0, np.sign(x), -np.sign(g))
-        slope = g + np.where(live, ridge, 0.0) * x + threshold * sign
-        bounded = live & (nonnegative | (threshold > 0.0))
+        live = np.isfinite(run.threshold[block.units]) & (lipschitz > 0.0)
+        nonnegative = np.isinf(left)
+        sign = np.where(nonnegative, 1.0, np.where(x != 0.0, np.sign(x), -np.sign(g)))
+        kink = np.where(live, np.where(sign > 0.0, right, left), 0.0)
+        slope = g + np.where(live, ridge, 0.0) * x + kink * sign
+        bounded = live & (nonnegative | (kink > 0.0))
         active = bounded & self._nearly_active(run, block, x, sign, slope)
         working = live & ~active
         direction = np.zeros_like(x)

@@ -117,16 +117,7 @@ def far_columns(design, weight):
     """
     rows = np.flatnonzero(weight > 0.0)
     rows = rows[np.linspace(0, len(rows) - 1, PROBES).astype(int)]
-    if isinstance(design, Dense):
-        probes = design.matrix[rows].astype(np.float64)
-        features = np.arange(probes.shape[1])
-    else:
-        sizes = np.diff(design.indptr)
-        features = np.flatnonzero(sizes == design.n_rows)
-        matrix = scipy.sparse.csc_array(
-            (design.data, design.indices, design.indptr), shape=shape(design), copy=False
-        )
-        probes = matrix[:, features].toarray()[rows].astype(np.float64)
+    features, probes = full_columns_at(design, rows)
     low, high = probes.min(axis=0, initial=np.inf), probes.max(axis=0, initial=-np.inf)
     middle = 0.5 * (low + high)
     far = high - low < NEAR * np.abs(middle)
@@ -136,6 +127,21 @@ def far_columns(design, weight):
 @generic
 def shape(design):
     """(n_samples, n_features)."""
+
+
+@generic
+def is_dense(design):
+    """Whether every entry is stored, so that products of columns are a BLAS call."""
+
+
+@generic
+def stored_numbers(design):
+    """The numbers as the user gave them, in one array, in the user's precision."""
+
+
+@generic
+def full_columns_at(design, rows):
+    """(columns with an entry in every row, their numbers at `rows` as given, in float64)."""
 
 
 @generic
@@ -224,6 +230,22 @@ def _(design):
     return design.matrix.shape
 
 
+@is_dense.register(Dense)
+def _(design):
+    return True
+
+
+@stored_numbers.register(Dense)
+def _(design):
+    return design.matrix
+
+
+@full_columns_at.register(Dense)
+def _(design, rows):
+    probes = design.matrix[rows].astype(np.float64)
+    return np.arange(probes.shape[1]), probes
+
+
 @stored_per_column.register(Dense)
 def _(design):
     return float(design.matrix.shape[0])
@@ -304,6 +326,25 @@ def _(design, features):
 @shape.register(Csc)
 def _(design):
     return design.n_rows, len(design.indptr) - 1
+
+
+@is_dense.register(Csc)
+def _(design):
+    return False
+
+
+@stored_numbers.register(Csc)
+def _(design):
+    return design.data
+
+
+@full_columns_at.register(Csc)
+def _(design, rows):
+    features = np.flatnonzero(np.diff(design.indptr) == design.n_rows)
+    matrix = scipy.sparse.csc_array(
+        (design.data, design.indices, design.indptr), shape=shape(design), copy=False
+    )
+    return features, matrix[:, features].toarray()[rows].astype(np.float64)
 
 
 @stored_per_column.register(Csc)
@@ -390,10 +431,10 @@ def _(design, j, weight):
     if square > KEPT * raw:
         return scale * mean, scale * scale * square
     stored, square, centre = 0.0, 0.0, shift + mean
-    for i in range(design.indptr[j], design.indptr[j + 1]):
-        row = np.uint64(design.indices[i])
+    for k in range(design.indptr[j], design.indptr[j + 1]):
+        row = np.uint64(design.indices[k])
         stored += weight[row]
-        square += weight[row] * (design.data[i] - centre) ** 2
+        square += weight[row] * (design.data[k] - centre) ** 2
     if design.indptr[j + 1] - design.indptr[j] < design.n_rows:
         square += max(1.0 - stored, 0.0) * mean**2
     return scale * mean, scale * scale * square

@@ -330,31 +330,38 @@ def descend_face(hessian, penalty, starts, ids, coef, gradient, magnitude, fixed
         )
         if direction is None:
             return answer, False
-        step, accepted, returned = 1.0, False, True
-        for _ in range(HALVINGS):
-            new = coef + step * direction
-            raw = new.copy()
-            new_value = return_to_face(penalty, starts, ids, coef, new)
-            move = new - coef
-            curved = move @ hessian
-            change = np.vdot(gradient, move) + 0.5 * np.vdot(move, curved) + new_value - value
-            returned = not np.array_equal(raw, new)
-            flat = abs(change) <= FLAT * magnitude and not returned
-            if change < 0.0 or flat:
-                accepted = True
-                break
-            step *= 0.5
-        if not accepted:
-            step = first_crossing(coef, direction)
-            new = coef + step * direction
-            new_value = return_to_face(penalty, starts, ids, coef, new)
-            move = new - coef
-            curved = move @ hessian
-            change = np.vdot(gradient, move) + 0.5 * np.vdot(move, curved) + new_value - value
-            if not change < 0.0:
-                return answer, False
-        coef, gradient = new, gradient + curved
+        found = _search(
+            hessian, gradient, penalty, starts, ids, coef, direction, value, FLAT * magnitude
+        )
+        if found is None:
+            return answer, False
+        coef, gradient, whole = found
         answer[:, everything] = coef
-        if exact and not returned and step == 1.0:
+        if exact and whole:
             return answer, True
     return answer, False
+
+
+def _search(hessian, gradient, penalty, starts, ids, coef, direction, value, flatness):
+    """(coef, gradient, whether the step was whole) along a Newton direction; None if all ascend.
+
+    The step is halved until the objective falls, or changes by no more than `flatness`.
+    """
+
+    def at(step):
+        new = coef + step * direction
+        raw = new.copy()
+        new_value = return_to_face(penalty, starts, ids, coef, new)
+        move = new - coef
+        curved = move @ hessian
+        change = np.vdot(gradient, move) + 0.5 * np.vdot(move, curved) + new_value - value
+        return new, curved, change, not np.array_equal(raw, new)
+
+    step = 1.0
+    for _ in range(HALVINGS):
+        new, curved, change, returned = at(step)
+        if change < 0.0 or (abs(change) <= flatness and not returned):
+            return new, gradient + curved, step == 1.0 and not returned
+        step *= 0.5
+    new, curved, change, _ = at(first_crossing(coef, direction))
+    return (new, gradient + curved, False) if change < 0.0 else None

@@ -7,7 +7,6 @@ import numpy as np
 from skreg.optim.losses._functions import (
     dual_metric_product,
     initial_intercept,
-    location,
     loss_conjugate,
     loss_curvature,
     loss_gradient,
@@ -16,8 +15,11 @@ from skreg.optim.losses._functions import (
     smoothness,
     step_unit,
 )
+from skreg.optim.losses._kinds import of_one_output, of_residuals
 
 
+@of_one_output
+@of_residuals
 class Huber(NamedTuple):
     """Quadratic up to residuals of size `delta`, linear beyond (Huber 1964)."""
 
@@ -67,11 +69,6 @@ def _(loss):
 @step_unit.register(Huber)
 def _(loss):
     return np.inf
-
-
-@location.register(Huber)
-def _(loss, target, sample_weight):
-    return initial_intercept(loss, target, sample_weight)
 
 
 @initial_intercept.register(Huber)

@@ -8,7 +8,6 @@ from scipy.special import expit, xlogy
 from skreg.optim.losses._functions import (
     dual_metric_product,
     initial_intercept,
-    location,
     loss_conjugate,
     loss_curvature,
     loss_gradient,
@@ -17,8 +16,11 @@ from skreg.optim.losses._functions import (
     smoothness,
     step_unit,
 )
+from skreg.optim.losses._kinds import of_margins, of_one_output
 
 
+@of_one_output
+@of_margins
 class Logistic(NamedTuple):
     """l = log(1 + exp(-y z)) for y in {-1, 1}."""
 
@@ -67,11 +69,6 @@ def _(loss):
 @step_unit.register(Logistic)
 def _(loss):
     return 1.0
-
-
-@location.register(Logistic)
-def _(loss, target, sample_weight):
-    return np.zeros(len(target))
 
 
 @initial_intercept.register(Logistic)

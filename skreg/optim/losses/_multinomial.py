@@ -6,17 +6,25 @@ import numpy as np
 from scipy.special import softmax, xlogy
 
 from skreg.optim.losses._functions import (
+    admissible,
+    couples_outputs,
     dual_metric_product,
     initial_intercept,
+    is_half_square,
     location,
     loss_conjugate,
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
     loss_value,
+    probabilities,
+    rounding_of_value,
     smoothness,
     step_unit,
+    takes_several_outputs,
 )
+
+SUM_OF_ONE = 1e-5  # by how much class frequencies in single precision may miss a sum of one
 
 
 class Multinomial(NamedTuple):
@@ -78,3 +86,33 @@ def _(loss, target, sample_weight):
 def _(loss, target, sample_weight):
     logarithm = np.log(np.maximum(target @ sample_weight, 1e-10))
     return logarithm - logarithm.mean()
+
+
+@admissible.register(Multinomial)
+def _(loss, target):
+    return (target >= 0.0).all(axis=0) & (np.abs(target.sum(axis=0) - 1.0) <= SUM_OF_ONE)
+
+
+@rounding_of_value.register(Multinomial)
+def _(loss, target_size, precision):
+    return precision
+
+
+@takes_several_outputs.register(Multinomial)
+def _(loss):
+    return True
+
+
+@couples_outputs.register(Multinomial)
+def _(loss):
+    return True
+
+
+@is_half_square.register(Multinomial)
+def _(loss):
+    return False
+
+
+@probabilities.register(Multinomial)
+def _(loss, prediction, target):
+    return loss_gradient(loss, prediction, target) + target

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from skreg.optim.losses._functions import (
+    admissible,
     dual_metric_product,
     initial_intercept,
     location,
@@ -14,11 +15,14 @@ from skreg.optim.losses._functions import (
     loss_gradient,
     loss_hessian_product,
     loss_value,
+    rounding_of_value,
     smoothness,
     step_unit,
 )
+from skreg.optim.losses._kinds import of_one_output
 
 
+@of_one_output
 class Poisson(NamedTuple):
     """Half the Poisson deviance of the mean exp(z): l = exp(z) - y z - y + y log y, y >= 0."""
 
@@ -75,3 +79,13 @@ def _(loss, target, sample_weight):
 @initial_intercept.register(Poisson)
 def _(loss, target, sample_weight):
     return np.log(np.maximum(target @ sample_weight, 1e-10))
+
+
+@admissible.register(Poisson)
+def _(loss, target):
+    return ((target >= 0.0) & np.isfinite(target)).all(axis=0)
+
+
+@rounding_of_value.register(Poisson)
+def _(loss, target_size, precision):
+    return (precision * target_size) ** 2

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg.optim.losses._functions import (
+    couples_outputs,
     dual_metric_product,
     initial_intercept,
-    location,
+    is_half_square,
     loss_conjugate,
     loss_curvature,
     loss_gradient,
@@ -15,9 +16,12 @@ from skreg.optim.losses._functions import (
     loss_value,
     smoothness,
     step_unit,
+    takes_several_outputs,
 )
+from skreg.optim.losses._kinds import of_residuals
 
 
+@of_residuals
 class Quadratic(NamedTuple):
     """l = (z - y)^2 / 2, summed over the outputs."""
 
@@ -62,11 +66,21 @@ def _(loss):
     return np.inf
 
 
-@location.register(Quadratic)
-def _(loss, target, sample_weight):
-    return initial_intercept(loss, target, sample_weight)
-
-
 @initial_intercept.register(Quadratic)
 def _(loss, target, sample_weight):
     return target @ sample_weight
+
+
+@takes_several_outputs.register(Quadratic)
+def _(loss):
+    return True
+
+
+@couples_outputs.register(Quadratic)
+def _(loss):
+    return False
+
+
+@is_half_square.register(Quadratic)
+def _(loss):
+    return True

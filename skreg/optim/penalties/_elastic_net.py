@@ -9,12 +9,9 @@ from skreg.optim.penalties._arithmetic import (
     half_square,
     l1_distance,
     largest_entry,
-    part_of_scale,
     ratio_to_threshold,
-    scale_of_block,
     sign_gradient,
     soft_threshold,
-    zero_sign_flips,
 )
 from skreg.optim.penalties._functions import (
     block_conjugate,
@@ -24,15 +21,14 @@ from skreg.optim.penalties._functions import (
     block_ridge,
     block_threshold,
     block_value,
-    constrained,
-    face_curvature,
     face_gradient,
-    face_return,
-    ridge_share,
-    separable,
 )
+from skreg.optim.penalties._kinds import entrywise, finite, with_ridge
 
 
+@entrywise
+@finite
+@with_ridge
 class ElasticNet(NamedTuple):
     """alpha sum_j weights_j (l1_ratio |w_j| + (1 - l1_ratio) w_j^2 / 2).
 
@@ -66,11 +62,6 @@ def _(penalty, b, w, q):
     return l1_distance(w, q, block_threshold(penalty, b), block_ridge(penalty, b))
 
 
-@block_threshold.register(ElasticNet)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), penalty.l1_ratio)
-
-
 @block_gauge.register(ElasticNet)
 def _(penalty, b, q):
     return ratio_to_threshold(largest_entry(q), block_threshold(penalty, b))
@@ -85,37 +76,6 @@ def _(penalty, b, q):
     return ratio_to_threshold(0.5 * excess, block_ridge(penalty, b))
 
 
-@block_ridge.register(ElasticNet)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), 1.0 - penalty.l1_ratio)
-
-
 @face_gradient.register(ElasticNet)
 def _(penalty, b, w, out):
     sign_gradient(w, block_threshold(penalty, b), block_ridge(penalty, b), out)
-
-
-@face_curvature.register(ElasticNet)
-def _(penalty, b, w):
-    return block_ridge(penalty, b), 0.0
-
-
-@face_return.register(ElasticNet)
-def _(penalty, b, old, new):
-    if block_threshold(penalty, b) > 0.0:
-        zero_sign_flips(old, new)
-
-
-@separable.register(ElasticNet)
-def _(penalty):
-    return True
-
-
-@constrained.register(ElasticNet)
-def _(penalty):
-    return False
-
-
-@ridge_share.register(ElasticNet)
-def _(penalty):
-    return 1.0 - penalty.l1_ratio

@@ -4,6 +4,8 @@ A block is a set of features with all their outputs, flattened; without groups i
 Its index `b` picks its weight. A weight of 0 frees the block, an infinite weight excludes it.
 """
 
+from typing import Any
+
 from skreg._jit import generic
 
 
@@ -76,6 +78,19 @@ def ridge_share(penalty):
     """Share of the quadratic part, 1 - l1_ratio."""
 
 
+@generic
+def block_labels(penalty):
+    """Label 0, 1, .. of the block of each feature; None where every feature is one."""
+
+
+@generic
+def checked(penalty, blocks):
+    """The penalty with its own numbers checked, in the types that kernels take.
+
+    `alpha` and `weights`, which every penalty has, are in order. ValueError for bad numbers.
+    """
+
+
 PENALTY_FUNCTIONS = (
     block_value,
     block_prox,
@@ -90,4 +105,19 @@ PENALTY_FUNCTIONS = (
     separable,
     constrained,
     ridge_share,
+    block_labels,
+    checked,
 )
+
+
+def check_penalty(penalty: Any) -> None:
+    """Raise TypeError if the class of `penalty` lacks a function or field of one, by its name.
+
+    The certificate needs a convex penalty's conjugate.
+    """
+    cls = type(penalty)
+    missing = [function.__name__ for function in PENALTY_FUNCTIONS if not function.knows(cls)]
+    missing += [name for name in ("alpha", "weights") if not hasattr(penalty, name)]
+    if missing:
+        name = cls.__name__
+        raise TypeError(f"{name} is no penalty of the engine: it lacks {', '.join(missing)}")

@@ -4,30 +4,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.optim.penalties._arithmetic import (
-    euclidean_norm,
-    half_square,
-    part_of_scale,
-    ratio_to_threshold,
-    scale_of_block,
-)
+from skreg.optim.penalties._arithmetic import euclidean_norm, half_square, ratio_to_threshold
 from skreg.optim.penalties._functions import (
     block_conjugate,
     block_distance,
     block_gauge,
+    block_labels,
     block_prox,
     block_ridge,
     block_threshold,
     block_value,
-    constrained,
+    checked,
     face_curvature,
     face_gradient,
     face_return,
-    ridge_share,
     separable,
 )
+from skreg.optim.penalties._kinds import finite, ratio_checked, with_ridge
 
 
+@finite
+@with_ridge
 class GroupL2(NamedTuple):
     """alpha sum_g weights_g (l1_ratio ||w_g|| + (1 - l1_ratio) ||w_g||^2 / 2).
 
@@ -79,11 +76,6 @@ def _(penalty, b, w, q):
     return np.sqrt(total)
 
 
-@block_threshold.register(GroupL2)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), penalty.l1_ratio)
-
-
 @block_gauge.register(GroupL2)
 def _(penalty, b, q):
     return ratio_to_threshold(euclidean_norm(q), block_threshold(penalty, b))
@@ -93,11 +85,6 @@ def _(penalty, b, q):
 def _(penalty, b, q):
     excess = max(euclidean_norm(q) - block_threshold(penalty, b), 0.0)
     return ratio_to_threshold(0.5 * excess**2, block_ridge(penalty, b))
-
-
-@block_ridge.register(GroupL2)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), 1.0 - penalty.l1_ratio)
 
 
 @face_gradient.register(GroupL2)
@@ -135,11 +122,11 @@ def _(penalty):
     return False
 
 
-@constrained.register(GroupL2)
+@block_labels.register(GroupL2)
 def _(penalty):
-    return False
+    return penalty.groups
 
 
-@ridge_share.register(GroupL2)
-def _(penalty):
-    return 1.0 - penalty.l1_ratio
+@checked.register(GroupL2)
+def _(penalty, blocks):
+    return ratio_checked(penalty)._replace(groups=blocks.members)  # labels are in the blocks now

@@ -12,25 +12,21 @@ from skreg.optim.penalties._arithmetic import (
     scale_of_block,
     sign_gradient,
     soft_threshold,
-    zero_sign_flips,
 )
 from skreg.optim.penalties._functions import (
-    block_conjugate,
     block_distance,
     block_gauge,
     block_prox,
-    block_ridge,
     block_threshold,
     block_value,
-    constrained,
-    face_curvature,
     face_gradient,
-    face_return,
-    ridge_share,
-    separable,
 )
+from skreg.optim.penalties._kinds import entrywise, finite, without_ridge
 
 
+@entrywise
+@finite
+@without_ridge
 class L1(NamedTuple):
     """alpha sum_j weights_j |w_j|.
 
@@ -71,42 +67,6 @@ def _(penalty, b, q):
     return ratio_to_threshold(largest_entry(q), scale_of_block(penalty, b))
 
 
-@block_conjugate.register(L1)
-def _(penalty, b, q):
-    return 0.0
-
-
-@block_ridge.register(L1)
-def _(penalty, b):
-    return 0.0
-
-
 @face_gradient.register(L1)
 def _(penalty, b, w, out):
     sign_gradient(w, scale_of_block(penalty, b), 0.0, out)
-
-
-@face_curvature.register(L1)
-def _(penalty, b, w):
-    return 0.0, 0.0
-
-
-@face_return.register(L1)
-def _(penalty, b, old, new):
-    if block_threshold(penalty, b) > 0.0:
-        zero_sign_flips(old, new)
-
-
-@separable.register(L1)
-def _(penalty):
-    return True
-
-
-@constrained.register(L1)
-def _(penalty):
-    return False
-
-
-@ridge_share.register(L1)
-def _(penalty):
-    return 0.0

@@ -8,9 +8,7 @@ from skreg.optim.penalties._arithmetic import (
     absolute_sum,
     half_square,
     largest_positive,
-    part_of_scale,
     ratio_to_threshold,
-    scale_of_block,
     sign_gradient,
 )
 from skreg.optim.penalties._functions import (
@@ -22,14 +20,14 @@ from skreg.optim.penalties._functions import (
     block_threshold,
     block_value,
     constrained,
-    face_curvature,
     face_gradient,
     face_return,
-    ridge_share,
-    separable,
 )
+from skreg.optim.penalties._kinds import entrywise, with_ridge
 
 
+@entrywise
+@with_ridge
 class NonNegative(NamedTuple):
     """The elastic net restricted to w >= 0.
 
@@ -76,11 +74,6 @@ def _(penalty, b, w, q):
     return largest
 
 
-@block_threshold.register(NonNegative)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), penalty.l1_ratio)
-
-
 @block_gauge.register(NonNegative)
 def _(penalty, b, q):
     return ratio_to_threshold(largest_positive(q), block_threshold(penalty, b))
@@ -95,19 +88,9 @@ def _(penalty, b, q):
     return ratio_to_threshold(0.5 * excess, block_ridge(penalty, b))
 
 
-@block_ridge.register(NonNegative)
-def _(penalty, b):
-    return part_of_scale(scale_of_block(penalty, b), 1.0 - penalty.l1_ratio)
-
-
 @face_gradient.register(NonNegative)
 def _(penalty, b, w, out):
     sign_gradient(w, block_threshold(penalty, b), block_ridge(penalty, b), out)
-
-
-@face_curvature.register(NonNegative)
-def _(penalty, b, w):
-    return block_ridge(penalty, b), 0.0
 
 
 @face_return.register(NonNegative)
@@ -116,16 +99,6 @@ def _(penalty, b, old, new):
         new[i] = max(new[i], 0.0)
 
 
-@separable.register(NonNegative)
-def _(penalty):
-    return True
-
-
 @constrained.register(NonNegative)
 def _(penalty):
     return True
-
-
-@ridge_share.register(NonNegative)
-def _(penalty):
-    return 1.0 - penalty.l1_ratio

@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse
 
 from skreg.optim.kernels._blocks import conjugate, members_of, ridge_energy, scan
-from skreg.optim.kernels._designs import Dense, columns, shape, units
+from skreg.optim.kernels._designs import columns, is_dense, shape, stored_numbers, units
 from skreg.optim.losses import loss_gradient
 from skreg.optim.penalties import ridge_share
 from skreg.optim.solver._free_directions import (
@@ -155,8 +155,8 @@ def duality_gap(
 
 
 def _all_columns(design):
-    if isinstance(design, Dense) and len(design.shift) == 0:
-        return design.matrix.astype(np.float64, copy=False)
+    if is_dense(design) and len(design.shift) == 0:
+        return stored_numbers(design).astype(np.float64, copy=False)
     return columns(design, np.arange(shape(design)[1]))
 
 

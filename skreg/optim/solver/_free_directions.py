@@ -12,16 +12,18 @@ columns nor their collinearity matter.
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 
 from skreg.optim.kernels._designs import columns
 from skreg.optim.losses import (
-    Multinomial,
-    Quadratic,
+    couples_outputs,
     dual_metric_product,
     initial_intercept,
+    is_half_square,
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
+    probabilities,
     step_unit,
 )
 from skreg.optim.solver._problem import smooth_value
@@ -73,7 +75,7 @@ def free_directions(problem, features, means, sizes):
     """
     weight, n_constant = problem.weight, int(problem.fit_intercept)
     selected = columns(problem.design, features)
-    selected = selected if isinstance(selected, np.ndarray) else selected.toarray()
+    selected = selected.toarray() if scipy.sparse.issparse(selected) else selected
     if problem.fit_intercept:
         selected = selected - means[features]
     transform = _orthonormaliser(selected, weight, sizes[features])
@@ -131,25 +133,25 @@ def _along(values, basis):
 def _solve_moments(problem, factor, basis, rhs):
     """Solve B S M B^T x = rhs in the least-squares sense; shape (n_outputs, n_directions).
 
-    M is the diagonal `factor`. For a multinomial loss `factor` holds the probabilities p, and
-    M = diag(p) - p p^T has rows that sum to zero: the diagonal over the outputs is computed from
-    the rest, and the null space, a common shift of all outputs, is filled, whatever the rounding.
+    M is the diagonal `factor`. For a loss that couples its outputs `factor` holds the p of its
+    M = diag(p) - p p^T, whose rows sum to zero: the diagonal over the outputs is computed from the
+    rest, and the null space, a common shift of all outputs, is filled, whatever the rounding.
     """
     n_outputs, size = len(factor), len(basis)
-    if not isinstance(problem.loss, Multinomial):
+    if not couples_outputs(problem.loss):
         weighted = basis * (factor[0] * problem.weight)
         if size == 1:
             moment = _along(weighted, basis)[0, 0]
             return rhs / moment if moment > 0.0 else np.zeros_like(rhs)
         return rhs @ np.linalg.pinv(weighted @ basis.T, hermitian=True)
-    matrix = np.empty((n_outputs, size, n_outputs, size))
+    moments = np.empty((n_outputs, size, n_outputs, size))
     for a in range(size):
         for b in range(a + 1):
             product = -(factor * (problem.weight * basis[a] * basis[b])) @ factor.T
             np.fill_diagonal(product, 0.0)
             np.fill_diagonal(product, -product.sum(axis=1))
-            matrix[:, a, :, b] = matrix[:, b, :, a] = product
-    matrix = matrix.reshape(rhs.size, rhs.size)
+            moments[:, a, :, b] = moments[:, b, :, a] = product
+    matrix = moments.reshape(rhs.size, rhs.size)
     common = np.kron(np.full((n_outputs, n_outputs), 1.0 / n_outputs), np.eye(size))
     inverse = np.linalg.pinv(matrix + np.trace(matrix) * common, hermitian=True)
     return (inverse @ rhs.reshape(-1)).reshape(rhs.shape)
@@ -157,8 +159,8 @@ def _solve_moments(problem, factor, basis, rhs):
 
 def _newton_step(problem, prediction, basis, gradient):
     """Newton step of the loss in the free directions."""
-    if isinstance(problem.loss, Multinomial):
-        factor = loss_gradient(problem.loss, prediction, problem.target) + problem.target
+    if couples_outputs(problem.loss):
+        factor = probabilities(problem.loss, prediction, problem.target)
     else:
         unit = np.ones_like(prediction)
         factor = loss_hessian_product(problem.loss, prediction, problem.target, unit)
@@ -176,8 +178,8 @@ def minimise_free(problem, prediction, basis):
 
     Returns (amounts of shape (n_outputs, n_directions), prediction). A step that is longer than the
     loss's own unit or that raises the loss is shortened; where there is no curvature (Huber's loss
-    with all residuals beyond delta) a bound of the loss gives the step. The softmax of a
-    multinomial loss is blind to a common shift of the outputs: their mean stays.
+    with all residuals beyond delta) a bound of the loss gives the step. A loss that couples its
+    outputs is blind to their common shift: their mean stays.
     """
     amounts = np.zeros((len(prediction), len(basis)))
     weight, target, loss = problem.weight, problem.target, problem.loss
@@ -187,7 +189,7 @@ def minimise_free(problem, prediction, basis):
         size = np.sqrt(np.sum(weight * dual * dual))
         if np.abs(gradient).max() <= ROUNDING * size:
             break
-        if isinstance(loss, Quadratic):
+        if is_half_square(loss):
             move, change = -gradient, -gradient @ basis
         else:
             move, change = _step(problem, prediction, basis, gradient, size)
@@ -251,11 +253,11 @@ def project_dual(problem, prediction, dual, basis):
         size = np.sqrt(np.sum(weight * dual * dual))
         if np.abs(gradient).max() <= ROUNDING * size:
             return dual, True
-        if isinstance(loss, Quadratic):
+        if is_half_square(loss):
             dual = dual - gradient @ basis
             continue
-        if isinstance(loss, Multinomial):
-            factor = loss_gradient(loss, prediction, problem.target) + problem.target
+        if couples_outputs(loss):
+            factor = probabilities(loss, prediction, problem.target)
         else:
             unit = np.ones_like(prediction)
             factor = dual_metric_product(loss, prediction, problem.target, unit)

@@ -1,10 +1,10 @@
-"""Gram matrices of weighted, centred columns: a growing store for quadratic losses."""
+"""Gram matrices of weighted, centred columns: of single blocks, and a growing store of many."""
 
 import numpy as np
 
 from skreg.optim.kernels._blocks import Blocks, members_of
 from skreg.optim.kernels._coordinate_descent import block_hessians
-from skreg.optim.kernels._designs import Dense, columns, correlate
+from skreg.optim.kernels._designs import columns, correlate, is_dense
 
 FIRST_CAPACITY = 256
 
@@ -39,6 +39,34 @@ def block_models(design, features, starts, weight, means, total, bound, offsets,
     return np.minimum(np.maximum(values, 0.0), bound)
 
 
+class BlockModels:
+    """Second moments of the columns of wide blocks under the sample weights, each computed once."""
+
+    def __init__(self, problem, means):
+        n_blocks = len(problem.blocks.starts) - 1
+        self.problem = problem
+        self.means = means if problem.fit_intercept else np.zeros(len(means))
+        self.offsets = np.empty(0, dtype=np.int64)
+        self.eigenvalue = np.full(n_blocks, np.nan)
+        self.hessian = np.empty(0)
+
+    def of(self, blocks, bound):
+        """(offsets, hessians, largest eigenvalues, at most `bound`) for `descend_residual`."""
+        problem = self.problem
+        if len(self.offsets) == 0:
+            self.offsets = square_offsets(problem.blocks.starts)
+            self.hessian = np.empty(self.offsets[-1])
+        new = np.isnan(self.eigenvalue[blocks])
+        if new.any():
+            chosen = blocks[new]
+            features, starts = members_of(problem.blocks, chosen)
+            self.eigenvalue[chosen] = block_models(
+                problem.design, features, starts, problem.weight, self.means[features], 1.0,
+                bound[new], self.offsets[chosen], self.hessian,
+            )  # fmt: skip
+        return self.offsets[blocks], self.hessian, self.eigenvalue[blocks]
+
+
 class GramStore:
     """Gram matrix of the blocks seen so far, with the gradient of the quadratic loss at their
     columns.
@@ -67,7 +95,7 @@ class GramStore:
         new = blocks[self.slot[blocks] < 0]
         starts = self.problem.blocks.starts
         size = self.size + int(np.sum(starts[new + 1] - starts[new]))
-        stored = len(self.columns) if isinstance(self.problem.design, Dense) else 0
+        stored = len(self.columns) if is_dense(self.problem.design) else 0
         return size * (size + stored) <= self.limit
 
     def _reserve(self, size):
@@ -83,7 +111,7 @@ class GramStore:
             grown = np.zeros((len(self.problem.target), capacity))
             grown[:, :used] = getattr(self, name)[:, :used]
             setattr(self, name, grown)
-        if isinstance(self.problem.design, Dense):
+        if is_dense(self.problem.design):
             grown = np.empty((len(self.columns), capacity), order="F")
             grown[:, :used] = self.columns[:, :used]
             self.columns = grown
@@ -98,7 +126,7 @@ class GramStore:
         size = used + len(features)
         self._reserve(size)
         means = self.means[features] if problem.fit_intercept else 0.0
-        if isinstance(problem.design, Dense):
+        if is_dense(problem.design):
             added = columns(problem.design, features)
             added -= means
             added *= np.sqrt(problem.weight)[:, None]

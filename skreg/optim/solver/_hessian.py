@@ -8,12 +8,13 @@ the columns.
 import numpy as np
 import scipy.sparse
 
-from skreg.optim.kernels._designs import Dense, columns, combine, correlate
+from skreg.optim.kernels._designs import columns, combine, correlate, is_dense
 from skreg.optim.losses import (
-    Multinomial,
+    couples_outputs,
     loss_curvature,
     loss_gradient,
     loss_hessian_product,
+    probabilities,
     step_unit,
 )
 from skreg.optim.solver._problem import intercept_inverse
@@ -65,8 +66,8 @@ def sample_curvature(problem, prediction):
 
 def coordinate_hessian(problem, prediction, features, outputs):
     """Hessian of the coordinates (features[c], outputs[c]), a dense square array."""
-    if isinstance(problem.loss, Multinomial):
-        return _multinomial_hessian(problem, prediction, features, outputs)
+    if couples_outputs(problem.loss):
+        return _coupled_hessian(problem, prediction, features, outputs)
     weight = sample_curvature(problem, prediction)
     hessian = shared_hessian(problem, weight, features)
     if len(prediction) > 1:
@@ -76,7 +77,7 @@ def coordinate_hessian(problem, prediction, features, outputs):
 
 def shared_hessian(problem, weight, features):
     """(X - means)^T diag(weight) (X - means) for the columns `features`."""
-    if isinstance(problem.design, Dense):
+    if is_dense(problem.design):
         return gram(weighted_columns(problem, weight, features))
     selected = columns(problem.design, features)
     hessian = gram(scale_rows(selected, np.sqrt(weight)))
@@ -97,10 +98,10 @@ def weighted_columns(problem, weight, features):
     return selected
 
 
-def _multinomial_hessian(problem, prediction, features, outputs):
+def _coupled_hessian(problem, prediction, features, outputs):
     """sum_i s_i x_if x_ig p_ik (1[k = l] - p_il), without the intercepts' part."""
     n_outputs = len(prediction)
-    probability = loss_gradient(problem.loss, prediction, problem.target) + problem.target
+    probability = probabilities(problem.loss, prediction, problem.target)
     root = np.sqrt(problem.weight)
     order = np.argsort(outputs, kind="stable")
     bounds = np.searchsorted(outputs[order], np.arange(n_outputs + 1))
@@ -133,7 +134,7 @@ def intercept_response(problem, prediction, direction):
     n_outputs = len(prediction)
     if not problem.fit_intercept:
         return np.zeros(n_outputs)
-    if isinstance(problem.loss, Multinomial):
+    if couples_outputs(problem.loss):
         moved = loss_hessian_product(problem.loss, prediction, problem.target, direction)
         return -intercept_inverse(problem, prediction) @ (moved @ problem.weight)
     weight = sample_curvature(problem, prediction)
@@ -161,7 +162,7 @@ def hessian_operator(problem, prediction, features, scratch):
 
 def _predictions_operator(problem, prediction):
     """Function from a change of X w to that of the weighted gradient, the intercepts following."""
-    if not isinstance(problem.loss, Multinomial):
+    if not couples_outputs(problem.loss):
         weight = sample_curvature(problem, prediction)
         total = weight.sum() if problem.fit_intercept else 0.0
         if not total > 0.0:

@@ -19,8 +19,8 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.optim.kernels._blocks import conjugate, scan
 from skreg.optim.kernels._coordinate_descent import descend_gram
-from skreg.optim.kernels._designs import Dense, units
-from skreg.optim.losses import Quadratic
+from skreg.optim.kernels._designs import is_dense, units
+from skreg.optim.losses import is_half_square
 from skreg.optim.penalties import block_ridge, ridge_share
 from skreg.optim.solver._gram import largest_eigenvalues
 from skreg.optim.solver._problem import ROUNDING, gap_scale
@@ -78,8 +78,8 @@ def pays_by_moments(problem, penalties):
     cost = n_samples * n_features**2
     penalised = all(p.alpha > 0.0 and np.all(p.weights > 0.0) for p in penalties)
     return (
-        isinstance(problem.loss, Quadratic)
-        and isinstance(problem.design, Dense)
+        is_half_square(problem.loss)
+        and is_dense(problem.design)
         and penalised
         and 0 < n_features <= min(n_samples, LARGEST)
         and (n_features <= SMALL or cost <= FLOPS_PER_STRENGTH * len(penalties))

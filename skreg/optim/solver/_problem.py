@@ -7,17 +7,20 @@ import numpy as np
 from skreg.optim.kernels._blocks import Blocks, blocks_from_labels, singletons
 from skreg.optim.kernels._designs import as_design, shape
 from skreg.optim.losses import (
-    Logistic,
-    Multinomial,
-    Quadratic,
+    admissible,
+    check_loss,
+    couples_outputs,
+    is_half_square,
     loss_conjugate,
     loss_curvature,
-    loss_gradient,
     loss_value,
+    probabilities,
+    rounding_of_value,
+    takes_several_outputs,
 )
-from skreg.optim.penalties import PENALTY_FUNCTIONS, constrained
+from skreg.optim.penalties import block_labels, check_penalty, checked, constrained
 
-ROUNDING = 64 * np.finfo(float).eps
+ROUNDING = 64 * np.finfo(float).eps  # relative error of a sum of terms of mixed signs
 
 
 class Problem(NamedTuple):
@@ -44,37 +47,65 @@ class Problem(NamedTuple):
 
 
 def make_problem(design, target, loss, penalty, sample_weight, fit_intercept):
-    """Check shapes once and bring the arrays into the solver's layout."""
+    """Check loss, penalty and shapes once and bring the arrays into the solver's layout.
+
+    Raises
+    ------
+    TypeError
+        If a function of the loss or the penalty is missing.
+    ValueError
+        If an argument has the wrong shape, or numbers that are not allowed.
+    """
+    check_loss(loss)
+    check_penalty(penalty)
     design = as_design(design)
     n_samples, n_features = shape(design)
-    target = np.asarray(target, dtype=np.float64)
-    rows = np.ascontiguousarray(target.T) if target.ndim == 2 else target[None, :].copy()
-    if rows.shape[1] != n_samples:
-        raise ValueError(f"target has {rows.shape[1]} samples, the design has {n_samples}")
-    if len(rows) > 1 and not isinstance(loss, Quadratic | Multinomial):
-        raise ValueError(f"{type(loss).__name__} takes one output, target has {len(rows)}")
-    if sample_weight is None:
-        weight = np.full(n_samples, 1.0 / n_samples)
-    else:
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        if weight.shape != (n_samples,):
-            raise ValueError(f"sample_weight must have shape ({n_samples},), not {weight.shape}")
-        if not weight.sum() > 0.0 or np.any(weight < 0.0):
-            raise ValueError("sample_weight must be nonnegative with a positive sum")
-        weight = weight / weight.sum()
-    labels = getattr(penalty, "groups", None)
-    if labels is None:
-        blocks = singletons(n_features)
-    else:
-        labels = np.asarray(labels)
-        if labels.shape != (n_features,) or np.any(np.bincount(labels) == 0):
-            raise ValueError(
-                f"groups must hold one label 0, 1, .. for each of the {n_features} features, "
-                "every label used"
-            )
-        blocks = blocks_from_labels(labels)
+    weight = _shares(sample_weight, n_samples)
+    rows = _target_rows(target, loss, weight)
+    blocks = _blocks(block_labels(penalty), n_features)
     unmoved = np.zeros(len(rows))
     return Problem(design, rows, loss, weight, bool(fit_intercept), blocks, unmoved)
+
+
+def _shares(sample_weight, n_samples):
+    """Sample weights with a sum of one."""
+    if sample_weight is None:
+        return np.full(n_samples, 1.0 / n_samples)
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight must have shape ({n_samples},), not {weight.shape}")
+    if not weight.sum() > 0.0 or np.any(weight < 0.0):
+        raise ValueError("sample_weight must be nonnegative with a positive sum")
+    return weight / weight.sum()
+
+
+def _target_rows(target, loss, weight):
+    """The target as an array (n_outputs, n_samples) of its own that the loss is defined for."""
+    target, n_samples = np.asarray(target, dtype=np.float64), len(weight)
+    rows = np.ascontiguousarray(target.T) if target.ndim == 2 else target[None, :].copy()
+    name = type(loss).__name__
+    if rows.shape[1] != n_samples:
+        raise ValueError(f"target has {rows.shape[1]} samples, the design has {n_samples}")
+    if len(rows) > 1 and not takes_several_outputs(loss):
+        raise ValueError(f"{name} takes one output, target has {len(rows)}")
+    bad = np.flatnonzero((weight > 0.0) & ~admissible(loss, rows))
+    if len(bad):
+        raise ValueError(
+            f"{name} is not defined for the target {rows[:, bad[0]]} of sample {bad[0]}"
+        )
+    return rows
+
+
+def _blocks(labels, n_features):
+    if labels is None:
+        return singletons(n_features)
+    labels = np.asarray(labels)
+    if labels.shape != (n_features,) or np.any(np.bincount(labels) == 0):
+        raise ValueError(
+            f"groups must hold one label 0, 1, .. for each of the {n_features} features, "
+            "every label used"
+        )
+    return blocks_from_labels(labels)
 
 
 def ready(penalty, problem):
@@ -83,13 +114,11 @@ def ready(penalty, problem):
     Raises
     ------
     TypeError
-        If a function of the penalty is missing: the certificate needs a convex penalty's conjugate.
+        If a function of the penalty is missing.
+    ValueError
+        If a number of the penalty is not allowed.
     """
-    kind = type(penalty).__name__
-    missing = [f.__name__ for f in PENALTY_FUNCTIONS if not f.knows(type(penalty))]
-    missing += [name for name in ("alpha", "weights") if not hasattr(penalty, name)]
-    if missing:
-        raise TypeError(f"{kind} is no penalty of the engine: it lacks {', '.join(missing)}")
+    check_penalty(penalty)
     n_blocks = len(problem.blocks.starts) - 1
     if not (0.0 <= penalty.alpha < np.inf):
         raise ValueError(f"alpha must be nonnegative and finite, not {penalty.alpha!r}")
@@ -100,13 +129,7 @@ def ready(penalty, problem):
         if weights.shape != (n_blocks,) or not np.all(weights >= 0.0):
             raise ValueError(f"weights must be {n_blocks} nonnegative numbers, one per block")
     penalty = penalty._replace(alpha=float(penalty.alpha), weights=weights)
-    if hasattr(penalty, "l1_ratio"):
-        if not 0.0 <= penalty.l1_ratio <= 1.0:
-            raise ValueError(f"l1_ratio must lie in [0, 1], not {penalty.l1_ratio!r}")
-        penalty = penalty._replace(l1_ratio=float(penalty.l1_ratio))
-    if hasattr(penalty, "groups"):
-        penalty = penalty._replace(groups=problem.blocks.members)
-    return penalty
+    return checked(penalty, problem.blocks)
 
 
 def unpenalised(penalty):
@@ -124,13 +147,13 @@ def smooth_value(problem, prediction):
 def intercept_inverse(problem, prediction):
     """Pseudo-inverse of the second derivative of the smooth part in the intercepts.
 
-    For a multinomial loss with probabilities p_i that matrix is sum_i s_i (diag(p_i) - p_i p_i^T),
-    whose rows sum to zero: its diagonal is computed from the rest, and its null space, the common
-    shift, is filled before and emptied after the inversion, whatever the rounding.
+    For a loss that couples its outputs that matrix is sum_i s_i (diag(p_i) - p_i p_i^T), whose
+    rows sum to zero: its diagonal is computed from the rest, and its null space, the common shift,
+    is filled before and emptied after the inversion, whatever the rounding.
     """
     n_outputs = len(prediction)
-    if isinstance(problem.loss, Multinomial):
-        probability = loss_gradient(problem.loss, prediction, problem.target) + problem.target
+    if couples_outputs(problem.loss):
+        probability = probabilities(problem.loss, prediction, problem.target)
         hessian = -(probability * problem.weight) @ probability.T
         np.fill_diagonal(hessian, 0.0)
         np.fill_diagonal(hessian, -hessian.sum(axis=1))
@@ -148,17 +171,16 @@ def gap_scale(problem, null_value):
 
     That is a constant target, or a single class among the samples that count.
     """
-    if isinstance(problem.loss, Logistic | Multinomial):
-        return null_value if null_value > ROUNDING else 1.0
-    return null_value if null_value > (ROUNDING * problem.target_size) ** 2 else 1.0
+    rounding = rounding_of_value(problem.loss, problem.target_size, ROUNDING)
+    return null_value if null_value > rounding else 1.0
 
 
 def best_scale(problem, dual, ridge, limit):
-    """Scale t in [0, limit] of a dual point; the best one for a quadratic loss.
+    """Scale t in [0, limit] of a dual point; the best one for a half square.
 
     `ridge` is a2 ||w||^2, the dual point's part in the augmented design of an elastic net.
     """
-    if not isinstance(problem.loss, Quadratic):
+    if not is_half_square(problem.loss):
         return min(1.0, limit)
     slope = -np.sum(problem.weight * dual * problem.target)
     curvature = np.sum(problem.weight * dual * dual) + ridge

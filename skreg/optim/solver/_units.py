@@ -10,7 +10,14 @@ units of penalised columns are part of the penalty's meaning and stay.
 import numpy as np
 
 from skreg.optim.kernels._blocks import members_of
-from skreg.optim.kernels._designs import Dense, as_design, far_columns, in_units, shape, summarise
+from skreg.optim.kernels._designs import (
+    as_design,
+    far_columns,
+    in_units,
+    shape,
+    stored_numbers,
+    summarise,
+)
 from skreg.optim.losses import location
 from skreg.optim.solver._problem import unpenalised
 
@@ -69,7 +76,7 @@ def columns_of_few_digits(X, weight):
     nothing = np.empty((0, len(weight)))
     summarise(moved, far, weight / weight.sum(), nothing, mean, square, np.empty((0, len(mean))))
     spread, size = np.sqrt(square[far]), np.abs(values)
-    rounding = np.finfo((design.matrix if isinstance(design, Dense) else design.data).dtype).eps
+    rounding = np.finfo(stored_numbers(design).dtype).eps
     return far[(spread > 0.0) & (spread < FEW_DIGITS * rounding * size)]
 
 

@@ -21,13 +21,13 @@ def solve_on_gram(workspace, penalty, working, accuracy, magnitude):
     """
     problem, store = workspace.problem, workspace.gram
     residual_gradient = problem.weight * loss_gradient(
-        problem.loss, workspace.prediction, problem.target
+        problem.loss, workspace.state.prediction, problem.target
     )
     store.extend(working)
-    store.refresh(working, residual_gradient, np.empty_like(workspace.coef))
+    store.refresh(working, residual_gradient, np.empty_like(workspace.state.coef))
     n = store.size
     everything = np.arange(n)
-    store.coef[:, :n] = workspace.coef[:, store.features]
+    store.coef[:, :n] = workspace.state.coef[:, store.features]
     coef, gradient = store.coef, store.gradient
     order = store.slot[working]
     distance, gauge = np.zeros(store.n_blocks), np.zeros(store.n_blocks)
@@ -43,7 +43,7 @@ def solve_on_gram(workspace, penalty, working, accuracy, magnitude):
         scan(penalty, store.starts, everything, order, store.ids, coef, -gradient, distance, gauge)
         if distance[order].max() <= accuracy:
             break
-    workspace.coef[:, store.features] = coef[:, :n]
+    workspace.state.coef[:, store.features] = coef[:, :n]
 
 
 def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, newton_above):

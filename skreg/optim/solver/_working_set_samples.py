@@ -11,7 +11,7 @@ import numpy as np
 
 from skreg.optim.kernels._blocks import face, members_of, return_to_face, scan, total_value
 from skreg.optim.kernels._coordinate_descent import descend_gram, descend_residual
-from skreg.optim.kernels._designs import Dense, combine, correlate, weighted_sums
+from skreg.optim.kernels._designs import combine, correlate, is_dense, weighted_sums
 from skreg.optim.kernels._newton import (
     FLAT,
     HALVINGS,
@@ -23,7 +23,7 @@ from skreg.optim.kernels._newton import (
     solve_positive,
     solve_through_rows,
 )
-from skreg.optim.losses import Multinomial, Quadratic, loss_gradient
+from skreg.optim.losses import couples_outputs, is_half_square, loss_gradient
 from skreg.optim.penalties import constrained, separable
 from skreg.optim.solver._free_directions import polish_intercept
 from skreg.optim.solver._gram import block_models, largest_eigenvalues, square_offsets
@@ -76,15 +76,19 @@ class Point(NamedTuple):
     objective: float
 
 
-def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
+def solve_on_samples(workspace, penalty, working, accuracy):
     """Decrease the distance to optimality on the working set to `accuracy`."""
     problem = workspace.problem
     features, starts = members_of(problem.blocks, working)
     unpenalised = (penalty.weights[working] == 0.0) | (penalty.alpha == 0.0)
     sub = Subproblem(problem, penalty, features, starts, working, unpenalised)
-    scratch = np.zeros_like(workspace.coef)
+    scratch = np.zeros_like(workspace.state.coef)
     point = _point(
-        sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
+        sub,
+        scratch,
+        workspace.state.coef[:, features],
+        workspace.state.intercept,
+        workspace.state.prediction,
     )
     pattern, on_face, stuck, at_rounding = None, False, False, False
     for _ in range(NEWTON_STEPS):
@@ -108,8 +112,8 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
             at_rounding = True  # of a proximal step; one on the face may still get on
             continue
         point = point if new is None else new
-    workspace.coef[:, features] = point.coef
-    workspace.intercept = point.intercept
+    workspace.state.coef[:, features] = point.coef
+    workspace.state.intercept = point.intercept
 
 
 def _at_rounding(sub, old, new):
@@ -184,9 +188,9 @@ def _prox_newton(sub, scratch, point, workspace, accuracy):
 def _prefers_gram(sub):
     """Whether the model's Hessian is cheaper to form than the passes that it saves."""
     size = len(sub.features) * len(sub.problem.target)
-    if isinstance(sub.problem.loss, Multinomial):
+    if couples_outputs(sub.problem.loss):
         return size <= LARGE_GRAM
-    if not isinstance(sub.problem.design, Dense) or isinstance(sub.problem.loss, Quadratic):
+    if not is_dense(sub.problem.design) or is_half_square(sub.problem.loss):
         return False
     grouped = len(sub.ids) < len(sub.features)
     return size <= (LARGE_GRAM if grouped else SMALL_GRAM)
@@ -241,7 +245,7 @@ def _model_by_gram(sub, point, accuracy):
     active = _active_entries(sub, point)
     positions, outputs, starts, blocks = _coordinates(sub, active)
     problem, features = sub.problem, sub.features[positions]
-    if isinstance(problem.loss, Multinomial):
+    if couples_outputs(problem.loss):
         hessian = coordinate_hessian(problem, point.prediction, features, outputs)
     else:
         bound = damped_curvature(problem, point.prediction)[0]
@@ -262,9 +266,9 @@ def _model_by_samples(sub, point, workspace, accuracy):
     """Rough minimiser of the model with diagonal curvature, by passes over the columns."""
     problem = sub.problem
     n_outputs, n_features = point.coef.shape
-    if isinstance(problem.loss, Quadratic):
-        means = np.repeat(workspace.mean[None, sub.features], n_outputs, axis=0)
-        square = workspace.square[sub.features]
+    if is_half_square(problem.loss):
+        means = np.repeat(workspace.columns.mean[None, sub.features], n_outputs, axis=0)
+        square = workspace.columns.square[sub.features]
         total = np.ones(n_outputs)
         even = np.ptp(problem.weight) == 0.0
         weight = problem.weight[:1] if even else problem.weight
@@ -277,13 +281,15 @@ def _model_by_samples(sub, point, workspace, accuracy):
         total = np.maximum(weight.sum(axis=1), TINY)
         means /= total[:, None]
         centred = square - total[:, None] * means**2 if problem.fit_intercept else square
-        centred = np.where(workspace.square[sub.features] > 0.0, np.maximum(centred, 0.0), 0.0)
+        centred = np.where(
+            workspace.columns.square[sub.features] > 0.0, np.maximum(centred, 0.0), 0.0
+        )
     if not problem.fit_intercept:
         means = np.zeros((n_outputs, n_features))
     lipschitz = np.add.reduceat(centred, sub.starts[:-1], axis=1).max(axis=0)
     offsets, hessians = np.zeros(len(sub.ids), dtype=np.int64), np.empty(0)
-    if len(sub.ids) < n_features and isinstance(problem.loss, Quadratic):
-        offsets, hessians, lipschitz = workspace.block_models(sub.ids, lipschitz)
+    if len(sub.ids) < n_features and is_half_square(problem.loss):
+        offsets, hessians, lipschitz = workspace.block_models.of(sub.ids, lipschitz)
     elif len(sub.ids) < n_features and n_outputs == 1:
         offsets = square_offsets(sub.starts)
         hessians = np.empty(offsets[-1])
@@ -364,7 +370,7 @@ def _face_step(sub, scratch, point):
         free[:] = True
     rhs = np.where(free, -(point.gradient + face_grad), 0.0)
     size = int(free.sum())
-    dense = isinstance(problem.design, Dense)
+    dense = is_dense(problem.design)
     limit = DENSE_CHOLESKY if dense and size <= len(problem.weight) else SPARSE_CHOLESKY
     if size <= limit:
         positions, outputs, _, _ = _coordinates(sub, free)

@@ -319,7 +319,6 @@ VALUES = np.array([1.0, np.nan, np.nan, -1.0])
     ("problem", "reason"),
     [
         (object(), "problem must be one of"),
-        (LeastSquares(X, Y, "l1"), "penalty must be None"),
         (LeastSquares(X, Y[:-1]), "samples"),
         (LeastSquares(X, np.stack([Y, Y], axis=1)), "one dimension"),
         (LeastSquares(X, np.where(np.arange(15) == 3, np.nan, Y)), "finite"),
@@ -358,7 +357,7 @@ def test_bad_problems_are_refused_with_the_reason(problem, reason):
 
 @pytest.mark.parametrize(
     ("x0", "reason"),
-    [(np.ones(5), "entries"), (np.full(6, np.nan), "finite"), (-np.ones(6), "nonnegative")],
+    [(np.ones(5), "entries"), (np.full(6, np.nan), "finite"), (-np.ones(6), "NonNegative allows")],
 )
 def test_bad_starts_are_refused(x0, reason):
     with pytest.raises(ValueError, match=reason):
@@ -400,3 +399,8 @@ def test_docstrings_are_complete(name):
 
 def test_the_class_is_at_hand_in_the_engine():
     assert skreg.optim.BlockCoordinateDescent is BlockCoordinateDescent
+
+
+def test_a_penalty_without_the_functions_of_one_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"str is no penalty .* it lacks block_value"):
+        BlockCoordinateDescent().minimize(LeastSquares(X, Y, "l1"))

@@ -1,15 +1,19 @@
-"""A penalty that skreg does not know by name is solved and certified through its functions."""
+"""Losses and penalties from outside: solved and certified as themselves, or refused by name."""
 
+import inspect
 from typing import NamedTuple
 
 import cvxpy as cp
 import numpy as np
 import pytest
 
-from skreg.optim import Quadratic, duality_gap, solve
+from skreg.optim import L1, Logistic, Multinomial, Poisson, Quadratic, duality_gap, losses, solve
 from skreg.optim import penalties as functions
 
 
+@functions.entrywise
+@functions.finite
+@functions.without_ridge
 class TiltedL1(NamedTuple):
     """alpha sum_j (3 max(w_j, 0) + max(-w_j, 0))."""
 
@@ -67,47 +71,10 @@ def _(penalty, b, q):
     return gauge
 
 
-@functions.block_conjugate.register(TiltedL1)
-def _(penalty, b, q):
-    return 0.0
-
-
-@functions.block_ridge.register(TiltedL1)
-def _(penalty, b):
-    return 0.0
-
-
 @functions.face_gradient.register(TiltedL1)
 def _(penalty, b, w, out):
     for i in range(w.shape[0]):
         out[i] = penalty.alpha * penalty.up if w[i] > 0 else -penalty.alpha
-
-
-@functions.face_curvature.register(TiltedL1)
-def _(penalty, b, w):
-    return 0.0, 0.0
-
-
-@functions.face_return.register(TiltedL1)
-def _(penalty, b, old, new):
-    for i in range(old.shape[0]):
-        if old[i] * new[i] < 0.0:
-            new[i] = 0.0
-
-
-@functions.separable.register(TiltedL1)
-def _(penalty):
-    return True
-
-
-@functions.constrained.register(TiltedL1)
-def _(penalty):
-    return False
-
-
-@functions.ridge_share.register(TiltedL1)
-def _(penalty):
-    return 0.0
 
 
 def test_it_is_solved_and_certified_as_itself():
@@ -134,8 +101,69 @@ def test_a_penalty_without_its_functions_is_refused_by_name(function):
         function(np.ones((3, 2)), np.ones(3), Quadratic(), Unfinished(0.1))
 
 
+class Unknown(NamedTuple):
+    """A loss without functions."""
+
+
+@losses.of_one_output
+@losses.of_residuals
+class Half(NamedTuple):
+    """A loss that says of itself only what residuals share."""
+
+
+@pytest.mark.parametrize("function", [solve, lambda *p: duality_gap(*p, np.zeros(2))])
+@pytest.mark.parametrize(
+    ("loss", "lacks"),
+    [(Unknown(), "loss_value.*couples_outputs.*is_half_square"), (Half(), "lacks loss_value")],
+)
+def test_a_loss_that_lacks_a_function_or_trait_is_refused_by_name(function, loss, lacks):
+    with pytest.raises(TypeError, match=rf"{type(loss).__name__} is no loss .* {lacks}"):
+        function(np.ones((3, 2)), np.ones(3), loss, L1(0.1))
+
+
+class Coupled(NamedTuple):
+    """A loss that couples outputs, but does not say by which probabilities."""
+
+
+def _says_yes(function):
+    def body(*given):
+        return True
+
+    body.__signature__ = inspect.signature(function)
+    return body
+
+
+for _function in losses.LOSS_FUNCTIONS:
+    _function.register(Coupled)(_says_yes(_function))
+
+
+def test_a_loss_that_couples_outputs_must_have_probabilities():
+    with pytest.raises(TypeError, match="it lacks probabilities"):
+        solve(np.ones((3, 2)), np.ones(3), Coupled(), L1(0.1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "told"),
+    [
+        (Logistic(), [0.0, 1.0, 1.0], r"Logistic .* target \[0\.\] of sample 0"),
+        (Poisson(), [1.0, 2.0, -1.0], r"Poisson .* target \[-1\.\] of sample 2"),
+        (Multinomial(), np.eye(3) * 2.0, r"Multinomial .* target \[2\. 0\. 0\.\]"),
+        (Quadratic(), [1.0, np.nan, 2.0], r"Quadratic .* target \[nan\] of sample 1"),
+    ],
+)
+def test_a_target_that_the_loss_is_not_defined_for_is_refused(loss, target, told):
+    with pytest.raises(ValueError, match=told):
+        solve(np.ones((3, 2)), np.asarray(target), loss, L1(0.1))
+
+
+def test_targets_of_weight_zero_do_not_matter():
+    X, y = np.array([[1.0], [2.0], [4.0], [5.0]]), np.array([1.0, -1.0, 1.0, 0.0])
+    found = solve(X, y, Logistic(), L1(0.1), sample_weight=np.array([1.0, 1.0, 1.0, 0.0]))
+    assert found.objective == pytest.approx(solve(X[:3], y[:3], Logistic(), L1(0.1)).objective)
+
+
 def test_a_point_that_the_penalty_forbids_has_an_infinite_gap():
-    from skreg.optim import L1, NonNegative
+    from skreg.optim import NonNegative
 
     X, y = np.eye(3), np.array([1.0, -1.0, 2.0])
     coef = np.array([0.5, -0.5, 0.0])
