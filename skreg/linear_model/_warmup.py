@@ -35,7 +35,9 @@ def _designs():
 
 def _score(X):
     rng = np.random.default_rng(1)
-    return np.asarray(X[:, [0]] - X[:, [1]]).ravel() + rng.normal(size=X.shape[0])
+    direction = np.zeros(X.shape[1])
+    direction[:2] = 1.0, -1.0
+    return X @ direction + rng.normal(size=X.shape[0])
 
 
 def _two_classes(X):

@@ -83,9 +83,8 @@ def solve_on_samples(workspace, penalty, working, accuracy, magnitude):
     unpenalised = (penalty.weights[working] == 0.0) | (penalty.alpha == 0.0)
     sub = Subproblem(problem, penalty, features, starts, working, unpenalised)
     scratch = np.zeros_like(workspace.coef)
-    point = _point(
-        sub, scratch, workspace.coef[:, features], workspace.intercept, workspace.prediction
-    )
+    coef = workspace.coef.take(features, axis=1)
+    point = _point(sub, scratch, coef, workspace.intercept, workspace.prediction)
     pattern, on_face, stuck, at_rounding = None, False, False, False
     for _ in range(NEWTON_STEPS):
         distance, violated = _distances(sub, point)
@@ -128,7 +127,7 @@ def _point(sub, scratch, coef, intercept, prediction):
     correlate(problem.design, sub.features, problem.weight * dual, scratch)
     value = total_value(sub.penalty, sub.starts, sub.ids, coef)
     objective = smooth_value(problem, prediction) + value
-    gradient = scratch[:, sub.features]
+    gradient = scratch.take(sub.features, axis=1)
     return Point(coef, intercept, prediction, gradient, value, objective)
 
 
@@ -328,7 +327,7 @@ def _restrict(sub, point):
     small = Subproblem(
         sub.problem, sub.penalty, sub.features[inside], starts, sub.ids[chosen], sub.fixed[chosen]
     )
-    coef, gradient = point.coef[:, inside], point.gradient[:, inside]
+    coef, gradient = point.coef.take(inside, axis=1), point.gradient.take(inside, axis=1)
     return small, point._replace(coef=coef, gradient=gradient), inside
 
 
