@@ -25,7 +25,7 @@ def _designs():
     return X, sparse.csr_array(np.where(X > 0.5, X, 0.0))
 
 
-def smooth():
+def smooth() -> None:
     """Problems without a penalty, by rules with and without the gradient."""
     y = np.where(np.arange(40) % 2 == 0, 1.0, -1.0)
     for X in _designs():
@@ -36,7 +36,7 @@ def smooth():
             BlockCoordinateDescent(selection=selection, **_FEW).minimize(LeastSquares(X, y))
 
 
-def graphs():
+def graphs() -> None:
     """Exact message passing on the trees of a graph."""
     A = sparse.diags_array(
         [np.full(7, -1.0), np.full(8, 3.0), np.full(7, -1.0)], offsets=[-1, 0, 1]
@@ -46,11 +46,11 @@ def graphs():
         BlockCoordinateDescent(partition, **_FEW).minimize(problem)
 
 
-def penalised():
+def penalised() -> None:
     """Every penalty, by its default rule."""
-    y = np.arange(40.0)
+    y, pairs = np.arange(40.0), np.arange(8) // 2
     for X in _designs():
-        for penalty in (L1(0.1), ElasticNet(0.1), NonNegative(0.1), GroupL2(0.1, np.arange(8) // 2)):
+        for penalty in (L1(0.1), ElasticNet(0.1), NonNegative(0.1), GroupL2(0.1, pairs)):
             BlockCoordinateDescent(**_FEW).minimize(LeastSquares(X, y, penalty))
 
 

@@ -390,10 +390,10 @@ def _(design, j, weight):
     if square > KEPT * raw:
         return scale * mean, scale * scale * square
     stored, square, centre = 0.0, 0.0, shift + mean
-    for i in range(design.indptr[j], design.indptr[j + 1]):
-        row = np.uint64(design.indices[i])
+    for k in range(design.indptr[j], design.indptr[j + 1]):
+        row = np.uint64(design.indices[k])
         stored += weight[row]
-        square += weight[row] * (design.data[i] - centre) ** 2
+        square += weight[row] * (design.data[k] - centre) ** 2
     if design.indptr[j + 1] - design.indptr[j] < design.n_rows:
         square += max(1.0 - stored, 0.0) * mean**2
     return scale * mean, scale * scale * square
