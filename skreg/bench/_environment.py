@@ -77,9 +77,9 @@ def _installed(distribution):
 
 
 def numba_cache_folder() -> str:
-    """The folder that holds the compiled kernels of `skreg.optim`."""
+    """The folder beneath which the compiled kernels lie, a subfolder for each folder of sources."""
     from numba.core.caching import FunctionCache
 
     from skreg import _jit
 
-    return FunctionCache(_jit.kernel).cache_path
+    return str(Path(FunctionCache(_jit.kernel).cache_path).parent)

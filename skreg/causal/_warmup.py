@@ -17,22 +17,22 @@ def _colide(noise):
         CoLiDE(noise, mode=mode, warm_iter=10, max_iter=10, checkpoint=5).fit(_rows())
 
 
-def equal_noise():
+def equal_noise() -> None:
     """CoLiDE-EV in both modes."""
     _colide("ev")
 
 
-def unequal_noise():
+def unequal_noise() -> None:
     """CoLiDE-NV in both modes."""
     _colide("nv")
 
 
-def unit_noise():
+def unit_noise() -> None:
     """DAGMA's score in both modes."""
     _colide("ls")
 
 
-def sort_n_regress():
+def sort_n_regress() -> None:
     """The baseline that sorts by variance."""
     SortNRegress().fit(_rows())
 

@@ -35,7 +35,9 @@ def _designs():
 
 def _score(X):
     rng = np.random.default_rng(1)
-    return np.asarray(X[:, [0]] - X[:, [1]]).ravel() + rng.normal(size=X.shape[0])
+    direction = np.zeros(X.shape[1])
+    direction[:2] = 1.0, -1.0
+    return X @ direction + rng.normal(size=X.shape[0])
 
 
 def _two_classes(X):
@@ -60,7 +62,7 @@ def _fit(target, *estimators):
             estimator.fit(X, target(X))
 
 
-def absolute_values():
+def absolute_values() -> None:
     """Penalties of single coefficients: Lasso and the like, with all losses."""
     _fit(_score, Lasso(0.05), LassoCV(**_PATH), HuberLasso(0.05), HuberLassoCV(**_PATH))
     for target in (_two_classes, _three_classes):
@@ -68,21 +70,21 @@ def absolute_values():
     _fit(_counts, SparsePoissonRegressor(0.05), SparsePoissonRegressorCV(**_PATH))
 
 
-def elastic_net():
+def elastic_net() -> None:
     """Absolute values and squares."""
     _fit(_score, ElasticNet(0.05), ElasticNetCV(**_PATH))
     for target in (_two_classes, _three_classes):
         _fit(target, SparseLogisticRegression(l1_ratio=0.5))
 
 
-def groups():
+def groups() -> None:
     """Norms of groups of features and of rows of coefficients."""
     _fit(_score, GroupLasso(groups=2, alpha=0.05), GroupLassoCV(groups=2, **_PATH))
     _fit(_two_targets, MultiTaskLasso(0.05), MultiTaskLassoCV(**_PATH))
     _fit(_three_classes, SparseLogisticRegression(row_groups=True))
 
 
-def nonnegative():
+def nonnegative() -> None:
     """Coefficients that may not be negative."""
     _fit(_score, NonNegativeLeastSquares(), Lasso(0.05, positive=True))
 

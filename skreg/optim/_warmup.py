@@ -3,6 +3,8 @@
 What the solver behind the estimators needs is compiled by the families of the estimators.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -15,7 +17,7 @@ from skreg.optim.descent import (
     Multinomial,
 )
 
-_FEW = {"max_iter": 5, "block_size": 2, "random_state": 0}
+_FEW: dict[str, Any] = {"max_iter": 5, "random_state": 0}
 
 
 def _designs():
@@ -23,38 +25,32 @@ def _designs():
     return X, sparse.csr_array(np.where(X > 0.5, X, 0.0))
 
 
-def smooth():
+def smooth() -> None:
     """Problems without a penalty, by rules with and without the gradient."""
     y = np.where(np.arange(40) % 2 == 0, 1.0, -1.0)
     for X in _designs():
         for problem in (LeastSquares(X, y), Logistic(X, y), Multinomial(X, (y > 0).astype(int))):
             for selection in ("random", "gs", "gsd"):
-                BlockCoordinateDescent(selection=selection, **_FEW).minimize(problem)
+                BlockCoordinateDescent(selection=selection, block_size=2, **_FEW).minimize(problem)
         for selection in ("gsq", "gsn"):
             BlockCoordinateDescent(selection=selection, **_FEW).minimize(LeastSquares(X, y))
 
 
-def graphs():
+def graphs() -> None:
     """Exact message passing on the trees of a graph."""
     A = sparse.diags_array(
         [np.full(7, -1.0), np.full(8, 3.0), np.full(7, -1.0)], offsets=[-1, 0, 1]
     )
     problem = GraphQuadratic(A.tocsr(), np.ones(8))
-    for parts in ({}, {"partition": "tree"}, {"partition": "red_black"}):
-        BlockCoordinateDescent(**parts, **_FEW).minimize(problem)
+    for partition in ("auto", "tree", "red_black"):
+        BlockCoordinateDescent(partition, **_FEW).minimize(problem)
 
 
-def penalised():
+def penalised() -> None:
     """Every penalty, by its default rule."""
-    y = np.arange(40.0)
-    weights, groups = np.ones(8), np.arange(8) // 2
+    y, pairs = np.arange(40.0), np.arange(8) // 2
     for X in _designs():
-        for penalty in (
-            L1(0.1, weights),
-            ElasticNet(0.1, 0.5, weights),
-            NonNegative(0.1, weights),
-            GroupL2(0.1, groups, np.ones(4)),
-        ):
+        for penalty in (L1(0.1), ElasticNet(0.1), NonNegative(0.1), GroupL2(0.1, pairs)):
             BlockCoordinateDescent(**_FEW).minimize(LeastSquares(X, y, penalty))
 
 

@@ -18,18 +18,18 @@ def _fit_all(X, y):
     PrestoClassifierCV(cv=2).fit(X, y)
 
 
-def dense():
+def dense() -> None:
     """Dense features."""
     _fit_all(*_problem())
 
 
-def single_precision():
+def single_precision() -> None:
     """Dense features of 32 bits."""
     X, y = _problem()
     _fit_all(X.astype(np.float32), y)
 
 
-def sparse_rows():
+def sparse_rows() -> None:
     """Sparse features."""
     X, y = _problem()
     _fit_all(sparse.csr_array(np.where(X > 0.0, X, 0.0)), y)

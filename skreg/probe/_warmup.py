@@ -6,7 +6,7 @@ from scipy import sparse
 from skreg.probe import LinearNaiveBayes, naive_bayes_report
 
 
-def naive_bayes():
+def naive_bayes() -> None:
     """Dense features in both precisions, sparse ones, and the report of a fit."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), np.arange(40) % 2

@@ -16,12 +16,12 @@ def _fit(**params):
     GraphLabelPropagation(affinity="precomputed", **params).fit(weights.tocsr(), y)
 
 
-def elimination():
+def elimination() -> None:
     """The default: a sparse graph, solved directly."""
     _fit()
 
 
-def descent():
+def descent() -> None:
     """Block coordinate descent on forests, quadratic and Huber couplings."""
     _fit(solver="descent")
     _fit(coupling="huber")

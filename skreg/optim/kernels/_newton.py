@@ -296,8 +296,8 @@ def compress(hessian, coef, gradient, starts, ids, kept):
     hessian = hessian[np.ix_(coordinates, coordinates)]
     return (
         hessian,
-        coef[:, coordinates],
-        gradient[:, coordinates],
+        coef.take(coordinates, axis=1),  # in C order, unlike an index
+        gradient.take(coordinates, axis=1),
         new_starts,
         ids[kept],
         coordinates,

@@ -120,7 +120,7 @@ def compute_moments(problem):
     return Moments(gram, cross, square, mean, target_mean)
 
 
-@kernel
+@kernel(inline=True)
 def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge):
     """(objective, dual value, largest distance) at coefficients with gradient G w - c."""
     members = np.arange(coef.shape[1])

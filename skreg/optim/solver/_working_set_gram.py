@@ -62,7 +62,8 @@ def improve_support(store, penalty, order, unpenalised, accuracy, magnitude, new
     inside, starts = members_of(Blocks(store.starts, np.arange(n)), chosen)
     ids = store.ids[chosen]
     hessian = submatrix(store.hessian, inside)
-    compact, slope = coef[:, inside], gradient[:, inside]
+    # unlike an index, `take` keeps C order, without which numba compiles every kernel once more
+    compact, slope = coef.take(inside, axis=1), gradient.take(inside, axis=1)
     largest = np.inf
     for _ in range(SUPPORT_ROUNDS):
         last = largest

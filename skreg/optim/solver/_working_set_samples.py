@@ -82,14 +82,10 @@ def solve_on_samples(workspace, penalty, working, accuracy):
     features, starts = members_of(problem.blocks, working)
     unpenalised = (penalty.weights[working] == 0.0) | (penalty.alpha == 0.0)
     sub = Subproblem(problem, penalty, features, starts, working, unpenalised)
-    scratch = np.zeros_like(workspace.state.coef)
-    point = _point(
-        sub,
-        scratch,
-        workspace.state.coef[:, features],
-        workspace.state.intercept,
-        workspace.state.prediction,
-    )
+    state = workspace.state
+    scratch = np.zeros_like(state.coef)
+    coef = state.coef.take(features, axis=1)
+    point = _point(sub, scratch, coef, state.intercept, state.prediction)
     pattern, on_face, stuck, at_rounding = None, False, False, False
     for _ in range(NEWTON_STEPS):
         distance, violated = _distances(sub, point)
@@ -112,8 +108,8 @@ def solve_on_samples(workspace, penalty, working, accuracy):
             at_rounding = True  # of a proximal step; one on the face may still get on
             continue
         point = point if new is None else new
-    workspace.state.coef[:, features] = point.coef
-    workspace.state.intercept = point.intercept
+    state.coef[:, features] = point.coef
+    state.intercept = point.intercept
 
 
 def _at_rounding(sub, old, new):
@@ -132,7 +128,7 @@ def _point(sub, scratch, coef, intercept, prediction):
     correlate(problem.design, sub.features, problem.weight * dual, scratch)
     value = total_value(sub.penalty, sub.starts, sub.ids, coef)
     objective = smooth_value(problem, prediction) + value
-    gradient = scratch[:, sub.features]
+    gradient = scratch.take(sub.features, axis=1)
     return Point(coef, intercept, prediction, gradient, value, objective)
 
 
@@ -334,7 +330,7 @@ def _restrict(sub, point):
     small = Subproblem(
         sub.problem, sub.penalty, sub.features[inside], starts, sub.ids[chosen], sub.fixed[chosen]
     )
-    coef, gradient = point.coef[:, inside], point.gradient[:, inside]
+    coef, gradient = point.coef.take(inside, axis=1), point.gradient.take(inside, axis=1)
     return small, point._replace(coef=coef, gradient=gradient), inside
 
 
