@@ -24,7 +24,8 @@ def test_display_shows_scores_probabilities_and_distortion(p):
     np.testing.assert_allclose(display.chosen_.get_ydata(), sampler.distortion(X, random_state=0))
     assert display.chosen_.get_xdata()[0] == len(sampler.sample_indices_)
     probabilities = display.probability_line_.get_ydata()
-    assert (np.diff(probabilities) >= -1e-12).all() and probabilities[-1] == 1.0
+    assert (np.diff(probabilities) >= -1e-12).all()
+    assert probabilities[-1] == 1.0
     assert ("lower bound" in display.axes_[1].get_ylabel()) == (p != 2)
 
 

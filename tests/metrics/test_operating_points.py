@@ -163,7 +163,7 @@ def test_recall_takes_earlier_rows_of_equally_near_ones_and_leaves_out_single_sa
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"labels": [0, 0, 0, 0]}, "two classes or more, got 1"),
         ({"labels": [0, 1, 2, 3]}, "no class has two samples"),

@@ -38,11 +38,12 @@ def test_regions_partition_all():
 
 def test_empty_region_is_nan():
     score = shot_scores([1.0], [2.0], [1.0] * 500)["few"]
-    assert score.n_samples == 0 and np.isnan(score.mean_absolute_error)
+    assert score.n_samples == 0
+    assert np.isnan(score.mean_absolute_error)
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ({"few": 200}, "few must not exceed many, got 200 and 100"),
         ({"few": -1}, "few"),
