@@ -19,9 +19,11 @@ from skreg._state import all_or_nothing
 from ..frame._frozen_copy import bare
 from ..frame._nets import RegularizedNetRegressor
 from ..frame._regularizer import NamedRegularizers
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator, finite
+from ._estimator import DeepEstimator
 from ._inputs import converted
 from ._modules import MLPAutoencoder
+from ._parameters import ATTRIBUTES, PARAMETERS
+from ._preparation import finite
 
 
 class DeepAutoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, DeepEstimator):

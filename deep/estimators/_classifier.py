@@ -13,7 +13,8 @@ from sklearn.utils.validation import column_or_1d
 from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetClassifier
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
+from ._estimator import DeepEstimator
+from ._parameters import ATTRIBUTES, PARAMETERS
 
 
 class DeepClassifier(ClassifierMixin, DeepEstimator):

@@ -15,8 +15,9 @@ from skreg._state import all_or_nothing
 
 from ..frame._nets import RegularizedNetRegressor
 from ..frame._regularizer import NamedRegularizers
-from ._estimator import ATTRIBUTES, PARAMETERS, DeepEstimator
+from ._estimator import DeepEstimator
 from ._inputs import converted
+from ._parameters import ATTRIBUTES, PARAMETERS
 from ._standardize import Standardization
 
 

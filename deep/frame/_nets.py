@@ -12,8 +12,9 @@ from torch import nn
 
 from ._frozen_copy import bare
 from ._needs import check_needs
+from ._net_answers import in_shape_of
 from ._regularizer import NamedRegularizers
-from ._training import RegularizedNet, in_full, in_shape_of
+from ._training import RegularizedNet, in_full
 
 
 class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):

@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import functools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Literal, Self
 
-import skorch
 import torch
 from numpy.typing import ArrayLike
 from skorch.callbacks import LRScheduler
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator, to_tensor
-from torch import nn
-from torch.utils.data import DataLoader, IterableDataset
 
-from ._changes import check_fixed, resumed, snapshots
-from ._composition import RegularizerParameters
+from ._changes import resumed
 from ._frozen_copy import bare
 from ._indexed import (
-    INDEX,
     INPUTS,
     WEIGHT,
-    BatchReader,
-    IndexedDataset,
-    as_it_is,
-    is_indexed,
 )
-from ._needs import check_criterion, check_layers, check_needs, check_scaling, check_streams
-from ._optimizer import innermost
+from ._needs import check_layers
+from ._net_answers import AnswersRegularizers
+from ._net_building import PRECISIONS, BuiltWithRegularizers
+from ._net_data import NumberedData
 from ._parametrizations import make_picklable
-from ._regularizer import Batch, NamedRegularizers, Regularizer, overrides
+from ._regularizer import NamedRegularizers, Regularizer, overrides
 from ._training_pass import LayerRecorder, TrainingPass, is_labelled, recording
-from ._training_state import FRAME, add_states, carry_over
+from ._training_state import FRAME
 from ._weights import (
     divides_differently,
-    normalized_weights,
     one_loss_per_sample,
     sample_losses,
     weighted_mean,
 )
 
-PRECISIONS = {None: None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ADVICE = (
     "Lower the learning rate, scale the inputs, or clip the gradients with "
     "skreg.deep.regularizers.GradientClipping"
@@ -63,31 +51,11 @@ TRANSIENT = (
 HOOKS = ("inputs", "targets", "losses", "penalty", "after_step")
 
 
-class TrainingOutputs(NamedTuple):
-    """What the module says of the training samples.
-
-    Attributes
-    ----------
-    index : Tensor of shape (n,), int64
-        Numbers of the samples.
-    y : Tensor of shape (n,) or (n, n_targets)
-        Their labels as given.
-    outputs : Tensor of shape (n, ...)
-        Outputs of the module, or of one of its layers.
-    """
-
-    index: torch.Tensor  # type: ignore[assignment]  # hides tuple.index
-    y: torch.Tensor
-    outputs: torch.Tensor
-
-
-class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
+class RegularizedNet(BuiltWithRegularizers, NumberedData, AnswersRegularizers):
     """What the two nets have in common; comes before skorch's class in theirs."""
 
     # pickled together with the module, criterion and optimizer, whose parts regularizers refer to
     cuda_dependent_attributes_: ClassVar[list[str]] = ["regularizers", "built_", "finalized_"]
-    criterion_: Any
-    optimizer_: Any
     process_group: Any = None  # of torch.distributed; None: this process trains alone
 
     def __init__(
@@ -102,7 +70,7 @@ class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
         self.regularizers = regularizers
         self.accumulation_steps = accumulation_steps
         self.mixed_precision = mixed_precision
-        self.recorders_: dict[str, LayerRecorder] = {}
+        self.recorders_ = {}
         self.n_outputs_ = None
         self.counts_from_zero_ = False
         for name in TRANSIENT:
@@ -120,150 +88,9 @@ class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
         return f"{shown.removesuffix(')')}  regularizers={list(self.regularizers)!r},\n)"
 
     @property
-    def regularizers_(self) -> list[tuple[str, Regularizer]]:
-        """The pairs of name and regularizer in use."""
-        return [(name, item) for name, item in self.regularizers or () if item is not None]
-
-    @property
     def steps_(self) -> int:
         """Number of optimizer steps so far."""
         return self._steps
-
-    # what happens when the net is initialized
-
-    def check_training_readiness(self) -> None:
-        super().check_training_readiness()
-        self.check_regularizers()
-        check_needs(self.regularizers_, self.task_, type(self).__name__)
-        if not isinstance(self.accumulation_steps, int) or self.accumulation_steps < 1:
-            raise ValueError(
-                f"accumulation_steps must be a positive integer, got {self.accumulation_steps!r}"
-            )
-        if self.mixed_precision not in PRECISIONS:
-            raise ValueError(
-                f"mixed_precision must be one of {list(PRECISIONS)}, got {self.mixed_precision!r}"
-            )
-
-    def initialize_history(self) -> None:
-        super().initialize_history()
-        self._steps = 0
-        self.n_samples_: int | None = 0
-        self.finalized_: list[Regularizer] = []
-
-    def initialize_module(self) -> Self:
-        check_needs(self.regularizers_, self.task_, type(self).__name__)
-        super().initialize_module()
-        for _, regularizer in self.regularizers_:
-            regularizer.initialize()
-            regularizer.reparametrize(self, self.module_)
-        make_picklable(self.module_)
-        return self
-
-    def initialize_criterion(self) -> Self:
-        super().initialize_criterion()
-        if self.criterion_ is self.criterion:
-            self.criterion_ = copy.deepcopy(self.criterion)
-        states = {}
-        for name, regularizer in self.regularizers_:
-            self.criterion_ = regularizer.criterion(self, self.criterion_)
-            state = regularizer.state(self)
-            if state is not None:
-                states[name] = state
-        if not isinstance(self.criterion_, nn.Module):
-            self.criterion_ = FunctionCriterion(self.criterion_)
-        check_criterion(self.regularizers_, self.criterion_, self.task_)
-        add_states(self.criterion_, states)
-        return self
-
-    def initialize_optimizer(self, triggered_directly: bool | None = None) -> Self:
-        super().initialize_optimizer(triggered_directly)
-        self._wrap_optimizer()
-        return self
-
-    def _wrap_optimizer(self):
-        for _, regularizer in self.regularizers_:
-            self.optimizer_ = regularizer.optimizer(self, self.optimizer_)
-        self.scaler_ = None
-        if self.mixed_precision == "float16":
-            check_scaling(self.regularizers_, self.optimizer_)
-            self.scaler_ = torch.amp.GradScaler(self._device().type)
-        self.built_ = snapshots(self.regularizers_)
-
-    # what changed since then
-
-    def take_in_changes(self) -> None:
-        """Let regularizers act with the parameters that they have now, keeping what they know."""
-        now = snapshots(self.regularizers_)
-        if list(now.items()) == list(self.built_.items()):
-            return
-        self.check_training_readiness()
-        check_fixed(self.built_, now)
-        for _, regularizer in self.regularizers_:
-            regularizer.initialize()
-        old = bare(self.criterion_)
-        self._initialize_criterion()
-        carry_over(old, bare(self.criterion_))
-        self.optimizer_ = innermost(self.optimizer_)
-        self._wrap_optimizer()
-
-    # data
-
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
-        dataset = super().get_dataset(X, y)
-        return dataset if isinstance(dataset, IterableDataset) else IndexedDataset(dataset)
-
-    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
-        dataset = skorch.NeuralNet.get_dataset(self, X, y)
-        if isinstance(dataset, IterableDataset):
-            return self._unnumbered(dataset)
-        dataset = self._numbered(dataset)
-        if self.sample_weight_ is not None:
-            weight = normalized_weights(self.sample_weight_, len(dataset))
-            kind = next((p.dtype for p in self.module_.parameters()), torch.get_default_dtype())
-            dataset.sample_weight = torch.as_tensor(weight, dtype=kind)
-        self.n_samples_ = max(self.n_samples_ or 0, dataset.n_samples)
-        if not self.train_split:
-            return dataset, None
-        arguments = (dataset,) if y is None else (dataset, y)
-        return self.train_split(*arguments, **fit_params)
-
-    def _numbered(self, dataset):
-        """The data with the numbers that they bring, or that go on from those given so far."""
-        if is_indexed(dataset):
-            return IndexedDataset(dataset)
-        if self.sample_index_ is not None:
-            return IndexedDataset(dataset, index=self.sample_index_)
-        first = 0 if self.counts_from_zero_ else self.n_samples_ or 0
-        return IndexedDataset(dataset, first=first)
-
-    def _unnumbered(self, dataset):
-        """A stream has no numbers, cannot be split, and brings no weights."""
-        if self.sample_weight_ is not None or self.train_split:
-            raise ValueError("an IterableDataset takes no sample_weight, and train_split=None")
-        if self.sample_index_ is not None:
-            raise ValueError("an IterableDataset takes no sample_index")
-        check_streams(self.regularizers_)
-        self.n_samples_ = None
-        return dataset, None
-
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-        iterator = self._iterator(dataset, training)
-        if not training and isinstance(iterator, DataLoader) and iterator.generator is None:
-            iterator.generator = torch.Generator()  # every pass draws a number, else torch's own
-        return iterator
-
-    def _iterator(self, dataset, training):
-        prefix = "iterator_train" if training else "iterator_valid"
-        loader = getattr(self, prefix)
-        ours: dict[str, Any] = {}
-        if vars(self).get(f"{prefix}__batch_sampler") is not None:  # decides on all of these
-            ours |= {"batch_size": 1, "shuffle": False, "drop_last": False}
-        is_torchs = isinstance(loader, type) and issubclass(loader, DataLoader)
-        if is_torchs and is_indexed(dataset):
-            dataset = BatchReader(dataset, vars(self).get(f"{prefix}__collate_fn"))
-            ours["collate_fn"] = as_it_is
-        with replaced(self, {f"{prefix}__{name}": value for name, value in ours.items()}):
-            return super().get_iterator(dataset, training=training)
 
     # training
 
@@ -534,147 +361,6 @@ class RegularizedNet(RegularizerParameters, skorch.NeuralNet):
         )
         return sum(term for term in terms if term is not None)
 
-    # what regularizers ask of the net
-
-    def forward_again(self, X: Any, layer: str | None = None) -> Any:
-        """Evaluate the module once more within a step, in the present mode and with its graph.
-
-        Parameters
-        ----------
-        X : Tensor, or what the module takes
-            Inputs, e.g. ``batch.X`` for another draw of dropout, or views of it.
-        layer : str, default=None
-            A layer among those that a regularizer looks at, whose features are wanted as well.
-
-        Returns
-        -------
-        Tensor, or pair of Tensor
-            The outputs; with `layer` also its features.
-
-        Raises
-        ------
-        ValueError
-            If no regularizer looks at the layer.
-        """
-        if layer is None:
-            return self._infer(X)
-        if layer not in self.recorders_:
-            raise ValueError(
-                f"layer {layer!r} is not among those that regularizers look at: "
-                f"{list(self.recorders_)}; name it in the regularizer's attribute layer or layers"
-            )
-        recorder = self.recorders_[layer]
-        before, recorder.features = recorder.features, None
-        with recording([recorder]):
-            outputs = self._infer(X)
-        features = recorder.take()
-        recorder.features = before
-        return outputs, features
-
-    def sample_losses(self, y_pred: Any, batch: Batch) -> torch.Tensor:
-        """Losses of the samples of a batch for other outputs of the module.
-
-        Parameters
-        ----------
-        y_pred : Tensor, or what the module returns
-            Outputs, e.g. of `forward_again`.
-        batch : Batch
-            The batch, with the targets of the loss.
-
-        Returns
-        -------
-        Tensor of shape (n,)
-            What the criterion says, before sample weights and before any regularizer's `losses`.
-        """
-        if self.task_ == "regression":
-            y_pred = in_shape_of(batch.targets, y_pred)
-        with one_loss_per_sample(self.criterion_):
-            losses = super().get_loss(y_pred, batch.targets, training=True)
-        return sample_losses(self.criterion_, losses, batch.targets, batch.sample_weight)
-
-    def training_batches(self) -> Iterator[Any]:
-        """Go through the training samples in the order of the data, without change of mode.
-
-        Yields
-        ------
-        X : Tensor, or what the module takes
-            Inputs as the data set holds them.
-        y : Tensor of shape (n,) or (n, n_targets)
-            Labels as given.
-        index : Tensor of shape (n,), int64
-            Numbers of the samples; None in a stream.
-
-        Raises
-        ------
-        ValueError
-            If it is not called during training or from `finalize`.
-        """
-        if self.training_set_ is None:
-            raise ValueError("the training samples are at hand during training only")
-        for batch in self.get_iterator(self.training_set_, training=False):
-            X, y = unpack_data(batch)
-            index = X[INDEX] if is_labelled(X) else None
-            X = X[INPUTS] if is_labelled(X) else X
-            on_device = functools.partial(to_tensor, device=self._device())
-            yield on_device(X), on_device(y), None if index is None else on_device(index)
-
-    @torch.no_grad()
-    def training_outputs(self, layer: str | None = None) -> TrainingOutputs:
-        """Evaluate the module on all training samples, in evaluation mode, without gradients.
-
-        Parameters
-        ----------
-        layer : str, default=None
-            A layer among those that a regularizer looks at, whose features are wanted instead of
-            the outputs.
-
-        Returns
-        -------
-        TrainingOutputs
-            Numbers, labels and outputs, on the net's device, in the order of the data. In several
-            processes those of this one's share.
-
-        Raises
-        ------
-        ValueError
-            If it is not called during training, or the data are a stream.
-        """
-        if self.n_samples_ is None:
-            raise ValueError("training_outputs() needs numbered samples, not an IterableDataset")
-        parts = []
-        was_training = bare(self.module_).training
-        self._set_training(False)
-        try:
-            for X, y, index in self.training_batches():
-                outputs = self.forward_again(X, layer)
-                parts.append((index, y, outputs if layer is None else outputs[1]))
-        finally:
-            self._set_training(was_training)
-        return TrainingOutputs(*map(torch.cat, zip(*parts, strict=True)))
-
-    def _device(self):
-        parameter = next(self.module_.parameters(), None)
-        return torch.device("cpu") if parameter is None else parameter.device
-
-
-class FunctionCriterion(nn.Module):
-    """A criterion that is a function, as a module that can hold the regularizers' states."""
-
-    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, y_pred: Any, y: Any) -> torch.Tensor:
-        """The loss."""
-        return self.function(y_pred, y)
-
-
-def in_shape_of(targets, outputs):
-    """Outputs in the shape of the targets, if they are as many: (n,) and (n, 1) are the same."""
-    tensors = isinstance(outputs, torch.Tensor) and isinstance(targets, torch.Tensor)
-    fits = tensors and outputs.numel() == targets.numel()
-    return outputs.reshape(targets.shape) if fits else outputs
-
 
 def n_columns(outputs):
     """Length of the second axis, if there is one."""
@@ -687,19 +373,6 @@ def features_for(regularizer, features):
     if wanted == (regularizer.layer,):
         return features[regularizer.layer]
     return {name: features[name] for name in wanted} if wanted else None
-
-
-@contextlib.contextmanager
-def replaced(net, arguments):
-    """Give a net other arguments for a while."""
-    given = {name: vars(net)[name] for name in arguments if name in vars(net)}
-    vars(net).update(arguments)
-    try:
-        yield
-    finally:
-        for name in arguments:
-            del vars(net)[name]
-        vars(net).update(given)
 
 
 def length_or_none(iterable):

@@ -44,9 +44,11 @@ def public_packages():
             continue
         package = importlib.import_module(name)
         yield package
-        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
-            if module.ispkg and not module.name.startswith("_"):
-                names.append(f"{name}.{module.name}")
+        names.extend(
+            f"{name}.{module.name}"
+            for module in pkgutil.iter_modules(getattr(package, "__path__", ()))
+            if module.ispkg and not module.name.startswith("_")
+        )
 
 
 def public_classes():

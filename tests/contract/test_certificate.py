@@ -254,10 +254,8 @@ def task_of(case, objective, setting, seed):
 
 
 def estimator_for(case, task):
-    params = {"tol": TOL}
-    for name, value in (("alpha", task.alpha), ("delta", task.delta)):
-        if name in case.params:
-            params[name] = value
+    strengths = {"alpha": task.alpha, "delta": task.delta}
+    params = {"tol": TOL, **{n: value for n, value in strengths.items() if n in case.params}}
     if "groups" in case.params:
         params["groups"] = np.arange(task.X.shape[1]) // 2
     elif not (task.omega == 1.0).all():

@@ -325,7 +325,8 @@ def test_scores_of_folds_without_a_class(case):
     if error is None:
         assert np.isfinite(found).all()
     else:
-        assert isinstance(error, ValueError) and len(str(error)) >= CLEAR
+        assert isinstance(error, ValueError)
+        assert len(str(error)) >= CLEAR
 
 
 @for_cases(lambda case: case.is_regressor)

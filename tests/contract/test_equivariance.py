@@ -189,6 +189,36 @@ def test_an_offset_of_the_columns_moves_an_intercept_only(case, offset):
     assert_same(got, wanted, max(case.accuracy, digits_lost(case, offset), CLOSED))
 
 
+def ignores_units(case):
+    """Whether nothing depends on the unit of any column."""
+    of_every_unit = ("LpRegressor", "NonNegativeLeastSquares", "SensitivitySampler")
+    return bool(case.params.get("standardize")) or case.cls in (
+        *of_every_unit,
+        "StandardScaler",
+        "StreamingCoreset",
+    )
+
+
+def ignores_a_common_unit(case):
+    """Whether nothing depends on a unit that all columns have in common."""
+    if case.is_graph:
+        return case.params["affinity"] != "rbf"
+    if case.cls == "CoresetEstimator":
+        return case.is_regressor or case.is_classifier
+    return case.cls in ("GroupLassoCV", "LinearNaiveBayes")
+
+
+def of_a_common_unit(case, c):
+    """The strengths of the same problem with all columns multiplied by c."""
+    params = case.params
+    if case.is_graph:
+        return {"gamma": params["gamma"] / c**2}
+    if "alpha" in params and "l1_ratio" in params:
+        lasso, ridge = c * params["l1_ratio"], c**2 * (1 - params["l1_ratio"])
+        return {"alpha": params["alpha"] * (lasso + ridge), "l1_ratio": lasso / (lasso + ridge)}
+    return {"alpha": params["alpha"] * c} if case.cls == "GroupLasso" else None
+
+
 def rescaled_columns(case, factors):
     """The parameters of the same problem with columns X_j c_j, None if there are none.
 
@@ -196,34 +226,17 @@ def rescaled_columns(case, factors):
     ridge would need c_j^2 and a norm of a group one factor for all of it: for these only a common
     factor c can be undone, by alpha.
     """
-    params = case.params
     common = np.ptp(factors) == 0.0
-    c = factors[0]
-    ratio = params.get("l1_ratio", 1.0)
     if case.cls.startswith("CoLiDE") or case.kind.__name__ in ("nodes", "node_and_parents"):
         return {} if common else None
-    if params.get("standardize") or case.cls in ("NonNegativeLeastSquares", "StandardScaler"):
+    if ignores_units(case):
         return {}
-    if case.is_graph:
-        if params["affinity"] == "rbf":
-            return {"gamma": params["gamma"] / c**2} if common else None
+    if ignores_a_common_unit(case):
         return {} if common else None
-    if case.cls in ("SensitivitySampler", "StreamingCoreset", "LpRegressor"):
-        return {}
-    if case.cls == "CoresetEstimator":
-        return {} if common and (case.is_regressor or case.is_classifier) else None
-    if case.cls == "LinearNaiveBayes":
-        return {} if common else None
-    if case.cls == "GroupLasso":
-        return {"alpha": params["alpha"] * c} if common else None
-    if case.cls == "GroupLassoCV":
-        return {} if common else None
-    if "penalty_weights" in params and ratio == 1.0:
+    by_entries = "groups" not in case.params and case.params.get("l1_ratio", 1.0) == 1.0
+    if "penalty_weights" in case.params and by_entries:
         return {"penalty_weights": factors}
-    if "alpha" in params and "l1_ratio" in params and common:
-        lasso, ridge = c * ratio, c**2 * (1 - ratio)
-        return {"alpha": params["alpha"] * (lasso + ridge), "l1_ratio": lasso / (lasso + ridge)}
-    return None
+    return of_a_common_unit(case, factors[0]) if common else None
 
 
 @for_cases(lambda case: rescaled_columns(case, np.full(5, 2.0)) is not None)

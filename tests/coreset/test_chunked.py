@@ -82,7 +82,8 @@ class OnDisk:
         return len(self._array)
 
     def __getitem__(self, rows):
-        assert isinstance(rows, slice) and rows.stop - rows.start <= 999
+        assert isinstance(rows, slice)
+        assert rows.stop - rows.start <= 999
         return self._array[rows]
 
 
@@ -199,7 +200,8 @@ def test_dask_merge_and_reduce_keeps_all_norms():
         sample_weight=dask_blocks(np.ones(12_000), 2000), method="merge_and_reduce",
         random_state=0,
     )  # fmt: skip
-    assert coreset.indices is None and 400 < len(coreset.y) < 600
+    assert coreset.indices is None
+    assert 400 < len(coreset.y) < 600
     both = np.r_[np.c_[X, y], np.c_[coreset.X, coreset.y]]
     omega = np.r_[np.ones(12_000), np.zeros(len(coreset.y))]
     indices = np.arange(12_000, len(both))

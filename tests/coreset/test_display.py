@@ -30,7 +30,8 @@ def test_display_shows_scores_probabilities_and_distortion(p):
     np.testing.assert_allclose(display.chosen_.get_ydata(), sampler.distortion(X, random_state=0))
     assert display.chosen_.get_xdata()[0] == len(sampler.sample_indices_)
     probabilities = display.probability_line_.get_ydata()
-    assert (np.diff(probabilities) >= -1e-12).all() and probabilities[-1] == 1.0
+    assert (np.diff(probabilities) >= -1e-12).all()
+    assert probabilities[-1] == 1.0
     assert ("lower bound" in display.axes_[1].get_ylabel()) == (p != 2)
 
 
@@ -60,13 +61,17 @@ def test_one_axes_is_divided_and_turned_off(kind):
         sampler, X, sizes=[20], n_repeats=2, ax=[ax] if "one" in kind else ax
     )
     assert not ax.axison
-    assert display.axes_.shape == (2,) and display.figure_ is figure
+    assert display.axes_.shape == (2,)
+    assert display.figure_ is figure
     for panel in display.axes_:
         x, y, width, height = panel.get_position().bounds
-        assert place[0] - 1e-9 <= x and x + width <= place[0] + place[2] + 1e-9
-        assert place[1] - 1e-9 <= y and y + height <= place[1] + place[3] + 1e-9
+        assert place[0] - 1e-9 <= x
+        assert x + width <= place[0] + place[2] + 1e-9
+        assert place[1] - 1e-9 <= y
+        assert y + height <= place[1] + place[3] + 1e-9
     again = display.plot()
-    assert again is display and display.figure_ is not figure
+    assert again is display
+    assert display.figure_ is not figure
     with pytest.raises(ValueError, match="ax must be one Axes or two; got 4"):
         display.plot(axes)
     plt.close("all")

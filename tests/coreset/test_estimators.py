@@ -179,7 +179,8 @@ def test_estimator_uses_the_coreset_and_nothing_else():
     direct = LpRegressor(p=1).fit(X[kept], y[kept], sample_weight=weight)
     np.testing.assert_array_equal(model.predict(X), direct.predict(X))
     assert model.score(X, y) == direct.score(X, y)
-    assert not hasattr(model, "predict_proba") and not hasattr(model, "transform")
+    assert not hasattr(model, "predict_proba")
+    assert not hasattr(model, "transform")
     assert pickle.loads(pickle.dumps(model)).coreset_.indices.size == kept.size
 
 
@@ -285,7 +286,8 @@ def test_merged_streams_stand_for_all_rows():
     before = b.get_coreset()[2].copy()
     own = a.get_coreset()[2].copy()
     both = pickle.loads(pickle.dumps(a)).merge(b)
-    assert both.n_samples_seen_ == 9000 and a.n_samples_seen_ == 5500
+    assert both.n_samples_seen_ == 9000
+    assert a.n_samples_seen_ == 5500
     np.testing.assert_array_equal(b.get_coreset()[2], before)
     X_kept, y_kept, weight = both.get_coreset()
     for total in (a + b, a.merge(b)):
@@ -304,7 +306,8 @@ def test_stream_of_few_rows_keeps_them_all():
     assert coreset.fit(X[:7], y[:7]).n_samples_seen_ == 7
     CSR = sparse.csr_array(X)
     kept = StreamingCoreset(n_samples=20, buffer_size=25).fit(CSR, y).get_coreset()[0]
-    assert sparse.issparse(kept) and kept.shape[0] < 50
+    assert sparse.issparse(kept)
+    assert kept.shape[0] < 50
 
 
 def test_batches_do_not_change_the_stream():
@@ -407,7 +410,7 @@ def test_a_failed_or_interrupted_batch_leaves_the_stream_as_it_was(monkeypatch):
         (X[300:], y[300:], -np.ones(600)),
         (X[300:], None, None),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError):  # noqa: PT011  # which kind of bad input is not asked
             coreset.partial_fit(X_bad, y_bad, weight)
         assert pickle.dumps(coreset) == before
     with pytest.raises(ValueError, match="below the rank"):
@@ -556,7 +559,7 @@ def test_a_failed_refit_leaves_the_last_fit_whole():
     ):
         before = pickle.dumps(model.fit(X, y))
         for X_bad in (np.where(X > 2, np.nan, X), np.where(X > 2, np.inf, X)[:, :2]):
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError):  # noqa: PT011  # which kind of bad input is not asked
                 model.fit(X_bad, y)
             assert pickle.dumps(model) == before
 

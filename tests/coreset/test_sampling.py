@@ -93,7 +93,8 @@ def test_weights_are_inverse_probabilities_times_data_weights():
     kept, q = sampler.sample_indices_, sampler.inclusion_proba_
     np.testing.assert_allclose(sampler.sample_weight_, omega[kept] / q[kept])
     np.testing.assert_allclose(q.sum(), 80)
-    assert (q[:5] == 0).all() and q.max() == 1.0
+    assert (q[:5] == 0).all()
+    assert q.max() == 1.0
     assert sampler.n_samples_ == 80
 
 
@@ -176,7 +177,8 @@ def test_data_frames_stay_data_frames():
     y = pd.Series(np.arange(400.0))
     sampler = SensitivitySampler(n_samples=50, random_state=0)
     X_res, y_res = sampler.fit_resample(frame, y)
-    assert list(X_res.columns) == list("abcd") and X_res.index.equals(y_res.index)
+    assert list(X_res.columns) == list("abcd")
+    assert X_res.index.equals(y_res.index)
     np.testing.assert_array_equal(X_res.index, sampler.sample_indices_)
     np.testing.assert_array_equal(sampler.resample(frame, y)[0], X_res)
 

@@ -165,9 +165,11 @@ def test_sandwich_inequalities(seed, p):
     np.testing.assert_allclose(w.sum(), d)
     slack = 1 + 1e-6
     low, high = (d ** (p / 2 - 1), 1) if p <= 2 else (1, d ** (p / 2 - 1))
-    assert (low * w <= slack * sigma).all() and (sigma <= slack * high * w).all()
+    assert (low * w <= slack * sigma).all()
+    assert (sigma <= slack * high * w).all()
     low, high = (n ** (p / 2 - 1), 1) if p <= 2 else (1, n ** (p / 2 - 1))
-    assert (low * roots <= slack * sigma).all() and (sigma <= slack * high * roots).all()
+    assert (low * roots <= slack * sigma).all()
+    assert (sigma <= slack * high * roots).all()
     assert min(d, d ** (p / 2)) <= slack * sigma.sum() <= slack**2 * max(d, d ** (p / 2))
 
 
@@ -234,7 +236,8 @@ def test_online_scores_keep_their_digits_where_the_ridge_is_small(ridge, scale):
 def test_sketched_scores_are_within_a_constant_factor():
     A = np.random.default_rng(0).standard_t(3, size=(8000, 150))
     ratio = leverage_scores(A, method="sketch", random_state=0) / leverage_scores(A)
-    assert ratio.min() > 1 / 3 and ratio.max() < 3
+    assert ratio.min() > 1 / 3
+    assert ratio.max() < 3
     assert np.mean((ratio > 0.5) & (ratio < 2)) > 0.99
 
 

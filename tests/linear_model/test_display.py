@@ -46,7 +46,8 @@ def test_lines_show_the_path(diabetes):
     assert len(display.coef_lines_) == used.sum()
     drawn = {line.get_label(): line.get_ydata() for line in display.coef_lines_}
     assert_allclose(drawn["bmi"], path.coefs[list(X.columns).index("bmi")])
-    assert display.axes_.shape == (1,) and display.alpha_lines_ == {}
+    assert display.axes_.shape == (1,)
+    assert display.alpha_lines_ == {}
     left, right = display.axes_[0].get_xlim()
     assert left > path.alphas[0] > path.alphas[-1] > right
 
@@ -92,7 +93,8 @@ def test_binary_classifier_on_given_axes(diabetes):
     model = SparseLogisticRegressionCV(alphas=4).fit(X, y > 140)
     _, axes = plt.subplots(2)
     display = RegularizationPathDisplay.from_estimator(model, X, y > 140, ax=axes)
-    assert display.axes_[0] is axes[0] and display.figure_ is axes[0].figure
+    assert display.axes_[0] is axes[0]
+    assert display.figure_ is axes[0].figure
     with pytest.raises(ValueError, match="one Axes or hold 2 Axes, it holds 3"):
         display.plot(np.r_[axes, axes[:1]])
 
@@ -147,7 +149,8 @@ def test_models_inside_others_are_drawn_under_the_names_of_the_columns(
     scaled = StandardScaler().fit_transform(X) if wrap else X.to_numpy()
     expected = Lasso().path(scaled, y, alphas=5)
     lines = {line.get_label(): line.get_ydata() for line in display.coef_lines_[:7]}
-    assert len(lines) == 7 and drawn_names(display) == set(lines)
+    assert len(lines) == 7
+    assert drawn_names(display) == set(lines)
     for name, values in lines.items():
         assert_allclose(values, expected.coefs[names.index(name)], atol=1e-3)
 
@@ -177,10 +180,12 @@ def test_columns_of_axes_and_arrays_of_names(diabetes):
     model = LassoCV(alphas=4).fit(X, y)
     figure, axes = plt.subplots(2, 1, squeeze=False)
     display = RegularizationPathDisplay.from_estimator(model, X, y, ax=axes)
-    assert display.axes_[1] is axes[1, 0] and display.figure_ is figure
+    assert display.axes_[1] is axes[1, 0]
+    assert display.figure_ is figure
     figure, ax = plt.subplots()
     display = RegularizationPathDisplay.from_estimator(Lasso(), X, y, alphas=4, ax=ax)
-    assert list(display.axes_) == [ax] and plt.get_fignums()[-1] == figure.number
+    assert list(display.axes_) == [ax]
+    assert plt.get_fignums()[-1] == figure.number
     names = np.array(["first", 2])
     path = {"alphas": np.array([0.2, 0.1]), "coefs": np.ones((2, 2))}
     display = RegularizationPathDisplay(**path, feature_names=names).plot()
@@ -206,7 +211,8 @@ def test_a_picture_fits_into_one_axes_of_a_figure(diabetes, model):
     model = clone(model).fit(X, y)
     display = RegularizationPathDisplay.from_estimator(model, X, y, ax=right)
     figure.canvas.draw()
-    assert display.figure_ is figure and left.has_data() is False
+    assert display.figure_ is figure
+    assert left.has_data() is False
     assert all(ax.get_position().x0 > left.get_position().x1 for ax in display.axes_)
     if len(display.axes_) == 2:
         assert not right.axison
@@ -235,9 +241,11 @@ def test_a_choice_at_the_edge_is_marked_and_named(diabetes, alphas, rule, words,
     labels = " ".join(text.get_text() for text in display.axes_[1].get_legend().get_texts())
     assert display.at_edge is model.alpha_at_edge_ is (words is not None)
     if words is None:
-        assert not hasattr(display, "edge_mark_") and "edge" not in labels
+        assert not hasattr(display, "edge_mark_")
+        assert "edge" not in labels
         return
-    assert words in labels and display.edge_mark_.get_marker() == marker
+    assert words in labels
+    assert display.edge_mark_.get_marker() == marker
     assert display.edge_mark_.get_xdata()[0] == model.alpha_
     error = model.mse_path_[list(model.alphas_).index(model.alpha_)].mean()
     assert_allclose(display.edge_mark_.get_ydata()[0], error)

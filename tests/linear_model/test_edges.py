@@ -48,7 +48,8 @@ def test_a_grid_that_ends_too_early_is_told(model):
     short = clone(model).set_params(alphas=5, eps=0.3)
     with pytest.warns(UserWarning, match=f"{type(model).__name__} chose .*smallest of the 5"):
         short.fit(X, y)
-    assert short.alpha_at_edge_ and short.alpha_ == np.min(short.alphas_[..., -1])
+    assert short.alpha_at_edge_
+    assert short.alpha_ == np.min(short.alphas_[..., -1])
     # below it there is a strength whose mean score is better by more than a standard error
     wide = clone(model).set_params(alphas=20, eps=1e-3).fit(X, y)
     last, best = short.score_path_[..., -1, :], wide.score_path_

@@ -82,7 +82,8 @@ def test_class_missing_from_held_out_rows(scoring, classes, names):
     order = np.argsort(y, kind="stable")  # the first held-out rows have one class only
     X, y = X[order], np.array(names)[y[order]]
     cv = [(np.arange(10, N), np.arange(10)), (np.arange(N - 10), np.arange(N - 10, N))]
-    assert len(np.unique(y[:10])) == 1 and len(np.unique(y[10:])) == classes
+    assert len(np.unique(y[:10])) == 1
+    assert len(np.unique(y[10:])) == classes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # macro averages over classes without rows
         ours = SparseLogisticRegressionCV(**RIDGE, alphas=[0.1], cv=cv, scoring=scoring).fit(X, y)
@@ -189,7 +190,8 @@ def test_default_folds_without_weight():
     with pytest.warns(UserWarning, match="1 of the 5 folds hold out rows without weight") as caught:
         model = LassoCV(alphas=3).fit(X, y, sample_weight=weight)
     assert caught[0].filename == __file__
-    assert model.score_path_.shape == (3, 4) and np.isfinite(model.score_path_).all()
+    assert model.score_path_.shape == (3, 4)
+    assert np.isfinite(model.score_path_).all()
 
 
 def test_routing_without_metadata_changes_nothing():
@@ -206,4 +208,5 @@ def test_weights_that_a_scorer_does_not_ask_for_leave_no_fold_out():
     with sklearn.config_context(enable_metadata_routing=True):
         scorer = make_scorer(sklearn.metrics.r2_score).set_score_request(sample_weight=False)
         model = LassoCV(alphas=3, scoring=scorer).fit(X, y, sample_weight=weight)
-    assert model.score_path_.shape == (3, 5) and np.isfinite(model.score_path_).all()
+    assert model.score_path_.shape == (3, 5)
+    assert np.isfinite(model.score_path_).all()

@@ -190,7 +190,9 @@ def test_convergence_warning_names_reached_and_wanted_tolerance():
         model = Lasso(1e-3, max_iter=1, tol=1e-14).fit(X, y)
     (message,) = (str(warning.message) for warning in caught)
     assert f"relative duality gap is {model.dual_gap_:.3g}" in message
-    assert "Lasso" in message and "tol=1e-14" in message and "max_iter=1" in message
+    assert "Lasso" in message
+    assert "tol=1e-14" in message
+    assert "max_iter=1" in message
     assert caught[0].filename == __file__
     with pytest.warns(ConvergenceWarning, match="relative KKT residual"):
         NonNegativeLeastSquares(max_iter=1, tol=0.0).fit(X, y)
@@ -253,7 +255,8 @@ def test_path_equals_separate_fits(model):
     path = model.path(X, y, alphas=[0.3, 0.02, 0.1])
     assert np.array_equal(path.alphas, [0.3, 0.1, 0.02])
     assert vars(model) == vars(clone(model))  # nothing is learned
-    assert np.all(path.dual_gaps <= 1e-11) and np.all(path.n_iter >= 0)
+    assert np.all(path.dual_gaps <= 1e-11)
+    assert np.all(path.n_iter >= 0)
     assert np.all(path.kkt_residuals >= 0)
     single = model if "alpha" in model.get_params() else model._single()
     for i, alpha in enumerate(path.alphas):
@@ -282,14 +285,18 @@ def test_path_places_strengths_below_the_largest():
 def test_shapes_and_sparse_coefficients_are_those_of_scikit_learn():
     X, y = data()
     lasso = Lasso(0.1).fit(X, y)
-    assert lasso.coef_.shape == (6,) and np.ndim(lasso.intercept_) == 0
-    assert scipy.sparse.issparse(lasso.sparse_coef_) and lasso.sparse_coef_.shape == (1, 6)
+    assert lasso.coef_.shape == (6,)
+    assert np.ndim(lasso.intercept_) == 0
+    assert scipy.sparse.issparse(lasso.sparse_coef_)
+    assert lasso.sparse_coef_.shape == (1, 6)
     assert_allclose(lasso.sparse_coef_.toarray()[0], lasso.coef_)
     assert Lasso(0.1).fit(X, y[:, None]).coef_.shape == (6,)
     binary = SparseLogisticRegression().fit(X, y)
-    assert binary.coef_.shape == (1, 6) and binary.intercept_.shape == (1,)
+    assert binary.coef_.shape == (1, 6)
+    assert binary.intercept_.shape == (1,)
     three = SparseLogisticRegression(fit_intercept=False).fit(X, y + (X[:, 0] > 1))
-    assert three.coef_.shape == (3, 6) and np.array_equal(three.intercept_, np.zeros(3))
+    assert three.coef_.shape == (3, 6)
+    assert np.array_equal(three.intercept_, np.zeros(3))
     assert MultiTaskLasso().fit(X, y[:, None]).coef_.shape == (1, 6)
     assert np.array_equal(lasso.active_set_, np.flatnonzero(lasso.coef_))
 
@@ -326,5 +333,6 @@ def test_progress_counts_the_fits_on_the_folds(model, capsys):
     assert capsys.readouterr().err == ""
     loud = clone(model).set_params(cv=3, verbose=1, **ratios).fit(X, y)
     shown = capsys.readouterr().err
-    assert name_of(model) in shown and ("6/6" if ratios else "3/3") in shown
+    assert name_of(model) in shown
+    assert ("6/6" if ratios else "3/3") in shown
     assert np.array_equal(loud.score_path_, quiet.score_path_)

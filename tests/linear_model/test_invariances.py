@@ -115,7 +115,8 @@ def test_alpha_max_is_the_first_strength_without_features(name):
     weight = rng.uniform(0.5, 2.0, size=len(X))
     largest = exact(name).alpha_max(X, y, sample_weight=weight)
     at = exact(name).set_params(alpha=largest * (1 + 1e-9)).fit(X, y, sample_weight=weight)
-    assert not at.coef_.any() and len(at.active_set_) == 0
+    assert not at.coef_.any()
+    assert len(at.active_set_) == 0
     assert at.n_iter_ == 0  # the starting point is certified before any working set
     below = exact(name).set_params(alpha=0.999 * largest).fit(X, y, sample_weight=weight)
     n_entered = 2 if name == "groups" else 1
@@ -229,7 +230,8 @@ def test_separate_outputs_equal_separate_fits():
     X, y, _ = problem("tasks")
     both = exact("lasso").fit(X, y)
     path = exact("lasso").path(X, y, alphas=4)
-    assert path.coefs.shape == (2, 8, 4) and path.intercepts.shape == (2, 4)
+    assert path.coefs.shape == (2, 8, 4)
+    assert path.intercepts.shape == (2, 4)
     for k in range(2):
         alone = exact("lasso").fit(X, y[:, k])
         assert_allclose(both.coef_[k], alone.coef_)

@@ -306,7 +306,8 @@ def test_features_of_any_kind_give_the_same_answer(model, kind):
 def test_repeated_entries_are_what_they_say():
     X, _ = data()
     assert np.array_equal(repeated(X).toarray(), X)
-    assert not repeated(X).has_canonical_format and not repeated(X).has_sorted_indices
+    assert not repeated(X).has_canonical_format
+    assert not repeated(X).has_sorted_indices
 
 
 @pytest.mark.parametrize("model", SINGLE, ids=repr)
@@ -455,7 +456,7 @@ def test_bad_input_leaves_the_estimator_as_it_was(model, bad):
         if not hasattr(fitted, name):
             pytest.skip("no parameter whose value depends on the data")
         fitted.set_params(**{name: np.ones(3)})
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011  # which kind of bad input is not asked
         fitted.fit(small, target, sample_weight=weight)
     assert all(value is before[name] for name, value in learned(fitted).items())
     assert np.array_equal(fitted.predict(X), prediction)

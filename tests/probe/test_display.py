@@ -55,7 +55,8 @@ def legend_texts(drawn):
 
 def test_lines_are_mean_errors_on_a_log_axis():
     drawn = display().plot()
-    assert drawn.ax_.get_xscale() == "log" and drawn.ax_.figure is drawn.figure_
+    assert drawn.ax_.get_xscale() == "log"
+    assert drawn.ax_.figure is drawn.figure_
     for line, (name, table) in zip(drawn.lines_, tables().items(), strict=True):
         assert line.get_label() == name
         np.testing.assert_array_equal(line.get_xdata(), SIZES)
@@ -121,7 +122,8 @@ def test_rival_that_leads_throughout_and_open_intervals_are_named():
 
 def test_single_repeat_has_no_bands_and_no_interval():
     drawn = display(n_repeats=1).plot()
-    assert drawn.bands_ == [] and drawn.crossover_spans_ == {}
+    assert drawn.bands_ == []
+    assert drawn.crossover_spans_ == {}
     assert legend_texts(drawn)[1].startswith("logistic: ahead from m = ")
     assert "[" not in legend_texts(drawn)[1]
 
@@ -129,7 +131,8 @@ def test_single_repeat_has_no_bands_and_no_interval():
 def test_errors_alone_can_be_drawn_on_given_axes():
     figure, ax = plt.subplots()
     drawn = ProbeLearningCurveDisplay(train_sizes=SIZES, errors=tables()).plot(ax)
-    assert drawn.ax_ is ax and drawn.figure_ is figure
+    assert drawn.ax_ is ax
+    assert drawn.figure_ is figure
     assert legend_texts(drawn) == ["bayes", "logistic", "poor"]
 
 
@@ -183,7 +186,8 @@ def test_one_estimator_goes_by_the_name_of_its_class_and_has_no_rival():
     drawn = ProbeLearningCurveDisplay.from_estimator(
         LinearNaiveBayes(), X, y, X[::2], y[::2], ax=ax, **settings
     )
-    assert drawn.ax_ is ax and drawn.figure_ is figure
+    assert drawn.ax_ is ax
+    assert drawn.figure_ is figure
     assert legend_texts(drawn) == ["LinearNaiveBayes"]
     named = probe_learning_curve({"it": LinearNaiveBayes()}, X, y, X[::2], y[::2], **settings)
     np.testing.assert_array_equal(drawn.errors["LinearNaiveBayes"], named.errors["it"])

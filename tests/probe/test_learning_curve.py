@@ -71,7 +71,8 @@ def test_accepted_subsets_are_uniform_over_those_that_hold_all_classes(log):
         {"a": Recorder()}, X, y, X, y, train_sizes=[2], n_repeats=600, scaler=None, random_state=0
     )
     partners = np.bincount([int(min(entry[1][:, 0])) for entry in log], minlength=3)
-    assert len(partners) == 3 and (np.abs(partners - 200) < 5 * np.sqrt(600 * 2 / 9)).all()
+    assert len(partners) == 3
+    assert (np.abs(partners - 200) < 5 * np.sqrt(600 * 2 / 9)).all()
 
 
 def test_a_class_too_rare_to_be_drawn_is_an_error():
@@ -96,8 +97,10 @@ def test_scaling_is_learned_on_the_subset_and_does_not_clip_the_test_points(log)
     X_test = np.array([[-100.0], [1000.0]])
     probe_learning_curve({"a": Recorder()}, X, y, X_test, y[:2], train_sizes=[6], random_state=0)
     for _, X_train, _, seen in log:
-        assert X_train.min() == 0 and X_train.max() == pytest.approx(1)
-        assert seen[0] < -1 and seen[1] > 10
+        assert X_train.min() == 0
+        assert X_train.max() == pytest.approx(1)
+        assert seen[0] < -1
+        assert seen[1] > 10
 
 
 def test_errors_are_those_of_the_estimator_fitted_by_hand():
@@ -119,7 +122,8 @@ def breast_cancer_curve(**settings):
 
 def test_crossover_is_that_of_the_returned_errors():
     curve = breast_cancer_curve()
-    assert curve.reference == "naive Bayes" and list(curve.crossover) == ["logistic"]
+    assert curve.reference == "naive Bayes"
+    assert list(curve.crossover) == ["logistic"]
     expected = crossover_size(
         curve.train_sizes, curve.errors["naive Bayes"], curve.errors["logistic"]
     )

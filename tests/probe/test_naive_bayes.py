@@ -178,7 +178,8 @@ class TestBatches:
         before = pickle.dumps((a, b))
         for _ in range(2):  # a notebook cell that is run twice
             for merged in (a.merge(b), a + b):
-                assert merged is not a and merged.n_samples_seen_ == 120
+                assert merged is not a
+                assert merged.n_samples_seen_ == 120
                 assert_same_model(merged, LinearNaiveBayes().fit(X, y), rtol=1e-10)
         merged.partial_fit(X + 1, y)
         assert pickle.dumps((a, b)) == before

@@ -35,7 +35,8 @@ def test_alpha_and_beta_are_moments_of_the_log_ratio(counts):
         log_ratio = (log_density[k] - log_density[rival])[y == k]
         assert report.beta[k, rival] == pytest.approx(abs(log_ratio.mean()) / 5, rel=1e-6)
         assert report.alpha[k, rival] == pytest.approx(log_ratio.var() / 5, rel=1e-6)
-    assert np.isnan(np.diag(report.alpha)).all() and np.isnan(np.diag(report.beta)).all()
+    assert np.isnan(np.diag(report.alpha)).all()
+    assert np.isnan(np.diag(report.beta)).all()
 
 
 def test_alpha_and_beta_do_not_depend_on_scale_and_offset_of_the_features():
@@ -130,7 +131,8 @@ def test_loo_accuracy_is_that_of_refits_and_skips_single_rows(n_classes):
 @pytest.mark.filterwarnings("ignore:every class has a single sample")
 def test_one_row_per_class_leaves_undefined_what_is_undefined():
     report = naive_bayes_report([[0.0, 1.0], [1.0, 0.0]], [0, 1])
-    assert np.isnan(report.loo_accuracy) and np.isnan(report.percentiles("alpha")).all()
+    assert np.isnan(report.loo_accuracy)
+    assert np.isnan(report.percentiles("alpha")).all()
     assert np.isnan(report.independent_abs_correlation)
     assert "nan" in str(report)
 

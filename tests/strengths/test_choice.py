@@ -114,11 +114,13 @@ def test_the_choice_of_several_paths_and_its_attributes():
         assert (choice.alpha_best, choice.alpha_one_standard_error) == (0.2, 2.0)
         model = SimpleNamespace()
         choice.store(model)
-        assert model.alphas_ is alphas and model.score_path_ is scores
+        assert model.alphas_ is alphas
+        assert model.score_path_ is scores
         assert (model.alpha_, model.alpha_best_, model.alpha_at_edge_) == (alpha, 0.2, False)
         assert model.alpha_one_standard_error_ == 2.0
     single = choose(scores[:1], "min")
-    assert single.alphas.shape == (3,) and np.array_equal(single.score_path, scores[0])
+    assert single.alphas.shape == (3,)
+    assert np.array_equal(single.score_path, scores[0])
 
 
 def test_a_best_score_at_the_edge_is_told_under_both_rules():

@@ -39,7 +39,8 @@ def test_scores_are_those_of_scikit_learn(n_jobs, verbose, capsys):
             assert_allclose(found.scores[path, i], expected)
     assert found.n_inexact == 8
     shown = capsys.readouterr()
-    assert shown.out == "" and ("Ridge" in shown.err and "8/8" in shown.err) == bool(verbose)
+    assert shown.out == ""
+    assert ("Ridge" in shown.err and "8/8" in shown.err) == bool(verbose)
 
 
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing", "loky"])

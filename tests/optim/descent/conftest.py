@@ -59,90 +59,88 @@ def lattice(n_rows, n_columns, rng):
     return W
 
 
-def make_case(kind, penalty_name):
-    """A case by name; None if the penalty makes no sense there."""
-    rng = np.random.default_rng(3)
-    X = rng.normal(size=(18, N_FEATURES)) * rng.uniform(0.5, 2.0, N_FEATURES)
-    X[rng.random(X.shape) < 0.3] = 0.0
-    weight = rng.integers(1, 3, 18).astype(float)
-    signal = X[:, :4].sum(axis=1) + 0.5 * rng.normal(size=18)
-    if kind in ("graph", "huber"):
-        if penalty_name == "groups":
-            return None
-        W = lattice(4, 4, rng)
-        values = np.full(16, np.nan)
-        values[[0, 7, 9, 15]] = [1.0, -1.0, 2.0, 0.5]
-        free = np.isnan(values)
-        penalty = None if penalty_name is None else PENALTIES[penalty_name](0.5)
-        if kind == "graph":
-            A = (np.diag(W.sum(axis=1)) - W)[np.ix_(free, free)]
-            b = W[np.ix_(free, ~free)] @ values[~free]
-            return Case(
-                GraphQuadratic.from_labels(W, values, penalty),
-                lambda x: 0.5 * x @ A @ x - b @ x,
-                lambda x: A @ x - b,
-                lambda x: A,
-                A,
-                lambda x: A,
-                len(b),
-            )
-        delta = 0.6
-        i, j = np.nonzero(np.triu(W))
-        w = W[i, j]
+def graph_case(W, values, penalty):
+    free = np.isnan(values)
+    A = (np.diag(W.sum(axis=1)) - W)[np.ix_(free, free)]
+    b = W[np.ix_(free, ~free)] @ values[~free]
+    return Case(
+        GraphQuadratic.from_labels(W, values, penalty),
+        lambda x: 0.5 * x @ A @ x - b @ x,
+        lambda x: A @ x - b,
+        lambda x: A,
+        A,
+        lambda x: A,
+        len(b),
+    )
 
-        def differences(x):
-            full = values.copy()
-            full[free] = x
-            return full[i] - full[j]
 
-        B = np.zeros((len(w), 16))
-        B[np.arange(len(w)), i], B[np.arange(len(w)), j] = 1.0, -1.0
-        B = B[:, free]
+def huber_case(W, values, penalty):
+    free = np.isnan(values)
+    delta = 0.6
+    i, j = np.nonzero(np.triu(W))
+    w = W[i, j]
 
-        def value(x):
-            r = np.abs(differences(x))
-            return float(w @ np.where(r <= delta, 0.5 * r**2, delta * (r - 0.5 * delta)))
+    def differences(x):
+        full = values.copy()
+        full[free] = x
+        return full[i] - full[j]
 
-        def majorant(x):
-            return B.T @ np.diag(w * delta / np.maximum(delta, np.abs(differences(x)))) @ B
+    B = np.zeros((len(w), 16))
+    B[np.arange(len(w)), i], B[np.arange(len(w)), j] = 1.0, -1.0
+    B = B[:, free]
 
-        return Case(
-            GraphHuber(W, values, delta, penalty),
-            value,
-            lambda x: B.T @ (w * np.clip(differences(x), -delta, delta)),
-            lambda x: B.T @ np.diag(w * (np.abs(differences(x)) <= delta)) @ B,
-            B.T @ np.diag(w) @ B,
-            majorant,
-            B.shape[1],
-        )
-    penalty = None if penalty_name is None else PENALTIES[penalty_name](4.0)
+    def value(x):
+        r = np.abs(differences(x))
+        return float(w @ np.where(r <= delta, 0.5 * r**2, delta * (r - 0.5 * delta)))
+
+    def majorant(x):
+        return B.T @ np.diag(w * delta / np.maximum(delta, np.abs(differences(x)))) @ B
+
+    return Case(
+        GraphHuber(W, values, delta, penalty),
+        value,
+        lambda x: B.T @ (w * np.clip(differences(x), -delta, delta)),
+        lambda x: B.T @ np.diag(w * (np.abs(differences(x)) <= delta)) @ B,
+        B.T @ np.diag(w) @ B,
+        majorant,
+        B.shape[1],
+    )
+
+
+def least_squares_case(X, signal, penalty, weight, rng):
     gram = X.T @ np.diag(weight) @ X
-    if kind == "least squares":
-        return Case(
-            LeastSquares(X, signal, penalty, weight),
-            lambda x: 0.5 * weight @ (X @ x - signal) ** 2,
-            lambda x: X.T @ (weight * (X @ x - signal)),
-            lambda x: gram,
-            gram,
-            lambda x: gram,
-            N_FEATURES,
-        )
-    if kind == "logistic":
-        y = np.where(signal + rng.normal(size=18) > 0, 1.0, -1.0)
+    return Case(
+        LeastSquares(X, signal, penalty, weight),
+        lambda x: 0.5 * weight @ (X @ x - signal) ** 2,
+        lambda x: X.T @ (weight * (X @ x - signal)),
+        lambda x: gram,
+        gram,
+        lambda x: gram,
+        N_FEATURES,
+    )
 
-        def logistic_hessian(x):
-            p = expit(X @ x)
-            return X.T @ np.diag(weight * p * (1 - p)) @ X
 
-        return Case(
-            Logistic(scipy.sparse.csr_array(X), y, penalty, weight),
-            lambda x: weight @ np.logaddexp(0.0, -y * (X @ x)),
-            lambda x: X.T @ (-weight * y * expit(-y * (X @ x))),
-            logistic_hessian,
-            0.25 * gram,
-            lambda x: 0.25 * gram,
-            N_FEATURES,
-        )
+def logistic_case(X, signal, penalty, weight, rng):
+    gram = X.T @ np.diag(weight) @ X
+    y = np.where(signal + rng.normal(size=18) > 0, 1.0, -1.0)
+
+    def logistic_hessian(x):
+        p = expit(X @ x)
+        return X.T @ np.diag(weight * p * (1 - p)) @ X
+
+    return Case(
+        Logistic(scipy.sparse.csr_array(X), y, penalty, weight),
+        lambda x: weight @ np.logaddexp(0.0, -y * (X @ x)),
+        lambda x: X.T @ (-weight * y * expit(-y * (X @ x))),
+        logistic_hessian,
+        0.25 * gram,
+        lambda x: 0.25 * gram,
+        N_FEATURES,
+    )
+
+
+def multinomial_case(X, signal, penalty, weight, rng):
+    gram = X.T @ np.diag(weight) @ X
     k = 3
     y = rng.integers(0, k, 18)
     Y = np.eye(k)[y]
@@ -169,6 +167,33 @@ def make_case(kind, penalty_name):
         lambda x: bound,
         N_FEATURES * k,
     )
+
+
+OF_GRAPHS = {"graph": graph_case, "huber": huber_case}
+OF_DESIGNS = {
+    "least squares": least_squares_case,
+    "logistic": logistic_case,
+    "multinomial": multinomial_case,
+}
+
+
+def make_case(kind, penalty_name):
+    """A case by name; None if the penalty makes no sense there."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(18, N_FEATURES)) * rng.uniform(0.5, 2.0, N_FEATURES)
+    X[rng.random(X.shape) < 0.3] = 0.0
+    weight = rng.integers(1, 3, 18).astype(float)
+    signal = X[:, :4].sum(axis=1) + 0.5 * rng.normal(size=18)
+    strength = 0.5 if kind in OF_GRAPHS else 4.0
+    penalty = None if penalty_name is None else PENALTIES[penalty_name](strength)
+    if kind in OF_DESIGNS:
+        return OF_DESIGNS[kind](X, signal, penalty, weight, rng)
+    if penalty_name == "groups":
+        return None
+    W = lattice(4, 4, rng)
+    values = np.full(16, np.nan)
+    values[[0, 7, 9, 15]] = [1.0, -1.0, 2.0, 0.5]
+    return OF_GRAPHS[kind](W, values, penalty)
 
 
 @pytest.fixture(scope="session")

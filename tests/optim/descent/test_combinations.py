@@ -33,6 +33,31 @@ def user_blocks(n, n_classes, groups):
     return [np.arange(0, n, 3), np.arange(1, n, 3)[::-1], np.arange(2, n, 3)]
 
 
+def suits_partition(kind, penalty, partition, selection):
+    """Whether the blocks and their rule fit the problem."""
+    named = partition if isinstance(partition, str) else None
+    variable, of_graph = named == "variable", named in GRAPH_PARTITIONS
+    graph = kind in ("graph", "huber", "logistic")  # the logistic case has a sparse design
+    if of_graph and not graph:
+        return False
+    if selection in TREE_RULES and not (graph and variable):
+        return False
+    if (of_graph or selection in TREE_RULES) and penalty == "groups":
+        return False
+    if selection in ("gsq_forward", "gsq_iht") and not variable:
+        return False
+    return not (selection in ("gsn_cubic", *FIXED_PROXIMAL_RULES) and variable)
+
+
+def suits_penalty(penalty, selection, update):
+    """Whether the rule and the update know the penalty."""
+    if penalty is None:
+        return update != "two_metric"
+    allowed = [*PENALISED_UPDATES, *(["two_metric"] if penalty != "groups" else [])]
+    rules = [*ANY_RULES, "random_tree", *PROXIMAL_RULES, *FIXED_PROXIMAL_RULES]
+    return selection in rules and update in allowed
+
+
 def is_valid(kind, penalty, partition, selection, update):
     """What goes together, written down independently; None if that depends on the blocks."""
     if update == "message_passing":
@@ -44,30 +69,11 @@ def is_valid(kind, penalty, partition, selection, update):
         if not on_forests or selection in TREE_RULES:
             return on_forests
         return True if isinstance(partition, str) and partition in GRAPH_PARTITIONS else None
-    variable = isinstance(partition, str) and partition == "variable"
-    graph = kind in ("graph", "huber", "logistic")  # the logistic case has a sparse design
-    if isinstance(partition, str) and partition in GRAPH_PARTITIONS and not graph:
-        return False
-    if selection in TREE_RULES and not (graph and variable):
-        return False
-    graph_part = (isinstance(partition, str) and partition in GRAPH_PARTITIONS) or (
-        selection in TREE_RULES
-    )
-    if graph_part and penalty == "groups":
-        return False
-    if penalty is not None:
-        if selection not in [*ANY_RULES, "random_tree", *PROXIMAL_RULES, *FIXED_PROXIMAL_RULES]:
-            return False
-        allowed = list(PENALISED_UPDATES) + (["two_metric"] if penalty != "groups" else [])
-        if update not in allowed:
-            return False
-    elif update == "two_metric":
-        return False
     if kind == "huber" and (update == "cubic" or selection == "gsn_cubic"):
         return False
-    if selection in ("gsq_forward", "gsq_iht") and not variable:
-        return False
-    return not (selection in ("gsn_cubic", *FIXED_PROXIMAL_RULES) and variable)
+    return suits_partition(kind, penalty, partition, selection) and suits_penalty(
+        penalty, selection, update
+    )
 
 
 def run(case, partition, selection, update, max_iter=3):

@@ -180,7 +180,8 @@ def test_a_whole_tree_is_solved_in_one_step():
     result = BlockCoordinateDescent(tol=1e-12).minimize(
         GraphQuadratic(scipy.sparse.csr_array(A), b)
     )
-    assert result.nit == 1 and len(result.history[1]["block"]) == 60
+    assert result.nit == 1
+    assert len(result.history[1]["block"]) == 60
     np.testing.assert_allclose(result.x, np.linalg.solve(A, b), rtol=1e-10)
 
 
@@ -275,7 +276,8 @@ def test_a_chain_structured_logistic_regression_is_solved_by_message_passing():
     method = BlockCoordinateDescent("variable", "greedy_tree", "message_passing", max_iter=500)
     passing = method._replace(tol=1e-9).minimize(Logistic(X, y))
     newton = BlockCoordinateDescent(block_size=n, tol=1e-10).minimize(Logistic(X.toarray(), y))
-    assert passing.success and len(passing.history[1]["block"]) == n
+    assert passing.success
+    assert len(passing.history[1]["block"]) == n
     np.testing.assert_allclose(passing.x, newton.x, atol=1e-6)
 
 

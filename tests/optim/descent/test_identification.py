@@ -29,7 +29,8 @@ def test_quadratics_end_within_two_iterations_of_the_right_support(seed, update)
         callback=lambda intermediate_result: points.append(intermediate_result.x),
     )  # fmt: skip
     result = method.minimize(problem)
-    assert result.success and result.history[-1]["nnz"] < 40
+    assert result.success
+    assert result.history[-1]["nnz"] < 40
     assert result.nit <= result.identified_at + 2
     assert result.nit <= 12
     for x in points[result.identified_at :]:
@@ -59,7 +60,8 @@ def test_errors_square_for_logistic_regression_once_the_support_is_there(seed, u
     digits = -np.log10(np.maximum(errors, 1e-14))
     # from one digit on, until twice the digits are more than rounding leaves
     squared = [b >= 1.7 * a for a, b in itertools.pairwise(digits) if 0.7 < a < 6]
-    assert len(squared) >= 2 and all(squared)
+    assert len(squared) >= 2
+    assert all(squared)
 
 
 def test_blocks_as_large_as_the_support_beat_proximal_gradient_tenfold():
@@ -69,7 +71,8 @@ def test_blocks_as_large_as_the_support_beat_proximal_gradient_tenfold():
         for update in ("two_metric", "projected_newton", "proximal_gradient"):
             method = BlockCoordinateDescent("variable", "gs_q", update, 50, tol=1e-6, max_iter=1000)
             nit[update] = method.minimize(problem).nit
-        assert nit["two_metric"] <= 6 and nit["projected_newton"] <= 5
+        assert nit["two_metric"] <= 6
+        assert nit["projected_newton"] <= 5
         assert nit["proximal_gradient"] >= 10 * nit["projected_newton"]
 
 
@@ -98,6 +101,7 @@ def test_proximal_gradient_identifies_within_the_bound():
 def test_default_blocks_grow_with_the_support():
     problem = nonnegative_lasso(0, 200, 2000, share=0.02)
     result = BlockCoordinateDescent(tol=1e-10).minimize(problem)
-    assert result.success and result.history[-1]["nnz"] > 50
+    assert result.success
+    assert result.history[-1]["nnz"] > 50
     assert len(result.history[-1]["block"]) > result.history[-1]["nnz"]
     assert result.nit <= result.identified_at + 2

@@ -51,9 +51,11 @@ def test_history_tells_the_whole_story():
     result = BlockCoordinateDescent("variable", "gs_q", "exact", 2, tol=1e-10).minimize(LASSO)
     history = result.history
     assert [entry["iteration"] for entry in history] == list(range(result.nit + 1))
-    assert history[0]["block"] is None and history[0]["nnz"] == 0
+    assert history[0]["block"] is None
+    assert history[0]["nnz"] == 0
     assert history[0]["fun"] == pytest.approx(0.5 * Y @ Y)
-    assert history[-1]["fun"] == result.fun and history[-1]["certificate"] == result.certificate
+    assert history[-1]["fun"] == result.fun
+    assert history[-1]["certificate"] == result.certificate
     assert history[-1]["nnz"] == np.count_nonzero(result.x)
     assert all(np.diff([entry["operations"] for entry in history]) > 0)
     assert all(np.diff([entry["seconds"] for entry in history]) >= 0)
@@ -63,7 +65,9 @@ def test_history_tells_the_whole_story():
     )
     scale = np.abs(X.T @ Y).max()
     assert result.certificate == pytest.approx(expected.max() / scale, abs=1e-15)
-    assert result.success and result.status == 0 and result.gap < 1e-9
+    assert result.success
+    assert result.status == 0
+    assert result.gap < 1e-9
     assert result.parts.update == parts.Exact()
 
 
@@ -76,7 +80,9 @@ def test_rules_without_a_gradient_are_certified_once_a_pass():
 
 def test_not_converged_is_said():
     result = BlockCoordinateDescent("order", "cyclic", "gradient", 1, max_iter=3).minimize(SQUARES)
-    assert not result.success and result.status == 1 and "maximum" in result.message
+    assert not result.success
+    assert result.status == 1
+    assert "maximum" in result.message
     assert result.certificate > 1e-6
 
 
@@ -84,7 +90,8 @@ def test_start_at_the_optimum_needs_no_iteration_and_no_iterations_are_allowed()
     best = np.linalg.lstsq(X, Y, rcond=None)[0]
     start = best.copy()
     result = BlockCoordinateDescent().minimize(SQUARES, start)
-    assert result.nit == 0 and result.success
+    assert result.nit == 0
+    assert result.success
     np.testing.assert_array_equal(start, best)
     assert BlockCoordinateDescent(max_iter=0).minimize(SQUARES).nit == 0
 
@@ -100,8 +107,11 @@ def test_callback_sees_copies_and_stops():
 
     method = BlockCoordinateDescent("order", "cyclic", "gradient", 1, callback=callback)
     result = method.minimize(SQUARES)
-    assert result.status == 99 and result.nit == 3 and np.isfinite(result.x).all()
-    assert [entry.nit for entry in seen] == [1, 2, 3] and seen[2].fun == pytest.approx(result.fun)
+    assert result.status == 99
+    assert result.nit == 3
+    assert np.isfinite(result.x).all()
+    assert [entry.nit for entry in seen] == [1, 2, 3]
+    assert seen[2].fun == pytest.approx(result.fun)
 
 
 def test_an_interrupt_passes_through():
@@ -205,15 +215,18 @@ def test_empty_columns_excluded_features_and_zero_data():
     for selection, update in map(str.split, [*pairs, "gs line_search_lipschitz"]):
         method = BlockCoordinateDescent("variable", selection, update, 3, max_iter=300, tol=1e-8)
         result = method.minimize(LeastSquares(with_empty, Y))
-        assert result.x[2] == 0.0 and np.isfinite(result.x).all()
+        assert result.x[2] == 0.0
+        assert np.isfinite(result.x).all()
     weights = np.array([1.0, 1.0, 1.0, np.inf, 1.0, 0.0])
     for update in ("proximal_gradient", "projected_newton", "two_metric", "exact"):
         for penalty in (L1(0.5, weights), NonNegative(0.5, 1.0, weights)):
             method = BlockCoordinateDescent("variable", "gs_q", update, 4, max_iter=2000, tol=1e-9)
             result = method.minimize(LeastSquares(with_empty, Y, penalty), np.ones(6))
-            assert result.success and result.x[2] == result.x[3] == 0.0
+            assert result.success
+            assert result.x[2] == result.x[3] == 0.0
     nothing = BlockCoordinateDescent().minimize(LeastSquares(np.zeros((3, 2)), np.ones(3)))
-    assert nothing.success and not nothing.x.any()
+    assert nothing.success
+    assert not nothing.x.any()
 
 
 @pytest.mark.parametrize("scale", [1e-8, 1e8])
@@ -244,7 +257,8 @@ def test_rows_of_a_multinomial_leave_together():
     y = np.digitize(Y, [-0.5, 0.5])
     result = BlockCoordinateDescent(tol=1e-8).minimize(Multinomial(X, y, GroupL2(3.0)))
     used = (result.x.reshape(6, 3) != 0).sum(axis=1)
-    assert result.success and set(used) == {0, 3}
+    assert result.success
+    assert set(used) == {0, 3}
 
 
 BAD = {

@@ -518,7 +518,8 @@ def test_backtracking_interpolates_and_respects_sufficient_decrease():
         return -t + 4.0 * t**2  # minimum at 1/8
 
     step = backtrack(change, -1.0, 1.0)
-    assert tried == pytest.approx([1.0, 0.125]) and step == pytest.approx(0.125)
+    assert tried == pytest.approx([1.0, 0.125])
+    assert step == pytest.approx(0.125)
     assert backtrack(lambda t: np.inf if t > 0.3 else -t, -1.0, 1.0) <= 0.3
     assert backtrack(lambda t: t, 1.0, 1.0) == 0.0
     assert backtrack(lambda t: t, -1.0, 1.0) == 0.0
