@@ -23,7 +23,6 @@ from skreg.linear_model import (
     SparseLogisticRegressionCV,
 )
 
-
 # few strengths keep the tests fast; that the choice falls at the edge of them is not the topic
 pytestmark = pytest.mark.filterwarnings("ignore:.*CV chose alpha")
 
