@@ -98,11 +98,8 @@ for kind, coefficients in zip(model.classes_, model.coef_, strict=True):
 # From right to left, the words leave the model one by one. The lines are the norms of a word's
 # coefficients over the four classes.
 
-X_train = search.best_estimator_["words"].transform(documents[train])
 display = RegularizationPathDisplay.from_estimator(
-    model, X_train, labels[train], alphas=12, eps=0.05
+    search, documents[train], labels[train], alphas=12, eps=0.05
 )
-for text in display.axes_[0].get_legend().get_texts():
-    text.set_text(vocabulary[int(text.get_text()[1:])])
 display.axes_[0].set_title("Words that tell kinds of estimators apart")
 plt.show()

@@ -223,6 +223,5 @@ class RowPerOutput(SparseLinearModel):
 
 def stack_outputs(solutions: tuple[Solution, ...]) -> Solution:
     """One solution from those of separate outputs."""
-    fields = [np.stack(values) for values in zip(*solutions, strict=True)]
-    stacked = Solution(*fields)
-    return stacked._replace(converged=bool(stacked.converged.all()))
+    stacked = Solution._make(np.stack(values) for values in zip(*solutions, strict=True))
+    return stacked._replace(converged=bool(np.all(stacked.converged)))

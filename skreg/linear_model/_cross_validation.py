@@ -158,8 +158,8 @@ class CrossValidated(LinearModel):
             Strengths, coefficients, intercepts and certificates.
         """
         if alphas is None:
-            alphas = getattr(self, "alphas_", self.alphas)
-            alphas = alphas if np.ndim(alphas) < 2 else alphas[self._chosen_ratio()]
+            grids: Any = getattr(self, "alphas_", self.alphas)
+            alphas = grids if np.ndim(grids) < 2 else grids[self._chosen_ratio()]
         eps = self.eps if eps is None else eps
         return self._single().path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
 
@@ -288,7 +288,8 @@ def _score_path(
     if scorer is None:
         return -_held_out_errors(model, solutions, test), inexact
     model = copy.copy(model)  # other folds are scored in other threads
-    vars(model).pop("feature_names_in_", None)  # the rows of a fold have no names
+    if hasattr(model, "feature_names_in_"):
+        del model.feature_names_in_  # the rows of a fold have no names
     params = _check_method_params(data.X, scoring, indices=fold.test)
     scores = np.empty(len(solutions))
     for i, solution in enumerate(solutions):

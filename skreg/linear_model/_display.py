@@ -188,10 +188,10 @@ class RegularizationPathDisplay:
         self.figure_ = self.axes_[0].figure
         self._draw_coefficients(self.axes_[0])
         if self.errors is not None:
-            self._draw_errors(self.axes_[1])
+            self._draw_errors(self.axes_[1], self.errors)
         self._draw_strengths()
-        if self.at_edge:
-            self._mark_edge(self.axes_[-1])
+        if self.at_edge and self.errors is not None:
+            self._mark_edge(self.axes_[-1], self.errors)
         self._draw_legend_of_strengths(self.axes_[-1])
         return self
 
@@ -241,14 +241,14 @@ class RegularizationPathDisplay:
             )
         return [str(name) for name in self.feature_names]
 
-    def _draw_errors(self, ax: Any) -> None:
-        mean = self.errors.mean(axis=1)
+    def _draw_errors(self, ax: Any, errors: np.ndarray) -> None:
+        mean = errors.mean(axis=1)
         (self.error_line_,) = ax.plot(self.alphas, mean, color=PALETTE[0], linewidth=1.6)
-        error = np.array([standard_error(folds) for folds in self.errors])
+        error = np.array([standard_error(folds) for folds in errors])
         self.error_band_ = ax.fill_between(
             self.alphas, mean - error, mean + error, color=PALETTE[0], alpha=0.2, linewidth=0
         )
-        ax.set_ylabel(f"{self.error_name}\n({self.errors.shape[1]} folds, ± 1 standard error)")
+        ax.set_ylabel(f"{self.error_name}\n({errors.shape[1]} folds, ± 1 standard error)")
         ax.set_xlabel("penalty strength α (log scale)")
         _style_axis(ax, self.alphas)
 
@@ -266,12 +266,12 @@ class RegularizationPathDisplay:
                     for ax in self.axes_
                 ]
 
-    def _mark_edge(self, ax: Any) -> None:
+    def _mark_edge(self, ax: Any, errors: np.ndarray) -> None:
         """A triangle that points beyond the strengths, where the choice was made."""
         ends = self.alphas[[0, -1]]
         alpha = self.alpha_best if self.alpha_best in ends else self.alpha_one_standard_error
         below = alpha == ends[1]  # which is on the right
-        error = self.errors[np.argmax(self.alphas == alpha)].mean()
+        error = errors[np.argmax(self.alphas == alpha)].mean()
         (self.edge_mark_,) = ax.plot(
             alpha,
             error,
@@ -286,7 +286,8 @@ class RegularizationPathDisplay:
     def _draw_legend_of_strengths(self, ax: Any) -> None:
         handles = [lines[-1] for lines in self.alpha_lines_.values()]
         if handles:
-            handles += [self.edge_mark_] if self.at_edge else []
+            if self.at_edge and self.errors is not None:
+                handles.append(self.edge_mark_)
             ax.legend(handles=handles, loc="best", frameon=False, fontsize="small")
 
 

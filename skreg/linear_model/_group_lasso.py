@@ -146,7 +146,7 @@ class GroupLasso(Paths, SparseRegressor):
         labels, members, sizes = np.unique(self.groups_, return_inverse=True, return_counts=True)
         weights = np.sqrt(sizes)
         if self.penalty_weights is not None:
-            given = self.penalty_weights
+            given: Any = self.penalty_weights
             if is_by_name(given):
                 given = fill_by_name(given, labels.tolist(), weights, "penalty_weights", "groups")
             weights = check_weights(given, len(sizes))

@@ -35,7 +35,7 @@ def check_sample_weight(weight: Any, X: Any) -> np.ndarray | None:
     if weight is None:
         return None
     if isinstance(weight, Number):
-        if not (isinstance(weight, Real) and 0.0 < weight < np.inf):
+        if not (isinstance(weight, Real) and 0.0 < float(weight) < np.inf):
             raise ValueError(
                 f"sample_weight={weight!r} must be positive and finite if it is a number; "
                 "give nonnegative weights of the samples as an array"
@@ -50,14 +50,14 @@ def check_penalty_weights(weights: PenaltyWeights, model: Any) -> np.ndarray | N
     """Weights of a model's features in the penalty as an array, None for ones."""
     if weights is None:
         return None
-    size = model.n_features_in_
+    ones = np.ones(model.n_features_in_)
     if is_by_name(weights):
         names = column_names(model, "penalty_weights")
-        weights = fill_by_name(weights, names, np.ones(size), "penalty_weights", "columns of X")
-    return check_weights(weights, size)
+        weights = fill_by_name(weights, names, ones, "penalty_weights", "columns of X")
+    return check_weights(weights, len(ones))
 
 
-def check_weights(weights: ArrayLike, size: int) -> np.ndarray:
+def check_weights(weights: Any, size: int) -> np.ndarray:
     """Nonnegative weights of the penalty, infinite ones included."""
     array = check_array(
         weights,
@@ -77,9 +77,8 @@ def check_weights(weights: ArrayLike, size: int) -> np.ndarray:
 
 def is_by_name(values: Any) -> bool:
     """Whether values come under names: in a mapping, or in a Series whose index is text."""
-    index = getattr(values, "index", None)
-    by_text = hasattr(index, "inferred_type") and index.inferred_type == "string"
-    return isinstance(values, Mapping) or by_text
+    index: Any = getattr(values, "index", None)
+    return isinstance(values, Mapping) or getattr(index, "inferred_type", None) == "string"
 
 
 def column_names(model: Any, parameter: str) -> list[str]:

@@ -290,7 +290,8 @@ def centred(solution: Solution, free: np.ndarray) -> Solution:
     The softmax does not see what is common to all classes.
     """
     coef = solution.coef - np.where(free, solution.coef.mean(axis=0), 0.0)
-    return solution._replace(coef=coef, intercept=solution.intercept - solution.intercept.mean())
+    intercept = np.asarray(solution.intercept)
+    return solution._replace(coef=coef, intercept=intercept - intercept.mean())
 
 
 class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):

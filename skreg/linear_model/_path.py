@@ -63,14 +63,14 @@ class Paths(SparseLinearModel):
         check_progression(alphas, eps)
         model = clone(self)
         data = model._validate(X, y, sample_weight)
-        alphas = model._alphas(data, alphas, eps)
-        solutions = model._solve(data, alphas)
+        strengths = model._alphas(data, alphas, eps)
+        solutions = model._solve(data, strengths)
         missed = [s for s in solutions if not s.converged]
         if missed:
             text = f"{len(missed)} of {len(solutions)} strengths of the path missed tol={self.tol}"
             warn(f"{text}. Increase max_iter or tol.", ConvergenceWarning)
         fields = zip(*(model._fields(s, data.X.dtype) for s in solutions), strict=True)
-        return RegularizationPath(alphas, *(np.stack(values, axis=-1) for values in fields))
+        return RegularizationPath(strengths, *(np.stack(values, axis=-1) for values in fields))
 
     def alpha_max(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Smallest strength at which every penalised coefficient is zero.
@@ -135,13 +135,14 @@ def check_progression(alphas: int | ArrayLike, eps: float) -> None:
         if not 0.0 < eps <= 1.0:
             raise ValueError(f"eps must lie in (0, 1], it is {eps}")
         return
-    if np.ndim(alphas) != 1:
+    strengths: Any = alphas
+    if np.ndim(strengths) != 1:
         raise ValueError(
-            f"alphas must be a number of strengths or a sequence of them, it is {alphas!r}"
+            f"alphas must be a number of strengths or a sequence of them, it is {strengths!r}"
         )
-    if len(alphas) == 0:
+    if len(strengths) == 0:
         raise ValueError("alphas must hold at least one strength, it is empty")
-    for index, alpha in enumerate(alphas):
+    for index, alpha in enumerate(strengths):
         check_scalar(alpha, f"alphas[{index}]", Real, min_val=0.0)
         if not np.isfinite(alpha):
             raise ValueError(f"alphas[{index}] must be finite, it is {alpha}")

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
@@ -111,7 +110,7 @@ def feature_names(model: Any) -> np.ndarray:
     ndarray of str of shape (n_features,)
         The names; x0, x1, .. where there were none.
     """
-    names: ArrayLike = getattr(model, "feature_names_in_", None)
+    names = getattr(model, "feature_names_in_", None)
     if names is None:
         names = [f"x{j}" for j in range(model.n_features_in_)]
     return np.asarray(names, dtype=object)

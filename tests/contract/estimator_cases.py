@@ -186,7 +186,7 @@ class Setting(NamedTuple):
 
 
 SHARP = {"tol": 1e-10}
-PATH = {"alphas": 3, "eps": 0.1, "cv": 2}
+PATH = {"alphas": 4, "eps": 1e-3, "cv": 2}
 DAG = {"mode": "fast", "warm_iter": 1500, "max_iter": 1500, "checkpoint": 300}
 FAST_DAG = CoLiDE("ev", **DAG)
 NETWORK = {
