@@ -1,6 +1,6 @@
 """What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -182,12 +182,12 @@ def crossing_rate(X, coef, intercept, sample_weight):
 
 
 def check_penalty_weights(
-    penalty_weights: ArrayLike | Mapping[str, float] | None,
+    penalty_weights: ArrayLike | dict[str, float] | None,
     n_features: int,
     feature_names: Iterable[str] | None = None,
 ) -> np.ndarray:
     """Array of nonnegative weights, one per feature; inf excludes a feature."""
-    if isinstance(penalty_weights, Mapping):
+    if isinstance(penalty_weights, dict):
         penalty_weights = _weights_by_name(penalty_weights, feature_names)
     weights = np.ones(n_features) if penalty_weights is None else np.asarray(penalty_weights, float)
     if weights.shape != (n_features,):

@@ -1,6 +1,5 @@
 """The estimator `PrestoClassifier`."""
 
-from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Self
 
@@ -173,7 +172,7 @@ class PrestoClassifier(IncrementsClassifier):
         *,
         l1_ratio: float = 1.0,
         first_penalty: float = 1.0,
-        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        penalty_weights: ArrayLike | dict[str, float] | None = None,
         standardize: bool = True,
         class_order: ArrayLike | None = None,
         tol: float = 1e-4,

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral
 from typing import Any, Literal, Self
@@ -97,7 +97,7 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
         Largest alpha whose mean score is within one standard error of the best.
     alpha_at_edge_ : bool
         Whether `alpha_` lies at an edge of the alphas, so that a better one may lie beyond: at the
-        smallest, or at the largest if that leaves features in the model.
+        smallest, or at the largest if that is below `presto_alpha_max`.
     alphas_ : ndarray of shape (n_alphas,)
         Alphas, decreasing.
     score_path_ : ndarray of shape (n_alphas, n_folds)
@@ -181,7 +181,7 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
         selection_rule: Literal["min", "one_standard_error"] = "min",
         l1_ratio: float = 1.0,
         first_penalty: float = 1.0,
-        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        penalty_weights: ArrayLike | dict[str, float] | None = None,
         standardize: bool = True,
         class_order: ArrayLike | None = None,
         tol: float = 1e-4,

@@ -1,6 +1,5 @@
 """Coefficients along the regularisation path, and where it starts."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -119,7 +118,7 @@ def presto_path(
     eps: float = 1e-2,
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
-    penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+    penalty_weights: ArrayLike | dict[str, float] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -192,7 +191,7 @@ def presto_alpha_max(
     *,
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
-    penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+    penalty_weights: ArrayLike | dict[str, float] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,

@@ -1,6 +1,5 @@
 """The estimator `ProportionalOddsClassifier`."""
 
-from collections.abc import Mapping
 from numbers import Real
 from typing import Any, Self
 
@@ -105,7 +104,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         alpha: float = 0.0,
         *,
         l1_ratio: float = 0.0,
-        penalty_weights: ArrayLike | Mapping[str, float] | None = None,
+        penalty_weights: ArrayLike | dict[str, float] | None = None,
         standardize: bool = True,
         class_order: ArrayLike | None = None,
         tol: float = 1e-4,

@@ -204,5 +204,5 @@ def test_the_text_of_operating_points_is_short():
     rows = [[0.0], [0.1], [1.0], [1.5]]
     points = operating_points(rows, [0, 0, 1, 1], thresholds=[0.2, 0.5, 0.8], normalize=False)
     assert repr(points) == (
-        "OperatingPoints(2 classes at 3 thresholds from 0.2 to 0.8, mean inconsistency 0.125)"
+        "OperatingPoints(2 classes at 3 thresholds from 0.2 to 0.8, mean inconsistency 0.0625)"
     )
