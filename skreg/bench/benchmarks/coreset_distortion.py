@@ -19,7 +19,7 @@ import functools
 import numpy as np
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import _COLOURS, _MARKERS, new_figure, share_legend
+from skreg.bench._figures import new_figure, share_legend
 from skreg.bench._results import by_seed
 from skreg.coreset import (
     LpRegressor,
@@ -29,6 +29,7 @@ from skreg.coreset import (
 )
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES
+from skreg.pictures import MARKERS, PALETTE
 
 UNIFORM, LEVERAGE, ROOT, LEWIS = "uniform", "leverage", "root_leverage", "lewis"
 SENSITIVITY, COMBINED = "sensitivity", "sensitivity+leverage"
@@ -77,7 +78,7 @@ def scored_matrix(kind, p):
     return A, {name: importance_scores(A, p, scores=name) for name in METHODS if name in SCORES}
 
 
-def sampling_problem(seed, *, kind, p, sizes):
+def sampling_problem(_seed, *, kind, p, sizes):
     return (*scored_matrix(kind, p), p, sizes)
 
 
@@ -109,11 +110,11 @@ def regression_problem(p):
     return X, y, LpRegressor(p=p).fit(X, y).objective_, scores
 
 
-def regression_data(seed, *, p, sizes):
+def regression_data(_seed, *, p, sizes):
     return (*regression_problem(p), p, sizes)
 
 
-def measure_regression(problem, methods, seed):
+def measure_regression(problem, _methods, seed):
     X, y, best, scores, p, sizes = problem
     for name, score in scores.items():
         for size in sizes:
@@ -193,10 +194,10 @@ def draw_against_size(settings, metric, label):
                     continue
                 curve = np.maximum(values[method].sort_index(axis=1), 1e-6)
                 low, middle, high = np.quantile(curve, [0.25, 0.5, 0.75], axis=0)
-                colour = _COLOURS[index % len(_COLOURS)]
+                colour = PALETTE[index % len(PALETTE)]
                 panel.plot(
-                    curve.columns, middle, color=colour, marker=_MARKERS[index % len(_MARKERS)],
-                    linestyle="-" if index < len(_COLOURS) else "--", label=method,
+                    curve.columns, middle, color=colour, marker=MARKERS[index % len(MARKERS)],
+                    linestyle="-" if index < len(PALETTE) else "--", label=method,
                 )  # fmt: skip
                 panel.fill_between(curve.columns, low, high, color=colour, alpha=0.12, linewidth=0)
             sizes = curve.columns

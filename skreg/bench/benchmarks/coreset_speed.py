@@ -58,7 +58,7 @@ def score_data(seed, *, n_rows, n_features):
 
 def least_time(function):
     """Least seconds of three runs, or of one that takes more than ten."""
-    times = []
+    times: list[float] = []
     while len(times) < 3 and sum(times) < 10:
         start = time.perf_counter()
         function()
@@ -66,7 +66,7 @@ def least_time(function):
     return min(times)
 
 
-def measure_scores(X, methods, seed):
+def measure_scores(X, methods, _seed):
     R = cholesky_whitening(X.T @ X)
 
     def squared_rows(Q):
@@ -91,7 +91,7 @@ def median_data(seed, *, n_rows, n_samples, limit):
     return X, X @ rng.standard_normal(10) + 1 + rng.standard_t(3, n_rows), n_samples, limit
 
 
-def measure_median(problem, methods, seed):
+def measure_median(problem, _methods, seed):
     X, y, n_samples, limit = problem
     sampler = SensitivitySampler(p=1, n_samples=n_samples, random_state=seed)
     start = time.perf_counter()
@@ -114,7 +114,8 @@ def cost_bound(X, y):
 
 def quantile_regressor_seconds(X, y, limit):
     """Seconds on all rows, extrapolated from sizes that end with the limit, and the last size."""
-    sizes, seconds = [], []
+    sizes: list[int] = []
+    seconds: list[float] = []
     n_rows = 1000
     while n_rows <= len(y) and (not seconds or seconds[-1] < limit):
         start = time.process_time()
@@ -134,7 +135,7 @@ def grid_data(seed, *, n_rows, n_samples):
     return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:], n_samples
 
 
-def measure_grid(problem, methods, seed):
+def measure_grid(problem, _methods, seed):
     X, y, X_test, y_test, n_samples = problem
     sampler = SensitivitySampler(p=1, n_samples=n_samples, floor=1.0, random_state=seed)
     model = LogisticRegression(max_iter=300)
