@@ -19,6 +19,8 @@ Every time is the least of three runs, where a run takes less than ten seconds.
 
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn import clone, config_context
@@ -56,7 +58,7 @@ def score_data(seed, *, n_rows, n_features):
     return heavy_rows(np.random.default_rng(seed), n_rows, n_features)
 
 
-def least_time(function):
+def least_time(function: Callable[[], Any]) -> float:
     """Least seconds of three runs, or of one that takes more than ten."""
     times: list[float] = []
     while len(times) < 3 and sum(times) < 10:
@@ -112,7 +114,7 @@ def cost_bound(X, y):
     return solution.norm * (1.0 - solution.relative_gap)
 
 
-def quantile_regressor_seconds(X, y, limit):
+def quantile_regressor_seconds(X: np.ndarray, y: np.ndarray, limit: float) -> tuple[float, int]:
     """Seconds on all rows, extrapolated from sizes that end with the limit, and the last size."""
     sizes: list[int] = []
     seconds: list[float] = []
