@@ -27,7 +27,7 @@ def wines(seed, *, train_sizes):
     ]
 
 
-def accuracies(splits, methods, seed):
+def accuracies(splits, methods, _seed):
     for X, X_test, y, y_test in splits:
         for name, method in methods.items():
             accuracy = clone(method).fit(X, y).score(X_test, y_test)

@@ -1,5 +1,6 @@
 """What is asked of matrices, weights, powers and row numbers before rows are scored."""
 
+import math
 from numbers import Real
 
 import numpy as np
@@ -58,7 +59,7 @@ def require_tall(A):
 
 def checked_power(p, lowest, *, strict=False):
     """p as a float, finite and at least (strictly above) `lowest`."""
-    if not (isinstance(p, Real) and np.isfinite(p) and (p > lowest if strict else p >= lowest)):
+    if not (isinstance(p, Real) and math.isfinite(p) and (p > lowest if strict else p >= lowest)):
         raise ValueError(
             f"p must be a finite number {'above' if strict else 'of at least'} {lowest}; got {p!r}"
         )

@@ -1,11 +1,14 @@
 """The function `chunked_coreset`: for memory-mapped files."""
 
 from numbers import Integral, Real
+from typing import Any, Literal
 
+import numpy as np
 from sklearn.utils import check_consistent_length, check_random_state
 
 from skreg._sklearn import Interval, StrOptions, validate_params
-from skreg.coreset._passes import MERGEABLE_SCORES, Design, bernoulli_coreset
+from skreg.coreset._coreset import Coreset
+from skreg.coreset._passes import MERGEABLE_SCORES, Design, MergeableScore, bernoulli_coreset
 from skreg.rows import READ_BYTES, SlicedRows, rows_per_chunk, sliceable
 
 
@@ -24,20 +27,20 @@ from skreg.rows import READ_BYTES, SlicedRows, rows_per_chunk, sliceable
     prefer_skip_nested_validation=True,
 )
 def chunked_coreset(
-    X,
-    y=None,
+    X: Any,
+    y: Any = None,
     *,
-    p=2,
-    n_samples,
-    scores="lewis",
-    floor=0.01,
-    include_y="regression",
-    fit_intercept=True,
-    sample_weight=None,
-    chunk_size=None,
-    random_state=None,
-    verbose=0,
-):
+    p: float = 2,
+    n_samples: int,
+    scores: MergeableScore = "lewis",
+    floor: float = 0.01,
+    include_y: Literal["regression"] | None = "regression",
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+    chunk_size: int | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
+) -> Coreset:
     """Coreset of rows that are read in chunks, in several passes.
 
     For memory-mapped files: beyond one chunk, memory is of the order d^2 + m d, whatever the

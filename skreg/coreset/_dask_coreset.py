@@ -2,13 +2,15 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._coreset import Coreset
-from skreg.coreset._passes import MERGEABLE_SCORES, Design, bernoulli_coreset
+from skreg.coreset._passes import MERGEABLE_SCORES, Design, MergeableScore, bernoulli_coreset
 from skreg.coreset._streaming import StreamingCoreset
 from skreg.rows import dask_rows
 
@@ -27,19 +29,19 @@ from skreg.rows import dask_rows
     prefer_skip_nested_validation=True,
 )
 def dask_coreset(
-    X,
-    y=None,
+    X: Any,
+    y: Any = None,
     *,
-    p=2,
-    n_samples,
-    scores="lewis",
-    floor=0.01,
-    include_y="regression",
-    fit_intercept=True,
-    sample_weight=None,
-    method="bernoulli",
-    random_state=None,
-):
+    p: float = 2,
+    n_samples: int,
+    scores: MergeableScore = "lewis",
+    floor: float = 0.01,
+    include_y: Literal["regression"] | None = "regression",
+    fit_intercept: bool = True,
+    sample_weight: Any = None,
+    method: Literal["bernoulli", "merge_and_reduce"] = "bernoulli",
+    random_state: int | np.random.RandomState | None = None,
+) -> Coreset:
     """Coreset of a dask array or data frame, on the workers that hold its blocks.
 
     Parameters
@@ -104,7 +106,8 @@ def dask_coreset(
             include_y=include_y,
         )  # fmt: skip
         stream = rows.reduce(partial(_stream_of_chunk, reduction, seed), _merged_streams)
-        return Coreset(*stream.get_coreset(reduce=True), None)
+        X_kept, y_kept, weight = stream.get_coreset(reduce=True)
+        return Coreset(X_kept, y_kept, weight, None)
     return bernoulli_coreset(rows.reduce, design, scores, floor, n_samples, seed)
 
 

@@ -90,10 +90,10 @@ class CoresetDisplay:
         self.p = p
 
     def __repr__(self) -> str:
-        sizes = np.asarray(self.sizes)
+        n_repeats, n_sizes = np.shape(self.distortions)
         return (
-            f"CoresetDisplay({self.chosen_size:,} of {len(self.scores):,} rows, "
-            f"{len(self.distortions)} coresets of each of {len(sizes)} sizes, p={self.p:g})"
+            f"CoresetDisplay({self.chosen_size:,} of {np.size(self.scores):,} rows, "
+            f"{n_repeats} coresets of each of {n_sizes} sizes, p={self.p:g})"
         )
 
     @classmethod
@@ -146,11 +146,13 @@ class CoresetDisplay:
         check_is_fitted(estimator)
         sampler = getattr(estimator, "sampler_", estimator)
         if sizes is None:
-            sizes = sampler.n_samples_ * 2.0 ** np.arange(-2, 3)
-            sizes = sizes[(sizes >= sampler.rank_) & (sizes < len(sampler.scores_))].astype(int)
-        sizes = np.asarray(sizes)
+            doubled = sampler.n_samples_ * 2.0 ** np.arange(-2, 3)
+            sizes = doubled[(doubled >= sampler.rank_) & (doubled < len(sampler.scores_))].astype(
+                int
+            )
+        expected = np.asarray(sizes)
         data = {"y": y, "sample_weight": sample_weight}
-        pairs = list(product(range(n_repeats), sizes))
+        pairs = list(product(range(n_repeats), expected))
         distortions = [
             clone(sampler)
             .set_params(n_samples=int(size), random_state=seed)
@@ -163,8 +165,8 @@ class CoresetDisplay:
         return cls(
             scores=sampler.scores_,
             inclusion_proba=sampler.inclusion_proba_,
-            sizes=sizes,
-            distortions=np.reshape(distortions, (n_repeats, len(sizes))),
+            sizes=expected,
+            distortions=np.reshape(distortions, (n_repeats, len(expected))),
             chosen_size=len(sampler.sample_indices_),
             chosen_distortion=sampler.distortion(X, **data, random_state=0),
             p=sampler.p,

@@ -1,8 +1,10 @@
 """How far the p-th powers of a weighted subset are from those of all rows."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigvalsh
 from scipy.optimize import minimize
 from sklearn.utils import check_random_state
@@ -26,8 +28,16 @@ _REFINE_ITER = 20
     prefer_skip_nested_validation=True,
 )
 def subspace_distortion(
-    X, indices, weight, p, *, n_probes=300, refine=True, sample_weight=None, random_state=None
-):
+    X: Any,
+    indices: ArrayLike,
+    weight: ArrayLike,
+    p: float,
+    *,
+    n_probes: int = 300,
+    refine: bool = True,
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     r"""Distortion of all p-th powers :math:`\|A x\|_p^p` by a weighted subset of the rows.
 
     .. math::
@@ -84,16 +94,16 @@ def subspace_distortion(
     p = checked_power(p, 1)
     A = checked_rows(X, p, sample_weight)
     require_tall(A)
-    indices = checked_indices(indices, A.n_rows, "indices")
-    weight = np.asarray(weight, dtype=np.float64)
-    if indices.shape != weight.shape:
+    kept = checked_indices(indices, A.n_rows, "indices")
+    factor = np.asarray(weight, dtype=np.float64)
+    if kept.shape != factor.shape:
         raise ValueError(
-            f"indices and weight must be vectors of one length; got shapes {indices.shape} "
-            f"and {weight.shape}"
+            f"indices and weight must be vectors of one length; got shapes {kept.shape} "
+            f"and {factor.shape}"
         )
-    if not (np.isfinite(weight) & (weight >= 0)).all():
+    if not (np.isfinite(factor) & (factor >= 0)).all():
         raise ValueError("weight must be finite and not negative")
-    return distortion_of_rows(A, indices, weight, p, n_probes, refine, random_state)
+    return distortion_of_rows(A, kept, factor, p, n_probes, refine, random_state)
 
 
 def distortion_of_rows(A, indices, weight, p, n_probes=300, refine=True, random_state=None):

@@ -1,8 +1,10 @@
 """Any scikit-learn estimator, fitted on a weighted coreset."""
 
 from copy import copy
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -91,13 +93,17 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         "check": ["boolean"],
     }
 
-    def __init__(self, estimator, sampler=None, check=False):
+    def __init__(
+        self, estimator: Any, sampler: SensitivitySampler | None = None, check: bool = False
+    ):
         self.estimator = estimator
         self.sampler = sampler
         self.check = check
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None, sample_weight=None, **fit_params):
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Draw the coreset and fit the estimator on it.
 
         Parameters
@@ -123,7 +129,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         """
         fresh = copy(self)
         fresh._fit(X, y, sample_weight, fit_params)
-        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
+        self.__dict__ = fresh.__dict__  # in one step: errors leave the last fit whole
         return self
 
     def _fit(self, X, y, sample_weight, fit_params):
@@ -137,7 +143,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         if not self.sampler_.scale_rows:
             params["sample_weight"] = weight
         self.estimator_ = clone(self.estimator).fit(X_kept, y_kept, **params)
-        vars(self).pop("distortion_lower_bound_", None)
+        self.__dict__.pop("distortion_lower_bound_", None)
         if self.check:
             self.distortion_lower_bound_ = self.sampler_.distortion(
                 X, y, sample_weight, random_state=0
@@ -173,23 +179,23 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return dict(_check_method_params(X, routed, indices=self.coreset_.indices))
 
     @property
-    def n_features_in_(self):
+    def n_features_in_(self) -> int:
         """Number of features."""
         check_is_fitted(self)
         return self.sampler_.n_features_in_
 
     @property
-    def feature_names_in_(self):
+    def feature_names_in_(self) -> np.ndarray:
         """Names of the features."""
         check_is_fitted(self)
         return self.sampler_.feature_names_in_
 
     @property
-    def classes_(self):
+    def classes_(self) -> np.ndarray:
         """Labels of the classes."""
         return self.estimator_.classes_
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRouter:
         """Tell which metadata go where.
 
         Returns
@@ -221,7 +227,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return tags
 
     @available_if(_delegates("predict"))
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Predict with the fitted estimator.
 
         Parameters
@@ -238,7 +244,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict(X)
 
     @available_if(_delegates("predict_proba"))
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """Probabilities of the classes by the fitted estimator.
 
         Parameters
@@ -255,7 +261,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict_proba(X)
 
     @available_if(_delegates("predict_log_proba"))
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Any:
         """Logarithms of the probabilities of the classes by the fitted estimator.
 
         Parameters
@@ -272,7 +278,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.predict_log_proba(X)
 
     @available_if(_delegates("decision_function"))
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Any:
         """Decision function of the fitted estimator.
 
         Parameters
@@ -289,7 +295,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.decision_function(X)
 
     @available_if(_delegates("transform"))
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Transform with the fitted estimator.
 
         Parameters
@@ -306,7 +312,9 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.transform(X)
 
     @available_if(_delegates("transform"))
-    def fit_transform(self, X, y=None, sample_weight=None, **fit_params):
+    def fit_transform(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> Any:
         """Fit on a coreset, and transform all rows.
 
         Parameters
@@ -328,7 +336,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.fit(X, y, sample_weight, **fit_params).transform(X)
 
     @available_if(_delegates("transform", "get_feature_names_out"))
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the transformed features.
 
         Parameters
@@ -345,7 +353,9 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self.estimator_.get_feature_names_out(input_features)
 
     @available_if(_delegates("transform", "set_output"))
-    def set_output(self, *, transform=None):
+    def set_output(
+        self, *, transform: Literal["default", "pandas", "polars"] | None = None
+    ) -> Self:
         """Set the container that `transform` returns.
 
         Parameters
@@ -363,7 +373,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         return self
 
     @available_if(_delegates("score"))
-    def score(self, X, y=None, **score_params):
+    def score(self, X: Any, y: Any = None, **score_params: Any) -> float:
         """Score of the fitted estimator.
 
         Parameters

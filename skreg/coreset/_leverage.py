@@ -1,8 +1,10 @@
 """Leverage scores: tau_i = a_i^T (A^T A)^+ a_i, and what is made from them."""
 
 from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import assert_all_finite, check_random_state
 
 from skreg._jit import kernel
@@ -27,7 +29,14 @@ from skreg.coreset._whitening import (
     },
     prefer_skip_nested_validation=True,
 )
-def leverage_scores(X, *, ridge=0.0, sample_weight=None, method="auto", random_state=None):
+def leverage_scores(
+    X: Any,
+    *,
+    ridge: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    method: Literal["auto", "cholesky", "qr", "svd", "sketch"] = "auto",
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
     r"""Leverage scores of the rows of a matrix.
 
     .. math::
@@ -115,7 +124,7 @@ def leverage_of_rows(A, *, ridge=0.0, method="auto", random_state=None):
     return np.clip(squared_norms(A, W), 0.0, 1.0)
 
 
-def root_leverage_scores(X, p, *, sample_weight=None):
+def root_leverage_scores(X: Any, p: float, *, sample_weight: ArrayLike | None = None) -> np.ndarray:
     r"""Root leverage scores :math:`\tau_i^{p/2}`, an upper bound of the sensitivities for p <= 2.
 
     For :math:`1 \leq p < 2` they satisfy :math:`n^{p/2-1} \tau_i^{p/2} \leq \sigma_i \leq
@@ -160,7 +169,7 @@ def root_leverage_scores(X, p, *, sample_weight=None):
 @validate_params(
     {"ridge": [Interval(Real, 0, None, closed="neither")]}, prefer_skip_nested_validation=True
 )
-def online_leverage_scores(X, ridge):
+def online_leverage_scores(X: Any, ridge: float) -> np.ndarray:
     r"""Ridge leverage of every row with respect to the rows before it.
 
     .. math:: \tau_i^{OL} = \min\{1, a_i^\top (A_{i-1}^\top A_{i-1} + \lambda I)^{-1} a_i\}

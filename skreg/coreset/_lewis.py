@@ -1,9 +1,10 @@
 """l_p Lewis weights by damped fixed-point iterations."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
@@ -41,7 +42,15 @@ class Lewis(NamedTuple):
     },
     prefer_skip_nested_validation=True,
 )
-def lewis_weights(X, p, *, sample_weight=None, tol=1e-6, max_iter=200, return_Q=False):
+def lewis_weights(
+    X: Any,
+    p: float,
+    *,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 200,
+    return_Q: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     r"""The l_p Lewis weights of the rows of a matrix.
 
     They are the only weights w > 0 (of rows that are not zero) with

@@ -1,8 +1,10 @@
 """Lightweight coresets for k-means."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
@@ -18,7 +20,13 @@ from skreg.rows import checked_weights
     },
     prefer_skip_nested_validation=True,
 )
-def lightweight_coreset(X, n_samples, *, sample_weight=None, random_state=None):
+def lightweight_coreset(
+    X: Any,
+    n_samples: int,
+    *,
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Lightweight coreset for k-means clustering.
 
     `n_samples` rows are drawn with replacement, with probabilities

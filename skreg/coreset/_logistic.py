@@ -1,8 +1,10 @@
 """Coresets for logistic regression."""
 
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, eye_array, hstack
 from sklearn.utils.validation import check_array
@@ -26,15 +28,15 @@ from skreg.rows import checked_weights
     prefer_skip_nested_validation=True,
 )
 def logistic_coreset(
-    X,
-    y,
-    n_samples,
+    X: Any,
+    y: ArrayLike,
+    n_samples: int,
     *,
-    scores="lewis",
-    fit_intercept=True,
-    sample_weight=None,
-    random_state=None,
-):
+    scores: Literal["root_leverage", "lewis", "lewis+leverage", "sensitivity+leverage"] = "lewis",
+    fit_intercept: bool = True,
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Coreset for logistic regression.
 
     The loss :math:`\sum_i \log(1 + \exp(z_i^\top \beta))`, :math:`z_i = \mp x_i`, lies between the
@@ -111,7 +113,9 @@ def logistic_coreset(
     return sampler.sample_indices_, sampler.sample_weight_
 
 
-def logistic_complexity(X, y, *, fit_intercept=True, sample_weight=None):
+def logistic_complexity(
+    X: Any, y: ArrayLike, *, fit_intercept: bool = True, sample_weight: ArrayLike | None = None
+) -> float:
     r"""The complexity :math:`\mu` of data for logistic regression.
 
     .. math:: \mu = \sup_\beta \frac{\|(Z \beta)_+\|_1}{\|(Z \beta)_-\|_1}, \quad z_i = (1 - 2 y_i)

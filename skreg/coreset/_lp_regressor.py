@@ -2,9 +2,10 @@
 
 from copy import copy
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
@@ -103,7 +104,13 @@ class LpRegressor(RegressorMixin, BaseEstimator):
     }
 
     def __init__(
-        self, p=1.5, alpha=0.0, fit_intercept=True, tol=1e-8, max_iter=200, warm_start=False
+        self,
+        p: float = 1.5,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        tol: float = 1e-8,
+        max_iter: int = 200,
+        warm_start: bool = False,
     ):
         self.p = p
         self.alpha = alpha
@@ -113,7 +120,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         self.warm_start = warm_start
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the model.
 
         Parameters
@@ -143,7 +150,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         """
         fresh = copy(self)
         fresh._fit(X, y, sample_weight)
-        self.__dict__ = vars(fresh)  # in one step: errors and interrupts leave the last fit whole
+        self.__dict__ = fresh.__dict__  # in one step: errors leave the last fit whole
         return self
 
     def _fit(self, X, y, sample_weight):
@@ -206,7 +213,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
             self.dual_gap_ = float(solution.relative_gap * share**order)
         self.n_iter_ = int(solution.n_iter)
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         """Predict the target.
 
         Parameters

@@ -177,5 +177,5 @@ def _from_linear_program(U, b, solution, order):
     if solution.status != 0:
         raise RuntimeError(f"the linear program of l_{order} regression failed: {solution.message}")
     y = -solution.eqlin.marginals[: U.shape[1]]
-    objective = np.linalg.norm(b - U @ y, order)
+    objective = float(np.linalg.norm(b - U @ y, order))
     return LpSolution(y, objective, share(objective + solution.fun, objective), solution.nit)

@@ -6,7 +6,7 @@ one entry per row is ever held, and what travels between machines is O(d^2 + m d
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.linalg import qr
@@ -21,7 +21,8 @@ from skreg.coreset._target import checked_target, residual_columns
 from skreg.coreset._whitening import cholesky_whitening, qr_whitening, triangular_factor
 from skreg.rows import stack_rows
 
-MERGEABLE_SCORES = ("uniform", "leverage", "root_leverage", "lewis", "lewis+leverage")
+MergeableScore = Literal["uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"]
+MERGEABLE_SCORES = get_args(MergeableScore)
 
 
 class Design(NamedTuple):

@@ -1,8 +1,10 @@
 """Recursive sampling by root leverage scores."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
@@ -22,8 +24,15 @@ from skreg.coreset._sampling import bernoulli, hashed_uniform, mixed_scores, wat
     prefer_skip_nested_validation=True,
 )
 def root_leverage_coreset(
-    X, p, n_samples, *, n_rounds=None, floor=0.01, sample_weight=None, random_state=None
-):
+    X: Any,
+    p: float,
+    n_samples: int,
+    *,
+    n_rounds: int | None = None,
+    floor: float = 0.01,
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Coreset by root leverage scores :math:`\tau_i^{p/2}`, recomputed on the sample of each
     round.
 

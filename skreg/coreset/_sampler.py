@@ -2,9 +2,10 @@
 
 from copy import copy
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
-from skreg.coreset._scores import SCORES, sample_size, scores_of_rows
+from skreg.coreset._scores import SCORES, Score, sample_size, scores_of_rows
 from skreg.coreset._target import (
     checked_target,
     heaviest_of_each_class,
@@ -128,16 +129,16 @@ class SensitivitySampler(BaseEstimator):
 
     def __init__(
         self,
-        p=2,
-        scores="lewis",
-        n_samples=None,
-        eps=None,
-        floor=0.01,
-        method="bernoulli",
-        include_y="auto",
-        fit_intercept=True,
-        scale_rows=False,
-        random_state=None,
+        p: float = 2,
+        scores: Score = "lewis",
+        n_samples: int | None = None,
+        eps: float | None = None,
+        floor: float = 0.01,
+        method: Literal["bernoulli", "systematic", "with_replacement"] = "bernoulli",
+        include_y: Literal["auto", "regression", "classification"] | None = "auto",
+        fit_intercept: bool = True,
+        scale_rows: bool = False,
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.p = p
         self.scores = scores
@@ -151,7 +152,7 @@ class SensitivitySampler(BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Score the rows and draw the subset.
 
         Parameters
@@ -181,7 +182,7 @@ class SensitivitySampler(BaseEstimator):
         """Learn, all or nothing, and return X as an array or in CSR."""
         fresh = copy(self)
         array = fresh._learn(X, y, sample_weight)
-        self.__dict__ = vars(fresh)
+        self.__dict__ = fresh.__dict__
         return array
 
     def _learn(self, X, y, sample_weight):
@@ -199,7 +200,9 @@ class SensitivitySampler(BaseEstimator):
         self.sample_weight_ = factor if omega is None else factor * omega[self.sample_indices_]
         return A.X
 
-    def fit_resample(self, X, y=None, sample_weight=None):
+    def fit_resample(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> tuple[Any, Any]:
         """Return the subset without its weights, as imbalanced-learn's samplers do.
 
         Parameters
@@ -225,7 +228,9 @@ class SensitivitySampler(BaseEstimator):
         """
         return self.fit_resample_weighted(X, y, sample_weight)[:2]
 
-    def resample(self, X, y=None, sample_weight=None):
+    def resample(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> tuple[Any, Any]:
         """Do the same as `fit_resample`.
 
         Parameters
@@ -251,7 +256,9 @@ class SensitivitySampler(BaseEstimator):
         """
         return self.fit_resample(X, y, sample_weight)
 
-    def fit_resample_weighted(self, X, y=None, sample_weight=None):
+    def fit_resample_weighted(
+        self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> tuple[Any, Any, np.ndarray]:
         """Return the subset and its weights.
 
         Parameters
@@ -288,7 +295,15 @@ class SensitivitySampler(BaseEstimator):
             return self._scaled(X_res, y_res)
         return X_res, y_res, self.sample_weight_
 
-    def distortion(self, X, y=None, sample_weight=None, *, n_probes=300, random_state=None):
+    def distortion(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        n_probes: int = 300,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> float:
         """Measure the distortion of the fitted subset on all rows.
 
         Parameters

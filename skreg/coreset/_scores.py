@@ -1,8 +1,9 @@
 """The families of scores by name."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import StrOptions, validate_params
@@ -13,7 +14,7 @@ from skreg.coreset._rows import squared_norms
 from skreg.coreset._sensitivity import sensitivities_of_rows
 from skreg.coreset._whitening import whitening
 
-SCORES = (
+Score = Literal[
     "uniform",
     "leverage",
     "root_leverage",
@@ -21,7 +22,8 @@ SCORES = (
     "sensitivity",
     "lewis+leverage",
     "sensitivity+leverage",
-)
+]
+SCORES = get_args(Score)
 SAMPLING_TOL, SAMPLING_ITER = 1e-2, 50  # an approximation factor costs that factor in sample size
 
 
@@ -36,7 +38,14 @@ class Scores(NamedTuple):
     {"scores": [StrOptions(set(SCORES))], "random_state": ["random_state"]},
     prefer_skip_nested_validation=True,
 )
-def importance_scores(X, p, *, scores="lewis", sample_weight=None, random_state=None):
+def importance_scores(
+    X: Any,
+    p: float,
+    *,
+    scores: Score = "lewis",
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
     r"""Scores for sampling the rows of a matrix, to one per cent.
 
     Parameters

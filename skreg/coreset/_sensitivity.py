@@ -1,9 +1,10 @@
 """l_p sensitivities: sigma_i = sup |a_i^T x|^p / ||A x||_p^p."""
 
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import qr
 from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack
@@ -46,17 +47,17 @@ class Denominator(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def lp_sensitivities(
-    X,
-    p,
+    X: Any,
+    p: float,
     *,
-    method="auto",
-    rows=None,
-    sample_weight=None,
-    coreset_size=None,
-    block_size=4,
-    tol=1e-6,
-    random_state=None,
-):
+    method: Literal["auto", "irls", "lp", "approx"] = "auto",
+    rows: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    coreset_size: int | None = None,
+    block_size: int = 4,
+    tol: float = 1e-6,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
     r"""The l_p sensitivities of the rows of a matrix.
 
     .. math::
@@ -146,7 +147,7 @@ def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, r
     if coreset_size is None and method == "auto" and A.n_rows > EXACT_ROWS:
         coreset_size = int(np.ceil(20 * d * np.log(d + 1)))
     whitened = A._replace(basis=lewis.whitening)
-    denominator = _denominator(whitened, p, lewis.weights, coreset_size, rng)
+    denominator = _denominator(whitened, lewis.weights, coreset_size, rng)
     if method == "approx":
         return _block_bounds(whitened, denominator, p, block_size, tol, rng)[wanted]
     targets = dense(take(whitened, wanted))
@@ -155,7 +156,7 @@ def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, r
     return np.minimum(irls(denominator, targets, p, tol), 1.0)
 
 
-def _denominator(A, p, weights, size, rng):
+def _denominator(A, weights, size, rng):
     if size is None or size >= A.n_rows:
         return Denominator(dense(A), np.ones(A.n_rows))
     q = water_filling(weights, size)
@@ -361,7 +362,15 @@ def _block_bounds(A, denominator, p, block_size, tol, rng):
     },
     prefer_skip_nested_validation=True,
 )
-def total_sensitivity(X, p, n_probes=32, *, sample_weight=None, tol=1e-6, random_state=None):
+def total_sensitivity(
+    X: Any,
+    p: float,
+    n_probes: int = 32,
+    *,
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-6,
+    random_state: int | np.random.RandomState | None = None,
+) -> float:
     r"""The total sensitivity :math:`S = \sum_i \sigma_i`, from the sensitivities of a few rows.
 
     Rows are drawn with probability :math:`w_i / d`, w the Lewis weights, and

@@ -2,9 +2,10 @@
 
 from copy import copy, deepcopy
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
@@ -13,9 +14,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._sklearn import Interval, StrOptions
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
-from skreg.coreset._scores import SCORES, scores_of_rows
+from skreg.coreset._scores import SCORES, Score, scores_of_rows
 from skreg.coreset._target import checked_target, residual_columns
 from skreg.rows import checked_weights, stack_rows
+
+_KINDS = {
+    "_has_y": "a coreset with y and one without",
+    "_has_labels": "a coreset whose y holds labels and one whose y holds numbers",
+    "_sparse": "a coreset of sparse rows and one of dense rows",
+}
 
 
 class StreamingCoreset(BaseEstimator):
@@ -85,16 +92,18 @@ class StreamingCoreset(BaseEstimator):
         "random_state": ["random_state"],
     }
 
+    _seed: Any
+
     def __init__(
         self,
-        p=2,
-        n_samples=1000,
-        buffer_size=None,
-        scores="lewis",
-        floor=0.01,
-        fit_intercept=True,
-        include_y="regression",
-        random_state=None,
+        p: float = 2,
+        n_samples: int = 1000,
+        buffer_size: int | None = None,
+        scores: Score = "lewis",
+        floor: float = 0.01,
+        fit_intercept: bool = True,
+        include_y: Literal["regression"] | None = "regression",
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.p = p
         self.n_samples = n_samples
@@ -105,7 +114,9 @@ class StreamingCoreset(BaseEstimator):
         self.include_y = include_y
         self.random_state = random_state
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Forget all rows and take these.
 
         Parameters
@@ -129,11 +140,13 @@ class StreamingCoreset(BaseEstimator):
         """
         self._validate_params()
         fresh = copy(self)
-        vars(fresh).pop("_levels", None)
+        fresh.__dict__.pop("_levels", None)
         fresh._take(X, y, sample_weight)
         return self._become(fresh)
 
-    def partial_fit(self, X, y=None, sample_weight=None):
+    def partial_fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Take further rows.
 
         Parameters
@@ -169,7 +182,7 @@ class StreamingCoreset(BaseEstimator):
 
     def _become(self, fresh):
         """Take over all of a copy in one step: errors and interrupts leave all as it was."""
-        self.__dict__ = vars(fresh)
+        self.__dict__ = fresh.__dict__
         return self
 
     def _take(self, X, y, sample_weight):
@@ -250,7 +263,7 @@ class StreamingCoreset(BaseEstimator):
         X, y, weight = _rows_of(rows, kept)
         return X, y, weight * factor
 
-    def merge(self, other):
+    def merge(self, other: Self) -> Self:
         """Return a coreset of the rows of both, of different data; ``a + b`` does the same.
 
         Parameters
@@ -270,6 +283,17 @@ class StreamingCoreset(BaseEstimator):
         ValueError
             If the parameters, the number or names of features or the presence of y differ.
         """
+        self._require_mergeable(other)
+        both = self._copied()
+        for level, coreset in enumerate(other._levels):
+            if coreset is not None:
+                both._carry(coreset, level)
+        for part in other._buffer:
+            both._collect(part)
+        both.n_samples_seen_ += other.n_samples_seen_
+        return both
+
+    def _require_mergeable(self, other):
         if type(other) is not type(self):
             raise TypeError(
                 f"cannot merge {type(self).__name__} with {type(other).__name__}: both must be "
@@ -287,29 +311,21 @@ class StreamingCoreset(BaseEstimator):
                 f"coresets of {mine} with {self.n_features_in_} features and of {theirs} with "
                 f"{other.n_features_in_} features cannot be merged"
             )
-        names = [getattr(coreset, "feature_names_in_", None) for coreset in (self, other)]
-        if not np.array_equal(*names):
+        names: Any = getattr(self, "feature_names_in_", None)
+        others: Any = getattr(other, "feature_names_in_", None)
+        if not np.array_equal(names, others):
             raise ValueError(
-                f"coresets with the feature names {names[0]} and {names[1]} cannot be merged"
+                f"coresets with the feature names {names} and {others} cannot be merged"
             )
-        if self._has_y != other._has_y:
-            raise ValueError("a coreset with y and one without cannot be merged")
-        if self._sparse != other._sparse:
-            raise ValueError("a coreset of sparse rows and one of dense rows cannot be merged")
-        both = self._copied()
-        for level, coreset in enumerate(other._levels):
-            if coreset is not None:
-                both._carry(coreset, level)
-        for part in other._buffer:
-            both._collect(part)
-        both.n_samples_seen_ += other.n_samples_seen_
-        return both
+        for kind, difference in _KINDS.items():
+            if getattr(self, kind) != getattr(other, kind):
+                raise ValueError(f"{difference} cannot be merged")
 
-    def __add__(self, other):
+    def __add__(self, other: Self) -> Self:
         """Return what `merge` returns."""
         return self.merge(other) if type(other) is type(self) else NotImplemented
 
-    def get_coreset(self, *, reduce=False):
+    def get_coreset(self, *, reduce: bool = False) -> tuple[Any, np.ndarray | None, np.ndarray]:
         """Return the rows that stand for all rows seen.
 
         The coreset is left as it is; equal calls return equal rows.

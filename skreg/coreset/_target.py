@@ -75,12 +75,12 @@ def residual_columns(n_rows, y, kind, fit_intercept):
 
 def heaviest_of_each_class(y, scores):
     """For each class of each target, its row of highest score, unless all its scores are zero."""
-    rows = []
+    heaviest = []
     for target in y.reshape(len(y), -1).T:
         order = np.lexsort((-scores, target))
         first = np.r_[True, target[order][1:] != target[order][:-1]]
-        rows.append(order[first])
-    rows = np.unique(np.concatenate(rows))
+        heaviest.append(order[first])
+    rows = np.unique(np.concatenate(heaviest))
     return rows[scores[rows] > 0]
 
 

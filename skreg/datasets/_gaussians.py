@@ -19,8 +19,12 @@ from skreg._sklearn import Interval, validate_params
     prefer_skip_nested_validation=True,
 )
 def make_shared_covariance_gaussians(
-    n_samples=1000, n_features=100, *, n_classes=2, random_state=None
-):
+    n_samples: int = 1000,
+    n_features: int = 100,
+    *,
+    n_classes: int = 2,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[np.ndarray, np.ndarray, float]:
     r"""Draw balanced Gaussian classes that share a diagonal covariance.
 
     Class k has the mean :math:`a_k (1, \dots, 1)` with :math:`a_0 = -1` and

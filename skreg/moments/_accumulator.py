@@ -1,6 +1,6 @@
 """The sums that weighted rows leave behind, and how those of two sets of rows become one."""
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class Moments(NamedTuple):
         Scatter, diagonal or full, summed over the classes.
     """
 
-    weight: float | np.ndarray
+    weight: Any  # ndarray, or a number without classes
     mean: np.ndarray
     scatter: np.ndarray
 

@@ -14,6 +14,8 @@ that is K n + n + K numbers, held in float64: all that naive Bayes with shared v
 never subtracts large numbers, whatever the offset of the features.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -23,7 +25,7 @@ from skreg.moments._accumulator import Moments
 from skreg.rows import chunk_slices, rows_per_chunk, working_dtype
 
 
-def expand_classes(statistics, positions, n_classes):
+def expand_classes(statistics: Moments, positions: np.ndarray, n_classes: int) -> Moments:
     """Place class k of `statistics` at `positions[k]` among `n_classes` classes."""
     weight, mean, scatter = statistics
     wide = Moments.of_no_rows(mean.shape[1], n_classes)
@@ -32,7 +34,9 @@ def expand_classes(statistics, positions, n_classes):
     return wide._replace(scatter=scatter)
 
 
-def merge_over_classes(a, b):
+def merge_over_classes(
+    a: tuple[np.ndarray, Moments], b: tuple[np.ndarray, Moments]
+) -> tuple[np.ndarray, Moments]:
     """Union of the classes of two (classes, statistics) pairs, and their merged statistics."""
     if (a[0].dtype.kind in "biuf") != (b[0].dtype.kind in "biuf"):
         raise ValueError(
@@ -47,7 +51,15 @@ def merge_over_classes(a, b):
     return classes, first.merge(second)
 
 
-def moments_by_class(X, codes, weights, n_classes, *, xp=np, chunk_size=None):
+def moments_by_class(
+    X: Any,
+    codes: np.ndarray,
+    weights: np.ndarray,
+    n_classes: int,
+    *,
+    xp: Any = np,
+    chunk_size: int | None = None,
+) -> Moments:
     """`Moments` of the classes, with a diagonal scatter, in one pass over chunks of rows.
 
     Parameters

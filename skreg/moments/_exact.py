@@ -31,7 +31,7 @@ SMALLEST_RANGE = 1e-14
 SMALLEST_SCATTER = np.nextafter(0.0, 1.0)
 
 
-def moments(X, sample_weight):
+def moments(X: np.ndarray, sample_weight: np.ndarray) -> Moments:
     """`Moments` of the rows X (n, d) with nonnegative weights (n,)."""
     used = sample_weight > 0
     if not used.all():
@@ -40,7 +40,7 @@ def moments(X, sample_weight):
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # blocks are too small to share
-def resampled_moments(X, weights):
+def resampled_moments(X: np.ndarray, weights: np.ndarray) -> list[Moments]:
     """`Moments` of the rows X (n, d) with each of several weightings (n_weightings, n).
 
     All of them come from two passes over the rows, one for the means; beside the results, memory
@@ -153,7 +153,7 @@ def _finish(products, shift, low, high, exponent):
     return Moments(float(total), shift[:-1] + np.ldexp(offset, exponent), scatter)
 
 
-def about_zero(data):
+def about_zero(data: Moments) -> Moments:
     """The same with means taken to be zero: second moments in place of covariances."""
     second = data.scatter + data.weight * np.outer(data.mean, data.mean)
     return data._replace(mean=np.zeros_like(data.mean), scatter=second)

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
@@ -45,8 +46,14 @@ class Crossover(NamedTuple):
     prefer_skip_nested_validation=True,
 )
 def crossover_size(
-    sizes, err_a, err_b, *, n_bootstrap=1000, confidence_level=0.95, random_state=None
-):
+    sizes: ArrayLike,
+    err_a: ArrayLike,
+    err_b: ArrayLike,
+    *,
+    n_bootstrap: int = 1000,
+    confidence_level: float = 0.95,
+    random_state: int | np.random.RandomState | None = None,
+) -> Crossover:
     r"""Training size at which estimator b overtakes estimator a for good.
 
     With :math:`\Delta_s` the mean over repeats of ``err_b - err_a`` at the s-th size
@@ -102,26 +109,24 @@ def crossover_size(
     >>> crossover_size([10, 100], [0.2, 0.1], [0.3, 0.2]).size
     inf
     """
-    sizes = check_sizes(sizes)
-    err_a, err_b = check_errors(err_a, sizes, "err_a"), check_errors(err_b, sizes, "err_b")
-    if err_a.shape != err_b.shape:
-        raise ValueError(
-            f"err_a and err_b must be paired; got {len(err_a)} and {len(err_b)} repeats"
-        )
-    difference = err_b - err_a
+    m = check_sizes(sizes)
+    a, b = check_errors(err_a, m, "err_a"), check_errors(err_b, m, "err_b")
+    if a.shape != b.shape:
+        raise ValueError(f"err_a and err_b must be paired; got {len(a)} and {len(b)} repeats")
+    difference = b - a
     n_repeats = len(difference)
-    point = _interpolated_crossovers(sizes, difference.mean(axis=0)[None])[0]
+    point = _interpolated_crossovers(m, difference.mean(axis=0)[None])[0]
     interval = (np.nan, np.nan)
     if n_repeats > 1:
         rng = check_random_state(random_state)
         times_drawn = rng.multinomial(n_repeats, np.full(n_repeats, 1 / n_repeats), n_bootstrap)
-        replicates = _interpolated_crossovers(sizes, times_drawn @ difference / n_repeats)
+        replicates = _interpolated_crossovers(m, times_drawn @ difference / n_repeats)
         tail = (1 - confidence_level) / 2
         interval = (
             float(np.quantile(replicates, tail, method="lower")),
             float(np.quantile(replicates, 1 - tail, method="higher")),
         )
-    censored = "right" if point == np.inf else None
+    censored: Literal["left", "right"] | None = "right" if point == np.inf else None
     if not (difference.mean(axis=0) > _TIE).any():
         censored = "left"
     return Crossover(float(point), interval, censored)
@@ -150,7 +155,7 @@ def _interpolated_crossovers(sizes, delta):
     },
     prefer_skip_nested_validation=True,
 )
-def sample_complexity(sizes, err, target):
+def sample_complexity(sizes: ArrayLike, err: ArrayLike, target: float) -> float:
     """Smallest training size whose mean error is below a target.
 
     Parameters
@@ -178,9 +183,9 @@ def sample_complexity(sizes, err, target):
     >>> sample_complexity([10, 20, 40], [[0.3, 0.2, 0.1], [0.3, 0.1, 0.1]], target=0.16)
     20.0
     """
-    sizes = check_sizes(sizes)
-    reached = check_errors(err, sizes, "err").mean(axis=0) < target
-    return float(sizes[np.argmax(reached)]) if reached.any() else np.inf
+    m = check_sizes(sizes)
+    reached = check_errors(err, m, "err").mean(axis=0) < target
+    return float(m[np.argmax(reached)]) if reached.any() else np.inf
 
 
 def check_sizes(sizes, name="sizes"):

@@ -276,7 +276,7 @@ class ProbeLearningCurveDisplay:
             )  # fmt: skip
 
     def _draw_crossover(self, name, colour):
-        crossing = self.crossover[name]
+        crossing = (self.crossover or {})[name]
         left, right = np.clip(crossing.confidence_interval, *self.ax_.get_xlim())
         if left < right:
             self.crossover_spans_[name] = self.ax_.axvspan(
@@ -291,7 +291,7 @@ class ProbeLearningCurveDisplay:
         """Name of a probe and, for a rival, when it overtakes the reference."""
         if name not in (self.crossover or {}):
             return f"{name} (reference)" if self.crossover else name
-        crossing = self.crossover[name]
+        crossing = (self.crossover or {})[name]
         if crossing.censored == "right":
             return f"{name}: behind at m = {largest:,.0f}"
         if crossing.censored == "left":

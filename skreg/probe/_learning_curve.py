@@ -167,7 +167,7 @@ def probe_learning_curve(
     )
 
 
-def random_subset(y, size, rng):
+def random_subset(y: np.ndarray, size: int, rng: np.random.RandomState) -> np.ndarray:
     """Indices of a random subset in which every class occurs; drawn again until one does.
 
     Parameters
@@ -200,7 +200,7 @@ def random_subset(y, size, rng):
     )
 
 
-def per_class_subset(y, size, rng):
+def per_class_subset(y: np.ndarray, size: int, rng: np.random.RandomState) -> np.ndarray:
     """Indices of `size` random samples of every class.
 
     Parameters

@@ -1,9 +1,12 @@
 """The estimator `LinearNaiveBayes`."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -167,13 +170,13 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
     def __init__(
         self,
         *,
-        priors=None,
-        var_smoothing=1e-9,
-        smoothing="relative",
-        shrinkage=0.0,
-        ddof=0,
-        temperature=1.0,
-        chunk_size=None,
+        priors: ArrayLike | None = None,
+        var_smoothing: float = 1e-9,
+        smoothing: Literal["relative", "absolute"] = "relative",
+        shrinkage: float | Literal["loo"] = 0.0,
+        ddof: int = 0,
+        temperature: float | Literal["loo"] = 1.0,
+        chunk_size: int | None = None,
     ):
         self.priors = priors
         self.var_smoothing = var_smoothing
@@ -184,7 +187,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         self.chunk_size = chunk_size
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the class means and the pooled variances in one pass over X.
 
         Parameters
@@ -232,21 +235,27 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         require_fixed_regularisation(self, "a dask array")
         refuse_dask_frame(X)
         rows = dask_rows(X, y, sample_weight, by="LinearNaiveBayes")
-        state = rows.reduce(clone(self)._chunk_state, merge_over_classes)
-        check_classes(*state, sample_weight is not None)
-        vars(self).pop("feature_names_in_", None)
+        classes, statistics = rows.reduce(clone(self)._chunk_state, merge_over_classes)
+        check_classes(classes, statistics, sample_weight is not None)
+        self.__dict__.pop("feature_names_in_", None)
         self.n_features_in_ = X.shape[1]
-        self._set_state(*state, weighted=sample_weight is not None, like=X._meta)
+        self._set_state(classes, statistics, weighted=sample_weight is not None, like=X._meta)
 
     def _become(self, fresh):
         """Take over all of a copy in one step, so that errors and interrupts leave all as it was.
 
         The parameters stay the objects that they are.
         """
-        self.__dict__ = vars(fresh) | {name: getattr(self, name) for name in self.get_params()}
+        self.__dict__ = fresh.__dict__ | {name: getattr(self, name) for name in self.get_params()}
         return self
 
-    def partial_fit(self, X, y, classes=None, sample_weight=None):
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
         """Add a batch of rows; any split into batches gives the same model as one `fit`.
 
         Parameters
@@ -296,7 +305,9 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             weighted = weighted or self._weighted
         self._set_state(*merged, weighted=weighted, like=rows.X, declared=declared)
 
-    def fit_batches(self, batches, classes=None):
+    def fit_batches(
+        self, batches: Iterable[Sequence[Any]], classes: ArrayLike | None = None
+    ) -> Self:
         """Fit on an iterable of batches, for instance a torch ``DataLoader``.
 
         Parameters
@@ -329,7 +340,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         check_classes(self._known_classes(), self._statistics, self._weighted)
         return self
 
-    def merge(self, other):
+    def merge(self, other: Self) -> Self:
         """Return a probe of the rows of both, as if it had been fitted on them together.
 
         ``a + b`` does the same; ``functools.reduce(operator.add, probes)`` merges many.
@@ -375,11 +386,11 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         )
         return both
 
-    def __add__(self, other):
+    def __add__(self, other: Self) -> Self:
         """Return what `merge` returns."""
         return self.merge(other) if type(other) is type(self) else NotImplemented
 
-    def get_state(self):
+    def get_state(self) -> dict[str, np.ndarray]:
         """Sufficient statistics of the rows seen, for storing, sending or merging.
 
         Returns
@@ -399,7 +410,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         }
 
     @classmethod
-    def from_state(cls, state, **params):
+    def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:
         """Probe with the statistics of `get_state`.
 
         Parameters
@@ -429,7 +440,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         probe._set_state(classes, statistics, weighted=not total.is_integer())
         return probe
 
-    def decision_function(self, X):
+    def decision_function(self, X: Any) -> Any:
         """Linear scores of the classes.
 
         Parameters
@@ -454,7 +465,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             out[rows, ...] = scores
         return out[:, 0] if self._n_classes == 2 else out
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Most probable class of every row.
 
         Parameters
@@ -479,7 +490,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             return labels
         return xp.asarray(labels, **device_keyword(X, xp))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """Posterior probabilities of the classes.
 
         Parameters
@@ -497,7 +508,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         xp, _ = get_namespace(X)
         return xp.exp(self._log_proba(X, "predict_proba"))
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X: Any) -> Any:
         """Logarithms of the posterior probabilities of the classes.
 
         Parameters
@@ -514,7 +525,9 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
             return self._mapped(self.predict_log_proba, X, self.coef_.dtype, self._n_classes)
         return self._log_proba(X, "predict_log_proba")
 
-    def loo_decision_function(self, X, y, sample_weight=None):
+    def loo_decision_function(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> np.ndarray:
         """Scores of every training row under the model fitted without it, exactly.
 
         Costs two matrix products in double precision. Shrinkage and temperature stay as they are.

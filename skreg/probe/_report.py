@@ -13,8 +13,10 @@ and Zheng et al. (2023) look at its mean and variance given the true class, per 
 from dataclasses import dataclass
 from html import escape
 from numbers import Integral
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaln
 from sklearn.utils import check_random_state, check_X_y
 
@@ -63,7 +65,7 @@ class NaiveBayesReport:
     effective_n_features: float
     loo_accuracy: float
 
-    def percentiles(self, quantity):
+    def percentiles(self, quantity: Literal["scaled_variance", "beta", "alpha"]) -> np.ndarray:
         """Percentiles 0, 5, 25, 50, 75, 95, 100 of one of the array-valued quantities.
 
         Parameters
@@ -141,7 +143,13 @@ class NaiveBayesReport:
     },
     prefer_skip_nested_validation=True,
 )
-def naive_bayes_report(X, y, *, max_features=2048, random_state=None):
+def naive_bayes_report(
+    X: Any,
+    y: ArrayLike,
+    *,
+    max_features: int = 2048,
+    random_state: int | np.random.RandomState | None = None,
+) -> NaiveBayesReport:
     r"""Measure the quantities on which the sample complexity of naive Bayes depends.
 
     Zheng et al. [1]_ bound the number of samples m that `LinearNaiveBayes` needs to reach its own
@@ -229,33 +237,34 @@ def naive_bayes_report(X, y, *, max_features=2048, random_state=None):
     >>> round(report.loo_accuracy, 3)
     0.938
     """
-    X, y = check_X_y(X, y, accept_sparse="csr")
-    probe = LinearNaiveBayes().fit(X, y)
+    X, labels = check_X_y(X, y, accept_sparse="csr")
+    probe = LinearNaiveBayes().fit(X, labels)
     state = probe.get_state()
-    variance = state["M2"] / len(y) + probe.epsilon_
-    offset = state["mean"] - state["c"] @ state["mean"] / len(y)
+    variance = state["M2"] / len(labels) + probe.epsilon_
+    offset = state["mean"] - state["c"] @ state["mean"] / len(labels)
     weights = np.divide(offset, variance, out=np.zeros_like(offset), where=variance > 0)
     chosen = np.arange(X.shape[1])
     if X.shape[1] > max_features:
         chosen = check_random_state(random_state).choice(X.shape[1], max_features, replace=False)
-    codes = np.searchsorted(state["classes"], y)
+    codes = np.searchsorted(state["classes"], labels)
     ranges, noise, gram = _residual_moments(X, codes, state["mean"], state["c"], weights, chosen)
     distance = _squared_distances(offset, weights)
     correlation, effective = _correlation_summary(gram, np.count_nonzero(state["M2"] > 0))
+    degrees = len(labels) - len(state["classes"])
     return NaiveBayesReport(
-        n_samples=len(y),
+        n_samples=len(labels),
         n_features=X.shape[1],
         classes=state["classes"],
         class_count=state["c"].astype(int),
         scaled_variance=np.divide(
-            state["M2"] / len(y), ranges**2, out=np.full_like(ranges, np.nan), where=ranges > 0
+            state["M2"] / len(labels), ranges**2, out=np.full_like(ranges, np.nan), where=ranges > 0
         ),
         beta=distance / (2 * X.shape[1]),
         alpha=noise / X.shape[1],
         mean_abs_correlation=correlation,
-        independent_abs_correlation=_independent_abs_correlation(len(y) - len(state["classes"])),
+        independent_abs_correlation=_independent_abs_correlation(degrees),
         effective_n_features=effective,
-        loo_accuracy=_loo_accuracy(probe, X, y),
+        loo_accuracy=_loo_accuracy(probe, X, labels),
     )
 
 

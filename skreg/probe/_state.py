@@ -1,5 +1,7 @@
 """What probes have learned: stored, restored, compared, merged."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import assert_all_finite
 
@@ -10,18 +12,20 @@ from skreg.moments import Moments
 def moments_of_state(state):
     """Classes and `Moments` from the dict of `LinearNaiveBayes.get_state`."""
     classes = np.asarray(state["classes"])
-    statistics = Moments(*(np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2")))
-    shapes = [array.shape for array in (classes, *statistics)]
-    n_features = statistics.scatter.size
+    weight, mean, scatter = arrays = [
+        np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2")
+    ]
+    shapes = [array.shape for array in (classes, *arrays)]
+    n_features = scatter.size
     if shapes != [(len(classes),), (len(classes),), (len(classes), n_features), (n_features,)]:
         raise ValueError(f"classes, c, mean and M2 have shapes {shapes} that do not fit")
-    for array in statistics:
+    for array in arrays:
         assert_all_finite(array)
-    if (statistics.weight < 0).any() or (statistics.scatter < 0).any():
+    if (weight < 0).any() or (scatter < 0).any():
         raise ValueError("c and M2 must not be negative")
     if not np.array_equal(classes, np.unique(classes)):
         raise ValueError("classes must be sorted and distinct")
-    return classes, statistics
+    return classes, Moments(weight, mean, scatter)
 
 
 def require_same_settings(one, other):
@@ -30,10 +34,11 @@ def require_same_settings(one, other):
         raise ValueError(
             f"cannot merge probes of {one.n_features_in_} and {other.n_features_in_} features"
         )
-    names = [getattr(probe, "feature_names_in_", None) for probe in (one, other)]
-    if not np.array_equal(*names):
+    names: Any = getattr(one, "feature_names_in_", None)
+    others: Any = getattr(other, "feature_names_in_", None)
+    if not np.array_equal(names, others):
         raise ValueError(
-            f"cannot merge probes with different feature_names_in_: {names[0]} and {names[1]}"
+            f"cannot merge probes with different feature_names_in_: {names} and {others}"
         )
     mine, theirs = one.get_params(), other.get_params()
     different = [name for name in mine if not np.array_equal(mine[name], theirs[name])]

@@ -1,5 +1,8 @@
 """Crossing between array namespaces, devices and precisions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -11,13 +14,13 @@ from skreg._sklearn import (
 )
 
 
-def in_main_memory(array):
+def in_main_memory(array: Any) -> np.ndarray:
     """The array as a numpy array."""
     xp, is_array_api = get_namespace(array)
     return _convert_to_numpy(array, xp) if is_array_api else np.asarray(array)
 
 
-def widen_bfloat16(X):
+def widen_bfloat16(X: Any) -> Any:
     """numpy has no bfloat16: outside array API dispatch, torch features of it become float32."""
     _, is_array_api = get_namespace(X)
     if str(getattr(X, "dtype", "")) == "torch.bfloat16" and not is_array_api:
@@ -25,14 +28,14 @@ def widen_bfloat16(X):
     return X
 
 
-def working_dtype(X, xp):
+def working_dtype(X: Any, xp: Any) -> Any:
     """float32 for half and single precision, else the widest float of the device of X."""
     if str(X.dtype).rpartition(".")[2] in {"float16", "bfloat16", "float32"}:
         return xp.float32
     return np.float64 if xp is np else _max_precision_float_dtype(xp, X.device)
 
 
-def dense_rows(X, rows):
+def dense_rows(X: Any, rows: slice) -> np.ndarray:
     """Slice of the rows of X as a dense float64 numpy array."""
     if sparse.issparse(X):
         return X[rows].toarray().astype(np.float64, copy=False)
@@ -43,12 +46,12 @@ def dense_rows(X, rows):
     return _convert_to_numpy(chunk, xp).astype(np.float64)
 
 
-def device_keyword(X, xp):
+def device_keyword(X: Any, xp: Any) -> dict[str, Any]:
     """Keyword argument that creates an array on the device of X."""
     return {} if xp is np else {"device": X.device}
 
 
-def converter_to(like):
+def converter_to(like: Any) -> Callable[[np.ndarray], Any]:
     """Function that moves float64 results to the namespace, device and precision of `like`."""
     if like is None:
         return lambda array: array

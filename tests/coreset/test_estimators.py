@@ -340,6 +340,9 @@ def test_streams_refuse_what_does_not_fit():
         coreset.merge(LpRegressor())
     with pytest.raises(ValueError, match="numbers in every call"):
         StreamingCoreset(include_y=None).fit(X, y).partial_fit(X, y.astype(str))
+    numbers, labels = (StreamingCoreset(include_y=None).fit(X, t) for t in (y, y.astype(str)))
+    with pytest.raises(ValueError, match="y holds labels and one whose y holds numbers"):
+        numbers + labels
     with pytest.raises(ValueError, match="y must be numeric"):
         StreamingCoreset().fit(X, y > 0).partial_fit(X, y.astype(str))
 
@@ -417,7 +420,7 @@ def test_a_failed_or_interrupted_batch_leaves_the_stream_as_it_was(monkeypatch):
         coreset.set_params(n_samples=3).partial_fit(X[300:], y[300:])
     assert pickle.dumps(coreset.set_params(n_samples=50)) == before
 
-    def interrupt(*args):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -68,7 +68,7 @@ class TestClosedForms:
 
     def test_equals_discriminant_analysis_with_diagonal_covariance(self, wine):
         class Diagonal(EmpiricalCovariance):
-            def fit(self, X, y=None):
+            def fit(self, X, _y=None):
                 self.covariance_ = np.diag(X.var(axis=0))
                 return self
 
@@ -257,7 +257,7 @@ class TestBatches:
             probe.fit(X[:, :3], np.zeros(y.size))
         assert pickle.dumps(probe) == before
 
-        def interrupt(*args):
+        def interrupt(*_):
             raise KeyboardInterrupt
 
         monkeypatch.setattr("skreg.probe._naive_bayes.linear_form", interrupt)

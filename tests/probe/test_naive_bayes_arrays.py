@@ -142,7 +142,8 @@ class TestDask:
         ):
             yield client
 
-    def test_blocks_on_a_cluster_equal_one_array(self, cluster):
+    @pytest.mark.usefixtures("cluster")
+    def test_blocks_on_a_cluster_equal_one_array(self):
         X, y, weights = problem()
         labels = np.sort(y)  # most blocks lack most classes
         blocks = da.from_array(X, chunks=(70, 8))

@@ -78,7 +78,7 @@ def scored_matrix(kind, p):
     return A, {name: importance_scores(A, p, scores=name) for name in METHODS if name in SCORES}
 
 
-def sampling_problem(seed, *, kind, p, sizes):
+def sampling_problem(_seed, *, kind, p, sizes):
     return (*scored_matrix(kind, p), p, sizes)
 
 
@@ -110,11 +110,11 @@ def regression_problem(p):
     return X, y, LpRegressor(p=p).fit(X, y).objective_, scores
 
 
-def regression_data(seed, *, p, sizes):
+def regression_data(_seed, *, p, sizes):
     return (*regression_problem(p), p, sizes)
 
 
-def measure_regression(problem, methods, seed):
+def measure_regression(problem, _methods, seed):
     X, y, best, scores, p, sizes = problem
     for name, score in scores.items():
         for size in sizes:

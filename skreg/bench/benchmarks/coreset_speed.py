@@ -19,6 +19,8 @@ Every time is the least of three runs, where a run takes less than ten seconds.
 
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn import clone, config_context
@@ -56,9 +58,9 @@ def score_data(seed, *, n_rows, n_features):
     return heavy_rows(np.random.default_rng(seed), n_rows, n_features)
 
 
-def least_time(function):
+def least_time(function: Callable[[], Any]) -> float:
     """Least seconds of three runs, or of one that takes more than ten."""
-    times = []
+    times: list[float] = []
     while len(times) < 3 and sum(times) < 10:
         start = time.perf_counter()
         function()
@@ -66,7 +68,7 @@ def least_time(function):
     return min(times)
 
 
-def measure_scores(X, methods, seed):
+def measure_scores(X, methods, _seed):
     R = cholesky_whitening(X.T @ X)
 
     def squared_rows(Q):
@@ -91,7 +93,7 @@ def median_data(seed, *, n_rows, n_samples, limit):
     return X, X @ rng.standard_normal(10) + 1 + rng.standard_t(3, n_rows), n_samples, limit
 
 
-def measure_median(problem, methods, seed):
+def measure_median(problem, _methods, seed):
     X, y, n_samples, limit = problem
     sampler = SensitivitySampler(p=1, n_samples=n_samples, random_state=seed)
     start = time.perf_counter()
@@ -112,9 +114,10 @@ def cost_bound(X, y):
     return solution.norm * (1.0 - solution.relative_gap)
 
 
-def quantile_regressor_seconds(X, y, limit):
+def quantile_regressor_seconds(X: np.ndarray, y: np.ndarray, limit: float) -> tuple[float, int]:
     """Seconds on all rows, extrapolated from sizes that end with the limit, and the last size."""
-    sizes, seconds = [], []
+    sizes: list[int] = []
+    seconds: list[float] = []
     n_rows = 1000
     while n_rows <= len(y) and (not seconds or seconds[-1] < limit):
         start = time.process_time()
@@ -134,7 +137,7 @@ def grid_data(seed, *, n_rows, n_samples):
     return X[:n_rows], y[:n_rows], X[n_rows:], y[n_rows:], n_samples
 
 
-def measure_grid(problem, methods, seed):
+def measure_grid(problem, _methods, seed):
     X, y, X_test, y_test, n_samples = problem
     sampler = SensitivitySampler(p=1, n_samples=n_samples, floor=1.0, random_state=seed)
     model = LogisticRegression(max_iter=300)

@@ -67,11 +67,13 @@ def split(X, y, n_test, train_sizes, seed):
 
 
 def breast_cancer(seed, *, train_sizes):
-    return split(*load_breast_cancer(return_X_y=True), 150, train_sizes, seed)
+    X, y = load_breast_cancer(return_X_y=True)
+    return split(X, y, 150, train_sizes, seed)
 
 
 def digit_pixels(seed, *, train_sizes):
-    return split(*load_digits(return_X_y=True), 500, train_sizes, seed)
+    X, y = load_digits(return_X_y=True)
+    return split(X, y, 500, train_sizes, seed)
 
 
 def frozen_features_of_same_classes(seed, *, train_sizes):
@@ -131,7 +133,8 @@ def gaussian_mixtures(seed, *, n_classes, n_features, largest, n_test):
     train_sizes = np.unique(np.round(2 * n_classes * 1.2 ** np.arange(n_steps + 1)).astype(int))
     for n in n_features:
         X, y = mixture_sample(rng, n_classes, n, 4 * largest)
-        yield Task(X, y, *mixture_sample(rng, n_classes, n, n_test), train_sizes.tolist())
+        X_test, y_test = mixture_sample(rng, n_classes, n, n_test)
+        yield Task(X, y, X_test, y_test, train_sizes.tolist())
 
 
 def curve_errors(task, methods, seed, scaler):

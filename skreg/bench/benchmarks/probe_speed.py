@@ -88,7 +88,7 @@ def seconds(action, *arguments):
     return time.perf_counter() - start
 
 
-def measure(features, methods, seed):
+def measure(features, methods, _seed):
     with threadpool_limits(features.n_threads):
         yield from _measure(features, methods)
 
@@ -104,7 +104,7 @@ def _measure(features, methods):
     )
     for contestant in taking_turns.values():
         contestant.fit(warm_up).predict(warm_up)
-    times = {name: ([], []) for name in contestants}
+    times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in contestants}
     for _ in range(features.n_rounds):
         for name, contestant in taking_turns.items():
             times[name][0].append(seconds(contestant.fit, features))
