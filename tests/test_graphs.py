@@ -82,7 +82,8 @@ def test_weights_lose_their_diagonal_and_are_copied():
     W = np.array([[5.0, 2.0], [2.0, 0.0]])
     checked = checked_weights(W)
     np.testing.assert_array_equal(checked.toarray(), [[0, 2], [2, 0]])
-    assert checked.nnz == 2 and W[0, 0] == 5.0
+    assert checked.nnz == 2
+    assert W[0, 0] == 5.0
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ def test_recipes_are_functions_of_the_seed_with_the_stated_sizes():
     logistic = problems.logistic(0, n_samples=200, n_features=400)
     assert set(np.unique(logistic.y)) == {-1.0, 1.0}
     softmax = problems.multinomial(0, n_samples=200, n_features=50, n_classes=6)
-    assert softmax.y.shape == (200, 6) and np.all(softmax.y.sum(axis=1) == 1)
+    assert softmax.y.shape == (200, 6)
+    assert np.all(softmax.y.sum(axis=1) == 1)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -88,7 +89,8 @@ def test_curves_hold_a_run_that_ended_early_at_its_last_value():
     result = BlockCoordinateDescent(tol=1e-8).minimize(problem)
     best = bcd_rules.optimum(problem, "solve")
     rows = list(bcd_rules.curve("tree", result, best, result.nit + 50))
-    assert rows[0]["log_gap"] == 0.0 and rows[-1]["iteration"] == result.nit + 50
+    assert rows[0]["log_gap"] == 0.0
+    assert rows[-1]["iteration"] == result.nit + 50
     assert rows[-1]["log_gap"] < -8
     assert all(a["log_gap"] >= b["log_gap"] for a, b in itertools.pairwise(rows))
 

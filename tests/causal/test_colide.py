@@ -105,7 +105,8 @@ def test_a_whole_fit_agrees_with_the_authors_code(
     np.testing.assert_allclose(model.adjacency_matrix_[*np.transpose(EDGES)], weights, atol=2e-3)
     np.testing.assert_allclose(model.sigma_, sigma, atol=2e-3)
     assert model.n_iter_.tolist() == n_iter
-    assert model.converged_ and model.s_ == [1.0, 0.9, 0.8, 0.7]
+    assert model.converged_
+    assert model.s_ == [1.0, 0.9, 0.8, 0.7]
     assert 0 <= model.h_ < 1e-4
     fast = CoLiDE(noise, mode="fast", scale=None).fit(regression_problem)
     assert [tuple(edge) for edge in np.argwhere(fast.adjacency_matrix_)] == EDGES
@@ -179,7 +180,8 @@ def test_graphs_are_right_in_every_unit(unit):
     for mode in ("reference", "fast"):
         model = CoLiDE("ev", mode=mode).fit(unit * sem.X)
         assert structural_hamming_distance(sem.adjacency, model.adjacency_matrix_) == 0
-        assert model.converged_ and model.h_ < 1e-3
+        assert model.converged_
+        assert model.h_ < 1e-3
         assert model.sigma_ == pytest.approx(unit, rel=0.1)
 
 
@@ -201,7 +203,8 @@ def test_weights_that_do_not_become_acyclic_are_warned_of():
     assert not model.converged_
     with pytest.warns(ConvergenceWarning, match="Increase n_stages or bring"):
         early = CoLiDE("ls", n_stages=1, s=1.0).fit(sem.X)
-    assert early.h_ > 1e-2 and not early.converged_
+    assert early.h_ > 1e-2
+    assert not early.converged_
     expected = 8 * np.log(1.0) - np.linalg.slogdet(np.eye(8) - early.raw_adjacency_**2)[1]
     assert early.h_ == pytest.approx(expected, rel=1e-9)
 
@@ -403,7 +406,10 @@ def test_no_path_leads_back_along_required_edges(regression_problem):
     model = CoLiDE("ev", mode="fast", include_edges=required)
     W = quietly(model, regression_problem).raw_adjacency_
     assert W[0, 1] == W[1, 2] == W[0, 2] == W[5, 4] == 0
-    assert W[2, 1] != 0 and W[1, 0] != 0 and W[4, 5] != 0 and W[2, 0] != 0
+    assert W[2, 1] != 0
+    assert W[1, 0] != 0
+    assert W[4, 5] != 0
+    assert W[2, 0] != 0
 
 
 def test_refit_is_least_squares_on_the_parents(regression_problem):
@@ -463,8 +469,10 @@ def test_graph_exports_carry_names_and_weights(regression_problem):
     matrix = networkx.to_numpy_array(graph)
     np.testing.assert_array_equal(matrix, model.adjacency_matrix_)
     text = model.to_graphviz()
-    assert text.startswith("digraph {") and text.count("->") == 9
-    assert '"b" -> "d" [label="1.45"];' in text and r'"say \"c\""' in text
+    assert text.startswith("digraph {")
+    assert text.count("->") == 9
+    assert '"b" -> "d" [label="1.45"];' in text
+    assert r'"say \"c\""' in text
     magnitudes = [abs(weight) for *_, weight in model.edges()]
     assert magnitudes == sorted(magnitudes, reverse=True)
     unnamed = CoLiDE("ev", mode="fast").fit(regression_problem)
@@ -518,7 +526,9 @@ def test_interruption_leaves_the_estimator_as_it_was(regression_problem, monkeyp
 def test_verbose_shows_the_stages(regression_problem, capsys):
     quietly(CoLiDE("ev", verbose=1, **FEW | {"n_stages": 2, "warm_iter": 300}), regression_problem)
     shown = capsys.readouterr()
-    assert "CoLiDE" in shown.err and "2/2" in shown.err and not shown.out
+    assert "CoLiDE" in shown.err
+    assert "2/2" in shown.err
+    assert not shown.out
     quietly(CoLiDE("ev", **FEW), regression_problem)
     assert capsys.readouterr() == ("", "")
 

@@ -130,12 +130,15 @@ def test_several_panels_are_drawn_in_the_place_of_one_axes(sem, fitted, place):
         figure, ax = place()
         box, n_before = ax.get_position(), len(plt.get_fignums())
         display = draw(ax)
-        assert display.figure_ is figure and len(plt.get_fignums()) == n_before
+        assert display.figure_ is figure
+        assert len(plt.get_fignums()) == n_before
         assert not ax.axison
         for panel in display.axes_:
             inside = panel.get_position(original=True)
-            assert inside.x0 >= box.x0 - 1e-9 and inside.x1 <= box.x1 + 1e-9
-            assert inside.y0 >= box.y0 - 1e-9 and inside.y1 <= box.y1 + 1e-9
+            assert inside.x0 >= box.x0 - 1e-9
+            assert inside.x1 <= box.x1 + 1e-9
+            assert inside.y0 >= box.y0 - 1e-9
+            assert inside.y1 <= box.y1 + 1e-9
 
 
 def test_panels_can_be_given_one_by_one(sem, fitted):

@@ -257,7 +257,8 @@ def test_standardised_columns_are_warned_of_by_every_method(sem):
     for model in models:
         with pytest.warns(UserWarning, match="all columns have the same variance") as caught:
             model.fit(Z)
-        assert len(caught) == 1 and caught[0].filename == __file__
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
     for estimator in (None, FAST, SortNRegress(), BootstrapDAG(FAST, n_bootstraps=2)):
         selector = make_pipeline(StandardScaler(), SelectParents(estimator))
         with pytest.warns(UserWarning, match="7 of 8 columns have the same variance") as caught:
@@ -295,7 +296,8 @@ def test_parameters_act_at_the_second_fit_and_after_pickling(sem):
     again.fit(sem.X + 1)
     fresh.fit(sem.X + 1)
     np.testing.assert_array_equal(again.edge_frequencies_, fresh.edge_frequencies_)
-    assert FAST.alpha == 0.05 and again.alpha_ == 1.0
+    assert FAST.alpha == 0.05
+    assert again.alpha_ == 1.0
 
 
 def test_bootstrap_does_not_depend_on_the_number_of_threads(sem):
@@ -318,7 +320,8 @@ def test_the_smallest_alpha_before_the_first_unstable_one_is_chosen(sem):
     first = unstable[0] if len(unstable) else 4
     assert model.alpha_ == alphas[first - 1]
     np.testing.assert_array_equal(model.edge_frequency_, model.edge_frequencies_[first - 1])
-    assert model.instability_[0] == 0 and not model.edge_frequencies_[0].any()
+    assert model.instability_[0] == 0
+    assert not model.edge_frequencies_[0].any()
 
 
 def test_a_number_of_alphas_reaches_from_no_edges_down(sem):
@@ -352,7 +355,9 @@ def test_an_alpha_at_the_lower_edge_is_warned_of(sem):
 def test_verbose_counts_the_fits(sem, capsys):
     model = BootstrapDAG(SortNRegress(), n_bootstraps=3, random_state=0, verbose=1).fit(sem.X)
     shown = capsys.readouterr()
-    assert "BootstrapDAG" in shown.err and "3/3" in shown.err and not shown.out
+    assert "BootstrapDAG" in shown.err
+    assert "3/3" in shown.err
+    assert not shown.out
     quiet = BootstrapDAG(SortNRegress(), n_bootstraps=3, random_state=0).fit(sem.X)
     assert capsys.readouterr() == ("", "")
     np.testing.assert_array_equal(quiet.edge_frequency_, model.edge_frequency_)

@@ -15,7 +15,8 @@ def test_graphs_are_acyclic_with_weights_in_range(graph):
     W = sem.adjacency
     assert networkx.is_directed_acyclic_graph(networkx.DiGraph(W))
     magnitude = np.abs(W[W != 0])
-    assert magnitude.min() >= 0.3 and magnitude.max() <= 0.8
+    assert magnitude.min() >= 0.3
+    assert magnitude.max() <= 0.8
     assert 0.3 < np.mean(W[W != 0] > 0) < 0.7
     # the order of the columns says nothing about the causal order
     assert 0.3 < np.count_nonzero(np.triu(W)) / np.count_nonzero(W) < 0.7

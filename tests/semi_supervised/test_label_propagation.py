@@ -42,7 +42,8 @@ def test_hard_labels_are_the_fixed_point_of_scikit_learns_label_propagation(data
     np.testing.assert_array_equal(ours.transduction_, theirs.transduction_)
     new = X[:20] + 0.05
     np.testing.assert_allclose(ours.predict_proba(new), theirs.predict_proba(new), atol=1e-7)
-    assert ours.solver_ == solver and ours.kkt_residual_ <= 1.1e-11
+    assert ours.solver_ == solver
+    assert ours.kkt_residual_ <= 1.1e-11
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -124,7 +125,8 @@ def test_large_graphs_take_conjugate_gradients_and_small_ones_are_direct():
     X = rng.normal(size=(3200, 2))
     few = np.where(np.arange(3200) < 50, X[:, 0] > 0, -1)
     model = GraphLabelPropagation().fit(X, few)
-    assert model.solver_ == "cg" and 0 < model.n_iter_ < 2000
+    assert model.solver_ == "cg"
+    assert 0 < model.n_iter_ < 2000
     direct = clone(model).set_params(solver="direct").fit(X, few)
     assert direct.n_iter_ == 1
     np.testing.assert_allclose(model.label_distributions_, direct.label_distributions_, atol=1e-5)
@@ -141,7 +143,8 @@ def test_digits_from_five_labels_per_class_beat_the_labels_alone():
     rest = few == -1
     propagated = np.mean(GraphLabelPropagation().fit(X, few).transduction_[rest] == y[rest])
     nearest = KNeighborsClassifier(1).fit(X[chosen], y[chosen]).score(X[rest], y[rest])
-    assert propagated > nearest + 0.05 and propagated > 0.9
+    assert propagated > nearest + 0.05
+    assert propagated > 0.9
 
 
 def test_samples_can_be_permuted_and_labels_are_names():

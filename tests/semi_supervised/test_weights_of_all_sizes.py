@@ -73,7 +73,8 @@ def test_elimination_is_exact_for_weak_bridges_in_every_unit(graph, weight):
         for given in (unit * W, scipy.sparse.csr_array(unit * W)):
             model = GraphLabelPropagation("precomputed").fit(given, y)
             np.testing.assert_allclose(model.label_distributions_, exact, rtol=1e-13, atol=1e-300)
-            assert model.solver_ == "direct" and model.kkt_residual_ < 1e-14
+            assert model.solver_ == "direct"
+            assert model.kkt_residual_ < 1e-14
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
@@ -86,7 +87,8 @@ def test_iterative_solvers_are_right_or_say_that_they_are_not(graph, weight, sol
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model = GraphLabelPropagation("precomputed", solver=solver, max_iter=100).fit(given, y)
-        assert not np.isnan(model.label_distributions_).any() and not np.isnan(model.kkt_residual_)
+        assert not np.isnan(model.label_distributions_).any()
+        assert not np.isnan(model.kkt_residual_)
         if not caught:
             np.testing.assert_allclose(model.label_distributions_, exact, atol=1e-7)
             assert model.kkt_residual_ <= 1e-8
