@@ -216,7 +216,7 @@ class Benchmark:
             _require_known(f"settings of figure {figure.caption!r}", figure.settings, self.settings)
 
 
-def _require_known(what, names, known):
+def _require_known(what: str, names: Iterable[str], known: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"{what}: {unknown[0]!r} is not one of {', '.join(map(repr, known))}")

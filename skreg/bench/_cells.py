@@ -17,7 +17,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import skreg
-from skreg.bench._benchmark import Benchmark
+from skreg.bench._benchmark import Benchmark, Setting
 from skreg.bench._registry import load_benchmark
 
 
@@ -78,7 +78,7 @@ def plan_cells(name: str, benchmark: Benchmark, size: str, repeats: int | None) 
     ]
 
 
-def _method_groups(benchmark, setting):
+def _method_groups(benchmark: Benchmark, setting: Setting) -> list[tuple[str, ...]]:
     methods = tuple(setting.methods or benchmark.methods)
     return [methods] if benchmark.together else [(method,) for method in methods]
 
@@ -120,7 +120,7 @@ def run_cell(path: Path, cell: Cell) -> Outcome:
     )
 
 
-def _measure(benchmark, cell):
+def _measure(benchmark: Benchmark, cell: Cell) -> list[dict[str, Any]]:
     setting = benchmark.settings[cell.setting]
     methods = {name: benchmark.methods[name] for name in cell.methods}
     data = setting.data(cell.seed, **cell.parameters)
@@ -129,11 +129,11 @@ def _measure(benchmark, cell):
     return json.loads(json.dumps(rows, default=_plain_number))
 
 
-def _plain_number(value):
+def _plain_number(value: Any) -> Any:
     return value.item()
 
 
-def _one_line(warning):
+def _one_line(warning: warnings.WarningMessage) -> str:
     first_line = str(warning.message).strip().partition("\n")[0]
     return f"{warning.category.__name__}: {first_line}"
 

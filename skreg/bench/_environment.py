@@ -34,7 +34,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def _processor():
+def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         names = re.findall(r"^model name\s*:\s*(.+)$", cpuinfo.read_text(), flags=re.MULTILINE)
@@ -43,7 +43,7 @@ def _processor():
     return platform.processor() or platform.machine()
 
 
-def _memory():
+def _memory() -> str:
     if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
         return "unknown"
     return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.1f} GiB"
@@ -68,7 +68,7 @@ def extras() -> dict[str, list[str]]:
     return {extra: [n for n in names if not _installed(n)] for extra, names in required.items()}
 
 
-def _installed(distribution):
+def _installed(distribution: str) -> bool:
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from joblib import Parallel, delayed, parallel_config
@@ -76,7 +76,9 @@ def run_cells(
     return [outcomes[index] for index in range(len(cells))], n_reused
 
 
-def _as_they_finish(path, indexed_cells, n_jobs) -> Iterator[tuple[int, Outcome]]:
+def _as_they_finish(
+    path: Path, indexed_cells: Iterable[tuple[int, Cell]], n_jobs: int
+) -> Iterator[tuple[int, Outcome]]:
     if n_jobs == 1:  # in this process
         yield from (_run_indexed(path, index, cell) for index, cell in indexed_cells)
         return
@@ -84,12 +86,12 @@ def _as_they_finish(path, indexed_cells, n_jobs) -> Iterator[tuple[int, Outcome]
     yield from parallel(delayed(_run_indexed)(path, index, cell) for index, cell in indexed_cells)
 
 
-def _run_indexed(path, index, cell):
+def _run_indexed(path: Path, index: int, cell: Cell) -> tuple[int, Outcome]:
     return index, run_cell(path, cell)
 
 
 @contextlib.contextmanager
-def _backend(dask):
+def _backend(dask: str | None) -> Iterator[None]:
     if dask is None:
         yield
         return

@@ -11,6 +11,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from skreg.bench._benchmark import Benchmark
@@ -54,11 +55,12 @@ def _methods_digest() -> bytes:
 def _deep_digest() -> bytes:
     """Digest of the sources of skreg.deep, which lie elsewhere in an editable installation."""
     spec = importlib.util.find_spec("skreg.deep")
-    assert spec is not None and spec.origin is not None
+    if spec is None or spec.origin is None:
+        raise ImportError("skreg.deep is not part of this installation of skreg")
     return _digest(Path(spec.origin).parent.rglob("*.py"))
 
 
-def _digest(paths):
+def _digest(paths: Iterable[Path]) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.read_bytes())
@@ -123,7 +125,7 @@ def near_misses(name: str, known: Sequence[str]) -> list[str]:
     return difflib.get_close_matches(name, known, n=3, cutoff=0.5)
 
 
-def _extra(source):
+def _extra(source: ast.Module) -> str:
     """The value of ``EXTRA = "..."`` in a source, or an empty string."""
     for statement in source.body:
         match statement:
@@ -132,11 +134,13 @@ def _extra(source):
     return ""
 
 
-def _import_file(path):
+def _import_file(path: Path) -> ModuleType:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     name = f"skreg_benchmark_{path.stem}_{digest}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} is no Python source: its name must end in .py")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:

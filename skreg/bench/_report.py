@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from skreg.bench._benchmark import Figure
 from skreg.bench._environment import machine, versions
 from skreg.bench._figures import draw_as_svg
 from skreg.bench._run import Run
@@ -45,7 +47,7 @@ def write_report(runs: Sequence[Run], path: Path, title: str, command: str) -> N
     os.replace(temporary, path)
 
 
-def _section(run):
+def _section(run: Run) -> dict[str, Any]:
     tables = run.tables()
     return {
         "run": run,
@@ -58,7 +60,7 @@ def _section(run):
     }
 
 
-def _figures(run):
+def _figures(run: Run) -> Iterator[tuple[Figure, str]]:
     measured = set(run.results["setting"])
     for figure in run.benchmark.figures:
         if measured.issuperset(figure.settings):

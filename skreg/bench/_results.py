@@ -154,7 +154,9 @@ def judge_claims(
     return [_judge(claim, size, results, failed) for claim in benchmark.claims]
 
 
-def _judge(claim: Claim, size, results, failed_settings) -> JudgedClaim:
+def _judge(
+    claim: Claim, size: str, results: pd.DataFrame, failed_settings: set[str]
+) -> JudgedClaim:
     measured = set(results["setting"])
     failed = [name for name in claim.settings if name in failed_settings]
     if failed:

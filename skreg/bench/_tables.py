@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skreg.bench._benchmark import Benchmark, Metric, Setting
 from skreg.bench._results import by_seed, mean_and_standard_error, paired_differences
@@ -20,6 +21,15 @@ class Entry(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.mean} ±{self.standard_error}" if self.standard_error else self.mean
+
+
+class Mean(NamedTuple):
+    """A mean with its standard error, the means of all methods in its column, and the metric."""
+
+    value: float
+    standard_error: float
+    of_all: pd.Series
+    metric: Metric
 
 
 class Table(NamedTuple):
@@ -70,7 +80,9 @@ def setting_tables(benchmark: Benchmark, name: str, results: pd.DataFrame) -> li
     ]
 
 
-def _mean_and_difference(benchmark, name, setting, metrics, results):
+def _mean_and_difference(
+    benchmark: Benchmark, name: str, setting: Setting, metrics: list[str], results: pd.DataFrame
+) -> Iterator[Table]:
     import pandas as pd
 
     if setting.axis is None:
@@ -121,7 +133,18 @@ def _mean_and_difference(benchmark, name, setting, metrics, results):
     )
 
 
-def _layout(*, title, caption, corner, heads, methods, summary, metric_of, strong, sign):
+def _layout(
+    *,
+    title: str,
+    caption: str,
+    corner: str,
+    heads: dict[Any, str],
+    methods: list[str],
+    summary: pd.DataFrame,
+    metric_of: Mapping[Any, Metric],
+    strong: Callable[[Mean], bool],
+    sign: str,
+) -> Table:
     rows = [
         (
             method,
@@ -132,7 +155,14 @@ def _layout(*, title, caption, corner, heads, methods, summary, metric_of, stron
     return Table(title, caption, corner, list(heads.values()), rows)
 
 
-def _entry(summary, method, column, metric: Metric, strong, sign) -> Entry:
+def _entry(
+    summary: pd.DataFrame,
+    method: str,
+    column: Any,
+    metric: Metric,
+    strong: Callable[[Mean], bool],
+    sign: str,
+) -> Entry:
     import pandas as pd
 
     if (method, column) not in summary.index:
@@ -142,17 +172,17 @@ def _entry(summary, method, column, metric: Metric, strong, sign) -> Entry:
         return Entry("–", "", False)
     error_text = "" if pd.isna(standard_error) else f"{standard_error:.{metric.digits}f}"
     mean_text = f"{mean:{sign}.{metric.digits}f}".replace("inf", "∞").replace("-", "−")
-    return Entry(mean_text, error_text, strong(summary, mean, standard_error, column, metric))
+    of_all = summary["mean"].xs(column, level=1)
+    return Entry(mean_text, error_text, strong(Mean(mean, standard_error, of_all, metric)))
 
 
-def _is_best(summary, mean, standard_error, column, metric):
-    column_means = summary["mean"].xs(column, level=1)
-    best = column_means.min() if metric.better == "lower" else column_means.max()
-    return mean == best
+def _is_best(entry: Mean) -> bool:
+    best = entry.of_all.min() if entry.metric.better == "lower" else entry.of_all.max()
+    return bool(entry.value == best)
 
 
-def _is_significant(summary, mean, standard_error, column, metric):
-    return abs(mean) > 2 * standard_error
+def _is_significant(entry: Mean) -> bool:
+    return bool(abs(entry.value) > 2 * entry.standard_error)
 
 
 def settings_of(benchmark: Benchmark, results: pd.DataFrame) -> dict[str, Setting]:

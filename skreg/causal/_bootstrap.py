@@ -66,7 +66,8 @@ class BootstrapDAG(LinearDAG):
         evenly spaced on a logarithmic scale from the smallest at which no edge lowers the score of
         the empty graph, for `CoLiDE`.
     eps : float, default=1e-3
-        The smallest alpha divided by the largest, if `alphas` is a number.
+        The smallest alpha divided by the largest, if `alphas` is a number. A warning is given where
+        the smallest is chosen, and the graph still changed from the one before.
     max_instability : float, default=0.05
         Largest instability of the chosen alpha; without effect if `alphas` is None.
     min_frequency : float, default=0.5
@@ -290,8 +291,11 @@ class BootstrapDAG(LinearDAG):
                 f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
                 f"{self.instability_[0]:.3f}. Add larger alphas."
             )
-        else:  # the smallest stable one is wanted: nothing better lies above the largest
+            return
+        graphs = self.edge_frequencies_[-2:] >= self.min_frequency
+        if np.diff(graphs, axis=0).any():  # below the last one, the graph may go on to change
             chosen = int(np.flatnonzero(self.alphas_ == self.alpha_)[-1])
+            # the smallest stable one is wanted: nothing better lies above the largest
             warn_at_edge("BootstrapDAG", self.alphas_, chosen, from_null=True)
 
     def _warn_of_fits(self, fits):

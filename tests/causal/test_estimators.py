@@ -344,12 +344,14 @@ def test_a_number_of_alphas_reaches_from_no_edges_down(sem):
 
 def test_an_alpha_at_the_lower_edge_is_warned_of(sem):
     stable = {"n_bootstraps": 2, "max_instability": 0.5, "random_state": 0}
-    with pytest.warns(UserWarning, match=r"chose alpha=0\.05, the smallest of the 2 strengths"):
-        BootstrapDAG(FAST, alphas=[0.2, 0.05], **stable).fit(sem.X)
+    with pytest.warns(UserWarning, match=r"chose alpha=0\.5, the smallest of the 2 strengths"):
+        BootstrapDAG(FAST, alphas=[1000.0, 0.5], **stable).fit(sem.X)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
         BootstrapDAG(FAST, alphas=[0.05], **stable).fit(sem.X)  # nothing to choose from
-        BootstrapDAG(FAST, alphas=[0.2, 0.0], **stable).fit(sem.X)  # nothing lies below
+        BootstrapDAG(FAST, alphas=[1000.0, 0.0], **stable).fit(sem.X)  # nothing lies below
+        BootstrapDAG(FAST, alphas=[0.06, 0.05], **stable).fit(sem.X)  # the graph is the same
 
 
 def test_verbose_counts_the_fits(sem, capsys):

@@ -1,5 +1,10 @@
 """What is claimed of the results of ``bcd-rules``, and how they are drawn."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from skreg.bench import Figure, Verdict
@@ -7,21 +12,27 @@ from skreg.bench._figures import new_figure, share_legend
 from skreg.bench._results import by_seed
 from skreg.pictures import PALETTE
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
-def final(results, setting):
+
+def final(results: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Last value of every method, seeds down, methods across."""
     rows = results[results["setting"] == setting]
     last = rows[rows["iteration"] == rows["iteration"].max()]
     return last.pivot_table(index="seed", columns="method", values="log_gap")
 
 
-def lower_by(setting, better, worse, margin):
+def lower_by(
+    setting: str, better: str, worse: Sequence[str], margin: float
+) -> Callable[[pd.DataFrame], Verdict]:
     """Claim: the median of `better` is below those of all of `worse` by a margin."""
 
-    def check(results):
+    def check(results: pd.DataFrame) -> Verdict:
         medians = final(results, setting).median()
         gaps = {name: medians[name] - medians[better] for name in worse}
-        nearest = min(gaps, key=gaps.get)
+        nearest = min(gaps, key=lambda name: gaps[name])
         return Verdict(
             bool(gaps[nearest] >= margin),
             f"{gaps[nearest]:.2f} decades (against {nearest})",
@@ -31,10 +42,10 @@ def lower_by(setting, better, worse, margin):
     return check
 
 
-def in_order(setting, names, share):
+def in_order(setting: str, names: Sequence[str], share: float) -> Callable[[pd.DataFrame], Verdict]:
     """Claim: in a share of the seeds, every method ends below the next one."""
 
-    def check(results):
+    def check(results: pd.DataFrame) -> Verdict:
         values = final(results, setting)[names]
         right = (values.diff(axis=1).iloc[:, 1:] > 0).all(axis=1).mean()
         medians = ", ".join(f"{values[name].median():.2f}" for name in names)
@@ -45,10 +56,12 @@ def in_order(setting, names, share):
     return check
 
 
-def medians_in_order(settings, names):
+def medians_in_order(
+    settings: Sequence[str], names: Sequence[str]
+) -> Callable[[pd.DataFrame], Verdict]:
     """Claim: the medians of methods decrease in the order of the names, in every setting."""
 
-    def check(results):
+    def check(results: pd.DataFrame) -> Verdict:
         parts, right = [], True
         for setting in settings:
             medians = final(results, setting).median()
@@ -60,10 +73,12 @@ def medians_in_order(settings, names):
     return check
 
 
-def all_lower(settings, better, worse):
+def all_lower(
+    settings: Sequence[str], better: str, worse: str
+) -> Callable[[pd.DataFrame], Verdict]:
     """Claim: the median of `better` is below that of `worse` in every setting."""
 
-    def check(results):
+    def check(results: pd.DataFrame) -> Verdict:
         verdicts = [lower_by(name, better, [worse], 0.0)(results) for name in settings]
         measured = "; ".join(verdict.measured for verdict in verdicts)
         return Verdict(all(verdict.reproduced for verdict in verdicts), measured, "≥ 0 decades")
@@ -71,12 +86,14 @@ def all_lower(settings, better, worse):
     return check
 
 
-def iterations(results, setting):
+def iterations(results: pd.DataFrame, setting: str) -> pd.Series:
     return by_seed(results, setting, "iterations", ["method"]).median()
 
 
-def lasso_ends_at_once(setting, limit, factor):
-    def check(results):
+def lasso_ends_at_once(
+    setting: str, limit: int, factor: float
+) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         median = iterations(results, setting)
         newton = max(median["projected Newton, variable"], median["two-metric, variable"])
         ratio = median["proximal gradient, variable"] / newton
@@ -89,8 +106,8 @@ def lasso_ends_at_once(setting, limit, factor):
     return check
 
 
-def variable_beats_fixed(settings):
-    def check(results):
+def variable_beats_fixed(settings: Sequence[str]) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         parts, right = [], True
         for setting in settings:
             median = iterations(results, setting)
@@ -106,10 +123,15 @@ def variable_beats_fixed(settings):
 # Figures
 
 
-def draw_curves(settings, methods, column="iteration", label="iterations"):
+def draw_curves(
+    settings: Sequence[str],
+    methods: Sequence[str],
+    column: str = "iteration",
+    label: str = "iterations",
+) -> Callable[[pd.DataFrame], MatplotlibFigure]:
     """Median suboptimality against iterations, operations or seconds."""
 
-    def draw(results):
+    def draw(results: pd.DataFrame) -> MatplotlibFigure:
         figure, panels = new_figure(len(settings))
         for panel, setting in zip(panels, settings, strict=True):
             rows = results[results["setting"] == setting]
@@ -134,7 +156,7 @@ def draw_curves(settings, methods, column="iteration", label="iterations"):
     return draw
 
 
-def curve_figures(title, settings, methods):
+def curve_figures(title: str, settings: Sequence[str], methods: Sequence[str]) -> list[Figure]:
     return [
         Figure(
             f"{title}: median suboptimality against {label}.",
@@ -149,10 +171,12 @@ def curve_figures(title, settings, methods):
     ]
 
 
-def draw_iterations(sizes, methods):
+def draw_iterations(
+    sizes: Mapping[str, int], methods: Sequence[str]
+) -> Callable[[pd.DataFrame], MatplotlibFigure]:
     """Median iterations against the size of blocks; `sizes` by setting."""
 
-    def draw(results):
+    def draw(results: pd.DataFrame) -> MatplotlibFigure:
         figure, (panel,) = new_figure(1)
         for index, name in enumerate(methods):
             values = [iterations(results, setting)[name] for setting in sizes]

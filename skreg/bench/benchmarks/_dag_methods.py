@@ -4,9 +4,12 @@ A contestant takes the rows (n, d) and returns a `Graph`. `install` says how to 
 missing.
 """
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from unittest import mock
 
 import numpy as np
@@ -16,7 +19,12 @@ from skreg._optional import install_hint
 from skreg.causal import CoLiDE, SortNRegress
 
 ALPHA, THRESHOLD = 0.05, 0.3
-STAGES = {"T": 4, "s": [1.0, 0.9, 0.8, 0.7], "warm_iter": 20_000, "max_iter": 70_000}
+STAGES: dict[str, Any] = {
+    "T": 4,
+    "s": [1.0, 0.9, 0.8, 0.7],
+    "warm_iter": 20_000,
+    "max_iter": 70_000,
+}
 
 
 class Graph(NamedTuple):
@@ -26,11 +34,11 @@ class Graph(NamedTuple):
     noise_scale: Any = None
 
 
-def colide(noise, **parameters):
+def colide(noise: Any, **parameters: Any) -> Callable[[np.ndarray], Graph]:
     """CoLiDE with the paper's settings, its scale among them."""
     parameters = {"scale": None} | parameters
 
-    def fit(X):
+    def fit(X: np.ndarray) -> Graph:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the paper's caps are part of it
             warnings.filterwarnings("ignore", "all columns have the same variance", UserWarning)
@@ -40,16 +48,16 @@ def colide(noise, **parameters):
     return fit
 
 
-def sort_n_regress(X):
+def sort_n_regress(X: np.ndarray) -> Graph:
     model = SortNRegress(threshold=THRESHOLD).fit(X)
     return Graph(model.adjacency_matrix_, model.sigma_)
 
 
-def empty_graph(X):
+def empty_graph(X: np.ndarray) -> Graph:
     return Graph(np.zeros((X.shape[1], X.shape[1])), X.std(axis=0))
 
 
-def dagma(X, **stages):
+def dagma(X: np.ndarray, **stages: Any) -> Graph:
     """The package dagma at CoLiDE's settings, without its progress bar."""
     import dagma.linear
 
@@ -66,20 +74,20 @@ def dagma(X, **stages):
 class NoProgress:
     """Stands in for a progress bar."""
 
-    def __init__(self, **_):
+    def __init__(self, **_: Any) -> None:
         pass
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: Any) -> None:
         pass
 
-    def update(self, n):
+    def update(self, n: int) -> None:
         """Show nothing."""
 
 
-def direct_lingam(X):
+def direct_lingam(X: np.ndarray) -> Graph:
     """lingam's DirectLiNGAM; its matrix is the transpose of ours."""
     import lingam
 
@@ -94,7 +102,7 @@ NEEDS = {
 }
 
 
-def installed(names):
+def installed(names: Iterable[str]) -> list[str]:
     """The contestants that can take part; says how to get the others."""
     present = []
     for name in names:

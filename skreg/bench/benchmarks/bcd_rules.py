@@ -10,8 +10,12 @@ numbers of iterations. "Nonnegative lasso": iterations until the suboptimality i
 size adds the paper's own sizes, with logistic and multinomial regression.
 """
 
+from __future__ import annotations
+
 import functools
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg
@@ -46,7 +50,7 @@ PAPER_D, PAPER_E = "Paper: lattice", "Paper: moons"
 PAPER_LASSO = "Paper: nonnegative lasso"
 
 
-def named(partition, selection):
+def named(partition: str, selection: str) -> str:
     return f"{selection}, {partition}"
 
 
@@ -84,13 +88,13 @@ PROXIMAL = {
 METHODS = {**RULES, **GRAPH_METHODS, **PROXIMAL}
 
 
-def checkpoints(n_iter):
+def checkpoints(n_iter: int) -> list[int]:
     """Iterations of the curve: 0, 1, 2, 3, 5, 7, 10, .. and the last one."""
     steps = {0, n_iter} | {round(10 ** (k / 6)) for k in range(60)}
     return sorted(step for step in steps if step <= n_iter)
 
 
-def curve(name, result, best, n_iter):
+def curve(name: str, result: Any, best: float, n_iter: int) -> Iterator[dict[str, Any]]:
     """Rows of a history; a run that ended early stays where it was."""
     history = result.history
     start = history[0]["fun"] - best
@@ -106,12 +110,22 @@ def curve(name, result, best, n_iter):
         }
 
 
-def rule_data(seed, *, update, n_iter, recipe, best, size=5, methods=None, **parameters):
+def rule_data(
+    seed: int,
+    *,
+    update: str,
+    n_iter: int,
+    recipe: str,
+    best: str,
+    size: int = 5,
+    methods: Sequence[str] | None = None,
+    **parameters: Any,
+) -> Any:
     problem = getattr(problems, recipe)(seed, **parameters)
     return problem, update, n_iter, best, size, methods
 
 
-def optimum(problem, kind):
+def optimum(problem: Any, kind: str) -> float:
     """Optimal value: known to be (nearly) zero, or from Newton's method on everything."""
     if kind == "zero":
         return 0.0
@@ -120,7 +134,7 @@ def optimum(problem, kind):
     return BlockCoordinateDescent(tol=1e-13, max_iter=500).minimize(problem).fun
 
 
-def measure_rules(data, methods, seed):
+def measure_rules(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     problem, update, n_iter, kind, size, chosen = data
     best = optimum(problem, kind)
     for name in chosen or methods:
@@ -131,11 +145,11 @@ def measure_rules(data, methods, seed):
         yield from curve(name, method.minimize(problem), best, n_iter)
 
 
-def graph_data(seed, *, recipe, n_iter, **parameters):
+def graph_data(seed: int, *, recipe: str, n_iter: int, **parameters: Any) -> Any:
     return getattr(problems, recipe)(seed, **parameters), n_iter
 
 
-def measure_graph(data, methods, seed):
+def measure_graph(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     problem, n_iter = data
     best = optimum(problem, "solve")
     for name, parts in methods.items():
@@ -148,11 +162,11 @@ def measure_graph(data, methods, seed):
         yield from curve(name, method.minimize(problem), best, n_iter)
 
 
-def lasso_data(seed, *, block_size, n_iter, **parameters):
+def lasso_data(seed: int, *, block_size: int, n_iter: int, **parameters: Any) -> Any:
     return problems.nonnegative_lasso(seed, **parameters), block_size, n_iter
 
 
-def measure_lasso(data, methods, seed):
+def measure_lasso(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     problem, size, n_iter = data
     best = BlockCoordinateDescent(tol=1e-14, max_iter=200).minimize(problem).fun
     for name, (partition, update) in methods.items():
@@ -181,7 +195,13 @@ FEW_RULES = [
 ]  # fmt: skip
 
 
-def rules_setting(description, update, parameters, kind="zero", methods=None):
+def rules_setting(
+    description: str,
+    update: str,
+    parameters: Mapping[str, Any],
+    kind: str = "zero",
+    methods: Sequence[str] | None = None,
+) -> Setting:
     return Setting(
         description=description,
         data=functools.partial(rule_data, update=update, best=kind, methods=methods),
@@ -193,7 +213,7 @@ def rules_setting(description, update, parameters, kind="zero", methods=None):
     )
 
 
-def graph_setting(description, parameters):
+def graph_setting(description: str, parameters: Mapping[str, Any]) -> Setting:
     return Setting(
         description=description,
         data=graph_data,
@@ -205,7 +225,7 @@ def graph_setting(description, parameters):
     )
 
 
-def lasso_setting(description, parameters):
+def lasso_setting(description: str, parameters: Mapping[str, Any]) -> Setting:
     return Setting(
         description=description,
         data=lasso_data,
@@ -216,7 +236,7 @@ def lasso_setting(description, parameters):
     )
 
 
-def lasso_sizes(size):
+def lasso_sizes(size: int) -> dict[str, dict[str, Any]]:
     small = {"n_samples": 200, "n_features": 2000, "share": 0.3, "block_size": size}
     tiny = {**small, "n_samples": 60, "n_features": 300, "n_iter": 300}
     return {size_name: {**small, "n_iter": 1000} for size_name in ("quick", "full")} | (
@@ -384,7 +404,7 @@ benchmark = Benchmark(
         Figure(
             "Nonnegative lasso: median iterations to 1e-8; solid lines are variable blocks, dashed "
             "ones sorted blocks.",
-            draw_iterations({LASSO_5: 5, LASSO_20: 20, LASSO_50: 50}, PROXIMAL),
+            draw_iterations({LASSO_5: 5, LASSO_20: 20, LASSO_50: 50}, list(PROXIMAL)),
             [LASSO_5, LASSO_20, LASSO_50],
         ),
         *curve_figures("The paper's graphs", [PAPER_D, PAPER_E], list(GRAPH_METHODS)),

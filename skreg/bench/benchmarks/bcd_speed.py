@@ -10,7 +10,11 @@ the gradient of the lattice kept up to date) is compared with scipy's triangular
 triangle of the same block, and with a solve by the block's sparse LU decomposition.
 """
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse
@@ -19,6 +23,9 @@ import scipy.sparse.linalg
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
 from skreg.bench.benchmarks import _bcd_problems as problems
 from skreg.optim.descent import BlockCoordinateDescent, GraphQuadratic, lattice_forests
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RANDOM, GREEDY = "random block", "greedy block (GSD)"
 UPDATE, SOLVE = "message passing, block update", "message passing, solve alone"
@@ -31,25 +38,25 @@ LATTICE = "Forest of a lattice"
 class Stopwatch:
     """CPU seconds between the calls of a callback."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.times = [time.process_time()]
 
-    def __call__(self, intermediate_result):
+    def __call__(self, intermediate_result: Any) -> None:
         self.times.append(time.process_time())
 
-    def seconds(self):
+    def seconds(self) -> np.ndarray:
         return np.diff(self.times)
 
 
-def greedy_data(seed, *, n_samples, n_features, size, n_iter):
+def greedy_data(seed: int, *, n_samples: int, n_features: int, size: int, n_iter: int) -> Any:
     problem = problems.least_squares(seed, n_samples=n_samples, n_features=n_features)
     return problem, size, n_iter
 
 
-def measure_greedy(data, methods, seed):
+def measure_greedy(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     """Iterations of both rules, in turns of one run each; the least of five runs."""
     problem, size, n_iter = data
-    best = {}
+    best: dict[str, float] = {}
     for _ in range(5):
         for name, selection in ((RANDOM, "random"), (GREEDY, "gsd")):
             method = BlockCoordinateDescent(
@@ -60,21 +67,21 @@ def measure_greedy(data, methods, seed):
         yield {"method": name, "milliseconds": 1e3 * seconds, "ratio": seconds / best[RANDOM]}
 
 
-def run_seconds(method, problem):
+def run_seconds(method: BlockCoordinateDescent, problem: Any) -> float:
     """CPU seconds per iteration, without those of the set-up and of the first iteration."""
     watch = Stopwatch()
     method._replace(callback=watch).minimize(problem)
     return float(np.mean(watch.seconds()[1:]))
 
 
-def lattice_data(seed, *, side):
+def lattice_data(seed: int, *, side: int) -> Any:
     W = problems.lattice_weights(side, 1.0)
     A = scipy.sparse.csr_array(scipy.sparse.diags_array(W.sum(axis=1) + 0.01) - W)
     b = np.random.default_rng(seed).standard_normal(side * side)
     return GraphQuadratic(A, b), lattice_forests(side, side)
 
 
-def measure_lattice(data, methods, seed):
+def measure_lattice(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     problem, forests = data
     watch = Stopwatch()
     method = BlockCoordinateDescent(
@@ -103,7 +110,7 @@ def measure_lattice(data, methods, seed):
         }
 
 
-def forest_solve(matrix):
+def forest_solve(matrix: Any) -> Callable[[np.ndarray], Any]:
     """The factorised elimination alone."""
     from skreg.optim.descent._block_solvers import forest_solver
     from skreg.optim.descent._forest import root_forest
@@ -111,7 +118,7 @@ def forest_solve(matrix):
     return forest_solver(root_forest(matrix, np.arange(matrix.shape[0])))
 
 
-def least(function, argument, repeats=5):
+def least(function: Callable[[np.ndarray], Any], argument: np.ndarray, repeats: int = 5) -> float:
     """Least CPU seconds of some calls."""
     times = []
     for _ in range(repeats):
@@ -121,20 +128,20 @@ def least(function, argument, repeats=5):
     return min(times)
 
 
-def medians(results, setting, metric):
+def medians(results: pd.DataFrame, setting: str, metric: str) -> pd.Series:
     rows = results[results["setting"] == setting]
     return rows.groupby("method")[metric].median()
 
 
-def greedy_is_affordable(setting):
-    def check(results):
+def greedy_is_affordable(setting: str) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         ratio = medians(results, setting, "ratio")[GREEDY]
         return Verdict(bool(ratio <= 3.0), f"{ratio:.1f} times", "≤ 3 times")
 
     return check
 
 
-def message_passing_is_fast(results):
+def message_passing_is_fast(results: pd.DataFrame) -> Verdict:
     milliseconds = medians(results, LATTICE, "milliseconds")
     ratio = milliseconds[UPDATE] / milliseconds[TRIANGULAR]
     return Verdict(
@@ -145,7 +152,7 @@ def message_passing_is_fast(results):
     )
 
 
-def greedy_setting(size):
+def greedy_setting(size: int) -> Setting:
     shared = {"n_samples": 1000, "n_features": 10_000, "size": size}
     return Setting(
         description=f"Least squares of 1000 x 10000, 7% of it stored, blocks of {size}, matrix "

@@ -20,6 +20,11 @@ On standardised columns nothing beats the empty graph. The table of the paper wi
 benchmark dag-recovery-paper.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -27,6 +32,7 @@ from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import new_figure
 from skreg.bench._results import by_seed
 from skreg.bench.benchmarks._dag_methods import (
+    Graph,
     colide,
     direct_lingam,
     empty_graph,
@@ -40,7 +46,11 @@ from skreg.causal.metrics import (
     structural_hamming_distance,
     structural_intervention_distance,
 )
-from skreg.datasets import make_linear_sem
+from skreg.datasets import LinearSEM, make_linear_sem
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EV, NV, LS = "CoLiDE-EV", "CoLiDE-NV", "LS (DAGMA)"
 UNIT_FREE = "CoLiDE-EV, any unit"
@@ -67,7 +77,7 @@ METRICS = {
 }
 
 
-def draw(seed, *, standardize=False, **sem):
+def draw(seed: int, *, standardize: bool = False, **sem: Any) -> LinearSEM:
     drawn = make_linear_sem(1000, random_state=seed, **sem)
     if not standardize:
         return drawn
@@ -79,13 +89,13 @@ def draw(seed, *, standardize=False, **sem):
     )
 
 
-def measure(sem, methods, seed):
+def measure(sem: LinearSEM, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     with threadpool_limits(1):
         for name in installed(methods):
             yield {"method": name} | accuracy(sem, methods[name](sem.X))
 
 
-def accuracy(sem, graph):
+def accuracy(sem: LinearSEM, graph: Graph) -> dict[str, float | None]:
     """All metrics of one graph; the noise error only where noise levels are estimated."""
     B, E = sem.adjacency, graph.adjacency
     rates = edge_rates(B, E)
@@ -102,19 +112,23 @@ def accuracy(sem, graph):
     }
 
 
-def differences(results, setting, method, rival, metric="shd"):
+def differences(
+    results: pd.DataFrame, setting: str, method: str, rival: str, metric: str = "shd"
+) -> np.ndarray:
     """Metric of the method minus that of the rival, for each seed."""
     values = by_seed(results, setting, metric, ["method"])
     return (values[method] - values[rival]).to_numpy()
 
 
-def in_words(values):
+def in_words(values: np.ndarray) -> str:
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
     return f"{values.mean():+.1f} ± {error:.1f} over {len(values)} seeds"
 
 
-def ahead_by(setting, method, rival, margin):
-    def check(results):
+def ahead_by(
+    setting: str, method: str, rival: str, margin: float
+) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         difference = differences(results, setting, method, rival)
         return Verdict(
             bool(difference.mean() <= -margin),
@@ -125,8 +139,8 @@ def ahead_by(setting, method, rival, margin):
     return check
 
 
-def no_better_than_empty(setting):
-    def check(results):
+def no_better_than_empty(setting: str) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         shd = by_seed(results, setting, "shd", ["method"]).mean()
         ratio = shd[EV] / shd[EMPTY]
         return Verdict(
@@ -136,8 +150,8 @@ def no_better_than_empty(setting):
     return check
 
 
-def noise_error_below(setting, limit):
-    def check(results):
+def noise_error_below(setting: str, limit: float) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         error = by_seed(results, setting, "noise", ["method"]).mean()
         return Verdict(
             bool(error[EV] < limit), f"EV {error[EV]:.3f}, LS {error[LS]:.3f}", f"EV < {limit:g}"
@@ -146,7 +160,7 @@ def noise_error_below(setting, limit):
     return check
 
 
-def draw_against_variance(results):
+def draw_against_variance(results: pd.DataFrame) -> MatplotlibFigure:
     figure, (panel,) = new_figure(1)
     figure.set_size_inches(6.5, 3.8)
     variances = [v for v in VARIANCES if equal_name(v) in set(results["setting"])]
@@ -173,11 +187,13 @@ def draw_against_variance(results):
 VARIANCES = (0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
 
 
-def equal_name(variance):
+def equal_name(variance: float) -> str:
     return f"Equal variance {variance:g}"
 
 
-def setting(description, sizes, methods=None, **data):
+def setting(
+    description: str, sizes: Iterable[str], methods: Sequence[str] | None = None, **data: Any
+) -> Setting:
     return Setting(
         description=description,
         data=draw,
@@ -188,12 +204,12 @@ def setting(description, sizes, methods=None, **data):
     )
 
 
-SMALL = {"n_features": 20, "weight_range": STRONG}
+SMALL: dict[str, Any] = {"n_features": 20, "weight_range": STRONG}
 STANDARDISED, SMALL_UNEQUAL = "Standardised columns", "Unequal variances, 20 nodes"
 UNEQUAL_50, UNEQUAL_100 = "Unequal variances, 50 nodes", "Unequal variances, 100 nodes"
 
 
-def settings():
+def settings() -> Iterator[tuple[str, Setting]]:
     for variance in VARIANCES:
         sizes = ["quick", "full"] if variance in (0.1, 50.0) else ["full"]
         yield (

@@ -9,9 +9,18 @@ CoLiDE-NV, 426.5 for CoLiDE-EV, 470.2 ± 50.6 for DAGMA, 481.3 ± 45.8 for GOLEM
 A long run, of several minutes for each fit; it has no quick size, and resumes where it stopped.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
 from skreg.bench import Benchmark, Claim, Setting, Verdict
 from skreg.bench._results import by_seed
 from skreg.bench.benchmarks import dag_recovery as recovery
+from skreg.datasets import LinearSEM
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLE = "Table 2"
 PUBLISHED = {
@@ -25,7 +34,7 @@ PAPER = "published: "
 METHODS = {name: recovery.METHODS[name] for name in recovery.GAUSSIAN_METHODS}
 
 
-def measure(sem, methods, seed):
+def measure(sem: LinearSEM, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     ours = {name: fit for name, fit in methods.items() if not name.startswith(PAPER)}
     yield from recovery.measure(sem, ours, seed)
     for name in methods.keys() - ours.keys():
@@ -33,7 +42,7 @@ def measure(sem, methods, seed):
         yield {"method": name} | row | ({"sid": row["sid"] / PAIRS} if "sid" in row else {})
 
 
-def within_the_papers_spread(results):
+def within_the_papers_spread(results: pd.DataFrame) -> Verdict:
     shd = by_seed(results, TABLE, "shd", ["method"])[recovery.NV].mean()
     published = PUBLISHED[recovery.NV]["shd"]
     return Verdict(

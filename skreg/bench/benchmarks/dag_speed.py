@@ -17,7 +17,11 @@ All times are processor times with one BLAS thread, the least of several rounds 
 run for fits. Contestants take turns. Compiled code is on disk, or is compiled off the clock.
 """
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -25,9 +29,13 @@ from threadpoolctl import threadpool_limits
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import draw_curves, new_figure, share_legend
 from skreg.bench._results import by_seed
-from skreg.bench.benchmarks._dag_methods import colide, dagma, installed
+from skreg.bench.benchmarks._dag_methods import Graph, colide, dagma, installed
 from skreg.causal.metrics import structural_hamming_distance
-from skreg.datasets import make_linear_sem
+from skreg.datasets import LinearSEM, make_linear_sem
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 DAGMA, PRODUCT = "dagma", "one matrix product"
 REFERENCE, FAST, FAST_EV = "reference, ls", "fast, ls", "fast, ev"
@@ -50,32 +58,35 @@ STAGE = {
 }
 
 
-def stage(X, n_iter, noise, mode):
+def stage(X: np.ndarray, n_iter: int, noise: Any, mode: Any) -> Graph:
     fit = colide(noise, mode=mode, n_stages=1, s=1.0, max_iter=n_iter, checkpoint=n_iter)
     return fit(X)
 
 
-def cpu_seconds(action, *arguments):
+def cpu_seconds(action: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
     start = time.process_time()
     result = action(*arguments)
     return time.process_time() - start, result
 
 
-def draw(seed, *, n_features):
+def draw(seed: int, *, n_features: int) -> LinearSEM:
     return make_linear_sem(1000, n_features, random_state=seed)
 
 
-def iteration_plan(seed, *, sizes, operations, rounds):
+def iteration_plan(seed: int, *, sizes: Sequence[int], operations: float, rounds: int) -> Any:
     return {d: draw(seed, n_features=d) for d in sizes}, operations, rounds
 
 
-def measure_iterations(plan, methods, seed):
+def measure_iterations(
+    plan: Any, methods: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
     problems, operations, rounds = plan
     names = installed(STAGE)
     with threadpool_limits(1):
         for d, sem in problems.items():
             n = max(20, int(operations / (d**3 + 20 * d**2)))
-            short, long = {name: [] for name in names}, {name: [] for name in names}
+            short: dict[str, list[float]] = {name: [] for name in names}
+            long: dict[str, list[float]] = {name: [] for name in names}
             product = []
             for name in names:
                 STAGE[name](sem.X, 2)
@@ -96,14 +107,14 @@ def measure_iterations(plan, methods, seed):
                 }
 
 
-def product_seconds(d, n):
+def product_seconds(d: int, n: int) -> float:
     A = np.random.default_rng(0).standard_normal((d, d))
     B, out = A.T.copy(), np.empty((d, d))
     seconds, _ = cpu_seconds(lambda: [np.dot(A, B, out=out) for _ in range(n)])
     return seconds / n
 
 
-def measure_fits(sem, methods, seed):
+def measure_fits(sem: LinearSEM, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     small = make_linear_sem(50, 4, edges_per_node=1, random_state=0).X
     names = installed(methods)
     with threadpool_limits(1):
@@ -121,8 +132,8 @@ def measure_fits(sem, methods, seed):
         }
 
 
-def faster_per_iteration(d, factor):
-    def check(results):
+def faster_per_iteration(d: int, factor: float) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         rows = results[(results["setting"] == ITERATIONS) & (results["d"] == d)]
         ratio = rows[rows["method"] == REFERENCE]["iteration_ratio"].astype(float).median()
         if np.isnan(ratio):
@@ -132,8 +143,8 @@ def faster_per_iteration(d, factor):
     return check
 
 
-def faster_in_total(setting, method, factor):
-    def check(results):
+def faster_in_total(setting: str, method: str, factor: float) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         values = by_seed(results, setting, "fit_ratio", ["method"])
         if DAGMA not in values:
             return Verdict(False, "dagma is not installed", f"≥ {factor:g} times")
@@ -143,10 +154,10 @@ def faster_in_total(setting, method, factor):
     return check
 
 
-def no_worse(setting, method):
+def no_worse(setting: str, method: str) -> Callable[[pd.DataFrame], Verdict]:
     """Paired difference of the Hamming distance to dagma's; held if it is not clearly positive."""
 
-    def check(results):
+    def check(results: pd.DataFrame) -> Verdict:
         values = by_seed(results, setting, "shd", ["method"])
         required = "mean difference ≤ 1 standard error"
         if DAGMA not in values:
@@ -162,7 +173,7 @@ def no_worse(setting, method):
     return check
 
 
-def draw_cost(results):
+def draw_cost(results: pd.DataFrame) -> MatplotlibFigure:
     figure, (panel,) = new_figure(1)
     figure.set_size_inches(7.5, 4.6)
     draw_curves(
@@ -176,7 +187,7 @@ def draw_cost(results):
     return figure
 
 
-def fit_setting(d):
+def fit_setting(d: int) -> Setting:
     parameters = {"full": {"n_features": d}}
     if d == SIZES[0]:
         parameters |= {"quick": {"n_features": d}, "smallest": {"n_features": 10}}
@@ -193,7 +204,7 @@ def fit_setting(d):
 FITS = {d: f"Fits, {d} nodes" for d in SIZES}
 
 
-def claims():
+def claims() -> Iterator[Claim]:
     for d in SIZES:
         sizes = ["quick", "full"] if d == SIZES[0] else ["full"]
         yield Claim(

@@ -11,7 +11,11 @@ On a small network, where a step is mostly Python, the step of the net itself is
 of skorch's own net and a loop written by hand, data loading and bookkeeping included.
 """
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import skorch
@@ -21,6 +25,9 @@ from torch.nn import functional as F
 
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
 from skreg.deep import RegularizedNetClassifier, RegularizedNetRegressor, regularizers
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXTRA = "deep"
 PLAIN = "plain"
@@ -34,18 +41,18 @@ BATCH_SIZE = 128 if DEVICE == "cuda" else 64
 class Block(nn.Module):
     """Two convolutions and a shortcut (He et al. 2016)."""
 
-    def __init__(self, n_in, n_out, stride):
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
         self.second = nn.Conv2d(n_out, n_out, 3, padding=1, bias=False)
         self.norms = nn.ModuleList([nn.BatchNorm2d(n_out), nn.BatchNorm2d(n_out)])
-        self.shortcut = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or n_in != n_out:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
             )
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Output of the block."""
         inner = F.relu(self.norms[0](self.first(x)))
         return F.relu(self.norms[1](self.second(inner)) + self.shortcut(x))
@@ -54,7 +61,7 @@ class Block(nn.Module):
 class ResNet18(nn.Sequential):
     """ResNet-18 in its form for small images: no pooling before the blocks."""
 
-    def __init__(self, n_outputs, width=64):
+    def __init__(self, n_outputs: int, width: int = 64) -> None:
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         blocks = [
             Block(widths[i] if first else widths[i + 1], widths[i + 1], 2 if first and i else 1)
@@ -73,12 +80,14 @@ class ResNet18(nn.Sequential):
 
 
 class Timed:
-    """A net that keeps the time of each training step."""
+    """Mixin of a net that keeps the time of each training step."""
 
-    def train_step(self, batch, **fit_params):
+    times_: list[float]
+
+    def train_step(self, batch: Any, **fit_params: Any) -> Any:
         """Step, on the clock."""
         start = clock()
-        step = super().train_step(batch, **fit_params)
+        step = super().train_step(batch, **fit_params)  # type: ignore[misc] # a mixin
         self.times_.append(clock() - start)
         return step
 
@@ -91,21 +100,21 @@ class TimedRegressor(Timed, RegularizedNetRegressor):
     """Regressor on the clock."""
 
 
-def clock():
+def clock() -> float:
     if DEVICE == "cpu":
         return time.process_time()
     torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def training_data(seed, *, batch_size, n_steps, width):
+def training_data(seed: int, *, batch_size: int, n_steps: int, width: int) -> Any:
     rng = np.random.default_rng(seed)
     n = batch_size * n_steps
     X = rng.standard_normal((n, 3, 32, 32), dtype=np.float32)
     return X, np.arange(n) % 10, batch_size, width
 
 
-def measure(problem, methods, seed):
+def measure(problem: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     X, y, batch_size, width = problem
     if FOR_REGRESSION[0] in methods:
         y = np.random.default_rng(seed).standard_normal((len(X), 1), dtype=np.float32)
@@ -134,7 +143,7 @@ def measure(problem, methods, seed):
         yield {"method": name, "milliseconds": 1000 * seconds, "ratio": seconds / plain}
 
 
-def small_data(seed, *, n_steps):
+def small_data(seed: int, *, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((64 * n_steps, 20), dtype=np.float32)
     return X, (X[:, 0] > 0).astype(np.int64)
@@ -143,26 +152,26 @@ def small_data(seed, *, n_steps):
 class SmallNetwork(nn.Sequential):
     """One hidden layer."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 2))
 
 
-def loop_by_hand(X, y):
+def loop_by_hand(X: np.ndarray, y: np.ndarray) -> None:
     """One epoch as one writes it with torch alone."""
     model = SmallNetwork()
     optimizer = torch.optim.AdamW(model.parameters())
     loss_of = nn.CrossEntropyLoss()
-    X, y = torch.from_numpy(X), torch.from_numpy(y)
-    for rows in torch.arange(len(X)).split(64):
+    inputs, targets = torch.from_numpy(X), torch.from_numpy(y)
+    for rows in torch.arange(len(inputs)).split(64):
         optimizer.zero_grad()
-        loss = loss_of(model(X[rows]), y[rows])
+        loss = loss_of(model(inputs[rows]), targets[rows])
         loss.backward()
         optimizer.step()
         loss.item()
 
 
-def epoch_of(net_class):
-    def epoch(X, y):
+def epoch_of(net_class: Any) -> Callable[[np.ndarray, np.ndarray], None]:
+    def epoch(X: np.ndarray, y: np.ndarray) -> None:
         net_class(
             SmallNetwork,
             criterion=nn.CrossEntropyLoss,
@@ -183,8 +192,8 @@ EPOCHS = {
 }
 
 
-def measure_small(problem, methods, seed):
-    seconds = {name: [] for name in methods}
+def measure_small(problem: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
     for _ in range(6):
         for name in methods:
             torch.manual_seed(seed)
@@ -201,16 +210,16 @@ def measure_small(problem, methods, seed):
         }
 
 
-def no_slower_than(rival, allowed):
-    def check(results):
+def no_slower_than(rival: str, allowed: float) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         ratio = 1 / results.loc[results["method"] == rival, "ratio"].median()
         return Verdict(bool(ratio <= allowed), f"{ratio:.2f} times", f"≤ {allowed} times")
 
     return check
 
 
-def at_most(names, allowed):
-    def check(results):
+def at_most(names: Sequence[str], allowed: float) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         ratios = results[results["method"].isin(names)].groupby("method")["ratio"].median()
         measured = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
         return Verdict(bool((ratios <= allowed).all()), f"{measured} times", f"≤ {allowed} times")
@@ -218,7 +227,7 @@ def at_most(names, allowed):
     return check
 
 
-def setting(description, methods):
+def setting(description: str, methods: Sequence[str]) -> Setting:
     return Setting(
         description=f"{description} Batches of {BATCH_SIZE} images at full size, {DEVICE.upper()}.",
         data=training_data,

@@ -11,7 +11,10 @@ one-hot numbers, full batch, by AdamW without weight decay, in float32. Rivals a
 entropy, label smoothing, and weight decays between 1 and 8.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +30,10 @@ from skreg.deep.torch import (
     StableMaxCrossEntropyLoss,
     softmax_collapse_rate,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -51,7 +58,7 @@ class Pairs(NamedTuple):
 class Method(NamedTuple):
     """Loss, projection of the gradient (None leaves it as it is), and decoupled weight decay."""
 
-    loss: object = nn.CrossEntropyLoss
+    loss: Callable[[], nn.Module] = nn.CrossEntropyLoss
     projection: dict | None = None
     weight_decay: float = 0.0
 
@@ -68,16 +75,16 @@ METHODS = {
 }
 
 
-def addition(seed, *, modulus, epochs):
-    first, second = np.divmod(np.random.default_rng(seed).permutation(modulus**2), modulus)
-    first, second = torch.from_numpy(first), torch.from_numpy(second)
+def addition(seed: int, *, modulus: int, epochs: list[int]) -> Pairs:
+    numbers = torch.from_numpy(np.random.default_rng(seed).permutation(modulus**2))
+    first, second = numbers // modulus, numbers % modulus
     X = torch.cat([F.one_hot(first, modulus), F.one_hot(second, modulus)], dim=1).float()
     y = (first + second) % modulus
     n_train = int(0.4 * len(y))
     return Pairs(X[:n_train], y[:n_train], X[n_train:], y[n_train:], epochs)
 
 
-def trained(pairs, method, seed):
+def trained(pairs: Pairs, method: Method, seed: int) -> Iterator[tuple[int, nn.Module]]:
     """Train, yielding the network at the wanted epochs."""
     torch.manual_seed(seed)
     n_inputs = pairs.X.shape[1]
@@ -97,7 +104,7 @@ def trained(pairs, method, seed):
             yield epoch, net
 
 
-def measure(pairs, methods, seed):
+def measure(pairs: Pairs, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     with one_thread():
         for name, method in methods.items():
             for epoch, net in trained(pairs, method, seed):
@@ -113,12 +120,12 @@ def measure(pairs, methods, seed):
                 }
 
 
-def at_the_end(results, metric="accuracy"):
+def at_the_end(results: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     last = results["epoch"].max()
     return by_seed(results[results["epoch"] == last], ADDITION, metric, ["method"])
 
 
-def perp_generalises(results):
+def perp_generalises(results: pd.DataFrame) -> Verdict:
     accuracy, train = at_the_end(results), at_the_end(results, "train_accuracy")
     perp, plain = accuracy[PERP_PLAIN], accuracy[PLAIN]
     return Verdict(
@@ -129,7 +136,7 @@ def perp_generalises(results):
     )
 
 
-def scaled_perp_generalises(results):
+def scaled_perp_generalises(results: pd.DataFrame) -> Verdict:
     accuracy = at_the_end(results)[PERP]
     return Verdict(
         bool(accuracy.min() >= 0.9),
@@ -138,15 +145,15 @@ def scaled_perp_generalises(results):
     )
 
 
-def weight_decay_is_no_match(results):
+def weight_decay_is_no_match(results: pd.DataFrame) -> Verdict:
     accuracy = results.groupby(["method", "epoch"])["accuracy"].mean().unstack()
 
-    def epochs_needed(name):
+    def epochs_needed(name: str) -> float:
         reached = accuracy.columns[accuracy.loc[name] >= 0.9]
         return reached[0] if len(reached) else np.inf
 
     perp, decays = epochs_needed(PERP_PLAIN), {d: epochs_needed(n) for d, n in DECAYS.items()}
-    best = min(decays, key=decays.get)
+    best = min(decays, key=lambda decay: decays[decay])
     rival = "no weight decay reaches it"
     if decays[best] < np.inf:
         rival = f"with weight decay {best:g} by {decays[best]:g}"
@@ -157,7 +164,7 @@ def weight_decay_is_no_match(results):
     )
 
 
-def plain_collapses(results):
+def plain_collapses(results: pd.DataFrame) -> Verdict:
     collapse = at_the_end(results, "collapse")
     return Verdict(
         bool(collapse[PLAIN].mean() > 0.5 > collapse[PERP_PLAIN].mean()),
@@ -167,7 +174,7 @@ def plain_collapses(results):
     )
 
 
-def draw_accuracy(results):
+def draw_accuracy(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     shown = (
         [PLAIN, SMOOTHING, *DECAYS.values()],

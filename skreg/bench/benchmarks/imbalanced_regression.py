@@ -14,7 +14,10 @@ training angles are frequent, in between, and rare. Rivals are the plain L1 loss
 mixup of inputs and targets, and weights by inverse density.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,10 +30,14 @@ from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import new_figure
 from skreg.bench._results import by_seed, mean_and_standard_error
 from skreg.bench.benchmarks._networks import MixupRegression, one_thread
-from skreg.deep import DeepRegressor
+from skreg.deep import DeepRegressor, Regularizer
 from skreg.deep.regularizers import ConR
 from skreg.deep.torch import ConRLoss, density_weights
 from skreg.metrics import shot_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -63,12 +70,12 @@ class Images(NamedTuple):
 class Method(NamedTuple):
     """What is added to the L1 loss."""
 
-    regularizers: object = list
+    regularizers: Callable[[], list[tuple[str, Regularizer]]] = list
     weight_decay: float = 0.0
     weighted: bool = False
 
 
-def conr():
+def conr() -> list[tuple[str, ConR]]:
     # degrees are standardized: one standard deviation is about 15 of them
     return [("conr", ConR(beta=0.2, window=0.1, push=0.2))]
 
@@ -84,7 +91,7 @@ METHODS = {
 }
 
 
-def free_features(seed, *, steps):
+def free_features(seed: int, *, steps: int) -> Any:
     rng = np.random.default_rng(seed)
     common = rng.integers(20, 30, 56).astype(float)
     predictions = np.concatenate([common + 0.3 * rng.normal(size=56), 25 + rng.normal(size=8)])
@@ -93,7 +100,9 @@ def free_features(seed, *, steps):
     return Features(*(torch.from_numpy(array).float() for array in arrays)), steps
 
 
-def measure_free_features(data, methods, seed):
+def measure_free_features(
+    data: Any, methods: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
     features, steps = data
     before = cosines(features.z, features.y)
     for name in methods:
@@ -113,7 +122,7 @@ def measure_free_features(data, methods, seed):
         }
 
 
-def cosines(z, y):
+def cosines(z: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean cosine of rare samples to the common mean, and of pairs with near targets."""
     z_unit = F.normalize(z, dim=1)
     rare_to_common = z_unit[56:] @ F.normalize(z[:56].mean(0), dim=0)
@@ -121,7 +130,7 @@ def cosines(z, y):
     return rare_to_common.mean(), (z_unit @ z_unit.T)[near].mean()
 
 
-def turned_digits(seed, *, epochs):
+def turned_digits(seed: int, *, epochs: int) -> Any:
     rng = np.random.default_rng(seed)
     X, digit = load_digits(return_X_y=True)
     images = X[digit == 7].reshape(-1, 8, 8) / 16
@@ -134,7 +143,7 @@ def turned_digits(seed, *, epochs):
     ), epochs  # fmt: skip
 
 
-def turn(images, angles):
+def turn(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Turn images by angles in degrees, each on a frame of 12 x 12."""
     framed = np.pad(images, ((0, 0), (2, 2), (2, 2)))
     turned = [
@@ -144,7 +153,9 @@ def turn(images, angles):
     return np.stack(turned)[:, None].astype(np.float32)
 
 
-def measure_turned_digits(data, methods, seed):
+def measure_turned_digits(
+    data: Any, methods: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
     images, epochs = data
     for name, method in methods.items():
         model = DeepRegressor(
@@ -167,7 +178,7 @@ def measure_turned_digits(data, methods, seed):
         yield {"method": name, **errors}
 
 
-def mechanism_works(results):
+def mechanism_works(results: pd.DataFrame) -> Verdict:
     fall = by_seed(results, FREE, "fall", ["method"])
     positives = by_seed(results, FREE, "positives", ["method"])[CONR].abs()
     return Verdict(
@@ -182,8 +193,8 @@ def mechanism_works(results):
     )
 
 
-def rare_errors_fall(method, rival):
-    def check(results):
+def rare_errors_fall(method: str, rival: str) -> Callable[[pd.DataFrame], Verdict]:
+    def check(results: pd.DataFrame) -> Verdict:
         values = by_seed(results, DIGITS, "few", ["method"])
         gain = (values[rival] - values[method]).to_numpy()
         error = gain.std(ddof=1) / np.sqrt(len(gain))
@@ -197,7 +208,7 @@ def rare_errors_fall(method, rival):
     return check
 
 
-def draw_errors(results):
+def draw_errors(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     for panel, region in zip(panels, ("many", "few"), strict=True):
         values = by_seed(results, DIGITS, region, ["method"])

@@ -12,7 +12,11 @@ pairs instead of the hard ones. Classes are seen in training, or not. Recall at 
 beside OPIS: the two are different virtues.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +32,10 @@ from skreg.bench.benchmarks._networks import one_thread, perceptron
 from skreg.deep import DeepClassifier, Regularizer
 from skreg.deep.regularizers import ThresholdConsistentMargin
 from skreg.metrics import operating_point_inconsistency_score, recall_at_k
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -49,13 +57,13 @@ class Task(NamedTuple):
 class ProxyNetwork(nn.Module):
     """Logits that are scaled cosines between an embedding and one proxy for each class."""
 
-    def __init__(self, n_inputs, n_outputs, scale=16.0):
+    def __init__(self, n_inputs: int, n_outputs: int, scale: float = 16.0) -> None:
         super().__init__()
         self.embedding = perceptron(n_inputs, 256, 32)
         self.proxies = nn.Parameter(torch.randn(n_outputs, 32))
         self.scale = scale
 
-    def forward(self, X):
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
         """Logits."""
         proxies = F.normalize(self.proxies, dim=1)
         return self.scale * F.linear(F.normalize(self.embedding(X), dim=1), proxies)
@@ -66,11 +74,11 @@ class ContrastiveMargins(Regularizer):
 
     layer = "embedding"
 
-    def __init__(self, margin_pos=0.9, margin_neg=0.5):
+    def __init__(self, margin_pos: float = 0.9, margin_neg: float = 0.5) -> None:
         self.margin_pos = margin_pos
         self.margin_neg = margin_neg
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Any, batch: Any, y_pred: Any, features: Any) -> torch.Tensor:
         """Mean hinge of the pairs of one class, and of those of two classes."""
         z = F.normalize(features, dim=1)
         cosine = z @ z.T
@@ -83,7 +91,7 @@ class ContrastiveMargins(Regularizer):
 class Method(NamedTuple):
     """What is added to the plain loss."""
 
-    regularizer: object = None
+    regularizer: Callable[[], Regularizer] | None = None
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
 
@@ -95,15 +103,15 @@ METHODS = {
     CONTRASTIVE: Method(ContrastiveMargins),
 } | {
     name: Method(
-        lambda weight=weight: ThresholdConsistentMargin(
-            weight_pos=weight, weight_neg=weight, layer="embedding"
+        functools.partial(
+            ThresholdConsistentMargin, weight_pos=weight, weight_neg=weight, layer="embedding"
         )
     )
     for weight, name in TCM.items()
 }
 
 
-def seen_classes(seed, *, epochs):
+def seen_classes(seed: int, *, epochs: int) -> Any:
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(
         X.astype(np.float32) / 16, y, train_size=900, stratify=y, random_state=seed
@@ -111,14 +119,14 @@ def seen_classes(seed, *, epochs):
     return Task(X, y, X_test, y_test), epochs
 
 
-def unseen_classes(seed, *, epochs):
+def unseen_classes(seed: int, *, epochs: int) -> Any:
     X, y = load_digits(return_X_y=True)
     X = X.astype(np.float32) / 16
     known = np.isin(y, np.random.default_rng(seed).permutation(10)[:6])
     return Task(X[known], y[known], X[~known], y[~known]), epochs
 
 
-def measure(data, methods, seed):
+def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     task, epochs = data
     for name, method in methods.items():
         model = DeepClassifier(
@@ -144,7 +152,7 @@ def measure(data, methods, seed):
         }
 
 
-def consistent(results):
+def consistent(results: pd.DataFrame) -> Verdict:
     opis = by_seed(results, SEEN, "opis", ["method"])
     recall = by_seed(results, SEEN, "recall", ["method"])
     ratio = opis[TCM[1.0]] / opis[PLAIN]
@@ -156,7 +164,7 @@ def consistent(results):
     )
 
 
-def beats_rivals(results):
+def beats_rivals(results: pd.DataFrame) -> Verdict:
     opis = by_seed(results, SEEN, "opis", ["method"]).mean()
     best = min((PLAIN, DECAY, SMOOTHING, CONTRASTIVE), key=opis.get)
     return Verdict(
@@ -166,7 +174,7 @@ def beats_rivals(results):
     )
 
 
-def consistent_on_unseen_classes(results):
+def consistent_on_unseen_classes(results: pd.DataFrame) -> Verdict:
     opis = by_seed(results, UNSEEN, "opis", ["method"])
     recall = by_seed(results, UNSEEN, "recall", ["method"])
     lower = opis[TCM[1.0]] < opis[PLAIN]
@@ -179,7 +187,7 @@ def consistent_on_unseen_classes(results):
     )
 
 
-def draw_both_virtues(results):
+def draw_both_virtues(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     for panel, setting in zip(panels, (SEEN, UNSEEN), strict=True):
         opis, recall = (

@@ -15,7 +15,10 @@ network is calibrated without help, and PS-KD is expected to harm: its strength 
 Rivals are plain cross entropy, label smoothing, weight decay and mixup.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,14 +27,19 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import LRScheduler
+from torch import nn
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
 from skreg.bench._figures import new_figure
 from skreg.bench._results import by_seed, mean_and_standard_error
 from skreg.bench.benchmarks._networks import GaussianNoise, Mixup, one_thread, perceptron
-from skreg.deep import DeepClassifier
+from skreg.deep import DeepClassifier, Regularizer
 from skreg.deep.regularizers import ELR, PSKD, ELRPlus
 from skreg.metrics import expected_calibration_error, risk_coverage_score
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -56,7 +64,7 @@ class Task(NamedTuple):
 class Method(NamedTuple):
     """What is added to plain training; the regularizers are made anew for every fit."""
 
-    regularizers: object = list
+    regularizers: Callable[[], list[tuple[str, Regularizer]]] = list
     label_smoothing: float = 0.0
     weight_decay: float = 0.0
     passes: int = 1
@@ -75,7 +83,7 @@ METHODS = {
 }
 
 
-def noisy_digits(seed, *, epochs):
+def noisy_digits(seed: int, *, epochs: int) -> Any:
     rng = np.random.default_rng(seed)
     X, truth = load_digits(return_X_y=True)
     X, X_test, truth, y_test = train_test_split(
@@ -86,7 +94,7 @@ def noisy_digits(seed, *, epochs):
     return Task(X, y, truth, X_test, y_test, 0.0), epochs
 
 
-def flipped_clusters(seed, *, noise, epochs):
+def flipped_clusters(seed: int, *, noise: float, epochs: int) -> Any:
     X, y = make_classification(
         2000, 20, n_informative=10, n_redundant=5, n_classes=5, n_clusters_per_class=2, flip_y=0.1,
         class_sep=1.2, random_state=seed,
@@ -97,7 +105,17 @@ def flipped_clusters(seed, *, noise, epochs):
     return Task(X, y, y, X_test, y_test, noise), epochs
 
 
-def fitted(task, method, seed, *, widths, epochs, batch_size, nesterov=False, callbacks=()):
+def fitted(
+    task: Task,
+    method: Method,
+    seed: int,
+    *,
+    widths: Sequence[int],
+    epochs: int,
+    batch_size: int,
+    nesterov: bool = False,
+    callbacks: Sequence[Any] = (),
+) -> DeepClassifier:
     regularizers = [*method.regularizers()]
     if task.noise:
         regularizers.insert(0, ("noise", GaussianNoise(task.noise)))
@@ -121,14 +139,16 @@ def fitted(task, method, seed, *, widths, epochs, batch_size, nesterov=False, ca
         return model.fit(task.X, task.y)
 
 
-def perceptron_of(task, widths):
-    def module():
+def perceptron_of(task: Task, widths: Sequence[int]) -> Callable[[], nn.Module]:
+    def module() -> nn.Module:
         return perceptron(task.X.shape[1], *widths, int(task.y.max()) + 1)
 
     return module
 
 
-def measure_noisy_digits(data, methods, seed):
+def measure_noisy_digits(
+    data: Any, methods: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
     task, epochs = data
     for name, method in methods.items():
         model = fitted(task, method, seed, widths=(256, 256), epochs=epochs, batch_size=64)
@@ -145,7 +165,9 @@ def measure_noisy_digits(data, methods, seed):
         }
 
 
-def measure_confidence(data, methods, seed):
+def measure_confidence(
+    data: Any, methods: Mapping[str, Any], seed: int
+) -> Iterator[dict[str, Any]]:
     task, epochs = data
     steps = [epochs // 2, 3 * epochs // 4]
     for name, method in methods.items():
@@ -169,12 +191,14 @@ def measure_confidence(data, methods, seed):
         }
 
 
-def differences(results, setting, metric, method, rival):
+def differences(
+    results: pd.DataFrame, setting: str, metric: str, method: str, rival: str
+) -> np.ndarray:
     values = by_seed(results, setting, metric, ["method"])
     return (values[method] - values[rival]).to_numpy()
 
 
-def elr_beats_plain(results):
+def elr_beats_plain(results: pd.DataFrame) -> Verdict:
     gain = differences(results, DIGITS, "accuracy", ELR_, PLAIN)
     return Verdict(
         bool(gain.mean() >= 0.10),
@@ -183,7 +207,7 @@ def elr_beats_plain(results):
     )
 
 
-def elr_finds_wrong_labels(results):
+def elr_finds_wrong_labels(results: pd.DataFrame) -> Verdict:
     found = by_seed(results, DIGITS, "found", ["method"])[ELR_].mean()
     alarms = by_seed(results, DIGITS, "false_alarms", ["method"])[ELR_].mean()
     return Verdict(
@@ -193,7 +217,7 @@ def elr_finds_wrong_labels(results):
     )
 
 
-def elr_plus_beats_elr(results):
+def elr_plus_beats_elr(results: pd.DataFrame) -> Verdict:
     gain = differences(results, DIGITS, "accuracy", ELR_PLUS, ELR_)
     return Verdict(
         bool(gain.mean() > 0),
@@ -202,7 +226,7 @@ def elr_plus_beats_elr(results):
     )
 
 
-def elr_beats_rivals(results):
+def elr_beats_rivals(results: pd.DataFrame) -> Verdict:
     values = by_seed(results, DIGITS, "accuracy", ["method"]).mean()
     best = max((PLAIN, SMOOTHING, DECAY, MIXUP, PS_KD), key=values.get)
     return Verdict(
@@ -212,7 +236,7 @@ def elr_beats_rivals(results):
     )
 
 
-def ps_kd_improves_confidence(results):
+def ps_kd_improves_confidence(results: pd.DataFrame) -> Verdict:
     loss = differences(results, NOISE, "log_loss", PS_KD, PLAIN)
     calibration = differences(results, NOISE, "calibration", PS_KD, PLAIN)
     ranking = differences(results, NOISE, "risk_coverage", PS_KD, SMOOTHING)
@@ -224,7 +248,7 @@ def ps_kd_improves_confidence(results):
     )
 
 
-def ps_kd_harms_the_calibrated(results):
+def ps_kd_harms_the_calibrated(results: pd.DataFrame) -> Verdict:
     calibration = differences(results, MORE_NOISE, "calibration", PS_KD, PLAIN)
     return Verdict(
         bool(calibration.mean() > 0),
@@ -234,7 +258,7 @@ def ps_kd_harms_the_calibrated(results):
     )
 
 
-def draw_accuracy(results):
+def draw_accuracy(results: pd.DataFrame) -> MatplotlibFigure:
     figure, (panel,) = new_figure(1)
     statistics = mean_and_standard_error(by_seed(results, DIGITS, "accuracy", ["method"]))
     statistics = statistics.loc[[name for name in METHODS if name in statistics.index]]
@@ -248,7 +272,7 @@ def draw_accuracy(results):
     return figure
 
 
-def confidence_setting(noise, note):
+def confidence_setting(noise: float, note: str) -> Setting:
     return Setting(
         description=(
             "20 features, 5 classes of two clusters, 10% of the labels flipped, 500 training rows; "

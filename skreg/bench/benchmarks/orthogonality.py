@@ -12,7 +12,11 @@ on test digits, on test digits with Gaussian noise, and the extreme singular val
 Rivals are cross entropy alone, weight decay, label smoothing, and the flattened kernel.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +32,10 @@ from skreg.bench.benchmarks._networks import one_thread
 from skreg.deep import DeepClassifier, Regularizer
 from skreg.deep.regularizers import ConvOrthogonality
 from skreg.deep.torch import conv_singular_values, orthogonality_loss
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -45,12 +53,12 @@ KERNELS = {
 NOISE = 0.3
 
 
-def flattened_loss(weight, stride=1):
+def flattened_loss(weight: torch.Tensor, stride: int = 1) -> torch.Tensor:
     """Squared distance of the kernel as an M x C k^2 matrix from orthogonal rows or columns."""
     return orthogonality_loss(weight.flatten(1))
 
 
-def same_padding_loss(weight, stride=1):
+def same_padding_loss(weight: torch.Tensor, stride: int = 1) -> torch.Tensor:
     """What the code of OCNN computes: correlations with padding 1, the target in their middle."""
     correlation = F.conv2d(weight, weight, stride=stride, padding=1)
     target = torch.zeros_like(correlation)
@@ -62,20 +70,20 @@ def same_padding_loss(weight, stride=1):
 class FlattenedKernels(Regularizer):
     """Penalty on the flattened kernels of all convolutions."""
 
-    def __init__(self, strength=0.1):
+    def __init__(self, strength: float = 0.1) -> None:
         self.strength = strength
 
-    def penalty(self, net, batch, y_pred, features):
+    def penalty(self, net: Any, batch: Any, y_pred: Any, features: Any) -> torch.Tensor:
         """The penalty."""
         layers = [layer for layer in net.module_.modules() if isinstance(layer, nn.Conv2d)]
-        return self.strength * sum(flattened_loss(layer.weight) for layer in layers)
+        return self.strength * torch.stack([flattened_loss(conv.weight) for conv in layers]).sum()
 
 
 class Method(NamedTuple):
     """A penalty for kernels alone, or what is added to plain training."""
 
-    loss: object = None
-    regularizer: object = None
+    loss: Callable[..., torch.Tensor] | None = None
+    regularizer: Callable[[], Regularizer] | None = None
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
 
@@ -88,7 +96,7 @@ METHODS = {
     SMOOTHING: Method(label_smoothing=0.1),
     FLAT: Method(flattened_loss, FlattenedKernels),
 } | {
-    name: Method(regularizer=lambda strength=strength: ConvOrthogonality(strength))
+    name: Method(regularizer=functools.partial(ConvOrthogonality, strength))
     for strength, name in ORTHOGONAL.items()
 }
 
@@ -96,8 +104,8 @@ METHODS = {
 class SmallCNN(nn.Sequential):
     """Three circular convolutions, 8 x 8 pixels to 4 x 4, and a linear layer."""
 
-    def __init__(self):
-        def conv(n_in, n_out, stride=1):
+    def __init__(self) -> None:
+        def conv(n_in: int, n_out: int, stride: int = 1) -> nn.Conv2d:
             return nn.Conv2d(n_in, n_out, 3, stride, padding=1, padding_mode="circular")
 
         super().__init__(
@@ -112,7 +120,7 @@ class SmallCNN(nn.Sequential):
             nn.Linear(256, 10),
         )
 
-    def singular_values(self):
+    def singular_values(self) -> torch.Tensor:
         """Singular values of the three convolutions, one after the other."""
         sizes = {1: 8, 3: 8, 5: 4}
         return torch.cat(
@@ -123,14 +131,14 @@ class SmallCNN(nn.Sequential):
         )
 
 
-def random_kernel(seed, *, shape, n_steps):
+def random_kernel(seed: int, *, shape: tuple[int, int, int], n_steps: int) -> Any:
     M, C, stride = shape
     generator = torch.Generator().manual_seed(seed)
     weight = 0.1 * torch.randn(M, C, 3, 3, generator=generator, dtype=torch.float64)
     return weight, stride, n_steps
 
 
-def measure_kernel(data, methods, seed):
+def measure_kernel(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     start, stride, n_steps = data
     with one_thread():
         for name, method in methods.items():
@@ -149,7 +157,7 @@ def measure_kernel(data, methods, seed):
             }
 
 
-def digits(seed, *, epochs):
+def digits(seed: int, *, epochs: int) -> Any:
     X, y = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(
         X.astype(np.float32) / 16, y, train_size=0.7, stratify=y, random_state=seed
@@ -158,7 +166,7 @@ def digits(seed, *, epochs):
     return X, y, X_test, X_test + noise, y_test, epochs
 
 
-def measure_digits(data, methods, seed):
+def measure_digits(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     X, y, X_test, X_noisy, y_test, epochs = data
     for name, method in methods.items():
         model = DeepClassifier(
@@ -187,20 +195,20 @@ def measure_digits(data, methods, seed):
             }
 
 
-def extremes(results, settings, name):
+def extremes(results: pd.DataFrame, settings: Sequence[str], name: str) -> tuple[float, float]:
     rows = results[results["setting"].isin(settings) & (results["method"] == name)]
     return rows["sigma_min"].min(), rows["sigma_max"].max()
 
 
-def exact_reaches_orthogonality(results):
-    low, high = extremes(results, KERNELS, EXACT)
+def exact_reaches_orthogonality(results: pd.DataFrame) -> Verdict:
+    low, high = extremes(results, list(KERNELS), EXACT)
     return Verdict(
         bool(low > 0.99 and high < 1.01), f"{low:.4f} to {high:.4f}", "all within 0.99 to 1.01"
     )
 
 
-def others_do_not(results):
-    found = {name: extremes(results, KERNELS, name) for name in (OCNN, FLAT)}
+def others_do_not(results: pd.DataFrame) -> Verdict:
+    found = {name: extremes(results, list(KERNELS), name) for name in (OCNN, FLAT)}
     return Verdict(
         all(low < 0.8 and high > 1.2 for low, high in found.values()),
         "; ".join(f"{name}: {low:.2f} to {high:.2f}" for name, (low, high) in found.items()),
@@ -208,7 +216,7 @@ def others_do_not(results):
     )
 
 
-def penalty_bounds_singular_values(results):
+def penalty_bounds_singular_values(results: pd.DataFrame) -> Verdict:
     low, high = extremes(results, [DIGITS], STRONG)
     wide = extremes(results, [DIGITS], PLAIN)
     return Verdict(
@@ -218,7 +226,7 @@ def penalty_bounds_singular_values(results):
     )
 
 
-def robust_to_noise(results):
+def robust_to_noise(results: pd.DataFrame) -> Verdict:
     clean, noisy = (by_seed(results, DIGITS, name, ["method"]) for name in ("clean", "noisy"))
     gain = noisy[STRONG] - noisy[PLAIN]
     loss = clean[PLAIN] - clean[STRONG]
@@ -230,7 +238,7 @@ def robust_to_noise(results):
     )
 
 
-def beats_rivals(results):
+def beats_rivals(results: pd.DataFrame) -> Verdict:
     noisy = by_seed(results, DIGITS, "noisy", ["method"]).mean()
     best = max((PLAIN, DECAY, SMOOTHING, FLAT), key=noisy.get)
     return Verdict(
@@ -240,7 +248,7 @@ def beats_rivals(results):
     )
 
 
-def draw_accuracies(results):
+def draw_accuracies(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     names = [PLAIN, DECAY, SMOOTHING, FLAT, *ORTHOGONAL.values()]
     accuracy = {

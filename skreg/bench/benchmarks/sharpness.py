@@ -13,8 +13,11 @@ All methods see the same batches in the same order, from the same pretrained net
 Rivals are Adam, weight decay, label smoothing, and the trust region as a penalty.
 """
 
+from __future__ import annotations
+
 import copy
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +30,10 @@ from skreg.bench._figures import new_figure
 from skreg.bench._results import by_seed, mean_and_standard_error
 from skreg.bench.benchmarks._networks import one_thread, perceptron
 from skreg.deep.torch import SAM, TRAM, FisherSAM, TrustRegionDistance, epsilon_sharpness
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
 
@@ -52,18 +59,18 @@ class Task(NamedTuple):
 class Method(NamedTuple):
     """What is done to plain Adam."""
 
-    optimizer: object = None
-    distance: object = None
+    optimizer: Callable[[torch.optim.Optimizer], Any] | None = None
+    distance: Callable[[], TrustRegionDistance] | None = None
     penalty: float = 0.0
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
 
 
-def initial_distance():
+def initial_distance() -> TrustRegionDistance:
     return TrustRegionDistance("initial")
 
 
-def noised_distance():
+def noised_distance() -> TrustRegionDistance:
     generator = torch.Generator().manual_seed(0)
     return TrustRegionDistance("input_noise", sigma=0.5, generator=generator)
 
@@ -83,13 +90,13 @@ METHODS = {
 }
 
 
-def shifted(X):
+def shifted(X: torch.Tensor) -> torch.Tensor:
     """The four shifts by one pixel, around the edge."""
     images = X.reshape(-1, 8, 8)
     return torch.cat([images.roll(shift, (1, 2)).flatten(1) for shift in SHIFTS])
 
 
-def pretrained_digits(seed, *, epochs, fine_tuning):
+def pretrained_digits(seed: int, *, epochs: int, fine_tuning: int) -> Task:
     X, y = load_digits(return_X_y=True)
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(X))
@@ -105,31 +112,32 @@ def pretrained_digits(seed, *, epochs, fine_tuning):
             optimizer.zero_grad()
             F.cross_entropy(network(X_before[index]), y_before[index]).backward()
             optimizer.step()
-        network[-1].reset_parameters()
+        last: Any = network[-1]
+        last.reset_parameters()
     y = torch.from_numpy(rng.permutation(10))[y]
     return Task(network, X[900:1000], y[900:1000], X[1000:], y[1000:], fine_tuning)
 
 
-def batches(n, size, epochs, seed):
+def batches(n: int, size: int, epochs: int, seed: int) -> Iterator[torch.Tensor]:
     """Indices of the batches of all epochs."""
     generator = torch.Generator().manual_seed(seed)
     for _ in range(epochs):
         yield from torch.randperm(n, generator=generator).split(size)
 
 
-def fine_tuned(task, method, seed):
+def fine_tuned(task: Task, method: Method, seed: int) -> tuple[nn.Module, float]:
     """The network after fine-tuning, and the mean distance of its steps."""
     network = copy.deepcopy(task.network)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=method.weight_decay)
+    adam = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=method.weight_decay)
     distance = method.distance().setup(network) if method.distance else None
-    optimizer = method.optimizer(optimizer) if method.optimizer else optimizer
+    optimizer: Any = method.optimizer(adam) if method.optimizer else adam
     two_passes, distances = method.optimizer is not None, []
     for index in batches(len(task.y), 32, task.epochs, seed):
         X, y = task.X[index], task.y[index]
 
-        def loss_of(logits, X=X, y=y):
+        def loss_of(logits: torch.Tensor, X: torch.Tensor = X, y: torch.Tensor = y) -> torch.Tensor:
             loss = F.cross_entropy(logits, y, label_smoothing=method.label_smoothing)
-            if method.penalty:
+            if distance is not None and method.penalty:
                 loss = loss + method.penalty * distance.penalty(network, X, logits)
             return loss
 
@@ -149,7 +157,7 @@ def fine_tuned(task, method, seed):
     return network, float(torch.stack(distances).mean()) if distances else float("nan")
 
 
-def measure(task, methods, seed):
+def measure(task: Task, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     with one_thread():
         for name, method in methods.items():
             network, distance = fine_tuned(task, method, seed)
@@ -168,18 +176,18 @@ def measure(task, methods, seed):
             }
 
 
-def gain(results, metric, method, rival=ADAM):
+def gain(results: pd.DataFrame, metric: str, method: str, rival: str = ADAM) -> np.ndarray:
     values = by_seed(results, SETTING, metric, ["method"])
     return (values[method] - values[rival]).to_numpy()
 
 
-def described(difference):
+def described(difference: np.ndarray) -> str:
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     ahead = int((difference > 0).sum())
     return f"{difference.mean():+.2f} ± {error:.2f}, ahead on {ahead} of {len(difference)} seeds"
 
 
-def tram_beats_adam(results):
+def tram_beats_adam(results: pd.DataFrame) -> Verdict:
     outside, inside = (gain(results, metric, INITIAL) for metric in ("outside", "inside"))
     return Verdict(
         bool(outside.mean() >= 0.5 and inside.mean() >= -0.5),
@@ -188,7 +196,7 @@ def tram_beats_adam(results):
     )
 
 
-def sam_beats_adam(results):
+def sam_beats_adam(results: pd.DataFrame) -> Verdict:
     differences = {name: gain(results, "outside", name) for name in (SAM_, ASAM)}
     return Verdict(
         all(difference.mean() > 0 for difference in differences.values()),
@@ -197,7 +205,7 @@ def sam_beats_adam(results):
     )
 
 
-def tram_beats_sam(results):
+def tram_beats_sam(results: pd.DataFrame) -> Verdict:
     values = by_seed(results, SETTING, "outside", ["method"]).mean()
     best = max((SAM_, ASAM, FISHER), key=values.get)
     difference = gain(results, "outside", INITIAL, best)
@@ -209,7 +217,7 @@ def tram_beats_sam(results):
     )
 
 
-def tram_beats_penalties(results):
+def tram_beats_penalties(results: pd.DataFrame) -> Verdict:
     differences = {
         name: gain(results, "outside", INITIAL, name) for name in (PENALTY, NOISED_PENALTY)
     }
@@ -220,7 +228,7 @@ def tram_beats_penalties(results):
     )
 
 
-def flatter(results):
+def flatter(results: pd.DataFrame) -> Verdict:
     differences = {name: gain(results, "sharpness", name) for name in (SAM_, ASAM, INITIAL)}
     return Verdict(
         all(difference.mean() < 0 for difference in differences.values()),
@@ -229,7 +237,7 @@ def flatter(results):
     )
 
 
-def draw_gains(results):
+def draw_gains(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     names = [name for name in METHODS if name != ADAM]
     titles = {"outside": "Shifted digits", "inside": "Unshifted digits"}

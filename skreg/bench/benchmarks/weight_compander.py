@@ -13,8 +13,11 @@ largest weight and the share of weights below 0.01.
 Rivals are the plain network, label smoothing and dropout.
 """
 
+from __future__ import annotations
+
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +35,10 @@ from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import WeightCompander
 from skreg.deep.torch import ExperimentalWarning, weight_statistics
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure as MatplotlibFigure
+
 EXTRA = "deep"
 
 PLAIN, SMOOTHING, DROPOUT = "Plain", "Label smoothing 0.1", "Dropout 0.2"
@@ -43,7 +50,7 @@ SETTING = "200 digits"
 class Method(NamedTuple):
     """What is added to plain training."""
 
-    compander: object = None
+    compander: Callable[[], WeightCompander] | None = None
     dropout: float = 0.0
     label_smoothing: float = 0.0
 
@@ -59,7 +66,7 @@ METHODS = {
 }
 
 
-def few_digits(seed, *, epochs):
+def few_digits(seed: int, *, epochs: int) -> Any:
     X, y = load_digits(return_X_y=True)
     split = train_test_split(
         X.astype(np.float32) / 16, y, train_size=200, stratify=y, random_state=seed
@@ -67,7 +74,7 @@ def few_digits(seed, *, epochs):
     return split, epochs
 
 
-def network(dropout):
+def network(dropout: float) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(64, 256), nn.ReLU(), nn.Dropout(dropout),
         nn.Linear(256, 256), nn.ReLU(), nn.Dropout(dropout),
@@ -75,7 +82,7 @@ def network(dropout):
     )  # fmt: skip
 
 
-def measure(data, methods, seed):
+def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     (X, X_test, y, y_test), epochs = data
     for name, method in methods.items():
         model = DeepClassifier(
@@ -108,12 +115,12 @@ def measure(data, methods, seed):
         }
 
 
-def differences(results, metric, method):
+def differences(results: pd.DataFrame, metric: str, method: str) -> np.ndarray:
     values = by_seed(results, SETTING, metric, ["method"])
     return (values[method] - values[PLAIN]).to_numpy()
 
 
-def small_and_away_from_zero(results):
+def small_and_away_from_zero(results: pd.DataFrame) -> Verdict:
     largest, near_zero = (differences(results, m, STEEP) for m in ("largest", "near_zero"))
     return Verdict(
         bool((largest < 0).all() and (near_zero < 0).all()),
@@ -123,7 +130,7 @@ def small_and_away_from_zero(results):
     )
 
 
-def harmless(results):
+def harmless(results: pd.DataFrame) -> Verdict:
     loss = {name: differences(results, "accuracy", name).mean() for name in (STEEP, WIDE)}
     return Verdict(
         all(value >= -0.5 for value in loss.values()),
@@ -132,7 +139,7 @@ def harmless(results):
     )
 
 
-def better_accuracy(results):
+def better_accuracy(results: pd.DataFrame) -> Verdict:
     gain = differences(results, "accuracy", STEEP)
     error = gain.std(ddof=1) / np.sqrt(len(gain))
     return Verdict(
@@ -142,7 +149,7 @@ def better_accuracy(results):
     )
 
 
-def draw_weights(results):
+def draw_weights(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
     names = list(METHODS)
     labels = {"accuracy": "Test accuracy (%)", "near_zero": "Share of weights below 0.01"}
