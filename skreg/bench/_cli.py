@@ -175,7 +175,7 @@ def _n_jobs(text):
     return -1 if text == "-1" else _positive(text)
 
 
-def _info(arguments):
+def _info(_):
     from skreg.bench._environment import extras, machine, numba_cache_folder, versions
 
     lines = versions() | machine() | {"Kernel cache": numba_cache_folder()}

@@ -77,7 +77,7 @@ def _subtract_together(A, rows, k):
 
 
 @kernel(reassociate=True)
-def _gauss_jordan(A, rows):
+def _gauss_jordan(A, rows):  # noqa: C901  one compiled loop
     """Invert A (n, n) in place; False if a pivot is not positive. `rows` (4, n) is overwritten."""
     zero, one = A.dtype.type(0.0), A.dtype.type(1.0)
     n = A.shape[0]
@@ -111,7 +111,7 @@ def _gauss_jordan(A, rows):
 
 
 @kernel
-def invert_m_matrix(A, work):
+def invert_m_matrix(A, work):  # noqa: C901  one compiled loop
     r"""Invert the C-contiguous A (n, n) in place if it is a nonsingular M-matrix.
 
     With A in blocks, :math:`P = A_{11}^{-1}` and the Schur complement

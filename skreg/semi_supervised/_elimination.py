@@ -94,7 +94,7 @@ def _fill_reducing_order(W):
 
 
 @kernel
-def _sparse_elimination(indptr, indices, data, ground, B):
+def _sparse_elimination(indptr, indices, data, ground, B):  # noqa: C901  one compiled loop
     """As `_dense_elimination`, row by row from those before; `ground` and `B` are used up.
 
     Row k gets its share of every earlier row i in which k is the first column not yet used up;

@@ -50,7 +50,7 @@ class ForestFactor(NamedTuple):
 
 
 @kernel
-def _root_forest(indptr, indices, data, block, position, nodes, parents, couplings, diagonal):
+def _root_forest(indptr, indices, data, block, position, nodes, parents, couplings, diagonal):  # noqa: C901  one compiled loop
     """Depth-first order of a block; returns whether it has no cycle.
 
     `position` is OUTSIDE everywhere and is left so.

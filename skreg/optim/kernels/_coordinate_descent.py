@@ -29,7 +29,7 @@ CANCELLED = 1e-9
 
 
 @kernel
-def _minimise_block(penalty, b, lipschitz, width, hessian, start, slope, trial):
+def _minimise_block(penalty, b, lipschitz, width, hessian, start, slope, trial):  # noqa: C901  one compiled loop
     """Proximal steps on one block from `start`, into `trial`; returns whether it moves.
 
     The block has its outputs one after the other, `width` entries each; they share `hessian`,
@@ -84,7 +84,7 @@ def _flatten(values, lo, hi, out):
 
 
 @kernel
-def descend_gram(
+def descend_gram(  # noqa: C901  one compiled loop
     penalty, hessian, n, lipschitz, starts, ids, order, max_passes, tol, coef, gradient
 ):
     """Passes over the blocks `order`, keeping the gradient of the first `n` coordinates.
@@ -167,7 +167,7 @@ def block_hessians(design, features, starts, weight, means, total, bound, offset
 
 
 @kernel
-def descend_residual(
+def descend_residual(  # noqa: C901  one compiled loop
     penalty,
     design,
     features,

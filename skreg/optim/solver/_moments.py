@@ -121,7 +121,7 @@ def compute_moments(problem):
 
 
 @kernel(inline=True)
-def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge):
+def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge):  # noqa: C901  one compiled loop
     """(objective, dual value, largest distance) at coefficients with gradient G w - c."""
     members = np.arange(coef.shape[1])
     q = -gradient
@@ -160,7 +160,7 @@ def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distanc
 
 
 @kernel
-def descend_to_gap(
+def descend_to_gap(  # noqa: C901  one compiled loop
     penalty, hessian, lipschitz, starts, ids, order, cross, square, target_gap, min_rounds,
     max_rounds, coef, gradient,
 ):  # fmt: skip
