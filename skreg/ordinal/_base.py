@@ -68,8 +68,9 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator)
         sample_weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
-        check_class_weights(labels, sample_weight)
         sample_weight = sample_weight / sample_weight.max()
+        sample_weight[sample_weight / sample_weight.sum() == 0.0] = 0.0  # beside the others, none
+        check_class_weights(labels, sample_weight)
         warn_if_guessed(labels)
         warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order

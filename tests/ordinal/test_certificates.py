@@ -278,6 +278,19 @@ def test_convergence_is_a_certificate_below_the_tolerance(tol, n_classes, rare):
     assert free.kkt_residual_ <= tol
 
 
+@pytest.mark.parametrize("estimator", [PrestoClassifier(), ProportionalOddsClassifier()], ids=str)
+@pytest.mark.parametrize("tiny", [1e-12, 1e-100, 1e-300])
+def test_classes_of_almost_no_weight_leave_finite_certificates(example, estimator, tiny):
+    X, y = example
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = estimator.fit(X, y, np.where(y == 0, 1.0, tiny))
+    assert model.kkt_residual_ <= 1e-3
+    assert np.isnan(model.dual_gap_) == (model.alpha == 0.0)
+    with pytest.raises(ValueError, match="gives class 1 of y no weight"):
+        estimator.fit(X, y, np.where(y == 1, 5e-324, 1.0))
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.1])
 @pytest.mark.parametrize("standardize", [True, False])
 def test_constant_features_leave_nothing_to_violate(example, alpha, standardize):
