@@ -11,7 +11,7 @@ from skreg.ordinal._solve_path import null_solution, solve_path
 SMALLEST_PROBABILITY = 1e-8
 
 
-def negative_brier(model, rows):
+def negative_brier(model, rows, params):
     """Minus the weighted mean of sum_k (1[y = k] - pi_k)^2."""
     codes = rows.labels.codes
     error = np.exp(_log_probabilities(model, rows.X))
@@ -19,7 +19,7 @@ def negative_brier(model, rows):
     return -np.average((error**2).sum(axis=1), weights=rows.sample_weight)
 
 
-def negative_log_loss(model, rows):
+def negative_log_loss(model, rows, params):
     """Weighted mean of log pi of the observed class, with pi at least 1e-8."""
     codes = rows.labels.codes
     observed = _log_probabilities(model, rows.X)[np.arange(len(codes)), codes]
@@ -27,7 +27,7 @@ def negative_log_loss(model, rows):
     return np.average(floored, weights=rows.sample_weight)
 
 
-def score_by(model, rows, scorer, params):
+def score_by(model, rows, params, scorer):
     """What a scorer of scikit-learn says, given its metadata of these rows."""
     return scorer(model, rows.X, rows.labels.order[rows.labels.codes], **params)
 

@@ -9,13 +9,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring, get_scorer_names
-from sklearn.model_selection import check_cv
-from sklearn.utils.parallel import Parallel, delayed
 
-from skreg._progress import progress
-from skreg._sklearn import StrOptions, _check_method_params, _fit_context, _raise_for_params
+from skreg._sklearn import (
+    MetadataRouter,
+    StrOptions,
+    _check_method_params,
+    _fit_context,
+    _raise_for_params,
+)
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.ordinal._base import check_penalty_weights
@@ -31,17 +33,17 @@ from skreg.ordinal._problem import Coefficients
 from skreg.ordinal._solve_path import alpha_max, null_solution
 from skreg.strengths import (
     SELECTION_RULES,
-    RoutedFolds,
-    check_scores,
-    choose_strength,
-    folds_of,
+    choose_by_scores,
+    routed_to_folds,
+    router_of_folds,
+    score_folds,
     scorer_of_classes,
-    warn_at_edge,
-    weighted_folds,
+    split_rows,
+    warn_of_inexact_fits,
 )
 
 
-class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
+class PrestoClassifierCV(IncrementsClassifier):
     """`PrestoClassifier` with `alpha` chosen by cross-validation along the path.
 
     The alphas come from all data. Each training fold is standardised on its own and fitted along
@@ -245,13 +247,29 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
         _raise_for_params(params, self, "fit")
         given = sample_weight is not None
         data = self._validate(X, y, sample_weight)
-        splitting, scoring = self._routed(params, data.sample_weight if given else None)
+        splitting, scoring = routed_to_folds(self, params, data.sample_weight if given else None)
         model = self._single(data)
-        self.alphas_, from_null = _alphas_of(model, data, self.alphas, self.eps)
-        folds = self._folds(data, splitting, self._score_weight(data, scoring))
-        self.score_path_ = self._score_folds(model, data, folds, scoring)
-        self.path_ = _path_of(model, data, self.alphas_)
-        return self._choose(data, from_null)
+        alphas, from_null = _alphas_of(model, data, self.alphas, self.eps)
+        score_params = partial(_check_method_params, data.X, scoring)
+        scored = score_folds(
+            [partial(_score_fold, model, data, alphas, self._score(), score_params)],
+            self._folds(data, splitting, self._score_weight(data, scoring)),
+            by=type(self).__name__,
+            scoring=self.scoring,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        warn_of_inexact_fits(type(self).__name__, scored.n_inexact, self.tol)
+        choice = choose_by_scores(
+            alphas,
+            scored.scores,
+            by=type(self).__name__,
+            selection_rule=self.selection_rule,
+            from_null=from_null,
+        )
+        choice.store(self)
+        self.path_ = _path_of(model, data, alphas)
+        return self._store_at(int(np.flatnonzero(alphas == choice.alpha)[0]), data)
 
     def _single(self, data):
         """Estimator of one strength that lacks nothing but coefficients."""
@@ -270,73 +288,59 @@ class PrestoClassifierCV(RoutedFolds, IncrementsClassifier):
 
     def _folds(self, data, splitting, score_weight):
         """Training and test rows; what is wrong with them is said."""
-        codes, sample_weight = data.labels.codes, data.sample_weight
-        cv = check_cv(self.cv, codes, classifier=True)
+        codes = data.labels.codes
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            folds = folds_of(cv.split(data.X, codes, **splitting), len(codes))
+            folds = split_rows(
+                self.cv,
+                data.X,
+                codes,
+                classifier=True,
+                params=splitting,
+                fit_weight=data.sample_weight,
+                score_weight=score_weight,
+            )
         _warn_if_rare(data, len(folds))
-        tested = weighted_folds(folds, sample_weight, score_weight)
-        if len(tested) < len(folds):
-            warn(
-                f"{len(folds) - len(tested)} of the {len(folds)} folds test rows without weight "
-                "only; they are left out, as if these rows were not there"
-            )
-        for number, fold in enumerate(tested):
+        for number, fold in enumerate(folds):
             _check_training_fold(number, data.rows(fold.train))
-        return tested
+        return folds
 
-    def _score_folds(self, model, data, folds, scoring):
-        """Scores of shape (n_alphas, n_folds)."""
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(score_path)(
-                copy.copy(model),
-                data.rows(fold.train),
-                data.rows(fold.test),
-                self.alphas_,
-                self._score(_check_method_params(data.X, scoring, indices=fold.test)),
-            )
-            for fold in folds
-        )
-        by = type(self).__name__
-        counted = progress(results, total=len(folds), verbose=self.verbose, by=by, unit="fold")
-        columns, missed = zip(*counted, strict=True)
-        if any(missed):
-            warn(
-                f"{sum(missed)} fits on the folds did not reach tol={self.tol}. Increase max_iter "
-                "or tol, or leave out the smallest alphas.",
-                ConvergenceWarning,
-            )
-        scores = np.column_stack(columns)
-        check_scores(scores, self.scoring)
-        return scores
-
-    def _score(self, params):
-        """Score of (model with coefficients, rows)."""
+    def _score(self):
+        """Score of (model with coefficients, rows, metadata of the rows)."""
         scorer = self._fold_scorer()
         if scorer is None:
             return BUILT_IN_SCORES[str(self.scoring)]
-        return partial(score_by, scorer=scorer_of_classes(scorer, self.classes_), params=params)
+        return partial(score_by, scorer=scorer_of_classes(scorer, self.classes_))
 
     def _fold_scorer(self):
         if isinstance(self.scoring, str) and self.scoring in BUILT_IN_SCORES:
             return None
         return check_scoring(self, scoring=self.scoring)
 
-    def _choose(self, data, from_null):
-        path, choice = self.path_, choose_strength(self.score_path_)
-        self.alpha_best_ = float(self.alphas_[choice.best])
-        self.alpha_one_standard_error_ = float(self.alphas_[choice.one_standard_error])
-        chosen = choice.best if self.selection_rule == "min" else choice.one_standard_error
-        self.alpha_ = float(self.alphas_[chosen])
-        self.alpha_at_edge_ = bool(
-            warn_at_edge(type(self).__name__, self.alphas_, chosen, from_null=from_null)
-        )
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Metadata that the splitter and the scorer ask for.
+
+        Returns
+        -------
+        MetadataRouter
+            Router of scikit-learn.
+        """
+        return router_of_folds(self, self._fold_scorer())
+
+    def _store_at(self, chosen, data):
+        """Take over the fit at one position of the path."""
+        path = self.path_
         self.n_iter_ = int(path.n_iter[chosen])
         self.dual_gap_ = float(path.dual_gaps[chosen])
         self.kkt_residual_ = float(path.kkt_residuals[chosen])
         fields = (path.intercepts, path.coefs, path.coef_diffs)
         return self._store(Coefficients(*(field[..., chosen].copy() for field in fields)), data)
+
+
+def _score_fold(model, data, alphas, score, score_params, fold):
+    """(scores of a path on a fold's held-out rows, number of inexact fits)."""
+    score = partial(score, params=score_params(indices=fold.test))
+    return score_path(copy.copy(model), data.rows(fold.train), data.rows(fold.test), alphas, score)
 
 
 def _alphas_of(model, data, alphas, eps):

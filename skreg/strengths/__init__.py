@@ -19,7 +19,6 @@ from skreg.strengths._choice import (
 from skreg.strengths._folds import Fold, folds_of, split_rows, weighted_folds
 from skreg.strengths._path import RegularizationPath, describe_strengths
 from skreg.strengths._routing import (
-    RoutedFolds,
     routed_to_folds,
     router_of_folds,
     scorer_of_classes,
@@ -33,7 +32,6 @@ __all__ = [
     "Fold",
     "FoldScores",
     "RegularizationPath",
-    "RoutedFolds",
     "check_scores",
     "choose_by_scores",
     "choose_strength",

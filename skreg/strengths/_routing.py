@@ -1,7 +1,6 @@
 """What the splitter and the scorer of a cross-validated estimator are told."""
 
 import copy
-from abc import ABC, abstractmethod
 from inspect import signature
 from typing import Any
 
@@ -96,26 +95,3 @@ def router_of_folds(owner: Any, scorer: Any) -> MetadataRouter:
     if scorer is not None:
         router.add(scorer=scorer, method_mapping=MethodMapping().add(caller="fit", callee="score"))
     return router
-
-
-class RoutedFolds(ABC):
-    """Mixin of estimators with `cv` and `scoring`: metadata for the splitter and the scorer."""
-
-    @abstractmethod
-    def _fold_scorer(self) -> Any:
-        """Scorer of scikit-learn, or None where `scoring` names an error of our own."""
-
-    def _routed(
-        self, params: dict[str, Any], sample_weight: Any
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        return routed_to_folds(self, params, sample_weight)
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Metadata that the splitter and the scorer ask for.
-
-        Returns
-        -------
-        MetadataRouter
-            Router of scikit-learn.
-        """
-        return router_of_folds(self, self._fold_scorer())

@@ -168,7 +168,7 @@ def test_folds_that_test_rows_without_weight_count_as_absent(example, scoring):
     splits = list(StratifiedKFold(4).split(X, y))
     weight = np.ones(100)
     weight[splits[2][1]] = 0
-    with pytest.warns(UserWarning, match="1 of the 4 folds test rows without weight only"):
+    with pytest.warns(UserWarning, match="1 of the 4 folds hold out rows without weight only"):
         model = PrestoClassifierCV(alphas=3, cv=splits, scoring=scoring).fit(X, y, weight)
     rows = np.flatnonzero(weight)
     position = np.cumsum(weight > 0) - 1
