@@ -22,6 +22,14 @@ print(skreg.nothing)  # type: ignore[attr-defined]  # names that do not exist ar
 print(skreg.deep.nothing)  # type: ignore[attr-defined]
 print(skreg.deep.torch.nothing)  # type: ignore[attr-defined]
 
+# estimators: a fit returns the estimator, whatever decorates it
+assert_type(skreg.linear_model.Lasso().fit(X, y), skreg.linear_model.Lasso)
+assert_type(skreg.linear_model.LassoCV().fit(X, y), skreg.linear_model.LassoCV)
+assert_type(skreg.linear_model.Lasso().fit(X, y).predict(X), np.ndarray)
+assert_type(skreg.probe.LinearNaiveBayes().fit(X, y), skreg.probe.LinearNaiveBayes)
+assert_type(skreg.ordinal.PrestoClassifier().fit(X, y), skreg.ordinal.PrestoClassifier)
+assert_type(skreg.causal.CoLiDE().fit(X), skreg.causal.CoLiDE)
+
 # networks
 model = DeepClassifier(regularizers=[("elr", ELR(lam=1.0)), ("none", None)], max_epochs=1)
 assert_type(model.fit(X, y), DeepClassifier)
