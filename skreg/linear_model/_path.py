@@ -88,20 +88,20 @@ class Paths:
         return model._alpha_max(model._validate(X, y, sample_weight))
 
     def _alpha_max(self, data):
-        penalty = self._penalty(data.X.shape[1])
-        if getattr(penalty, "l1_ratio", 1.0) == 0.0:
+        largest = penalty_max(
+            as_design(data.X),
+            data.target,
+            self._loss(),
+            self._penalty(data.X.shape[1]),
+            sample_weight=data.sample_weight,
+            fit_intercept=self.fit_intercept,
+        )
+        if np.isinf(largest):
             raise ValueError(
                 "alpha_max is infinite for l1_ratio=0: a purely quadratic penalty gives no zeros. "
                 "Give the strengths as alphas=[...]"
             )
-        return penalty_max(
-            as_design(data.X),
-            data.target,
-            self._loss(),
-            penalty,
-            sample_weight=data.sample_weight,
-            fit_intercept=self.fit_intercept,
-        )
+        return largest
 
     def _alphas(self, data, alphas, eps):
         """Decreasing strengths: those given, or a geometric progression from the largest."""
