@@ -100,12 +100,7 @@ class Paths(SparseLinearModel):
 
     def _alpha_max(self, data: Data) -> float:
         penalty = self._penalty()
-        if getattr(penalty, "l1_ratio", 1.0) == 0.0:
-            raise ValueError(
-                "alpha_max is infinite for l1_ratio=0: a purely quadratic penalty gives no zeros. "
-                "Give the strengths as alphas=[...]"
-            )
-        return max(
+        largest = max(
             penalty_max(
                 as_design(problem.X),
                 problem.target,
@@ -116,6 +111,12 @@ class Paths(SparseLinearModel):
             )
             for problem in self._separate(data)
         )
+        if np.isinf(largest):
+            raise ValueError(
+                "alpha_max is infinite for l1_ratio=0: a purely quadratic penalty gives no zeros. "
+                "Give the strengths as alphas=[...]"
+            )
+        return largest
 
     def _alphas(self, data: Data, alphas: int | ArrayLike, eps: float) -> np.ndarray:
         """Decreasing strengths: those given, or a geometric progression from the largest."""

@@ -14,6 +14,9 @@ Losses, for a target of shape (n_samples,) unless stated otherwise:
 - `Huber(delta)`; `Poisson()`: half deviance of the mean exp(z), target >= 0;
 - `Logistic()`: target -1 or 1; `Multinomial()`: one-hot target (n_samples, n_classes).
 
+A loss or penalty of one's own is a NamedTuple with the functions of `skreg.optim.losses` or
+`skreg.optim.penalties`, as CONTRIBUTING.md shows.
+
 Penalties hold their strength; `weights` has one entry per feature (per group for `GroupL2`), 0
 frees and inf excludes:
 

@@ -260,7 +260,7 @@ def balanced_colouring(indptr, indices, order):
     return colour
 
 
-def lattice_forests(n_rows, n_columns):
+def lattice_forests(n_rows: int, n_columns: int) -> list[np.ndarray]:
     """Two forests ("combs") that cover a lattice, its nodes numbered column by column.
 
     The first comb has row 0 as its spine and the even columns, but for their last row, as teeth;

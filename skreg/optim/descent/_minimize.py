@@ -114,7 +114,7 @@ class BlockCoordinateDescent(NamedTuple):
     random_state: Any = None
     callback: Any = None
 
-    def minimize(self, problem, x0=None):
+    def minimize(self, problem: Any, x0: Any = None) -> OptimizeResult:
         """Minimise a problem.
 
         Parameters

@@ -21,7 +21,7 @@ class LeastSquares(NamedTuple):
         Rows a_i.
     y : ndarray of shape (n_samples,)
         Responses b_i.
-    penalty : L1, ElasticNet, NonNegative or GroupL2, default=None
+    penalty : L1 or another record of `skreg.optim.penalties`, default=None
         Penalty of `skreg.optim`; nothing is penalised if None.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights s_i >= 0; 1 if None.
@@ -42,7 +42,7 @@ class Logistic(NamedTuple):
         Rows a_i.
     y : ndarray of shape (n_samples,)
         Labels b_i, -1 or 1.
-    penalty : L1, ElasticNet, NonNegative or GroupL2, default=None
+    penalty : L1 or another record of `skreg.optim.penalties`, default=None
         Penalty of `skreg.optim`; nothing is penalised if None.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights s_i >= 0; 1 if None.
@@ -66,7 +66,7 @@ class Multinomial(NamedTuple):
         Rows a_i.
     y : ndarray of shape (n_samples,) or (n_samples, n_classes)
         Classes 0, 1, .., or one-hot rows.
-    penalty : L1, ElasticNet, NonNegative or GroupL2, default=None
+    penalty : L1 or another record of `skreg.optim.penalties`, default=None
         Penalty of `skreg.optim`, its weights and groups by feature; `GroupL2` without groups
         penalises the rows of W.
     sample_weight : ndarray of shape (n_samples,), default=None
@@ -88,7 +88,7 @@ class GraphQuadratic(NamedTuple):
         Symmetric and positive definite; its off-diagonal entries are the edges of the graph.
     b : ndarray of shape (n,)
         Linear part.
-    penalty : L1, ElasticNet or NonNegative, default=None
+    penalty : L1 or another without groups, default=None
         Penalty of `skreg.optim`; nothing is penalised if None.
     """
 
@@ -97,7 +97,7 @@ class GraphQuadratic(NamedTuple):
     penalty: Any = None
 
     @classmethod
-    def from_labels(cls, W, values, penalty=None):
+    def from_labels(cls, W: Any, values: Any, penalty: Any = None) -> "GraphQuadratic":
         """Label propagation: harmonic values of the unlabelled nodes of a graph.
 
         With x on the unlabelled nodes and the given values elsewhere, f is
@@ -110,7 +110,7 @@ class GraphQuadratic(NamedTuple):
             Symmetric nonnegative weights; the diagonal does not matter.
         values : ndarray of shape (n_nodes,)
             Values of the labelled nodes, nan at the unlabelled ones.
-        penalty : L1, ElasticNet or NonNegative, default=None
+        penalty : L1 or another without groups, default=None
             Penalty on the unlabelled values.
 
         Returns
@@ -145,7 +145,7 @@ class GraphHuber(NamedTuple):
         unlabelled nodes in their order.
     delta : float, default=1.0
         Difference of values beyond which a coupling is linear.
-    penalty : L1, ElasticNet or NonNegative, default=None
+    penalty : L1 or another without groups, default=None
         Penalty on the unlabelled values.
     """
 

@@ -9,7 +9,7 @@ subtraction is then exact but for rounding of the small difference. Only columns
 every row may be shifted, so that a sparse column stays sparse.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -58,7 +58,7 @@ class Csc(NamedTuple):
     scale: np.ndarray | None = None
 
 
-def as_design(X):
+def as_design(X: Any) -> Dense | Csc:
     """Design of an array or a scipy sparse matrix.
 
     Parameters

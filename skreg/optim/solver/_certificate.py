@@ -10,7 +10,7 @@ be orthogonal to the free columns and scaled into the domain of penalty*. Nothin
 what the penalty and the loss are is asked of their generic functions alone.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -59,16 +59,16 @@ class Certificate(NamedTuple):
 
 
 def duality_gap(
-    design,
-    target,
-    loss,
-    penalty,
-    coef,
-    intercept=0.0,
+    design: Any,
+    target: np.ndarray,
+    loss: Any,
+    penalty: Any,
+    coef: np.ndarray,
+    intercept: np.ndarray | float = 0.0,
     *,
-    sample_weight=None,
-    fit_intercept=True,
-):
+    sample_weight: np.ndarray | None = None,
+    fit_intercept: bool = True,
+) -> Certificate:
     """Certificate of given coefficients, whoever computed them.
 
     Parameters
@@ -77,9 +77,9 @@ def duality_gap(
         Design matrix.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Responses, as in `solve`.
-    loss : Quadratic, Huber, Logistic, Multinomial, Poisson or one with the same functions
+    loss : Quadratic or another record of `skreg.optim.losses`
         Loss of one prediction.
-    penalty : L1, ElasticNet, NonNegative, GroupL2 or one with the same functions
+    penalty : L1 or another record of `skreg.optim.penalties`
         Penalty with its strength.
     coef : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients.
@@ -105,10 +105,10 @@ def duality_gap(
     problem = in_own_units(problem, [penalty])
     n_outputs, n_features = len(problem.target), problem.n_features
     coef = np.array(coef, dtype=np.float64).reshape(n_outputs, n_features)
-    intercept = np.array(np.broadcast_to(intercept, n_outputs), dtype=np.float64)
-    coef, intercept = to_own_units(problem, coef, intercept)
+    intercepts = np.array(np.broadcast_to(intercept, n_outputs), dtype=np.float64)
+    coef, intercepts = to_own_units(problem, coef, intercepts)
     X = _all_columns(problem.design)
-    z = (X @ coef.T).T + intercept[:, None]
+    z = (X @ coef.T).T + intercepts[:, None]
     starts, members = problem.blocks
     blocks = np.arange(len(starts) - 1)
     allowed = blocks[np.isfinite(penalty.weights)]

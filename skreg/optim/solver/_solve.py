@@ -43,9 +43,9 @@ def solve(
         Design matrix, float32 or float64. Fortran-ordered arrays and CSC matrices are not copied.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Responses; -1 and 1 for `Logistic`, one-hot rows for `Multinomial`.
-    loss : Quadratic, Huber, Logistic or another record of `skreg.optim.losses`
+    loss : Quadratic or another record of `skreg.optim.losses`
         Loss of one prediction.
-    penalty : L1, ElasticNet, GroupL2 or another record of `skreg.optim.penalties`
+    penalty : L1 or another record of `skreg.optim.penalties`
         Penalty with its strength; weights of 0 free a block of features, infinite ones exclude it.
     sample_weight : ndarray of shape (n_samples,), default=None
         Nonnegative weights, 1 if None.
@@ -110,9 +110,9 @@ def solve_path(
         Design matrix.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Responses, as in `solve`.
-    loss : Quadratic, Huber, Logistic or another record of `skreg.optim.losses`
+    loss : Quadratic or another record of `skreg.optim.losses`
         Loss of one prediction.
-    penalties : sequence of L1, ElasticNet, GroupL2 or another record of `skreg.optim.penalties`
+    penalties : sequence of L1 or another record of `skreg.optim.penalties`
         Penalties that differ in their numbers only; decreasing `alpha` is fastest.
     sample_weight : ndarray of shape (n_samples,), default=None
         Nonnegative weights, 1 if None.
@@ -167,9 +167,9 @@ def penalty_max(
         Design matrix.
     target : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Responses, as in `solve`.
-    loss : Quadratic, Huber, Logistic or another record of `skreg.optim.losses`
+    loss : Quadratic or another record of `skreg.optim.losses`
         Loss of one prediction.
-    penalty : L1, ElasticNet, GroupL2 or another record of `skreg.optim.penalties`
+    penalty : L1 or another record of `skreg.optim.penalties`
         Penalty; its `alpha` is ignored.
     sample_weight : ndarray of shape (n_samples,), default=None
         Nonnegative weights, 1 if None.

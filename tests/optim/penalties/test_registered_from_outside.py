@@ -9,6 +9,7 @@ import pytest
 
 from skreg.optim import L1, Logistic, Multinomial, Poisson, Quadratic, duality_gap, losses, solve
 from skreg.optim import penalties as functions
+from skreg.optim.descent import BlockCoordinateDescent, LeastSquares
 
 
 @functions.entrywise
@@ -99,6 +100,19 @@ def test_it_is_solved_and_certified_as_itself():
 def test_a_penalty_without_its_functions_is_refused_by_name(function):
     with pytest.raises(TypeError, match=r"Unfinished is no penalty .* it lacks .*block_conjugate"):
         function(np.ones((3, 2)), np.ones(3), Quadratic(), Unfinished(0.1))
+
+
+@pytest.mark.parametrize("update", ["two_metric", "projected_newton", "proximal_gradient"])
+def test_block_coordinate_descent_takes_it_as_it_is(update):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 8))
+    y = X[:, :3] @ [1.0, 0.1, -1.0] + 0.5 * rng.normal(size=60)
+    best = solve(X, y, Quadratic(), TiltedL1(0.2), fit_intercept=False, tol=1e-12)
+    problem = LeastSquares(X, y, TiltedL1(0.2 * 60))
+    found = BlockCoordinateDescent(update=update, tol=1e-10).minimize(problem)
+    assert found.success
+    assert found.fun == pytest.approx(60 * best.objective, rel=1e-9)
+    np.testing.assert_allclose(found.x, best.coef, atol=1e-7)
 
 
 class Unknown(NamedTuple):
