@@ -56,6 +56,16 @@ def _digest_of_outside_body(body: Callable, source: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+class _Index(IndexDataCacheFile):
+    """numba's index of compiled versions, as pickled signatures."""
+
+    def _load_index(self) -> dict:
+        try:
+            return super()._load_index()
+        except (AttributeError, ImportError):
+            return {}  # it names a class that has moved since: as stale as an old stamp
+
+
 class _Cache(FunctionCache):
     """numba's disk cache of one function, valid while no kernel source of it changes.
 
@@ -82,7 +92,7 @@ class _Cache(FunctionCache):
         names = [f"{cls.__module__}.{cls.__qualname__}" for cls in _named_tuple_classes(sig)]
         digest = hashlib.sha256("\n".join([str(sig), *names]).encode()).hexdigest()[:16]
         of_no_version = self._cache_file
-        self._cache_file = IndexDataCacheFile(
+        self._cache_file = _Index(
             cache_path=self.cache_path,
             filename_base=f"{self._impl.filename_base}-{digest}",
             source_stamp=self._stamp,

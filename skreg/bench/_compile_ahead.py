@@ -52,7 +52,8 @@ def compile_ahead(families: Sequence[str], n_jobs: int) -> Iterator[Warmed]:
     answers: dict[str, list[tuple[float, int]]] = {family: [] for family in families}
     # a forked child may inherit a lock of numba or BLAS that nobody releases
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
+    pool = ProcessPoolExecutor(n_jobs, mp_context=context)
+    try:
         running = {pool.submit(_run, family, k): family for family, k in fits}
         for done in as_completed(running):
             family = running[done]
@@ -60,6 +61,8 @@ def compile_ahead(families: Sequence[str], n_jobs: int) -> Iterator[Warmed]:
             if len(answers[family]) == len(_fits(family)):
                 seconds, n_compiled = zip(*answers[family], strict=True)
                 yield Warmed(family, sum(seconds), sum(n_compiled))
+    finally:  # after an interrupt or a failure, too: what waits need not begin
+        pool.shutdown(cancel_futures=True)
 
 
 def _fits(family: str) -> tuple[Callable[[], None], ...]:

@@ -180,19 +180,21 @@ def test_list_and_info_load_no_extra_package():
     assert done.returncode == 0, done.stderr
 
 
-def python(program, cache):
-    """What a fresh process prints, with an own folder for compiled kernels."""
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+def python(program, **environment):
+    """What a fresh process prints."""
     answer = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-W", "ignore", "-c", program],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert answer.stderr == ""
     return answer.stdout
 
 
 def test_warmup_compiles_all_that_a_first_fit_needs(tmp_path):
     warmup = "from skreg.bench._cli import main; main(['warmup', 'probe', '--jobs', '1'])"
-    family, cache = python(warmup, tmp_path).splitlines()
+    family, cache = python(warmup, NUMBA_CACHE_DIR=str(tmp_path)).splitlines()
     assert family.startswith("probe ")
     assert " 0 versions" not in family
     assert str(tmp_path) in cache
@@ -207,7 +209,63 @@ for features in (X, X.astype("f4"), np.asfortranarray(X), sparse.csr_array(X)):
 naive_bayes_report(X, y)
 print(notice.n_compiled)
 """
-    assert python(fits, tmp_path) == "0\n"
+    assert python(fits, NUMBA_CACHE_DIR=str(tmp_path)) == "0\n"
+
+
+FIRST_FITS = {
+    "linear_model": """
+from skreg.linear_model import *
+S = sparse.csr_matrix(np.where(X > 0.5, X, 0.0))
+for features in (X, X[:30], S):
+    y = features @ np.linspace(-1.0, 1.0, 50)
+    for estimator in (Lasso(0.1), ElasticNet(0.1), HuberLasso(0.1), NonNegativeLeastSquares()):
+        estimator.fit(features, y)
+    GroupLasso(groups=5, alpha=0.1).fit(features, y)
+    MultiTaskLasso(0.1).fit(features, np.column_stack([y, y**2]))
+    SparseLogisticRegression().fit(features, y > 0.0)
+    SparseLogisticRegression().fit(features, np.digitize(y, [-0.5, 0.5]))
+    SparsePoissonRegressor(0.1).fit(features, np.rint(np.abs(y)))
+    LassoCV(cv=3, alphas=10).fit(features, y)
+""",
+    "ordinal": """
+from skreg.ordinal import *
+X = X[:, :6]
+for features in (X, sparse.csr_array(X * (X > 0.5))):
+    y = np.digitize(X[:, 0] + X[:, 1] ** 2, [-0.5, 0.5, 1.5])
+    for estimator in (ProportionalOddsClassifier(), PrestoClassifier(), PrestoClassifierCV(cv=3)):
+        estimator.fit(features, y)
+""",
+    "causal": """
+from skreg.causal import *
+short = dict(warm_iter=20, max_iter=20, checkpoint=10)
+for noise in ("ev", "nv"):
+    CoLiDE(noise, **short).fit(X[:, :6])
+    CoLiDE(noise, mode="fast", **short).fit(X[:, :6])
+SortNRegress().fit(X[:, :6])
+BootstrapDAG(CoLiDE("nv", mode="fast", **short), n_bootstraps=2).fit(X[:, :6])
+""",
+    "semi_supervised": """
+from skreg.semi_supervised import *
+y = np.where(np.arange(200) < 20, np.arange(200) % 2, -1)
+GraphLabelPropagation(n_neighbors=15).fit(X[:, :3], y)
+GraphLabelPropagation(n_neighbors=15, coupling="huber").fit(X[:, :3], y)
+""",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FIRST_FITS)
+def test_first_fits_after_warmup_compile_nothing(family):
+    python(f"from skreg.bench._cli import main; main(['warmup', {family!r}, '--jobs', '1'])")
+    program = f"""
+import numpy as np
+from scipy import sparse
+from skreg._compiling import notice
+X = np.random.default_rng(1).normal(size=(200, 50))
+{FIRST_FITS[family]}
+print(notice.n_compiled)
+"""
+    assert python(program) == "0\n"
 
 
 def test_warmup_of_an_unknown_family_names_the_known_ones(capsys):
