@@ -103,7 +103,9 @@ class CrossValidated(LinearModel):
         ConvergenceWarning
             If `tol` was not reached in a fold or in the final fit.
         UserWarning
-            If the held-out rows of a fold have no weight; the fold is left out.
+            If the held-out rows of a fold have no weight; the fold is left out. If the best score
+            lies at an end of the strengths and still rises there, so that ten times beyond it would
+            gain more than a standard error.
         """
         _raise_for_params(params, self, "fit")
         check_progression(self.alphas, self.eps)

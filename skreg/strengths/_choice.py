@@ -11,7 +11,15 @@ SELECTION_RULES = {"min", "one_standard_error"}
 
 
 class Choice(NamedTuple):
-    """Positions of the chosen strengths on a decreasing sequence."""
+    """Positions of the chosen strengths on a decreasing sequence.
+
+    Parameters
+    ----------
+    best : int
+        That of the best mean score.
+    one_standard_error : int
+        That of the largest strength within one standard error of it.
+    """
 
     best: int
     one_standard_error: int
@@ -21,7 +29,7 @@ class Choice(NamedTuple):
 class ChosenStrength:
     """A strength chosen from several by cross-validation, and what the choice was made from.
 
-    Attributes
+    Parameters
     ----------
     path : int
         Position of the chosen path, of several that were scored.

@@ -10,7 +10,13 @@ from skreg._warnings import warn
 
 
 class Fold(NamedTuple):
-    """Positions of a fold's training and held-out rows."""
+    """Positions of a fold's rows.
+
+    Parameters
+    ----------
+    train, test : ndarray of int
+        Training rows and held-out rows.
+    """
 
     train: np.ndarray
     test: np.ndarray

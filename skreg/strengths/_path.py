@@ -11,7 +11,7 @@ class RegularizationPath:
 
     The strengths are on the last axis everywhere. A method with more to tell extends the record.
 
-    Attributes
+    Parameters
     ----------
     alphas : ndarray of shape (n_alphas,)
         Strengths, in decreasing order.

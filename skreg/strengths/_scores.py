@@ -15,9 +15,17 @@ from skreg.strengths._folds import Fold
 
 
 class FoldScores(NamedTuple):
-    """Scores of several paths on the folds, greater is better, and the number of inexact fits."""
+    """Scores of several paths on the folds.
 
-    scores: np.ndarray  # of shape (n_paths, n_alphas, n_folds)
+    Parameters
+    ----------
+    scores : ndarray of shape (n_paths, n_alphas, n_folds)
+        Scores; greater is better.
+    n_inexact : int
+        Number of fits that did not reach their tolerance.
+    """
+
+    scores: np.ndarray
     n_inexact: int
 
 

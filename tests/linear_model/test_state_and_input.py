@@ -179,7 +179,7 @@ def test_missing_group_labels_are_refused(others, missing):
         ("aabb", "'groups' parameter"),
         (["a", "a", 1, 1], "all text or all numbers"),
         ([[0, 1], 2, 3], "one label for each of the 4 features"),
-        ({0: 1}, "one label for each of the 4 features"),
+        ({0: 1}, "X has no column names"),
         ([[0, 1], [2, np.nan]], "partition"),
     ],
 )
