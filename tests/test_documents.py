@@ -1,5 +1,6 @@
 """The README's code runs, and public docstrings are complete."""
 
+import dataclasses
 import importlib
 import inspect
 import pydoc
@@ -49,8 +50,10 @@ def public_objects():
 
 
 def fields_of(name):
-    """Fields of a NamedTuple, which its docstring may call parameters, attributes or symbols."""
+    """Fields of a record, which its docstring may call parameters, attributes or symbols."""
     public = pydoc.locate(name)
+    if dataclasses.is_dataclass(public):
+        return tuple(field.name for field in dataclasses.fields(public))
     is_record = inspect.isclass(public) and issubclass(public, tuple)
     return public._fields if is_record else ()
 

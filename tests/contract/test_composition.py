@@ -1,5 +1,6 @@
 """An estimator means the same inside scikit-learn's compositions and in every display."""
 
+import dataclasses
 import inspect
 import warnings
 
@@ -278,7 +279,9 @@ def numbers_shown(display):
     for name, value in vars(display).items():
         if name == "name" or name.endswith("_") or name.startswith("_"):
             continue
-        if hasattr(value, "_asdict"):
+        if dataclasses.is_dataclass(value):
+            found.update(vars(value))
+        elif hasattr(value, "_asdict"):
             found.update(value._asdict())
         elif isinstance(value, list) and value and hasattr(value[0], "_fields"):
             found[name] = np.array([tuple(item) for item in value], dtype=float)
