@@ -96,9 +96,9 @@ def test_sensitivities_solve_the_convex_program(p):
 
 @pytest.mark.parametrize("candidates", [1, 64])
 def test_linear_program_agrees_with_reweighted_least_squares(candidates, monkeypatch):
-    from skreg.coreset import _sensitivity
+    from skreg.coreset import _sensitivity_solvers
 
-    monkeypatch.setattr(_sensitivity, "_CANDIDATES", candidates)
+    monkeypatch.setattr(_sensitivity_solvers, "_CANDIDATES", candidates)
     A = heavy(1)
     exact = lp_sensitivities(A, 1, method="lp")
     np.testing.assert_allclose(lp_sensitivities(A, 1), exact, rtol=1e-6)
