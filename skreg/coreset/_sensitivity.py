@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skreg._progress import progress
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg.coreset._checks import checked_indices, checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
@@ -15,6 +16,7 @@ from skreg.coreset._rows import dense, take
 from skreg.coreset._sampling import bernoulli, hashed_uniform, water_filling
 from skreg.coreset._sensitivity_solvers import Denominator, irls, linear_program
 
+_NAME = "lp_sensitivities"
 EXACT_ROWS = 5000  # above it method="auto" replaces ||A x||_p by its value on a Lewis coreset
 _LEWIS_TOL, _LEWIS_ITER = 1e-2, 50
 
@@ -26,6 +28,7 @@ _LEWIS_TOL, _LEWIS_ITER = 1e-2, 50
         "block_size": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "random_state": ["random_state"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -40,6 +43,7 @@ def lp_sensitivities(
     block_size: int = 4,
     tol: float = 1e-6,
     random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
 ) -> np.ndarray:
     r"""The l_p sensitivities of the rows of a matrix.
 
@@ -76,6 +80,9 @@ def lp_sensitivities(
         Relative accuracy of "irls".
     random_state : int, RandomState instance or None, default=None
         Seed of the coreset and of "approx".
+    verbose : int, default=0
+        Show a progress bar if positive (needs tqdm): over batches of rows, with "lp" over rows,
+        with "approx" over random sums.
 
     Returns
     -------
@@ -118,10 +125,10 @@ def lp_sensitivities(
     require_tall(A)
     wanted = np.arange(A.n_rows) if rows is None else checked_indices(rows, A.n_rows, "rows")
     rng = check_random_state(random_state)
-    return sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, rng)
+    return sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, rng, verbose)
 
 
-def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, rng):
+def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, rng, verbose=0):
     """Sensitivities of `Rows`; see `lp_sensitivities`."""
     if method == "auto" and p == 2:
         return leverage_of_rows(A)[wanted]
@@ -132,11 +139,12 @@ def sensitivities_of_rows(A, p, method, wanted, coreset_size, block_size, tol, r
     whitened = A._replace(basis=lewis.whitening)
     denominator = _denominator(whitened, lewis.weights, coreset_size, rng)
     if method == "approx":
-        return _block_bounds(whitened, denominator, p, block_size, tol, rng)[wanted]
+        return _block_bounds(whitened, denominator, p, block_size, tol, rng, verbose)[wanted]
     targets = dense(take(whitened, wanted))
     if method == "lp":
-        return np.array([linear_program(denominator, target) for target in targets])
-    return np.minimum(irls(denominator, targets, p, tol), 1.0)
+        rows = progress(targets, total=len(targets), verbose=verbose, by=_NAME, unit="row")
+        return np.array([linear_program(denominator, target) for target in rows])
+    return np.minimum(irls(denominator, targets, p, tol, verbose), 1.0)
 
 
 def _denominator(A, weights, size, rng):
@@ -147,7 +155,7 @@ def _denominator(A, weights, size, rng):
     return Denominator(dense(take(A, kept)), 1 / q[kept])
 
 
-def _block_bounds(A, denominator, p, block_size, tol, rng):
+def _block_bounds(A, denominator, p, block_size, tol, rng, verbose):
     """est_i = max_j sigma(c_{B(i)}^j), c_B^j = sum_{i in B} r_i a_i with random signs r.
 
     By the symmetry of the signs, sigma(c_B^j) >= sigma_i with probability at least 1/2.
@@ -158,7 +166,7 @@ def _block_bounds(A, denominator, p, block_size, tol, rng):
     order = rng.permutation(n)
     starts = np.arange(0, n, block_size)
     bounds = np.zeros(len(starts))
-    for _ in range(n_signs):
+    for _ in progress(range(n_signs), total=n_signs, verbose=verbose, by=_NAME, unit="sum"):
         signs = rng.choice([-1.0, 1.0], size=n)[:, None]
         sums = np.add.reduceat(signs * rows[order], starts)
         bounds = np.maximum(bounds, irls(denominator, sums, p, tol))

@@ -8,7 +8,9 @@ from scipy.optimize import linprog
 from scipy.sparse import csc_array, hstack
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._progress import progress
 from skreg._warnings import warn
+from skreg.rows import chunk_slices
 
 _BATCH_ENTRIES = 2**21
 _FLOOR = 1e-9  # of the largest |a_k^T x|, keeps the weights |a_k^T x|^{p-2} finite
@@ -25,7 +27,7 @@ class Denominator(NamedTuple):
     weight: np.ndarray
 
 
-def irls(denominator, targets, p, tol):
+def irls(denominator, targets, p, tol, verbose=0):
     """Sensitivities of the rows v of `targets`, by reweighted least squares.
 
     y <- y + theta (M^{-1} v / (v^T M^{-1} v) - y),  M = sum_k weight_k |u_k^T y|^{p-2} u_k u_k^T,
@@ -41,8 +43,11 @@ def irls(denominator, targets, p, tol):
         denominator = without_parallel_rows(denominator, p)
     height = max(1, _BATCH_ENTRIES // max(len(denominator.U), 1))
     worst = 0.0
-    for start in range(0, len(nonzero), height):
-        batch = nonzero[start : start + height]
+    batches = chunk_slices(len(nonzero), height)
+    for rows in progress(
+        batches, total=len(batches), verbose=verbose, by="lp_sensitivities", unit="batch"
+    ):
+        batch = nonzero[rows]
         result[batch], change = _irls_batch(denominator, targets[batch], p, 0.01 * tol)
         worst = np.maximum(worst, change)
     if not worst <= tol:

@@ -393,3 +393,17 @@ def test_coreset_denominator_is_close():
 def test_errors_name_the_argument(call, message):
     with pytest.raises(ValueError, match=message):
         call(heavy(16))
+
+
+@pytest.mark.parametrize(
+    ("method", "p", "unit"), [("irls", 3, "batch"), ("lp", 1, "row"), ("approx", 3, "sum")]
+)
+def test_progress_of_sensitivities_is_shown_on_demand(method, p, unit, capsys):
+    pytest.importorskip("tqdm")
+    A = np.random.default_rng(0).standard_normal((30, 2))
+    quiet = lp_sensitivities(A, p, method=method, random_state=0)
+    assert capsys.readouterr().err == ""
+    shown = lp_sensitivities(A, p, method=method, random_state=0, verbose=1)
+    np.testing.assert_array_equal(shown, quiet)
+    err = capsys.readouterr().err
+    assert "lp_sensitivities: 100%" in err and unit in err
