@@ -257,3 +257,14 @@ def test_two_workers_agree_with_one_machine():
             random_state=0,
         )  # fmt: skip
         np.testing.assert_allclose(merged.sample_weight.sum(), 40_000, rtol=0.35)
+
+
+def test_progress_is_shown_for_every_pass_on_demand(capsys):
+    pytest.importorskip("tqdm")
+    X, y = regression(11, n=1000)
+    settings = {"n_samples": 100, "chunk_size": 300, "scores": "leverage", "random_state": 0}
+    quiet = chunked_coreset(X, y, **settings)
+    assert capsys.readouterr().err == ""
+    shown = chunked_coreset(X, y, verbose=1, **settings)
+    np.testing.assert_array_equal(shown.indices, quiet.indices)
+    assert capsys.readouterr().err.count("4/4") == 4  # Gram matrix, total, largest scores, rows

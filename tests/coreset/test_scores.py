@@ -96,9 +96,9 @@ def test_sensitivities_solve_the_convex_program(p):
 
 @pytest.mark.parametrize("candidates", [1, 64])
 def test_linear_program_agrees_with_reweighted_least_squares(candidates, monkeypatch):
-    from skreg.coreset import _sensitivity
+    from skreg.coreset import _sensitivity_solvers
 
-    monkeypatch.setattr(_sensitivity, "_CANDIDATES", candidates)
+    monkeypatch.setattr(_sensitivity_solvers, "_CANDIDATES", candidates)
     A = heavy(1)
     exact = lp_sensitivities(A, 1, method="lp")
     np.testing.assert_allclose(lp_sensitivities(A, 1), exact, rtol=1e-6)
@@ -396,3 +396,17 @@ def test_coreset_denominator_is_close():
 def test_errors_name_the_argument(call, message):
     with pytest.raises(ValueError, match=message):
         call(heavy(16))
+
+
+@pytest.mark.parametrize(
+    ("method", "p", "unit"), [("irls", 3, "batch"), ("lp", 1, "row"), ("approx", 3, "sum")]
+)
+def test_progress_of_sensitivities_is_shown_on_demand(method, p, unit, capsys):
+    pytest.importorskip("tqdm")
+    A = np.random.default_rng(0).standard_normal((30, 2))
+    quiet = lp_sensitivities(A, p, method=method, random_state=0)
+    assert capsys.readouterr().err == ""
+    shown = lp_sensitivities(A, p, method=method, random_state=0, verbose=1)
+    np.testing.assert_array_equal(shown, quiet)
+    err = capsys.readouterr().err
+    assert "lp_sensitivities: 100%" in err and unit in err
