@@ -64,10 +64,10 @@ class BootstrapDAG(LinearDAG):
     alphas : int or array-like of shape (n_alphas,), default=None
         Values of the estimator's `alpha` to choose from; its own if None. A number means that many,
         evenly spaced on a logarithmic scale from the smallest at which no edge lowers the score of
-        the empty graph, for `CoLiDE`.
+        the empty graph, for `CoLiDE`. A warning is given where the smallest is chosen and the graph
+        still changed from the alpha before it.
     eps : float, default=1e-3
-        The smallest alpha divided by the largest, if `alphas` is a number. A warning is given where
-        the smallest is chosen, and the graph still changed from the one before.
+        The smallest alpha divided by the largest, if `alphas` is a number.
     max_instability : float, default=0.05
         Largest instability of the chosen alpha; without effect if `alphas` is None.
     min_frequency : float, default=0.5
