@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from types import FrameType
 
 INSIDE = {"skreg", "sklearn", "skorch", "joblib"}
 
@@ -12,7 +13,8 @@ def warn(message, category=UserWarning):
     How many frames lie in between depends on whether an estimator was fitted directly, in a
     pipeline or in a grid search.
     """
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: FrameType | None = sys._getframe()
     while frame is not None and _package(frame) in INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

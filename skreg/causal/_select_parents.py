@@ -99,7 +99,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         nodes = np.column_stack([X, y])
         base = CoLiDE("ev") if self.estimator is None else clone(self.estimator)
-        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        weights: dict[str, Any] = {} if sample_weight is None else {"sample_weight": sample_weight}
         if weights and not has_fit_parameter(base, "sample_weight"):
             raise ValueError(
                 f"sample_weight was given, but {type(base).__name__} takes none; leave it out or "

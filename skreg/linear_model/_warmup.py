@@ -3,6 +3,8 @@
 More rows than columns, fewer, and sparse columns take different ways through the solver.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
@@ -24,7 +26,7 @@ from skreg.linear_model import (
     SparsePoissonRegressorCV,
 )
 
-_PATH = {"alphas": 5, "eps": 0.05, "cv": 2}
+_PATH: dict[str, Any] = {"alphas": 5, "eps": 0.05, "cv": 2}
 
 
 def _designs():

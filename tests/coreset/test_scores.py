@@ -409,4 +409,5 @@ def test_progress_of_sensitivities_is_shown_on_demand(method, p, unit, capsys):
     shown = lp_sensitivities(A, p, method=method, random_state=0, verbose=1)
     np.testing.assert_array_equal(shown, quiet)
     err = capsys.readouterr().err
-    assert "lp_sensitivities: 100%" in err and unit in err
+    assert "lp_sensitivities: 100%" in err
+    assert unit in err

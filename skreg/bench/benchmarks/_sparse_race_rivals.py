@@ -41,7 +41,7 @@ def skreg(problem):
         MULTINOMIAL: optim.Multinomial(),
         POISSON: optim.Poisson(),
     }.get(problem.kind, optim.Quadratic())
-    penalty = {
+    penalty: Any = {
         ELASTIC_NET: optim.ElasticNet(0.0, problem.l1_ratio),
         GROUP_LASSO: optim.GroupL2(0.0, groups),
     }.get(problem.kind, optim.L1(0.0))

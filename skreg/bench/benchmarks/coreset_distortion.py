@@ -75,7 +75,7 @@ MATRICES = {"rare columns": rare_column_matrix, "heavy tails": heavy_tailed_matr
 def scored_matrix(kind, p):
     """The matrix, and its scores by name."""
     A = MATRICES[kind]()
-    return A, {name: importance_scores(A, p, scores=name) for name in METHODS if name in SCORES}
+    return A, {name: importance_scores(A, p, scores=name) for name in SCORES if name in METHODS}
 
 
 def sampling_problem(_seed, *, kind, p, sizes):
@@ -103,7 +103,7 @@ def regression_problem(p):
     A = np.column_stack([X, np.ones(8000), y])
     scores = {
         UNIFORM: np.ones(8000),
-        LEVERAGE: importance_scores(A, p, scores=LEVERAGE),
+        LEVERAGE: importance_scores(A, p, scores="leverage"),
         LEWIS: lewis_weights(A, p, tol=1e-3),
         X_ONLY: lewis_weights(A[:, :-1], p, tol=1e-3),
     }

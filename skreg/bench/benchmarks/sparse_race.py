@@ -211,7 +211,7 @@ def measure_fresh(rounds, methods, seed):
     names = [name for name in installed(methods) if name in FRESH]
     for name in names:
         fresh_process(FRESH[name], seed)  # fills caches on disk
-    times = {name: [] for name in names}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
             times[name].append(fresh_process(FRESH[name], seed))
