@@ -80,7 +80,7 @@ class CoresetDisplay:
         chosen_size: float,
         chosen_distortion: float,
         p: float,
-    ):
+    ) -> None:
         self.scores = scores
         self.inclusion_proba = inclusion_proba
         self.sizes = sizes

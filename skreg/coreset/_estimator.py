@@ -95,7 +95,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self, estimator: Any, sampler: SensitivitySampler | None = None, check: bool = False
-    ):
+    ) -> None:
         self.estimator = estimator
         self.sampler = sampler
         self.check = check

@@ -111,7 +111,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         tol: float = 1e-8,
         max_iter: int = 200,
         warm_start: bool = False,
-    ):
+    ) -> None:
         self.p = p
         self.alpha = alpha
         self.fit_intercept = fit_intercept

@@ -139,7 +139,7 @@ class SensitivitySampler(BaseEstimator):
         fit_intercept: bool = True,
         scale_rows: bool = False,
         random_state: int | np.random.RandomState | None = None,
-    ):
+    ) -> None:
         self.p = p
         self.scores = scores
         self.n_samples = n_samples

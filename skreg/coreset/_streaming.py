@@ -104,7 +104,7 @@ class StreamingCoreset(BaseEstimator):
         fit_intercept: bool = True,
         include_y: Literal["regression"] | None = "regression",
         random_state: int | np.random.RandomState | None = None,
-    ):
+    ) -> None:
         self.p = p
         self.n_samples = n_samples
         self.buffer_size = buffer_size

@@ -67,7 +67,7 @@ class ProbeLearningCurveDisplay:
         train_sizes: ArrayLike,
         errors: Mapping[str, ArrayLike],
         crossover: Mapping[str, Crossover] | None = None,
-    ):
+    ) -> None:
         self.train_sizes = train_sizes
         self.errors = errors
         self.crossover = crossover

@@ -177,7 +177,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         ddof: int = 0,
         temperature: float | Literal["loo"] = 1.0,
         chunk_size: int | None = None,
-    ):
+    ) -> None:
         self.priors = priors
         self.var_smoothing = var_smoothing
         self.smoothing = smoothing
