@@ -1,6 +1,7 @@
 """What the pictures of all methods have in common: matplotlib on demand, palette, markers."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,8 +43,37 @@ def ordered_colours(n: int) -> list[Any]:
     return [colour(FIRST + (LAST - FIRST) * i / max(n - 1, 1)) for i in range(n)]
 
 
-def panels(by: str, shape: tuple[int, int], ax: Any = None, **figure: Any) -> tuple[Any, Any]:
-    """Figure and Axes of the panels of a picture.
+class Panels(NamedTuple):
+    """Where a picture of several panels is drawn.
+
+    Attributes
+    ----------
+    figure : matplotlib Figure
+        Where the panels are.
+    axes : ndarray of shape (n_panels,)
+        Axes of the panels, row by row.
+    above : matplotlib Axes or None
+        Empty Axes above them, for a legend, if room was asked for and there is a place for it.
+    """
+
+    figure: Any
+    axes: np.ndarray
+    above: Any = None
+
+
+def panels(
+    by: str,
+    shape: tuple[int, int],
+    ax: Any = None,
+    *,
+    figsize: tuple[float, float],
+    n_panels: int | None = None,
+    room_above: float = 0.0,
+    height_ratios: Sequence[float] | None = None,
+    wspace: float | None = None,
+    **sharing: Any,
+) -> Panels:
+    """Axes of the panels of a picture, in a figure of its own or in a place that is given.
 
     Parameters
     ----------
@@ -53,45 +83,70 @@ def panels(by: str, shape: tuple[int, int], ax: Any = None, **figure: Any) -> tu
         Rows and columns of panels.
     ax : matplotlib Axes or array-like of Axes, default=None
         One Axes, whose place is divided and which itself is turned off, or one for each panel; a
-        new figure if None.
-    **figure : dict
-        Arguments of `matplotlib.pyplot.subplots`. Those of the figure itself, such as its size, are
-        for a new one only.
+        new figure if None. A single panel is drawn into the Axes itself.
+    figsize : (float, float)
+        Size of a new figure, in inches.
+    n_panels : int, default=None
+        Number of panels, row by row; the rest of the grid stays empty. As many as fit if None.
+    room_above : float, default=0.0
+        Height of the room above the panels, in rows of panels.
+    height_ratios : sequence of float, default=None
+        Relative heights of the rows.
+    wspace : float, default=None
+        Gap between columns, in panels, in a figure without a layout engine that finds one.
+    **sharing : bool
+        `sharex` and `sharey`.
 
     Returns
     -------
-    figure : matplotlib Figure
-        Where the panels are.
-    axes : ndarray of shape (n_panels,)
-        Axes of the panels, row by row.
+    Panels
+        Figure and Axes.
 
     Raises
     ------
     ValueError
-        If there are not as many Axes as panels.
+        If the number of Axes is neither one nor that of the panels, or if the one was divided
+        before.
     """
     plt = pyplot(by)
-    if ax is None:
-        new, axes = plt.subplots(*shape, squeeze=False, layout="constrained", **figure)
-        return new, axes.ravel()
-    if isinstance(ax, plt.Axes):
-        ax.set_axis_off()
-        shared = {name: figure[name] for name in ("sharex", "sharey") if name in figure}
-        grid = _place(ax).subgridspec(*shape)
-        return ax.figure, grid.subplots(squeeze=False, **shared).ravel()
-    axes = np.asarray(ax, dtype=object).ravel()
-    if len(axes) != shape[0] * shape[1]:
+    n_panels = shape[0] * shape[1] if n_panels is None else n_panels
+    given = np.asarray(ax, dtype=object).reshape(-1)
+    if ax is not None and given.size == n_panels:
+        return Panels(given[0].figure, given)
+    if given.size > 1:
         raise ValueError(
-            f"{by} draws {shape[0] * shape[1]} panels; ax has {len(axes)} Axes. Give one Axes, "
-            "whose place is divided, or one for each panel"
+            f"ax holds {given.size} Axes, but {by} draws {n_panels} panels: give that many, or one "
+            "Axes to be divided"
         )
-    return axes[0].figure, axes
+    if ax is None:
+        figure = plt.figure(figsize=figsize, layout="constrained")
+        place = figure.add_gridspec(1, 1)[0]
+    else:
+        figure, place = given[0].figure, _place_of(given[0], n_panels)
+    above = None
+    if room_above > 0.0:
+        strip, place = place.subgridspec(2, 1, height_ratios=[room_above, shape[0]])
+        above = figure.add_subplot(strip)
+        above.set_axis_off()
+    gap = wspace if figure.get_layout_engine() is None else None
+    grid = place.subgridspec(*shape, height_ratios=height_ratios, wspace=gap)
+    axes = grid.subplots(squeeze=False, **sharing).reshape(-1)
+    for unused in axes[n_panels:]:
+        unused.remove()
+    for lowest in axes[max(n_panels - shape[1], 0) : n_panels]:
+        lowest.tick_params(labelbottom=True)
+    return Panels(figure, axes[:n_panels], above)
 
 
-def _place(ax):
-    """Part of a grid that an Axes takes up; a grid of its own if it was placed freely."""
-    place = ax.get_subplotspec()
-    if place is not None:
-        return place
+def _place_of(ax, n_panels):
+    """Where an Axes lies, as a cell of a grid; the Axes is turned off."""
+    if not ax.axison:
+        raise ValueError(
+            f"ax was divided before, or turned off; give another, or an array of {n_panels} Axes"
+        )
+    ax.set_axis_off()
+    if ax.get_subplotspec() is not None:
+        return ax.get_subplotspec()
     box = ax.get_position(original=True)
-    return ax.figure.add_gridspec(1, 1, left=box.x0, right=box.x1, bottom=box.y0, top=box.y1)[0]
+    bounds = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+    return ax.figure.add_gridspec(1, 1, **bounds)[0]

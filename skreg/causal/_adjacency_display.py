@@ -158,7 +158,7 @@ class AdjacencyDisplay:
         names = checked_names(self.feature_names, len(W))
         self.order_ = self._order(W)
         limit = max(np.abs(matrix).max() for matrix in matrices.values()) or 1.0
-        self.figure_, self.axes_ = panels(
+        self.figure_, self.axes_, _ = panels(
             "AdjacencyDisplay",
             (1, len(matrices)),
             ax,

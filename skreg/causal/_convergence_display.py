@@ -96,7 +96,7 @@ class ConvergenceDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        self.figure_, self.axes_ = panels(
+        self.figure_, self.axes_, _ = panels(
             "ConvergenceDisplay", (3, 1), ax, figsize=(6.4, 5.4), sharex=True
         )
         stages = sorted({point.stage for point in self.checkpoints})

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._progress import progress
-from skreg.pictures import BLUE, RED, pyplot
+from skreg.pictures import BLUE, RED, panels
 
 _N_BINS = 40
 
@@ -191,7 +191,7 @@ class CoresetDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        self.axes_ = _two_panels(ax)
+        self.axes_ = panels("CoresetDisplay", (1, 2), ax, figsize=(9.6, 3.8), wspace=0.45).axes
         self.figure_ = self.axes_[0].figure
         self._draw_scores(self.axes_[0])
         self._draw_distortion(self.axes_[1])
@@ -257,26 +257,3 @@ class CoresetDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(color="0.92", linewidth=0.8)
         ax.legend(frameon=False, loc="upper right")
-
-
-def _two_panels(ax):
-    """Axes of both panels: the given two, halves of the place of a given one, or a new figure's."""
-    plt = pyplot("CoresetDisplay")
-    if ax is None:
-        return plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained")[1]
-    if np.size(ax) == 2:
-        return np.ravel(ax)
-    if np.size(ax) != 1:
-        raise ValueError(f"ax must be one Axes or two; got {np.size(ax)}")
-    (ax,) = np.ravel(ax)
-    ax.set_axis_off()
-    figure, place = ax.figure, ax.get_subplotspec()
-    wspace = 0.45 if figure.get_layout_engine() is None else None  # engines find it themselves
-    if place is None:  # Axes that stand in no grid
-        (left, bottom), (right, top) = ax.get_position().get_points()
-        halves = figure.add_gridspec(
-            1, 2, left=left, right=right, bottom=bottom, top=top, wspace=wspace
-        )
-    else:
-        halves = place.subgridspec(1, 2, wspace=wspace)
-    return np.array([figure.add_subplot(half) for half in halves])

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.pictures import PALETTE, RED, pyplot
+from skreg.pictures import PALETTE, RED, panels
 from skreg.strengths import describe_strengths, standard_error
 
 _N_LABELLED = len(PALETTE)
@@ -184,8 +184,10 @@ class RegularizationPathDisplay:
         ValueError
             If the number of axes or of names does not fit.
         """
-        self.axes_ = _panels(ax, 1 if self.errors is None else 2)
-        self.figure_ = self.axes_[0].figure
+        n_panels, height = (1, 3.6) if self.errors is None else (2, 6.0)
+        self.figure_, self.axes_, _ = panels(
+            "RegularizationPathDisplay", (n_panels, 1), ax, figsize=(7.2, height), sharex=True
+        )
         self._draw_coefficients(self.axes_[0])
         if self.errors is not None:
             self._draw_errors(self.axes_[1], self.errors)
@@ -351,42 +353,3 @@ def _style_axis(ax: Any, alphas: np.ndarray) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="0.92", linewidth=0.8)
     ax.set_axisbelow(True)
-
-
-def _panels(ax: Any, n_panels: int) -> np.ndarray:
-    """Axes of the panels: new ones, those given, or the parts of one that is given."""
-    if ax is None:
-        return _new_axes(n_panels)
-    axes = np.ravel(ax)
-    if len(axes) == n_panels:
-        return axes
-    if len(axes) > 1:
-        raise ValueError(f"ax must be one Axes or hold {n_panels} Axes, it holds {len(axes)}")
-    return _divided(axes[0], n_panels)
-
-
-def _divided(ax: Any, n_panels: int) -> np.ndarray:
-    """Axes above each other in the place of one, which is turned off."""
-    place = ax.get_subplotspec()
-    if place is None or not ax.axison:
-        what = "is not part of a grid" if place is None else "was divided before"
-        raise ValueError(
-            f"ax {what} and cannot be divided into {n_panels} panels: make it by plt.subplots, or "
-            f"give an array of {n_panels} Axes"
-        )
-    ax.set_axis_off()
-    grid = place.subgridspec(n_panels, 1)
-    axes = [ax.figure.add_subplot(grid[0])]
-    axes += [ax.figure.add_subplot(grid[i], sharex=axes[0]) for i in range(1, n_panels)]
-    for upper in axes[:-1]:
-        upper.tick_params(labelbottom=False)
-    return np.array(axes)
-
-
-def _new_axes(n_axes: int) -> np.ndarray:
-    plt = pyplot("RegularizationPathDisplay")
-    height = 3.6 if n_axes == 1 else 6.0
-    _, axes = plt.subplots(
-        n_axes, 1, figsize=(7.2, height), sharex=True, squeeze=False, layout="constrained"
-    )
-    return axes[:, 0]

@@ -7,9 +7,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skreg._inside import fitted_inside
-from skreg.ordinal._panels import divide
 from skreg.ordinal._presto_path import PrestoPath
-from skreg.pictures import RED, ordered_colours, pyplot
+from skreg.pictures import RED, ordered_colours, panels, pyplot
 
 CHOSEN = {"color": "0.45", "linestyle": (0, (4, 3)), "linewidth": 0.9}
 CHOSEN_AT_EDGE = {"color": RED, "linestyle": "-", "linewidth": 1.6}
@@ -191,11 +190,10 @@ class PrestoPathDisplay:
         n_panels = len(self.features_)
         n_columns = min(n_panels, 4)
         n_rows = -(-n_panels // n_columns)
-        self.axes_, above = divide(
-            ax, (n_rows, n_columns), n_panels, by="PrestoPathDisplay", room_above=0.3,
+        self.figure_, self.axes_, above = panels(
+            "PrestoPathDisplay", (n_rows, n_columns), ax, n_panels=n_panels, room_above=0.3,
             figsize=(1.2 + 2.1 * n_columns, 1.1 + 1.7 * n_rows), sharex=True, sharey=True,
         )  # fmt: skip
-        self.figure_ = self.axes_[0].figure
         self.lines_ = [
             self._draw_feature(panel, j, coefs[:, j], names[j])
             for panel, j in zip(self.axes_, self.features_, strict=True)

@@ -9,8 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skreg._sklearn import _safe_indexing
 from skreg.ordinal._class_order import class_order_of
-from skreg.ordinal._panels import divide
-from skreg.pictures import ordered_colours
+from skreg.pictures import ordered_colours, panels
 
 
 class OrdinalProbabilityDisplay:
@@ -160,11 +159,10 @@ class OrdinalProbabilityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        self.axes_, _ = divide(
-            ax, (2, 1), 2, by="OrdinalProbabilityDisplay", figsize=(5.6, 5.2), sharex=True,
+        self.figure_, self.axes_, _ = panels(
+            "OrdinalProbabilityDisplay", (2, 1), ax, figsize=(5.6, 5.2), sharex=True,
             height_ratios=[3, 2],
         )  # fmt: skip
-        self.figure_ = self.axes_[0].figure
         self._draw_bands(self.axes_[0])
         self._draw_rare(self.axes_[1])
         return self

@@ -72,7 +72,7 @@ def test_one_axes_is_divided_and_turned_off(kind):
     again = display.plot()
     assert again is display
     assert display.figure_ is not figure
-    with pytest.raises(ValueError, match="ax must be one Axes or two; got 4"):
+    with pytest.raises(ValueError, match="holds 4 Axes, but CoresetDisplay draws 2 panels"):
         display.plot(axes)
     plt.close("all")
 
