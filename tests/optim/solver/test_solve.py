@@ -407,3 +407,9 @@ def test_a_proximal_step_at_rounding_leaves_the_rest_to_newton():
     assert all(found.converged for found in path)
     gaps = relative_gaps(problem._replace(alphas=alphas), np.array([s.coef for s in path]))
     assert gaps.max() <= 1.1e-10
+
+
+def test_no_strength_of_a_square_alone_gives_zeros():
+    X, y = np.array([[1.0], [2.0], [4.0]]), np.array([1.0, 0.0, 2.0])
+    assert penalty_max(X, y, Quadratic(), ElasticNet(1.0, 0.0)) == np.inf
+    assert penalty_max(X, np.ones(3), Quadratic(), ElasticNet(1.0, 0.0)) == 0.0  # zeros anyway
