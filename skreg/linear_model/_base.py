@@ -136,7 +136,7 @@ class SparseLinearModel(LinearModel, ABC):
         return coef.reshape(shape), last["intercept_"] if self.fit_intercept else None
 
     def _solve(
-        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None
+        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None, verbose: int = 0
     ) -> list[Solution]:
         """One solution for each strength, started from the last one."""
         penalty = self._penalty()
@@ -151,6 +151,7 @@ class SparseLinearModel(LinearModel, ABC):
             intercept_init=intercept,
             tol=self.tol,
             max_iter=self.max_iter,
+            verbose=verbose,
         )
 
     def _fields(self, solution: Solution, dtype: Any) -> tuple[Any, ...]:
@@ -197,14 +198,14 @@ class SeparateOutputs(SparseRegressor):
         return [data._replace(target=column) for column in np.atleast_2d(data.target.T)]
 
     def _solve(
-        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None
+        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None, verbose: int = 0
     ) -> list[Solution]:
         if data.target.ndim == 1:
-            return super()._solve(data, alphas, coef, intercept)
+            return super()._solve(data, alphas, coef, intercept, verbose)
         paths = []
         for k, output in enumerate(self._separate(data)):
-            start = (None, None) if coef is None else (coef[k], np.atleast_1d(intercept)[k])
-            paths.append(super()._solve(output, alphas, *start))
+            w, b = (None, None) if coef is None else (coef[k], np.atleast_1d(intercept)[k])
+            paths.append(super()._solve(output, alphas, w, b, verbose))
         return [stack_outputs(solutions) for solutions in zip(*paths, strict=True)]
 
     def __sklearn_tags__(self) -> Any:

@@ -138,6 +138,7 @@ class CrossValidated(LinearModel):
         alphas: int | ArrayLike | None = None,
         eps: float | None = None,
         sample_weight: Any = None,
+        verbose: int = 0,
     ) -> RegularizationPath:
         """Fit a sequence of penalty strengths, each from the last answer.
 
@@ -153,6 +154,8 @@ class CrossValidated(LinearModel):
             Ratio of the smallest strength to the largest; that of the estimator if None.
         sample_weight : float or array-like of shape (n_samples,), default=None
             Nonnegative weights.
+        verbose : int, default=0
+            Whether to show progress over the strengths (needs tqdm).
 
         Returns
         -------
@@ -163,7 +166,9 @@ class CrossValidated(LinearModel):
             grids: Any = getattr(self, "alphas_", self.alphas)
             alphas = grids if np.ndim(grids) < 2 else grids[self._chosen_ratio()]
         eps = self.eps if eps is None else eps
-        return self._single().path(X, y, alphas=alphas, eps=eps, sample_weight=sample_weight)
+        return self._single().path(
+            X, y, alphas=alphas, eps=eps, sample_weight=sample_weight, verbose=verbose
+        )
 
     def alpha_max(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Smallest strength at which every penalised coefficient is zero.

@@ -272,9 +272,9 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         return 2.0 * labels - 1.0 if n_classes == 2 else np.eye(n_classes)[labels]
 
     def _solve(
-        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None
+        self, data: Data, alphas: Any, coef: Any = None, intercept: Any = None, verbose: int = 0
     ) -> list[Solution]:
-        solutions = super()._solve(data, alphas, coef, intercept)
+        solutions = super()._solve(data, alphas, coef, intercept, verbose)
         if len(self.classes_) == 2:
             return solutions
         weights = check_penalty_weights(self.penalty_weights, self)

@@ -26,6 +26,7 @@ class Paths(SparseLinearModel):
         alphas: int | ArrayLike = 100,
         eps: float = 1e-3,
         sample_weight: Any = None,
+        verbose: int = 0,
     ) -> RegularizationPath:
         """Fit a sequence of penalty strengths, each from the last answer.
 
@@ -43,6 +44,8 @@ class Paths(SparseLinearModel):
             Ratio of the smallest strength of the progression to the largest, in (0, 1].
         sample_weight : float or array-like of shape (n_samples,), default=None
             Nonnegative weights.
+        verbose : int, default=0
+            Whether to show progress over the strengths (needs tqdm).
 
         Returns
         -------
@@ -64,7 +67,7 @@ class Paths(SparseLinearModel):
         model = clone(self)
         data = model._validate(X, y, sample_weight)
         strengths = model._alphas(data, alphas, eps)
-        solutions = model._solve(data, strengths)
+        solutions = model._solve(data, strengths, verbose=verbose)
         missed = [s for s in solutions if not s.converged]
         if missed:
             text = f"{len(missed)} of {len(solutions)} strengths of the path missed tol={self.tol}"

@@ -336,3 +336,17 @@ def test_progress_counts_the_fits_on_the_folds(model, capsys):
     assert name_of(model) in shown
     assert ("6/6" if ratios else "3/3") in shown
     assert np.array_equal(loud.score_path_, quiet.score_path_)
+
+
+def test_progress_counts_the_strengths_of_a_path(capsys):
+    X = np.random.default_rng(0).normal(size=(20, 30))
+    for model, y in (
+        (Lasso(), X[:, 0]),
+        (LassoCV(), X[:, 0]),
+        (SparseLogisticRegression(), X[:, 0] > 0),
+    ):
+        quiet = model.path(X, y, alphas=4, eps=0.1)
+        assert capsys.readouterr().err == ""
+        loud = model.path(X, y, alphas=4, eps=0.1, verbose=1)
+        assert "4/4" in capsys.readouterr().err
+        assert np.array_equal(loud.coefs, quiet.coefs)

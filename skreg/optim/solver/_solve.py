@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skreg._progress import progress
 from skreg.optim.kernels._blocks import feasible_start, members_of, thresholds
 from skreg.optim.solver._descend import descend
 from skreg.optim.solver._moments import compute_moments, pays_by_moments, solve_on_moments
@@ -99,6 +100,7 @@ def solve_path(
     max_iter: int = 100,
     working_set_size: int = 200,
     memory_budget: int = 2**30,
+    verbose: int = 0,
 ) -> list[Solution]:
     """Solve for several penalties of one kind in turn, each from the last answer.
 
@@ -128,6 +130,8 @@ def solve_path(
         Number of blocks in the first working set.
     memory_budget : int, default=2**30
         Bytes that Gram matrices may take; beyond it the solver works on the samples.
+    verbose : int, default=0
+        Whether to show progress over the penalties (needs tqdm).
 
     Returns
     -------
@@ -143,7 +147,8 @@ def solve_path(
     workspace = Workspace(problem, coef, intercept, memory_budget)
     previous, used = approach(workspace, penalties[0], tol, max_iter, working_set_size)
     solutions = []
-    for penalty in penalties:
+    shown = progress(penalties, total=len(penalties), verbose=verbose, by="solve_path")
+    for penalty in shown:
         found = descend(workspace, penalty, tol, max_iter - used, working_set_size, previous)
         solutions.append(found._replace(n_iter=found.n_iter + used))
         previous, used = penalty, 0
