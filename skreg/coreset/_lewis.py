@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._sklearn import Interval, validate_params
 from skreg._warnings import warn
 from skreg.coreset._checks import checked_power, checked_rows, require_tall
-from skreg.coreset._rows import block_gram, blocks
+from skreg.coreset._rows import blocks
 from skreg.coreset._whitening import with_safe_columns
+from skreg.moments import second_moments
 
 _TINY = 1e-300  # stands for the squared norm of a row of zeros, whose logarithm is asked for
 
@@ -133,7 +134,10 @@ def lewis_weights(
         return lewis.weights
     positive = np.where(lewis.weights > 0, lewis.weights, np.inf if p < 2 else 0.0)
     roots = positive ** (0.5 - 1 / p)
-    return lewis.weights, sum(block_gram(part, roots[rows]) for rows, part in blocks(A))
+    Q = np.zeros((A.n_columns, A.n_columns))
+    for rows, part in blocks(A):
+        Q += second_moments(part, roots[rows])
+    return lewis.weights, Q
 
 
 def lewis_of_rows(A, p, tol, max_iter):

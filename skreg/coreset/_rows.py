@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skreg.moments import second_moments
 from skreg.rows import CACHE_BYTES, chunk_slices, rows_per_chunk
 
 
@@ -67,22 +68,12 @@ def blocks(A):
         yield rows, block(A, rows)
 
 
-def block_gram(part, root=None):
-    """B^T diag(root)^2 B of one block."""
-    if sparse.issparse(part):
-        part = part if root is None else sparse.diags_array(root) @ part
-        return part.T @ part.toarray()
-    if root is not None:
-        part = part * root[:, None]
-    return part.T @ part
-
-
 def gram(A):
     """G = A^T A, accumulated in float64."""
     G = np.zeros((A.n_columns, A.n_columns))
     with np.errstate(over="ignore", invalid="ignore"):
         for _, part in blocks(A):
-            G += block_gram(part)
+            G += second_moments(part)
     return G
 
 

@@ -1,19 +1,24 @@
 """Weights, means and scatters of rows: one mergeable record, and the ways to fill it.
 
-`moments_by_class` streams over rows of any kind, `moments` and `resampled_moments` are exact to the
+`moments_by_class` streams over rows of any kind, `second_moments` and `joint_moments` are plain
+products for least squares, `moments` and `resampled_moments` are exact to the
 last bit whatever the order of the rows, `Moments.merge` puts together what several places found.
 """
 
 from skreg.moments._accumulator import Moments
 from skreg.moments._by_class import expand_classes, merge_over_classes, moments_by_class
 from skreg.moments._exact import about_zero, moments, resampled_moments
+from skreg.moments._second import JointMoments, joint_moments, second_moments
 
 __all__ = [
+    "JointMoments",
     "Moments",
     "about_zero",
     "expand_classes",
+    "joint_moments",
     "merge_over_classes",
     "moments",
     "moments_by_class",
     "resampled_moments",
+    "second_moments",
 ]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import kernel
+from skreg.moments import joint_moments
 from skreg.optim.kernels._blocks import conjugate, scan
 from skreg.optim.kernels._coordinate_descent import descend_gram
 from skreg.optim.kernels._designs import is_dense, units
@@ -29,35 +30,10 @@ from skreg.optim.solver._working_set_gram import SUPPORT_PASSES, improve_support
 LARGEST = 1500  # features; beyond it working sets look at fewer of them
 SMALL = 256  # features; up to it the moments cost as little as a few passes over the design
 FLOPS_PER_STRENGTH = 1e8  # what a strength saves at least, about a hundredth of a second
-ROW_BLOCK = 2**20  # entries of the design that are centred at once
 ROUNDS = 25
 SLOW, SLOW_ROUNDS = 0.3, 2  # from the third round that leaves more of the gap on, Newton is faster
 ALWAYS = -1.0  # below any move of a gradient
 PATIENCE = 8  # iterations without half the gap, after which only rounding is left
-
-
-class Moments(NamedTuple):
-    """Second moments of features and target around their weighted means.
-
-    Attributes
-    ----------
-    gram : ndarray of shape (n_features, n_features)
-        G = (X - mean)^T S (X - mean), weights S that sum to one.
-    cross : ndarray of shape (n_outputs, n_features)
-        c = (y - target_mean)^T S (X - mean).
-    square : float
-        v, summed over the outputs.
-    mean : ndarray of shape (n_features,)
-        Means of the features, 0 without an intercept.
-    target_mean : ndarray of shape (n_outputs,)
-        Means of the target, 0 without an intercept.
-    """
-
-    gram: np.ndarray
-    cross: np.ndarray
-    square: float
-    mean: np.ndarray
-    target_mean: np.ndarray
 
 
 class Store(NamedTuple):
@@ -87,37 +63,16 @@ def pays_by_moments(problem, penalties):
 
 
 def compute_moments(problem):
-    """Moments of a dense least-squares problem, in blocks of rows."""
-    X, s, y = problem.design.matrix, problem.weight, problem.target
-    shift = units(problem.design)[0]
-    n_samples, n_features = X.shape
-    mean, target_mean = np.zeros(n_features), np.zeros(len(y))
-    step = max(1, ROW_BLOCK // n_features)
-    rows = [slice(lo, lo + step) for lo in range(0, n_samples, step)]
-    if problem.fit_intercept:
-        for part in rows:
-            block = X[part] - shift if shift.any() else X[part].astype(np.float64, copy=False)
-            mean += s[part] @ block
-        target_mean = y @ s
-    gram, cross = np.zeros((n_features, n_features)), np.zeros((len(y), n_features))
-    square, raw = 0.0, (mean + shift) ** 2
-    even = np.ptp(s) == 0.0
-    for part in rows:
-        block, residual = X[part], y[:, part] - target_mean[:, None]
-        if problem.fit_intercept:
-            block = block - (mean + shift)
-        if not even:
-            root = np.sqrt(s[part])
-            block, residual = block * root[:, None], residual * root
-        block = block.astype(np.float64, copy=False)
-        gram += block.T @ block
-        cross += residual @ block
-        square += float(np.sum(residual * residual))
-    if even:
-        gram, cross, square = gram * s[0], cross * s[0], square * s[0]
-    constant = np.diagonal(gram) <= ROUNDING**2 * (np.diagonal(gram) + raw)
-    gram[constant], gram[:, constant], cross[:, constant] = 0.0, 0.0, 0.0
-    return Moments(gram, cross, square, mean, target_mean)
+    """Moments of a dense least-squares problem; those of columns without variation are zero."""
+    origin = units(problem.design)[0]
+    X, y, weight = problem.design.matrix, problem.target, problem.weight
+    moments = joint_moments(X, y, weight, origin=origin, centre=problem.fit_intercept)
+    diagonal = np.diagonal(moments.gram)
+    raw = (moments.mean + origin) ** 2
+    constant = diagonal <= ROUNDING**2 * (diagonal + raw)
+    moments.gram[constant], moments.gram[:, constant] = 0.0, 0.0
+    moments.cross[:, constant] = 0.0
+    return moments
 
 
 @kernel(inline=True)

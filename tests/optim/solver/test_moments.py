@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.linear_model import enet_path
 
+from skreg.moments._second import ROW_BLOCK
 from skreg.optim import (
     L1,
     ElasticNet,
@@ -19,7 +20,6 @@ from skreg.optim import (
     solve,
     solve_path,
 )
-from skreg.optim.solver import _moments as moments
 
 N_SAMPLES, N_FEATURES = 90, 12
 WEIGHTS = np.linspace(0.5, 2.0, N_FEATURES)
@@ -103,7 +103,7 @@ def test_tall_design_is_not_copied():
     solve_path(design, y, Quadratic(), penalties)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    rows, block = 8 * len(X), 8 * moments.ROW_BLOCK
+    rows, block = 8 * len(X), 8 * ROW_BLOCK
     assert peak < 5 * rows + 4 * block
     assert 5 * rows + 4 * block < X.nbytes
 
