@@ -20,6 +20,7 @@ from skreg.optim import (
     solve,
     solve_path,
 )
+from skreg.optim.solver import _moments as moments
 
 N_SAMPLES, N_FEATURES = 90, 12
 WEIGHTS = np.linspace(0.5, 2.0, N_FEATURES)
