@@ -25,7 +25,7 @@ _DATA_CONSTRAINTS = {
 }
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PrestoPath(RegularizationPath):
     """Result of `presto_path`; the alphas are on the last axis everywhere.
 

@@ -25,7 +25,7 @@ class Choice(NamedTuple):
     one_standard_error: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ChosenStrength:
     """A strength chosen from several by cross-validation, and what the choice was made from.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RegularizationPath:
     """Coefficients along a sequence of penalty strengths, each with its certificate.
 

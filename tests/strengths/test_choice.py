@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from skreg.strengths import (
+    RegularizationPath,
     choose_by_scores,
     choose_strength,
     edge_of,
@@ -144,3 +145,9 @@ def test_the_largest_strength_within_one_standard_error_may_lie_above_the_grid()
         warnings.simplefilter("error")
         assert not choose(scores, "one_standard_error").at_edge
         assert not choose(scores, "min", from_null=False).at_edge
+
+
+def test_records_of_arrays_compare_by_identity():
+    path = RegularizationPath(*(np.ones(2) for _ in range(6)))
+    assert path in [path]  # not the truth value of an array
+    assert path not in [RegularizationPath(*(np.ones(2) for _ in range(6)))]
