@@ -52,6 +52,12 @@ class LossCurveDisplay:
         self.valid_loss: Any = valid_loss
         self.name = name
 
+    def __repr__(self) -> str:
+        best = (
+            "" if self.valid_loss is None else f", best validation loss {min(self.valid_loss):.3g}"
+        )
+        return f"LossCurveDisplay({len(self.train_loss)} epochs{best})"
+
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, name: str | None = None) -> Self:
         """Draw the loss curve of a fitted model.
