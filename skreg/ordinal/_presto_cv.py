@@ -169,7 +169,7 @@ class PrestoClassifierCV(IncrementsClassifier):
             "scoring": [StrOptions(set(BUILT_IN_SCORES) | set(get_scorer_names())), callable],
             "selection_rule": [StrOptions(SELECTION_RULES)],
             "n_jobs": [None, Integral],
-            "verbose": [Integral],
+            "verbose": ["verbose"],
         }
     )
 

@@ -25,6 +25,10 @@ def descent() -> None:
     """Block coordinate descent on forests, quadratic and Huber couplings."""
     _fit(solver="descent")
     _fit(coupling="huber")
+    points = np.random.default_rng(0).normal(size=(200, 3))  # blocks that touch few rows
+    y = np.where(np.arange(200) < 20, np.arange(200) % 2, -1)
+    GraphLabelPropagation(coupling="huber", n_neighbors=15).fit(points, y)
+    GraphLabelPropagation(coupling="huber", n_neighbors=3).fit(points, y)
 
 
 FITS = elimination, descent

@@ -276,10 +276,11 @@ def test_warmup_of_an_unknown_family_names_the_known_ones(capsys):
 
 
 def test_every_folder_with_kernels_can_be_warmed_up():
+    """The ground has none of its own: what uses its kernels compiles them."""
     package = Path(skreg.__file__).parent
     with_kernels = {
         path.relative_to(package).parts[0]
         for path in package.glob("*/**/*.py")
         if "_jit import" in path.read_text()
     }
-    assert with_kernels <= set(find_families())
+    assert with_kernels - {"moments"} <= set(find_families())
