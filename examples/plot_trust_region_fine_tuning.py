@@ -92,7 +92,7 @@ for name, regularizers in methods.items():
     )
 
 # %%
-# A single split says little: ``skreg bench run sharpness`` repeats this over ten seeds, with all
+# A single split says little: ``skreg bench run tram`` repeats this over ten seeds, with all
 # methods on the same batches, and prints what is and what is not reproduced of the paper's claims.
 #
 # The radius over the epochs, and the training loss

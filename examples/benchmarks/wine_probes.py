@@ -4,7 +4,7 @@ An example of a benchmark outside the package. It is found by its folder:
 
     skreg bench --benchmarks examples/benchmarks wine-probes
 
-Copied into skreg/bench/benchmarks/ it would come with skreg.
+Copied into skreg/bench/papers/ it would come with skreg.
 """
 
 from sklearn.base import clone

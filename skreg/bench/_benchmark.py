@@ -1,10 +1,11 @@
-"""What a benchmark declares: settings, methods, metrics, repeats, claims and figures."""
+"""What a benchmark declares: its paper, settings, methods, metrics, repeats, claims and figures."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,22 +93,126 @@ class Setting:
     )
 
 
+class Paper(NamedTuple):
+    """A paper whose method or claim stands in skreg.
+
+    CITATION.cff, the README's table of papers and the site's pages are written from these records.
+
+    Attributes
+    ----------
+    title : str
+        Its title.
+    authors : tuple of str
+        "Family, Given" each.
+    venue : str
+        Conference or journal, with volume and number where it has them.
+    year : int
+        Of publication.
+    here : str
+        What of it stands here: names of modules and classes.
+    kind : {"conference-paper", "article", "report"}, default="conference-paper"
+        As in the Citation File Format.
+    arxiv : str, default=""
+        Number of the preprint, such as "2305.00001".
+    code : str, default=""
+        Address of the authors' code.
+    """
+
+    title: str
+    authors: tuple[str, ...]
+    venue: str
+    year: int
+    here: str
+    kind: str = "conference-paper"
+    arxiv: str = ""
+    code: str = ""
+
+    @property
+    def short(self) -> str:
+        """Authors and year, as in a text."""
+        families = [author.partition(",")[0] for author in self.authors]
+        if len(families) > 2:
+            return f"{families[0]} et al. ({self.year})"
+        return f"{' and '.join(families)} ({self.year})"
+
+
 class Verdict(NamedTuple):
     """Outcome of one claim.
 
     Attributes
     ----------
-    reproduced : bool
-        Whether it held.
+    outcome : {"reproduced", "contradicted", "undecided"}
+        Whether it held, did not hold, or cannot be told from these results.
     measured : str
         The numbers found.
     required : str
         What was asked of them.
     """
 
-    reproduced: bool
+    outcome: Literal["reproduced", "contradicted", "undecided"]
     measured: str
     required: str
+
+
+class NoValuesError(LookupError):
+    """There are no results of a method that a claim asks about."""
+
+    def __init__(self, method: str, setting: str) -> None:
+        super().__init__(f"there are no results of {method!r} in {setting!r}")
+        self.method = method
+
+
+class Evidence(NamedTuple):
+    """What the check of a claim reads.
+
+    Attributes
+    ----------
+    results : DataFrame
+        The table of all results.
+    settings : mapping of str to Setting
+        The settings of the benchmark.
+    metrics : mapping of str to Metric
+        Its metrics.
+    """
+
+    results: pd.DataFrame
+    settings: Mapping[str, Setting]
+    metrics: Mapping[str, Metric]
+
+    def values(self, setting: str, metric: str, method: str, at: float | None = None) -> pd.Series:
+        """Values of one method over the seeds.
+
+        Parameters
+        ----------
+        setting, metric, method : str
+            Which ones.
+        at : float, optional
+            The place on the axis of a setting that has one.
+
+        Returns
+        -------
+        Series of shape (n_seeds,)
+            With the seeds as its index.
+
+        Raises
+        ------
+        NoValuesError
+            If there are none.
+        ValueError
+            If `at` is missing for a setting with an axis, or given for one without.
+        """
+        axis = self.settings[setting].axis
+        if (axis is None) != (at is None):
+            need = f"has the axis {axis.column!r}: name a place" if axis else "has no axis"
+            raise ValueError(f"setting {setting!r} {need}; got at={at}")
+        rows = self.results[
+            (self.results["setting"] == setting) & (self.results["method"] == method)
+        ]
+        if axis is not None:
+            rows = rows[rows[axis.column] == at]
+        if rows.empty:
+            raise NoValuesError(method, setting)
+        return rows.set_index("seed")[metric].sort_index()
 
 
 @dataclass(frozen=True)
@@ -119,16 +224,16 @@ class Claim:
     statement : str
         The claim, in words.
     check : callable
-        ``check(results)`` returns a `Verdict` from the table of all results.
+        ``check(evidence)`` returns a `Verdict`; `skreg.bench.arena.checks` makes them.
     settings : sequence of str
-        The settings that the check reads. The claim is not tested while one of them is missing
+        The settings that the check reads. The claim has no verdict while one of them is missing
         from the size, or one of their cells failed.
     sizes : sequence of str, default=("quick", "full")
-        The sizes at which there are repeats enough to test it.
+        The sizes that decide it. At others its numbers are shown, without a verdict.
     """
 
     statement: str
-    check: Callable[[pd.DataFrame], Verdict]
+    check: Callable[[Evidence], Verdict]
     settings: Sequence[str]
     sizes: Sequence[str] = ("quick", "full")
 
@@ -179,6 +284,10 @@ class Benchmark:
     serial : bool, default=False
         Run one cell at a time in the main process, whatever ``--n-jobs`` and ``--dask`` say: for
         timings. BLAS then has all threads; a cell of any other benchmark has one.
+    needs : mapping of str to tuple of str, default={}
+        For methods that need a package beyond the benchmark's extra: the module's name and the
+        extra of skreg that brings it. Where the module is missing the method is left out, and
+        claims about it say what to install.
 
     Raises
     ------
@@ -195,6 +304,16 @@ class Benchmark:
     figures: Sequence[Figure] = ()
     together: bool = False
     serial: bool = False
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def absent(self) -> dict[str, str]:
+        """Methods whose packages are not installed, with the extras that bring them."""
+        return {
+            method: extra
+            for method, (module, extra) in self.needs.items()
+            if importlib.util.find_spec(module) is None
+        }
 
     @property
     def sizes(self) -> list[str]:
@@ -205,6 +324,7 @@ class Benchmark:
     def __post_init__(self) -> None:
         _require_known("reference", [self.reference], self.methods)
         _require_known("repeats", SIZES, self.repeats)
+        _require_known("needs", self.needs, self.methods)
         for name, setting in self.settings.items():
             _require_known(f"settings[{name!r}].metrics", setting.metrics, self.metrics)
             _require_known(f"settings[{name!r}].methods", setting.methods or (), self.methods)

@@ -79,7 +79,8 @@ def plan_cells(name: str, benchmark: Benchmark, size: str, repeats: int | None) 
 
 
 def _method_groups(benchmark: Benchmark, setting: Setting) -> list[tuple[str, ...]]:
-    methods = tuple(setting.methods or benchmark.methods)
+    named, absent = setting.methods or benchmark.methods, benchmark.absent
+    methods = tuple(method for method in named if method not in absent)
     return [methods] if benchmark.together else [(method,) for method in methods]
 
 

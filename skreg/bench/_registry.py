@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import difflib
-import functools
 import hashlib
 import importlib
 import importlib.util
@@ -15,9 +14,10 @@ from types import ModuleType
 from typing import NamedTuple
 
 from skreg.bench._benchmark import Benchmark
+from skreg.bench._closure import closure_digest
 from skreg.bench._environment import extras
 
-PACKAGED = Path(__file__).resolve().parent / "benchmarks"
+ROOMS = tuple(Path(__file__).resolve().parent / room for room in ("papers", "races"))
 
 
 class BenchmarkFile(NamedTuple):
@@ -31,40 +31,13 @@ class BenchmarkFile(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """Digest of the benchmark's source and of the methods of skreg, in hexadecimal."""
-        sources = self.path.read_bytes() + _methods_digest()
-        if self.extra == "deep":
-            sources += _deep_digest()
-        return hashlib.sha256(sources).hexdigest()
+        """Digest of the sources that its outcomes depend on, in hexadecimal."""
+        return closure_digest(self.path)
 
     @property
     def missing(self) -> list[str]:
         """Packages of the benchmark's extra that are not installed."""
         return extras()[self.extra] if self.extra else []
-
-
-@functools.cache
-def _methods_digest() -> bytes:
-    """Digest of all sources of skreg but the harness itself, whose edits change no outcome."""
-    return _digest(
-        path for path in PACKAGED.parent.parent.rglob("*.py") if PACKAGED.parent not in path.parents
-    )
-
-
-@functools.cache
-def _deep_digest() -> bytes:
-    """Digest of the sources of skreg.deep, which lie elsewhere in an editable installation."""
-    spec = importlib.util.find_spec("skreg.deep")
-    if spec is None or spec.origin is None:
-        raise ImportError("skreg.deep is not part of this installation of skreg")
-    return _digest(Path(spec.origin).parent.rglob("*.py"))
-
-
-def _digest(paths: Iterable[Path]) -> bytes:
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.read_bytes())
-    return digest.digest()
 
 
 def find_benchmarks(folders: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
@@ -81,7 +54,7 @@ def find_benchmarks(folders: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
         The benchmarks by name, in alphabetical order.
     """
     found = {}
-    for folder in (PACKAGED, *folders):
+    for folder in (*ROOMS, *folders):
         for path in folder.glob("[!_]*.py"):
             source = ast.parse(path.read_text(encoding="utf-8"))
             summary, _, question = (ast.get_docstring(source) or "").partition("\n")
@@ -110,8 +83,8 @@ def load_benchmark(path: Path) -> Benchmark:
     ValueError
         If the file defines no `Benchmark` named ``benchmark``.
     """
-    if path.parent == PACKAGED:
-        module = importlib.import_module(f"skreg.bench.benchmarks.{path.stem}")
+    if path.parent in ROOMS:
+        module = importlib.import_module(f"skreg.bench.{path.parent.name}.{path.stem}")
     else:
         module = _import_file(path)
     benchmark = getattr(module, "benchmark", None)
@@ -143,6 +116,8 @@ def _import_file(path: Path) -> ModuleType:
             raise ImportError(f"{path} is no Python source: its name must end in .py")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        if str(path.parent) not in sys.path:
+            sys.path.append(str(path.parent))  # helpers beside it, in worker processes too
         try:
             spec.loader.exec_module(module)
         except BaseException:

@@ -1,11 +1,12 @@
-"""From outcomes of cells to statistics over seeds, and to verdicts on the claims."""
+"""From outcomes of cells to a table of results, and to verdicts on the claims."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from skreg.bench._benchmark import Benchmark, Claim, Verdict
+from skreg._optional import install_hint
+from skreg.bench._benchmark import Benchmark, Claim, Evidence, NoValuesError, Verdict
 from skreg.bench._cells import Outcome
 
 if TYPE_CHECKING:
@@ -37,96 +38,42 @@ def results_table(benchmark: Benchmark, outcomes: Iterable[Outcome]) -> pd.DataF
     return pd.DataFrame(rows, columns=[*declared, *(c for c in recorded if c not in declared)])
 
 
-def mean_and_standard_error(values: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds and its standard error, s / sqrt(n) with n - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    values : DataFrame of shape (n_seeds, n_groups)
-        One row per seed.
-
-    Returns
-    -------
-    DataFrame of shape (n_groups, 2)
-        Columns ``mean`` and ``standard_error``; the latter is NaN where there is one seed or
-        the mean is infinite.
-    """
-    import numpy as np
-    import pandas as pd
-
-    finite = values.where(np.isfinite(values))  # an infinite mean has no standard error
-    return pd.DataFrame(
-        {
-            "mean": values.mean(),
-            "standard_error": finite.sem(ddof=1).where(np.isfinite(values.mean())),
-        }
-    )
-
-
-def by_seed(
-    results: pd.DataFrame, setting: str, metric: str, groups: Sequence[str]
-) -> pd.DataFrame:
-    """One metric in one setting, seeds down, groups across.
-
-    Parameters
-    ----------
-    results : DataFrame
-        The table of all results.
-    setting : str
-        The setting.
-    metric : str
-        The metric's column.
-    groups : sequence of str
-        Columns that make up the groups, e.g. ``["method", "n_train"]``.
-
-    Returns
-    -------
-    DataFrame of shape (n_seeds, n_groups)
-        The values; NaN where there is none.
-    """
-    rows = results[results["setting"] == setting]
-    return rows.pivot(index="seed", columns=list(groups), values=metric)
-
-
-def paired_differences(values: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Difference of every method from the reference at the same seed.
-
-    Parameters
-    ----------
-    values : DataFrame of shape (n_seeds, n_groups)
-        From `by_seed`, with ``method`` as the first or only level of its columns.
-    reference : str
-        The method that is subtracted.
-
-    Returns
-    -------
-    DataFrame
-        As `values`, without the reference.
-    """
-    import pandas as pd
-
-    methods = values.columns.get_level_values("method").unique()
-    differences = {
-        method: values[method] - values[reference] for method in methods if method != reference
-    }
-    if values.columns.nlevels == 1:
-        return pd.DataFrame(differences).rename_axis(columns="method")
-    return pd.concat(differences, axis=1, names=["method"])
-
-
 class JudgedClaim(NamedTuple):
-    """A claim with its verdict, or with the reason why there is none."""
+    """A claim with what was found of it.
+
+    Attributes
+    ----------
+    statement : str
+        The claim.
+    verdict : Verdict or None
+        What its check says.
+    reason : str
+        Why there is no verdict, or why it does not decide.
+    decides : bool
+        Whether the size that was run is one that decides the claim.
+    broken : bool
+        Whether its check raised.
+    """
 
     statement: str
     verdict: Verdict | None
-    reason: str
+    reason: str = ""
+    decides: bool = True
+    broken: bool = False
 
     @property
     def badge(self) -> str:
         """The verdict in words."""
         if self.verdict is None:
-            return "not tested"
-        return "reproduced" if self.verdict.reproduced else "not reproduced"
+            return "no verdict"
+        return self.verdict.outcome if self.decides else "at this size"
+
+    @property
+    def numbers(self) -> str:
+        """What was measured and required, or why there is nothing."""
+        if self.verdict is None:
+            return self.reason
+        return f"{self.verdict.measured}; required: {self.verdict.required}"
 
 
 def judge_claims(
@@ -151,19 +98,26 @@ def judge_claims(
         One for each claim.
     """
     failed = {outcome.setting for outcome in outcomes if outcome.traceback is not None}
-    return [_judge(claim, size, results, failed) for claim in benchmark.claims]
+    evidence = Evidence(results, benchmark.settings, benchmark.metrics)
+    return [_judge(claim, size, evidence, failed, benchmark.absent) for claim in benchmark.claims]
 
 
 def _judge(
-    claim: Claim, size: str, results: pd.DataFrame, failed_settings: set[str]
+    claim: Claim, size: str, evidence: Evidence, failed: set[str], absent: Mapping[str, str]
 ) -> JudgedClaim:
-    measured = set(results["setting"])
-    failed = [name for name in claim.settings if name in failed_settings]
-    if failed:
-        return JudgedClaim(claim.statement, None, f"cells of {failed[0]!r} failed")
-    if size not in claim.sizes:
-        return JudgedClaim(claim.statement, None, f"tested at size {' or '.join(claim.sizes)}")
-    missing = [name for name in claim.settings if name not in measured]
-    if missing:
-        return JudgedClaim(claim.statement, None, f"{missing[0]!r} is not part of size {size}")
-    return JudgedClaim(claim.statement, claim.check(results), "")
+    measured = set(evidence.results["setting"])
+    for name in claim.settings:
+        if name in failed:
+            return JudgedClaim(claim.statement, None, f"cells of {name!r} failed")
+        if name not in measured:
+            return JudgedClaim(claim.statement, None, f"{name!r} is not part of size {size}")
+    try:
+        verdict = claim.check(evidence)
+    except NoValuesError as error:
+        extra = absent.get(error.method)
+        reason = install_hint(extra) if extra else str(error)
+        return JudgedClaim(claim.statement, None, reason)
+    except Exception as error:  # one broken check must not cost the report of a long run
+        reason = f"its check failed: {type(error).__name__}: {error}"
+        return JudgedClaim(claim.statement, None, reason, broken=True)
+    return JudgedClaim(claim.statement, verdict, decides=size in claim.sizes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from skreg.bench._benchmark import Benchmark, Metric, Setting
-from skreg.bench._results import by_seed, mean_and_standard_error, paired_differences
+from skreg.bench._statistics import by_seed, mean_and_standard_error, paired_differences
 
 if TYPE_CHECKING:
     import pandas as pd

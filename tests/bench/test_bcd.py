@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skreg.bench.benchmarks import _bcd_problems as problems
-from skreg.bench.benchmarks import _bcd_views as views
-from skreg.bench.benchmarks import bcd_rules, bcd_speed
+from skreg.bench.arena import block_descent_problems as problems
+from skreg.bench.arena import block_descent_views as views
+from skreg.bench.papers import block_coordinate_descent
+from skreg.bench.races import bcd_speed
 
 
 def test_recipes_are_functions_of_the_seed_with_the_stated_sizes():
@@ -87,8 +88,8 @@ def test_curves_hold_a_run_that_ended_early_at_its_last_value():
 
     problem = problems.lattice(0, side=6, n_labelled=4)
     result = BlockCoordinateDescent(tol=1e-8).minimize(problem)
-    best = bcd_rules.optimum(problem, "solve")
-    rows = list(bcd_rules.curve("tree", result, best, result.nit + 50))
+    best = block_coordinate_descent.optimum(problem, "solve")
+    rows = list(block_coordinate_descent.curve("tree", result, best, result.nit + 50))
     assert rows[0]["log_gap"] == 0.0
     assert rows[-1]["iteration"] == result.nit + 50
     assert rows[-1]["log_gap"] < -8

@@ -8,13 +8,14 @@ import pytest
 from scipy.special import ndtr
 
 from skreg.bench._cli import main
-from skreg.bench.benchmarks import probe_few_shot
+from skreg.bench.papers import naive_bayes_probe
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
 
 
 @pytest.mark.parametrize(
-    "name", ["probe-few-shot", "probe-speed", "wine-probes", "coreset-distortion", "coreset-speed"]
+    "name",
+    ["naive-bayes-probe", "probe-speed", "wine-probes", "sensitivity-sampling", "coreset-speed"],
 )
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "--benchmarks", str(EXAMPLES), name, "--size", "smallest", "--n-jobs", "1"]
@@ -28,28 +29,28 @@ def test_smallest_size_runs(name, tmp_path, capsys):
 def test_bayes_error_of_the_mixture_agrees_with_its_best_classifier(n_classes):
     n_features = 6
     rng = np.random.default_rng(0)
-    X, y = probe_few_shot.mixture_sample(rng, n_classes, n_features, 200_000)
+    X, y = naive_bayes_probe.mixture_sample(rng, n_classes, n_features, 200_000)
     scale = 2.0 ** (n_classes - 3) if n_classes > 2 else 1.0
     shift = scale if n_classes > 2 else 0.0
     variance = np.where(np.arange(n_features) < n_features // 2, n_features, 1.0)
-    levels = probe_few_shot.class_levels(n_classes)
+    levels = naive_bayes_probe.class_levels(n_classes)
     log_density = -0.5 * (
         ((X * scale + shift)[:, None, :] - levels[None, :, None]) ** 2 / variance
     ).sum(axis=2)
     error = np.mean(log_density.argmax(axis=1) != y)
-    expected = probe_few_shot.bayes_error(n_classes, n_features)
+    expected = naive_bayes_probe.bayes_error(n_classes, n_features)
     assert error == pytest.approx(expected, abs=4 * np.sqrt(expected / len(y)))
 
 
 def test_bayes_error_of_two_classes_is_the_closed_form():
-    assert probe_few_shot.bayes_error(2, 7) == pytest.approx(ndtr(-2.0), rel=1e-14)
+    assert naive_bayes_probe.bayes_error(2, 7) == pytest.approx(ndtr(-2.0), rel=1e-14)
 
 
 def test_every_method_meets_the_same_subsets_of_a_task():
-    task = probe_few_shot.breast_cancer(3, train_sizes=[8, 32])
-    again = dict.fromkeys(("first", "second"), probe_few_shot.METHODS[probe_few_shot.NB])
-    together = probe_few_shot.curve_errors(task, again, 3, "minmax")
-    alone = probe_few_shot.curve_errors(task, {"first": again["first"]}, 3, "minmax")
+    task = naive_bayes_probe.breast_cancer(3, train_sizes=[8, 32])
+    again = dict.fromkeys(("first", "second"), naive_bayes_probe.METHODS[naive_bayes_probe.NB])
+    together = naive_bayes_probe.curve_errors(task, again, 3, "minmax")
+    alone = naive_bayes_probe.curve_errors(task, {"first": again["first"]}, 3, "minmax")
     np.testing.assert_array_equal(together["first"], together["second"])
     np.testing.assert_array_equal(together["first"], alone["first"])
 
@@ -57,9 +58,9 @@ def test_every_method_meets_the_same_subsets_of_a_task():
 @pytest.mark.parametrize(
     "draw",
     [
-        probe_few_shot.breast_cancer,
-        probe_few_shot.frozen_features_of_same_classes,
-        probe_few_shot.frozen_features_of_new_classes,
+        naive_bayes_probe.breast_cancer,
+        naive_bayes_probe.frozen_features_of_same_classes,
+        naive_bayes_probe.frozen_features_of_new_classes,
     ],
 )
 def test_tasks_are_functions_of_the_seed_and_share_no_row_between_training_and_test(draw):

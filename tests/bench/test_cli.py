@@ -20,7 +20,7 @@ from .conftest import TOYS
 def test_list_names_packaged_and_further_benchmarks(capsys):
     assert main(["bench", "--benchmarks", str(TOYS), "list"]) == 0
     summaries = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert {"probe-few-shot", "probe-speed", "toy-means"} <= set(summaries)
+    assert {"naive-bayes-probe", "probe-speed", "toy-means"} <= set(summaries)
     assert list(summaries) == sorted(summaries)
     assert "Does the median estimate the centre" in summaries["toy-means"]
 
@@ -28,7 +28,7 @@ def test_list_names_packaged_and_further_benchmarks(capsys):
 @pytest.mark.parametrize("words", [["bench", "probe-fewshot"], ["bench", "run", "probe-fewshot"]])
 def test_unknown_name_lists_near_misses(words, capsys):
     assert main(words) == 2
-    assert "did you mean probe-few-shot" in capsys.readouterr().err
+    assert "did you mean naive-bayes-probe" in capsys.readouterr().err
 
 
 def test_misspelt_action_lists_near_misses(capsys):

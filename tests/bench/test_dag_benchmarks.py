@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from skreg.bench._cli import main
-from skreg.bench.benchmarks import _dag_methods, dag_recovery, dag_recovery_paper, dag_speed
+from skreg.bench.arena import dag_methods
+from skreg.bench.papers import colide, colide_paper
+from skreg.bench.races import dag_speed
 from skreg.causal import CoLiDE
 from skreg.datasets import make_linear_sem
 
 
-@pytest.mark.parametrize("name", ["dag-speed", "dag-recovery"])
+@pytest.mark.parametrize("name", ["dag-speed", "colide"])
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "run", name, "--size", "smallest", "--n-jobs", "1", "--quiet"]
     code = main([*words, "--output", str(tmp_path)])
@@ -40,37 +42,35 @@ def test_single_stages_have_the_iterations_they_are_timed_for():
 
 
 def test_missing_rivals_are_named_and_left_out(monkeypatch):
-    monkeypatch.setitem(_dag_methods.NEEDS, "dagma", ("no_such_module", "pip install it"))
+    monkeypatch.setitem(dag_methods.NEEDS, "dagma", ("no_such_module", "pip install it"))
     with pytest.warns(UserWarning, match="dagma is not installed and left out; .* pip install it"):
-        assert _dag_methods.installed(["dagma", "CoLiDE-EV"]) == ["CoLiDE-EV"]
+        assert dag_methods.installed(["dagma", "CoLiDE-EV"]) == ["CoLiDE-EV"]
 
 
 def test_accuracy_of_the_truth_is_perfect():
     sem = make_linear_sem(50, 8, edges_per_node=1, random_state=0)
-    graph = _dag_methods.Graph(sem.adjacency, sem.noise_scale)
-    assert dag_recovery.accuracy(sem, graph) == {
+    graph = dag_methods.Graph(sem.adjacency, sem.noise_scale)
+    assert colide.accuracy(sem, graph) == {
         "shd": 0, "shd_c": 0, "sid": 0.0, "tpr": 1.0, "fdr": 0.0, "noise": 0.0,
     }  # fmt: skip
-    assert dag_recovery.accuracy(sem, _dag_methods.Graph(sem.adjacency))["noise"] is None
+    assert colide.accuracy(sem, dag_methods.Graph(sem.adjacency))["noise"] is None
 
 
 def test_standardised_data_are_standardised_and_seeded():
-    sem = dag_recovery.draw(0, standardize=True, n_features=5, edges_per_node=1)
+    sem = colide.draw(0, standardize=True, n_features=5, edges_per_node=1)
     np.testing.assert_allclose(sem.X.std(axis=0), 1)
-    again = dag_recovery.draw(0, n_features=5, edges_per_node=1)
+    again = colide.draw(0, n_features=5, edges_per_node=1)
     np.testing.assert_allclose(sem.X, again.X / again.X.std(axis=0))
 
 
 def test_published_rows_stand_beside_ours():
     sem = make_linear_sem(100, 5, edges_per_node=1, random_state=0)
     methods = {
-        dag_recovery.EV: lambda X: _dag_methods.Graph(
-            CoLiDE("ev", mode="fast").fit(X).adjacency_matrix_
-        ),
-        dag_recovery_paper.PAPER + dag_recovery.NV: None,
+        colide.EV: lambda X: dag_methods.Graph(CoLiDE("ev", mode="fast").fit(X).adjacency_matrix_),
+        colide_paper.PAPER + colide.NV: None,
     }
-    ours, published = dag_recovery_paper.measure(sem, methods, 0)
-    assert ours["method"] == dag_recovery.EV
+    ours, published = colide_paper.measure(sem, methods, 0)
+    assert ours["method"] == colide.EV
     assert "shd" in ours
     assert published["shd"] == 390.7
     assert published["sid"] == pytest.approx(22734 / (200 * 199))

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from skreg.bench._cli import main
-from skreg.bench.benchmarks import deep_overhead
+from skreg.bench.races import deep_overhead
 from skreg.deep import regularizers
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from skreg.bench import Claim, Metric, Setting
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench._results import by_seed, judge_claims, mean_and_standard_error, paired_differences
+from skreg.bench._results import judge_claims
+from skreg.bench._statistics import by_seed, mean_and_standard_error, paired_differences
 from skreg.bench._tables import setting_tables
 
 from .conftest import TOYS

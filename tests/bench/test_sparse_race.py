@@ -9,10 +9,10 @@ import pytest
 
 from skreg import optim
 from skreg.bench._cli import main
-from skreg.bench.benchmarks import _sparse_race_problems as problems
-from skreg.bench.benchmarks import sparse_race
-from skreg.bench.benchmarks._sparse_race_rivals import LIBRARIES, Library
-from skreg.bench.benchmarks._sparse_race_search import Contestant, Run, loosest, next_level
+from skreg.bench.arena import sparse_problems as problems
+from skreg.bench.arena.sparse_rivals import LIBRARIES, Library
+from skreg.bench.arena.sparse_search import Contestant, Run, loosest, next_level
+from skreg.bench.races import sparse_race
 
 SHAPE = {"n_samples": 40, "n_features": 60, "n_informative": 5}
 CASES = [

@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.benchmarks import orthogonality, sharpness
+from skreg.bench.papers import conv_orthogonality, tram
 from skreg.deep.torch import orthogonal_conv_init_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sharpness", "orthogonality", "weight-compander"])
+@pytest.mark.parametrize("name", ["tram", "conv-orthogonality", "weight-compander"])
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", name, "--size", "smallest", "--n-jobs", "1", "--output", str(tmp_path)]
     assert main(words) == 0, capsys.readouterr().out
@@ -29,19 +29,19 @@ def test_smallest_size_runs(name, tmp_path, capsys):
 
 def test_shifts_keep_all_pixels_and_move_the_image_by_one():
     X = torch.arange(128.0).reshape(2, 64)
-    shifts = sharpness.shifted(X)
+    shifts = tram.shifted(X)
     assert shifts.shape == (8, 64)
     assert torch.equal(shifts.sort(dim=1).values, X.repeat(4, 1))
     np.testing.assert_array_equal(shifts[0].reshape(8, 8)[1:], X[0].reshape(8, 8)[:-1])
 
 
 def test_fine_tuning_is_deterministic_and_plain_adam_is_adam():
-    task = sharpness.pretrained_digits(0, epochs=1, fine_tuning=2)
-    method = sharpness.METHODS[sharpness.ADAM]
-    first, _ = sharpness.fine_tuned(task, method, 3)
-    network = sharpness.copy.deepcopy(task.network)
+    task = tram.pretrained_digits(0, epochs=1, fine_tuning=2)
+    method = tram.METHODS[tram.ADAM]
+    first, _ = tram.fine_tuned(task, method, 3)
+    network = tram.copy.deepcopy(task.network)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    for index in sharpness.batches(100, 32, 2, 3):
+    for index in tram.batches(100, 32, 2, 3):
         optimizer.zero_grad()
         F.cross_entropy(network(task.X[index]), task.y[index]).backward()
         optimizer.step()
@@ -51,13 +51,15 @@ def test_fine_tuning_is_deterministic_and_plain_adam_is_adam():
 
 def test_same_padding_is_wrong_at_orthogonal_kernels_with_stride_two_and_misses_lags_without():
     weight = orthogonal_conv_init_(torch.empty(6, 4, 3, 3, dtype=torch.float64), stride=2)
-    assert orthogonality.same_padding_loss(weight, stride=2) > 1
+    assert conv_orthogonality.same_padding_loss(weight, stride=2) > 1
     row = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     row[0, 0, 1, 0] = row[0, 0, 1, 2] = 0.5**0.5  # correlates with itself at lag two only
-    assert orthogonality.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
-    assert orthogonality.orthogonality_loss(row).item() == pytest.approx(0.5)
+    assert conv_orthogonality.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
+    assert conv_orthogonality.orthogonality_loss(row).item() == pytest.approx(0.5)
 
 
 def test_flattened_kernel_is_a_matrix():
     Q = torch.linalg.qr(torch.randn(36, 6, dtype=torch.float64))[0].T
-    assert orthogonality.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(0, abs=1e-12)
+    assert conv_orthogonality.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(
+        0, abs=1e-12
+    )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import draw_curves, new_figure
+from skreg.bench.arena.views import draw_curves, new_figure
 
 
 def normal_sample(seed, *, n_samples):

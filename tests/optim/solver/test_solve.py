@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from skreg.bench.benchmarks._sparse_race_problems import (
+from skreg.bench.arena.sparse_problems import (
     LOGISTIC,
     alpha_max,
     correlated_design,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skreg.bench.benchmarks._sparse_race_problems import relative_gaps
+from skreg.bench.arena.sparse_problems import relative_gaps
 
 STALLED = 0.5  # a search below the target ends when four decades leave more than this share
 FOUR_DECADES, LARGEST_STEP, LAST_LEVEL = 8, 8, 32

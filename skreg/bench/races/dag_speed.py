@@ -26,10 +26,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import draw_curves, new_figure, share_legend
-from skreg.bench._results import by_seed
-from skreg.bench.benchmarks._dag_methods import Graph, colide, dagma, installed
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.dag_methods import Graph, colide, dagma, installed
+from skreg.bench.arena.views import draw_curves, new_figure, share_legend
 from skreg.causal.metrics import structural_hamming_distance
 from skreg.datasets import LinearSEM, make_linear_sem
 

@@ -25,9 +25,8 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed
+from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.views import new_figure
 from skreg.datasets import load_ordinal_diabetes, make_ordinal
 from skreg.ordinal import PrestoClassifierCV, ProportionalOddsClassifier
 

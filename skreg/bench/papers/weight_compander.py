@@ -27,10 +27,18 @@ from sklearn.model_selection import train_test_split
 from skorch.callbacks import LRScheduler
 from torch import nn
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed, mean_and_standard_error
-from skreg.bench.benchmarks._networks import one_thread
+from skreg.bench import (
+    Benchmark,
+    Claim,
+    Figure,
+    Metric,
+    Setting,
+    Verdict,
+    by_seed,
+    mean_and_standard_error,
+)
+from skreg.bench.arena.networks import one_thread
+from skreg.bench.arena.views import new_figure
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import WeightCompander
 from skreg.deep.torch import ExperimentalWarning, weight_statistics

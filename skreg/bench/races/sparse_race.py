@@ -39,11 +39,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._memory import peak_megabytes
-from skreg.bench.benchmarks import _sparse_race_problems as problems
-from skreg.bench.benchmarks._sparse_race_rivals import FRESH, LIBRARIES
-from skreg.bench.benchmarks._sparse_race_search import Contestant, Run, loosest
+from skreg.bench.arena import sparse_problems as problems
+from skreg.bench.arena.memory import peak_megabytes
+from skreg.bench.arena.sparse_rivals import FRESH, LIBRARIES
+from skreg.bench.arena.sparse_search import Contestant, Run, loosest
+from skreg.bench.arena.views import new_figure
 
 OURS = "skreg"
 TARGETS = (1e-4, 1e-6, 1e-10)

@@ -1,4 +1,4 @@
-"""What is claimed of the results of ``bcd-rules``, and how they are drawn."""
+"""What is claimed of the results of ``block-coordinate-descent``, and how they are drawn."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skreg.bench import Figure, Verdict
-from skreg.bench._figures import new_figure, share_legend
-from skreg.bench._results import by_seed
+from skreg.bench._statistics import by_seed
+from skreg.bench.arena.views import new_figure, share_legend
 from skreg.pictures import PALETTE
 
 if TYPE_CHECKING:

@@ -21,10 +21,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import draw_curves, new_figure
-from skreg.bench._results import by_seed
-from skreg.bench.benchmarks._networks import one_thread
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.networks import one_thread
+from skreg.bench.arena.views import draw_curves, new_figure
 from skreg.deep.torch import (
     OrthogonalGradient,
     StableMaxCrossEntropyLoss,

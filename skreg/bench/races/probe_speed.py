@@ -23,7 +23,7 @@ from sklearn.naive_bayes import GaussianNB
 from threadpoolctl import threadpool_limits
 
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
-from skreg.bench._memory import peak_megabytes
+from skreg.bench.arena.memory import peak_megabytes
 from skreg.probe import LinearNaiveBayes
 
 NB, PRODUCTS, GAUSSIAN = "LinearNaiveBayes", "Matrix products alone", "GaussianNB"

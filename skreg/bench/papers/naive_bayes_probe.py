@@ -29,9 +29,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.neural_network import MLPClassifier
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import draw_curves, new_figure, share_legend
-from skreg.bench._results import by_seed
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.views import draw_curves, new_figure, share_legend
 from skreg.probe import LinearNaiveBayes, crossover_size, probe_learning_curve
 
 NB, LR, CENTROID = "LinearNaiveBayes", "LogisticRegression", "NearestCentroid"

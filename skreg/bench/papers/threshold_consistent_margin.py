@@ -25,10 +25,18 @@ from sklearn.model_selection import train_test_split
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed, mean_and_standard_error
-from skreg.bench.benchmarks._networks import one_thread, perceptron
+from skreg.bench import (
+    Benchmark,
+    Claim,
+    Figure,
+    Metric,
+    Setting,
+    Verdict,
+    by_seed,
+    mean_and_standard_error,
+)
+from skreg.bench.arena.networks import one_thread, perceptron
+from skreg.bench.arena.views import new_figure
 from skreg.deep import DeepClassifier, Regularizer
 from skreg.deep.regularizers import ThresholdConsistentMargin
 from skreg.metrics import operating_point_inconsistency_score, recall_at_k

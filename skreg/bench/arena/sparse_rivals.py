@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse
 
 from skreg._optional import install_hint
-from skreg.bench.benchmarks._sparse_race_problems import (
+from skreg.bench.arena.sparse_problems import (
     ELASTIC_NET,
     GROUP_LASSO,
     GROUP_SIZE,

@@ -29,10 +29,18 @@ from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import LRScheduler
 from torch import nn
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed, mean_and_standard_error
-from skreg.bench.benchmarks._networks import GaussianNoise, Mixup, one_thread, perceptron
+from skreg.bench import (
+    Benchmark,
+    Claim,
+    Figure,
+    Metric,
+    Setting,
+    Verdict,
+    by_seed,
+    mean_and_standard_error,
+)
+from skreg.bench.arena.networks import GaussianNoise, Mixup, one_thread, perceptron
+from skreg.bench.arena.views import new_figure
 from skreg.deep import DeepClassifier, Regularizer
 from skreg.deep.regularizers import ELR, PSKD, ELRPlus
 from skreg.metrics import expected_calibration_error, risk_coverage_score

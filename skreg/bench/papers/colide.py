@@ -17,7 +17,7 @@ What did not hold at small sizes: with 20 nodes EV and LS are level at noise var
 objectives nearly coincide, and NV is *behind* LS, even where the variances differ. The advantage of
 EV shows when the noise level is far from 1, that of NV from about 50 to 100 nodes with weak edges.
 On standardised columns nothing beats the empty graph. The table of the paper with 200 nodes is the
-benchmark dag-recovery-paper.
+benchmark colide-paper.
 """
 
 from __future__ import annotations
@@ -28,10 +28,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed
-from skreg.bench.benchmarks._dag_methods import (
+from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.dag_methods import (
     Graph,
     colide,
     direct_lingam,
@@ -39,6 +37,7 @@ from skreg.bench.benchmarks._dag_methods import (
     installed,
     sort_n_regress,
 )
+from skreg.bench.arena.views import new_figure
 from skreg.causal.metrics import (
     cpdag_hamming_distance,
     edge_rates,

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from skreg.bench import Benchmark, Claim, Setting, Verdict
-from skreg.bench._results import by_seed
-from skreg.bench.benchmarks import dag_recovery as recovery
+from skreg.bench import Benchmark, Claim, Setting, Verdict, by_seed
+from skreg.bench.papers import colide as recovery
 from skreg.datasets import LinearSEM
 
 if TYPE_CHECKING:

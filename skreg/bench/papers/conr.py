@@ -26,10 +26,18 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch.nn import functional as F
 
-from skreg.bench import Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure
-from skreg.bench._results import by_seed, mean_and_standard_error
-from skreg.bench.benchmarks._networks import MixupRegression, one_thread
+from skreg.bench import (
+    Benchmark,
+    Claim,
+    Figure,
+    Metric,
+    Setting,
+    Verdict,
+    by_seed,
+    mean_and_standard_error,
+)
+from skreg.bench.arena.networks import MixupRegression, one_thread
+from skreg.bench.arena.views import new_figure
 from skreg.deep import DeepRegressor, Regularizer
 from skreg.deep.regularizers import ConR
 from skreg.deep.torch import ConRLoss, density_weights

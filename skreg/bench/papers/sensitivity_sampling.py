@@ -18,9 +18,8 @@ import functools
 
 import numpy as np
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import new_figure, share_legend
-from skreg.bench._results import by_seed
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench.arena.views import new_figure, share_legend
 from skreg.coreset import (
     LpRegressor,
     importance_scores,

@@ -21,8 +21,8 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
-from skreg.bench._figures import draw_curves, new_figure, share_legend
-from skreg.bench._memory import peak_megabytes
+from skreg.bench.arena.memory import peak_megabytes
+from skreg.bench.arena.views import draw_curves, new_figure, share_legend
 from skreg.ordinal import (
     PrestoClassifier,
     PrestoClassifierCV,

@@ -1,0 +1,1 @@
+"""What benchmarks share: checks, views, networks, tasks and rivals."""

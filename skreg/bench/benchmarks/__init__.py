@@ -1,1 +1,0 @@
-"""The benchmarks that come with skreg, one file each."""

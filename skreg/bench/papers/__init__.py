@@ -1,0 +1,1 @@
+"""What papers claim, one file each."""
