@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # one BLAS thread per test worker: two workers with two threads each would fight for two cores
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test lint bench wheel clean
+.PHONY: demo test lint bench records wheel clean
 
 demo: $(VENV)/bench.stamp
 	$(BIN)/skreg bench quick
@@ -21,6 +21,9 @@ lint: $(VENV)/all.stamp
 
 bench: $(VENV)/all.stamp
 	$(BIN)/skreg bench run all
+
+records: $(VENV)/all.stamp
+	$(BIN)/python docs/records.py
 
 wheel: $(VENV)/all.stamp
 	rm -rf build dist

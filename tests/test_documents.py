@@ -5,6 +5,7 @@ import importlib
 import inspect
 import pydoc
 import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -32,6 +33,12 @@ def test_code_blocks_run(name, tmp_path, monkeypatch):
         path = tmp_path / f"block_{number}.py"
         path.write_text(block)
         exec(compile(block, path, "exec"), namespace)
+
+
+@pytest.mark.parametrize("name", ["CITATION.cff", "README.md"])
+def test_what_is_written_from_the_papers_records_is_not_stale(name):
+    written = runpy.run_path(str(ROOT / "docs" / "records.py"))["written"]()
+    assert written[name] == (ROOT / name).read_text(encoding="utf-8"), "run `make records`"
 
 
 def public_objects():

@@ -94,9 +94,3 @@ def test_pins_satisfy_the_declared_requirements():
 
 def test_changelog_has_the_current_version():
     assert f"## [{skreg.__version__}]" in (ROOT / "CHANGELOG.md").read_text()
-
-
-def test_citation_file_lists_the_papers():
-    citation = (ROOT / "CITATION.cff").read_text()
-    assert f"version: {skreg.__version__}" in citation
-    assert "Revisiting Discriminative vs. Generative Classifiers" in citation
