@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # one BLAS thread per test worker: two workers with two threads each would fight for two cores
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test lint bench records wheel clean
+.PHONY: demo test lint bench docs records wheel clean
 
 demo: $(VENV)/bench.stamp
 	$(BIN)/skreg bench quick
@@ -22,6 +22,10 @@ lint: $(VENV)/all.stamp
 bench: $(VENV)/all.stamp
 	$(BIN)/skreg bench run all
 
+docs: $(VENV)/all.stamp
+	$(ONE_THREAD) $(BIN)/sphinx-build -W --keep-going -q -b html docs build/docs
+	$(BIN)/python docs/check_links.py build/docs
+
 records: $(VENV)/all.stamp
 	$(BIN)/python docs/records.py
 
@@ -33,7 +37,7 @@ wheel: $(VENV)/all.stamp
 	cd build && empty/bin/python ../tests/empty_environment.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/api docs/papers docs/gallery *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find skreg deep tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -75,6 +75,6 @@ ATTRIBUTES = """
         Number of epochs.
     n_features_in_ : int
         Number of columns, or of channels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `X` has any.
 """

@@ -47,7 +47,7 @@ class StagedTraining(MetaEstimatorMixin, BaseEstimator):
         The labels, if the estimator is a classifier.
     n_features_in_ : int
         Number of columns, or of channels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if `X` has any.
 
     Examples

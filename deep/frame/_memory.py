@@ -31,7 +31,7 @@ class SampleMemory(nn.Module):
 
     Attributes
     ----------
-    values : Tensor of shape (n_samples, *row_shape)
+    values : Tensor of shape `(n_samples, *row_shape)`
         The rows, zero until written. In ``state_dict``.
     written : Tensor of shape (n_samples,), bool
         Which rows have been written. In ``state_dict``.
@@ -151,7 +151,7 @@ class SampleMemory(nn.Module):
 
         Returns
         -------
-        Tensor of shape (n, *row_shape)
+        Tensor of shape `(n, *row_shape)`
             A copy, zero for samples that were never written.
         """
         return self.values[index]
@@ -180,7 +180,7 @@ class SampleMemory(nn.Module):
         index : Tensor of shape (n,), int64
             Sample indices. A sample that occurs several times keeps the last of its rows; those
             of a later process are later.
-        rows : Tensor of shape (n, *row_shape)
+        rows : Tensor of shape `(n, *row_shape)`
             The new rows.
 
         Raises

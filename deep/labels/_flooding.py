@@ -6,9 +6,7 @@ from ..frame._batches import check_number
 
 
 def flooded(losses: torch.Tensor, level: float) -> torch.Tensor:
-    """Reflect losses at a level, so that descent turns to ascent below it.
-
-    l <- |l - b| + b
+    """Reflect losses at a level, so that descent turns to ascent below it: `l <- |l - b| + b`.
 
     Parameters
     ----------

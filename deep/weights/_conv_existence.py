@@ -171,7 +171,7 @@ def orthogonal_conv_init_(
 
     Parameters
     ----------
-    weight : Tensor of shape (M, C / groups, *kernel) or (M, C)
+    weight : Tensor of shape `(M, C / groups, *kernel)` or (M, C)
         The kernel, changed in place.
     stride : int or tuple of int, default=1
         The stride S.

@@ -45,7 +45,7 @@ def orthogonality_loss(
 
     Parameters
     ----------
-    weight : Tensor of shape (M, C / groups, *kernel) or (M, C)
+    weight : Tensor of shape `(M, C / groups, *kernel)` or (M, C)
         Kernel of a convolution in one to three dimensions, or a matrix. The kernel of a
         transposed convolution has the same distance as that of its transpose: pass it as it is.
     stride : int or tuple of int, default=1
@@ -101,7 +101,7 @@ def loss_of_groups(kernels: torch.Tensor, geometry: KernelGeometry) -> torch.Ten
 
     Parameters
     ----------
-    kernels : Tensor of shape (g, M, C, *kernel)
+    kernels : Tensor of shape `(g, M, C, *kernel)`
         The kernels.
     geometry : KernelGeometry
         Their common geometry.
@@ -141,7 +141,7 @@ def sampled_loss_of_groups(
 
     Parameters
     ----------
-    kernels : Tensor of shape (g, M, C, *kernel)
+    kernels : Tensor of shape `(g, M, C, *kernel)`
         The kernels.
     geometry : KernelGeometry
         Their common geometry.
@@ -211,7 +211,7 @@ def orthogonality_bounds(
 
     Parameters
     ----------
-    weight : Tensor of shape (M, C / groups, *kernel) or (M, C)
+    weight : Tensor of shape `(M, C / groups, *kernel)` or (M, C)
         The kernel.
     stride : int or tuple of int, default=1
         The stride S.

@@ -27,7 +27,7 @@ def conv_singular_values(
 
     Parameters
     ----------
-    weight : Tensor of shape (M, C / groups, *kernel) or (M, C)
+    weight : Tensor of shape `(M, C / groups, *kernel)` or (M, C)
         Kernel of a convolution in one to three dimensions, or a matrix. A transposed convolution
         has those of its transpose: pass its kernel as it is, and the size of its output.
     input_size : int or tuple of int
@@ -85,7 +85,7 @@ def conv_spectral_norm(
 
     Parameters
     ----------
-    weight : Tensor of shape (M, C / groups, *kernel) or (M, C)
+    weight : Tensor of shape `(M, C / groups, *kernel)` or (M, C)
         The kernel.
     input_size : int or tuple of int
         Pixels of the input along each axis.

@@ -109,7 +109,7 @@ class BootstrapDAG(LinearDAG):
         Share of the samples in which the column was constant.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has string column names.
 
     See Also

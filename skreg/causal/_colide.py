@@ -169,7 +169,7 @@ class CoLiDE(LinearDAG):
         `ConvergenceDisplay`.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has string column names.
 
     See Also

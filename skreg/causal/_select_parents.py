@@ -40,7 +40,7 @@ class SelectParents(SelectorMixin, BaseEstimator):
         Names of the parents; ``x0``, ``x1``, ... if X has no string column names.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has string column names.
 
     See Also

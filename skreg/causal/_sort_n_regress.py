@@ -51,7 +51,7 @@ class SortNRegress(LinearDAG):
         The nodes in the order of `sort_by`.
     n_features_in_ : int
         Number of columns.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if X has string column names.
 
     See Also

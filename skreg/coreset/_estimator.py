@@ -59,7 +59,7 @@ class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
         Distortion of the coreset, exact for p = 2, if `check` is true.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are all strings.
     classes_ : ndarray of shape (n_classes,)
         Labels of the classes, if the estimator is a classifier.

@@ -118,8 +118,8 @@ def logistic_complexity(
 ) -> float:
     r"""The complexity :math:`\mu` of data for logistic regression.
 
-    .. math:: \mu = \sup_\beta \frac{\|(Z \beta)_+\|_1}{\|(Z \beta)_-\|_1}, \quad z_i = (1 - 2 y_i)
-    x_i
+    .. math::
+        \mu = \sup_\beta \frac{\|(Z \beta)_+\|_1}{\|(Z \beta)_-\|_1}, \quad z_i = (1 - 2 y_i) x_i
 
     The size of a coreset grows with it. It is infinite if and only if the classes are linearly
     separable. As :math:`\|(Z\beta)_+\|_1 - \|(Z\beta)_-\|_1` is linear, it is a linear program.

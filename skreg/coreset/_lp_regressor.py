@@ -67,7 +67,7 @@ class LpRegressor(RegressorMixin, BaseEstimator):
         and of the weights do not matter.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if they are all strings.
 
     See Also

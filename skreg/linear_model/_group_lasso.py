@@ -85,7 +85,7 @@ class GroupLasso(Paths, SparseRegressor):
         Labels of the groups with a nonzero coefficient.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also
@@ -233,7 +233,7 @@ class GroupLassoCV(CrossValidated, LinearRegressor):
         Labels of the groups with a nonzero coefficient.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -79,7 +79,7 @@ class HuberLasso(Paths, SparseRegressor):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also
@@ -209,7 +209,7 @@ class HuberLassoCV(CrossValidated, LinearRegressor):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -69,7 +69,7 @@ class Lasso(SeparateOutputs, Paths, SeparableLeastSquares):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also
@@ -206,7 +206,7 @@ class LassoCV(CrossValidated, LinearRegressor):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -188,7 +188,7 @@ class SparseLogisticRegression(RowPerOutput, Paths, LinearClassifier):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also
@@ -369,7 +369,7 @@ class SparseLogisticRegressionCV(CrossValidated, LinearClassifier):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -171,7 +171,7 @@ class SparsePoissonRegressor(Paths, CountRegressor):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also
@@ -313,7 +313,7 @@ class SparsePoissonRegressorCV(CrossValidated, CountRegressor):
         Their names; x0, x1, .. if X has none.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -118,7 +118,7 @@ class PrestoClassifier(IncrementsClassifier):
         repairs them.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -74,7 +74,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Names of the features with a nonzero coefficient; ``x0``, ``x1``, ... if X has no names.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -120,7 +120,7 @@ class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
         Number of samples; the sum of weights if weights were given.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

@@ -95,7 +95,7 @@ class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
         Number of iterations, that of the slowest class; 1 for a direct solve.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if X has string column names.
 
     See Also

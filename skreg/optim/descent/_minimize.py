@@ -50,7 +50,7 @@ class BlockCoordinateDescent(NamedTuple):
         Units in a block, for partitions by name. None takes 5 for fixed blocks; for variable ones
         50, or one and a half times the number of nonzeros of a penalised problem if that is more.
     diag : {"lipschitz", "row_sum"}, default="lipschitz"
-        Diagonal D of the rules "gsd" and "gsd_q" by name: L_i, or sum_j |H_ij|.
+        Diagonal D of the rules "gsd" and "gsd_q" by name: L_i, or `sum_j |H_ij|`.
     max_iter : int, default=500
         Largest number of updates.
     tol : float, default=1e-6

@@ -45,7 +45,7 @@ class Sort(NamedTuple):
     size : int, default=None
         Units in a block; the last one may be shorter. None takes 5, or all where there are fewer.
     diagonal : {"lipschitz", "row_sum"}, default="lipschitz"
-        Curvature of a coordinate: L_i, or sum_j |H_ij|.
+        Curvature of a coordinate: L_i, or `sum_j |H_ij|`.
     """
 
     size: int | None = None
@@ -60,7 +60,7 @@ class Average(NamedTuple):
     size : int, default=None
         Units in a block; the last one may be shorter. None takes 5, or all where there are fewer.
     diagonal : {"lipschitz", "row_sum"}, default="lipschitz"
-        Curvature of a coordinate: L_i, or sum_j |H_ij|.
+        Curvature of a coordinate: L_i, or `sum_j |H_ij|`.
     """
 
     size: int | None = None

@@ -89,9 +89,9 @@ class GaussSouthwell(NamedTuple):
     ----------
     curvature : {"none", "lipschitz", "diagonal"}, default="none"
         GS: ||g_b||^2. GSL: ||g_b||^2 / L_b on fixed blocks, and on variable ones
-        g_i^2 / sum_j |H_ij|, a bound that is valid for every block. GSD: sum_b g_i^2 / D_i.
+        `g_i^2 / sum_j |H_ij|`, a bound that is valid for every block. GSD: sum_b g_i^2 / D_i.
     diagonal : {"lipschitz", "row_sum"}, default="lipschitz"
-        D_i of GSD: L_i, or sum_j |H_ij|.
+        D_i of GSD: L_i, or `sum_j |H_ij|`.
     """
 
     curvature: str = "none"
@@ -269,7 +269,7 @@ class GreedyForest(NamedTuple):
     Attributes
     ----------
     curvature : {"none", "lipschitz", "diagonal", "random"}, default="none"
-        Scores: g_i^2, g_i^2 / L_i, g_i^2 / sum_j |H_ij|, or random numbers.
+        Scores: g_i^2, g_i^2 / L_i, `g_i^2 / sum_j |H_ij|`, or random numbers.
     """
 
     curvature: str = "none"
@@ -302,7 +302,7 @@ class ProximalGaussSouthwell(NamedTuple):
         Curvature in the steps of r and q: L_b of the block (GSL-q), D_i of each unit (GSD-q), or
         the matrix H_b itself (GSQ-q). "auto" takes L_b on fixed blocks and D_i on variable ones.
     diagonal : {"lipschitz", "row_sum"}, default="lipschitz"
-        D_i: L_i, or sum_j |H_ij|, a bound for blocks of any size.
+        D_i: L_i, or `sum_j |H_ij|`, a bound for blocks of any size.
     """
 
     measure: str = "q"

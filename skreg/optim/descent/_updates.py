@@ -86,7 +86,7 @@ class CubicNewton(NamedTuple):
 
 
 class MessagePassing(NamedTuple):
-    """d = -H_b^{-1} g_b by elimination along the trees of a forest block, in O(|b|).
+    """d = -H_b^{-1} g_b by elimination along the trees of a forest block, in `O(|b|)`.
 
     H_b is A_b for a graph quadratic, the majorant at the current point for Huber couplings, and
     the bound of the Hessian for other losses.

@@ -30,7 +30,7 @@ from skreg.optim.penalties._kinds import entrywise, finite, with_ridge
 @finite
 @with_ridge
 class ElasticNet(NamedTuple):
-    """alpha sum_j weights_j (l1_ratio |w_j| + (1 - l1_ratio) w_j^2 / 2).
+    """`alpha sum_j weights_j (l1_ratio |w_j| + (1 - l1_ratio) w_j^2 / 2)`.
 
     Attributes
     ----------

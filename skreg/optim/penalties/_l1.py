@@ -28,7 +28,7 @@ from skreg.optim.penalties._kinds import entrywise, finite, without_ridge
 @finite
 @without_ridge
 class L1(NamedTuple):
-    """alpha sum_j weights_j |w_j|.
+    """`alpha sum_j weights_j |w_j|`.
 
     Attributes
     ----------

@@ -1,0 +1,194 @@
+"""Pages that are written from the package: the reference of its names, the papers, the races."""
+
+import csv
+import importlib
+import inspect
+import os
+from pathlib import Path
+
+import skreg
+from skreg.bench._papers import PaperFile, read_papers
+from skreg.bench._registry import ROOMS, find_benchmarks
+
+PACKAGES = (
+    "probe",
+    "linear_model",
+    "ordinal",
+    "causal",
+    "causal.metrics",
+    "coreset",
+    "semi_supervised",
+    "deep",
+    "deep.regularizers",
+    "deep.torch",
+    "metrics",
+    "datasets",
+    "optim",
+    "optim.descent",
+    "optim.losses",
+    "optim.penalties",
+    "bench",
+)
+OUTCOMES = ("reproduced", "contradicted", "undecided", "no verdict", "at this size")
+
+
+def write_pages(docs: Path) -> None:
+    """Write the reference and the pages of the papers and races into the folder of the site."""
+    _write_reference(docs / "api")
+    _write_papers(docs / "papers", docs / "verdicts")
+
+
+def _write_reference(folder: Path) -> None:
+    index = ["API reference", "=============", ""]
+    seen: set[int] = set()
+    for package in packages():
+        module = importlib.import_module(f"skreg.{package}")
+        title = f"skreg.{package}"
+        summary = (inspect.getdoc(module) or "").partition("\n")[0]
+        index += [title, "-" * len(title), "", summary, "", ".. toctree::", "   :maxdepth: 1", ""]
+        names = [name for name in documented(module) if id(getattr(module, name)) not in seen]
+        seen |= {id(getattr(module, name)) for name in names}
+        for name in sorted(names, key=str.lower):
+            full = f"{title}.{name}"
+            _write(folder / f"{full}.rst", _page_of(title, name, getattr(module, name)))
+            index.append(f"   {name} <{full}>")
+        index.append("")
+    _write(folder / "index.rst", "\n".join(index))
+
+
+def packages() -> list[str]:
+    """Public packages: those in a fixed order first, then any that is new."""
+    public = [name for name in skreg.__all__ if name != "__version__"]
+    return [*PACKAGES, *(name for name in public if name not in PACKAGES)]
+
+
+def documented(module) -> list[str]:
+    """Names that a package lists, without modules and without names of an inner package."""
+    return [name for name in module.__all__ if not inspect.ismodule(getattr(module, name))]
+
+
+def _page_of(package: str, name: str, thing) -> str:
+    full = f"{package}.{name}"
+    directive = (
+        "autoclass" if inspect.isclass(thing) else "autofunction" if callable(thing) else "autodata"
+    )
+    lines = [full, "=" * len(full), "", f".. currentmodule:: {package}", ""]
+    lines.append(f".. {directive}:: {name}")
+    if inspect.isclass(thing):
+        for member in _own(thing):
+            is_property = isinstance(inspect.getattr_static(thing, member), property)
+            kind = "autoproperty" if is_property else "automethod"
+            lines += ["", f".. {kind}:: {name}.{member}"]
+    lines += ["", f".. minigallery:: {full}", "   :add-heading: Examples", ""]
+    return "\n".join(lines)
+
+
+def _own(thing: type) -> list[str]:
+    """Public methods and properties that skreg wrote, in the order of the alphabet."""
+    return [name for name in sorted(dir(thing)) if _is_documented_member(thing, name)]
+
+
+def _is_documented_member(thing: type, name: str) -> bool:
+    if name.startswith("_"):
+        return False
+    value = inspect.getattr_static(thing, name)
+    if isinstance(value, property):
+        function = value.fget
+    else:
+        function = value.__func__ if isinstance(value, (staticmethod, classmethod)) else value
+    written_here = (getattr(function, "__module__", None) or "").partition(".")[0] == "skreg"
+    return inspect.isfunction(function) and written_here and bool(function.__doc__)
+
+
+def _write_papers(folder: Path, verdicts: Path) -> None:
+    papers = [file for file in read_papers() if file.benchmark]
+    found = find_benchmarks()
+    lines = ["# The papers", ""]
+    lines += [
+        "One page for each paper whose claims are measured here: what it says, what came out, with",
+        "which command. A claim is *reproduced* where the whole 95 % interval over the seeds meets",
+        "it, *contradicted* where no part of it does, *undecided* otherwise.",
+        "",
+        "| paper | stands here | outcomes |",
+        "|---|---|---|",
+    ]
+    for file in papers:
+        stored = _stored(verdicts, file.benchmark)
+        link = f"[{file.paper.short}]({file.benchmark}.md)"
+        lines.append(f"| {link}: {file.paper.title} | {file.paper.here} | {_counts(stored)} |")
+    lines += ["", "## Races", "", "Speed and memory beside peers, as ratios in one run.", ""]
+    races = [n for n, f in found.items() if f.path.parent == ROOMS[1]]
+    lines += [f"- [{name}]({name}.md): {found[name].summary}" for name in races]
+    lines += ["", "```{toctree}", ":hidden:", ""]
+    lines += [*(file.benchmark for file in papers), *races, "```"]
+    _write(folder / "index.md", "\n".join(lines) + "\n")
+    for file in papers:
+        _write(folder / f"{file.benchmark}.md", _paper_page(file, found, verdicts))
+    for name in races:
+        _write(folder / f"{name}.md", _race_page(name, found, verdicts))
+
+
+def _paper_page(file: PaperFile, found, verdicts: Path) -> str:
+    paper = file.paper
+    names = ", ".join(" ".join(reversed(author.split(", "))) for author in paper.authors)
+    lines = [f"# {paper.title}", "", f"{names}. {paper.venue}, {paper.year}.", ""]
+    if paper.arxiv:
+        lines.append(f"- Preprint: [arXiv:{paper.arxiv}](https://arxiv.org/abs/{paper.arxiv})")
+    if paper.code:
+        lines.append(f"- The authors' code: <{paper.code}>")
+    lines += [f"- Stands here as: {paper.here}", ""]
+    return "\n".join([*lines, *_measured(found[file.benchmark], verdicts)])
+
+
+def _race_page(name: str, found, verdicts: Path) -> str:
+    return "\n".join([f"# {name}", "", *_measured(found[name], verdicts)])
+
+
+def _measured(benchmark, verdicts: Path) -> list[str]:
+    lines = ["## What is measured", "", f"**{benchmark.summary}**", "", benchmark.question, ""]
+    lines += ["```sh", f"skreg bench run {benchmark.name}", "```", "", "## What came out", ""]
+    stored = _stored(verdicts, benchmark.name)
+    if not stored:
+        return [*lines, "No run is stored yet.", ""]
+    first = stored[0]
+    lines += [
+        f"The last stored run: size {first['size']}, {first['seeds']} seeds, {first['date']}, "
+        f"skreg {first['skreg']}, {first['versions']}.",
+        "",
+        "| claim | outcome | measured | required |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        "| "
+        + " | ".join(_cell(row[key]) for key in ("claim", "outcome", "measured", "required"))
+        + " |"
+        for row in stored
+    ]
+    return [*lines, ""]
+
+
+def _stored(verdicts: Path, name: str) -> list[dict[str, str]]:
+    path = verdicts / f"{name}.csv"
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _counts(rows: list[dict[str, str]]) -> str:
+    counts = [(sum(row["outcome"] == name for row in rows), name) for name in OUTCOMES]
+    return ", ".join(f"{n} {name}" for n, name in counts if n) or "not stored yet"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a page if it changed, so that only pages that changed are built again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
