@@ -19,7 +19,7 @@ version = release = skreg.__version__
 
 extensions = [
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
+    "mathml",  # beside this file
     "numpydoc",
     "myst_parser",
     "sphinx_design",
@@ -36,6 +36,7 @@ suppress_warnings = ["config.cache"]  # the order of examples is a function
 
 autodoc_typehints = "none"  # the docstrings give types and shapes
 autodoc_member_order = "groupwise"
+html_math_renderer = "mathml"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
@@ -56,7 +57,6 @@ html_theme_options = {
     "pygments_light_style": "tango",
 }
 html_sidebars = {"index": [], "changelog": [], "citing": [], "peers": []}
-# the browser sets formulas with the MathJax that it loads; without a network they stay readable TeX
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 

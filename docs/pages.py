@@ -39,21 +39,34 @@ def write_pages(docs: Path) -> None:
 
 
 def _write_reference(folder: Path) -> None:
-    index = ["API reference", "=============", ""]
+    index = ["# API reference", ""]
     seen: set[int] = set()
     for package in packages():
         module = importlib.import_module(f"skreg.{package}")
-        title = f"skreg.{package}"
-        summary = (inspect.getdoc(module) or "").partition("\n")[0]
-        index += [title, "-" * len(title), "", summary, "", ".. toctree::", "   :maxdepth: 1", ""]
         names = [name for name in documented(module) if id(getattr(module, name)) not in seen]
         seen |= {id(getattr(module, name)) for name in names}
-        for name in sorted(names, key=str.lower):
-            full = f"{title}.{name}"
-            _write(folder / f"{full}.rst", _page_of(title, name, getattr(module, name)))
-            index.append(f"   {name} <{full}>")
-        index.append("")
-    _write(folder / "index.rst", "\n".join(index))
+        names.sort(key=str.lower)
+        title = f"skreg.{package}"
+        for name in names:
+            _write(folder / f"{title}.{name}.rst", _page_of(title, name, getattr(module, name)))
+        _write(folder / f"{title}.md", _package_page(title, module, names))
+        index += [f"[{title}]({title}.md)", f": {_first_line(module)}", ""]
+    index += ["```{toctree}", ":hidden:", "", *(f"skreg.{name}" for name in packages()), "```", ""]
+    _write(folder / "index.md", "\n".join(index))
+
+
+def _package_page(title: str, module, names: list[str]) -> str:
+    lines = [f"# {title}", "", _first_line(module), "", "| name | |", "|---|---|"]
+    lines += [
+        f"| [{name}]({title}.{name}.rst) | {_cell(_first_line(getattr(module, name)))} |"
+        for name in names
+    ]
+    lines += ["", "```{toctree}", ":hidden:", ""]
+    return "\n".join([*lines, *(f"{name} <{title}.{name}>" for name in names), "```", ""])
+
+
+def _first_line(thing) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 def packages() -> list[str]:
@@ -68,18 +81,17 @@ def documented(module) -> list[str]:
 
 
 def _page_of(package: str, name: str, thing) -> str:
-    full = f"{package}.{name}"
     directive = (
         "autoclass" if inspect.isclass(thing) else "autofunction" if callable(thing) else "autodata"
     )
-    lines = [full, "=" * len(full), "", f".. currentmodule:: {package}", ""]
+    lines = [name, "=" * len(name), "", f".. currentmodule:: {package}", ""]
     lines.append(f".. {directive}:: {name}")
     if inspect.isclass(thing):
         for member in _own(thing):
             is_property = isinstance(inspect.getattr_static(thing, member), property)
             kind = "autoproperty" if is_property else "automethod"
             lines += ["", f".. {kind}:: {name}.{member}"]
-    lines += ["", f".. minigallery:: {full}", "   :add-heading: Examples", ""]
+    lines += ["", f".. minigallery:: {package}.{name}", "   :add-heading: Examples", ""]
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """
-================================================================
+=================================================================
 Which block next, and how far? Composing block coordinate descent
-================================================================
+=================================================================
 
 Block coordinate descent changes a few variables at a time. Nutini, Laradji and Schmidt (JMLR 2022)
 take it apart into three choices, which blocks there are, which one is next, and how far it goes,

@@ -158,8 +158,8 @@ def fisher_diagonal(
 
     The exact one is the mean over examples of the squared gradients of each,
 
-    .. math:: F_j = \frac1n \sum_i \left(\frac{\partial \ell(f(x_i), y_i)}{\partial \theta_j}
-              \right)^2;
+    .. math::
+        F_j = \frac1n \sum_i \left(\frac{\partial \ell(f(x_i), y_i)}{\partial \theta_j} \right)^2;
 
     the cheap one is the square of the mean gradient, for one more pass.
 
