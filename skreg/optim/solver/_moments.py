@@ -67,10 +67,11 @@ def compute_moments(problem):
     origin = units(problem.design)[0]
     X, y, weight = problem.design.matrix, problem.target, problem.weight
     moments = joint_moments(X, y, weight, origin=origin, centre=problem.fit_intercept)
-    diagonal = np.diagonal(moments.gram)
-    raw = (moments.mean + origin) ** 2
+    gram = moments.features.scatter
+    diagonal = np.diagonal(gram)
+    raw = (moments.features.mean + origin) ** 2
     constant = diagonal <= ROUNDING**2 * (diagonal + raw)
-    moments.gram[constant], moments.gram[:, constant] = 0.0, 0.0
+    gram[constant], gram[:, constant] = 0.0, 0.0
     moments.cross[:, constant] = 0.0
     return moments
 
@@ -189,7 +190,7 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
     starts, members = problem.blocks
     n_outputs, n_features = moments.cross.shape
     ids = np.arange(len(starts) - 1)
-    hessian = np.ascontiguousarray(moments.gram[np.ix_(members, members)])
+    hessian = np.ascontiguousarray(moments.features.scatter[np.ix_(members, members)])
     cross = np.ascontiguousarray(moments.cross[:, members])
     start = np.zeros((n_outputs, n_features)) if coef is None else coef[:, members].copy()
     start[:, np.diagonal(hessian) == 0.0] = 0.0
@@ -197,13 +198,14 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
         hessian, largest_eigenvalues(hessian, starts), starts, ids, start, np.empty_like(start),
         n_features,
     )  # fmt: skip
-    scale = gap_scale(problem, 0.5 * moments.square)
+    square = float(moments.targets.scatter.sum())
+    scale = gap_scale(problem, 0.5 * square)
     kkt_scale = max(np.abs(cross).max(), np.finfo(float).tiny)
     nothing_free = np.zeros(len(ids), dtype=bool)
 
     def descend(penalty, target_gap, min_rounds, max_rounds):
         return descend_to_gap(
-            penalty, hessian, store.lipschitz, starts, ids, order, cross, moments.square,
+            penalty, hessian, store.lipschitz, starts, ids, order, cross, square,
             target_gap, min_rounds, max_rounds, store.coef, store.gradient,
         )  # fmt: skip
 
@@ -228,5 +230,5 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
                 break
         answer = np.empty_like(store.coef)
         answer[:, members] = store.coef
-        intercept = moments.target_mean - answer @ moments.mean
+        intercept = moments.targets.mean - answer @ moments.features.mean
         yield answer, intercept, objective, gap, violation / kkt_scale, n_iter, gap <= tol
