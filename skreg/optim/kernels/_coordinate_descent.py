@@ -83,7 +83,7 @@ def _flatten(values, lo, hi, out):
             t += 1
 
 
-@kernel
+@kernel(inline=True)
 def add_row(row, factor, n, out):
     """out[:n] <- out[:n] + factor row[:n]."""
     for l in range(n):

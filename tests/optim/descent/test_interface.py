@@ -281,6 +281,7 @@ BAD = {
     "tol": (-1.0, np.nan, "tiny"),
     "random_state": (-1, "seed"),
     "callback": (3,),
+    "verbose": (-1, 0.5, "loud"),
 }  # fmt: skip
 
 
