@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._progress import counter
 from skreg._sklearn import Interval, validate_params
 from skreg._warnings import warn
 from skreg.coreset._checks import checked_power, checked_rows, require_tall
@@ -40,6 +41,7 @@ class Lewis(NamedTuple):
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "return_Q": ["boolean"],
+        "verbose": ["verbose"],
     },
     prefer_skip_nested_validation=True,
 )
@@ -51,6 +53,7 @@ def lewis_weights(
     tol: float = 1e-6,
     max_iter: int = 200,
     return_Q: bool = False,
+    verbose: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     r"""The l_p Lewis weights of the rows of a matrix.
 
@@ -78,6 +81,8 @@ def lewis_weights(
         Largest number of iterations, each of which reads X once.
     return_Q : bool, default=False
         Return Q as well: the weights of rows that were not seen follow from it.
+    verbose : int, default=0
+        1 counts the iterations on stderr; needs tqdm.
 
     Returns
     -------
@@ -123,7 +128,8 @@ def lewis_weights(
     p = checked_power(p, 0, strict=True)
     A = checked_rows(X, p, sample_weight)
     require_tall(A)
-    lewis = lewis_of_rows(A, p, tol, max_iter)
+    with counter(verbose=verbose, by="lewis_weights") as count:
+        lewis = lewis_of_rows(A, p, tol, max_iter, count)
     if not lewis.change <= tol:
         warn(
             f"Lewis weights changed by {lewis.change:.1e} in iteration {lewis.n_iter}; "
@@ -140,8 +146,8 @@ def lewis_weights(
     return lewis.weights, Q
 
 
-def lewis_of_rows(A, p, tol, max_iter):
-    """Lewis weights of `Rows`; see `lewis_weights`."""
+def lewis_of_rows(A, p, tol, max_iter, count=lambda: None):
+    """Lewis weights of `Rows`; see `lewis_weights`. `count` is called after every iteration."""
     A, W = with_safe_columns(A)
     s = np.empty(A.n_rows)
     n_iter = 0
@@ -152,6 +158,7 @@ def lewis_of_rows(A, p, tol, max_iter):
             s[rows], increment = lewis_step_of_block(part, W, p)
             M += increment
         step = lewis_update(M, W, p)
+        count()
         if step.change <= tol:
             break
         W = step.W

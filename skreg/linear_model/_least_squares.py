@@ -6,18 +6,19 @@ import numpy as np
 
 from skreg.linear_model._base import SparseRegressor
 from skreg.linear_model._input import check_penalty_weights
-from skreg.optim import L1, ElasticNet, NonNegative, Quadratic
+from skreg.optim import ElasticNet, NonNegative, Quadratic
 
 
 def separable_penalty(
     l1_ratio: float, positive: bool, weights: np.ndarray | None
-) -> L1 | ElasticNet | NonNegative:
-    """L1 or elastic net at strength one, on signed or on nonnegative coefficients."""
-    if positive:
-        return NonNegative(1.0, l1_ratio, weights)
-    if l1_ratio == 1.0:
-        return L1(1.0, weights)
-    return ElasticNet(1.0, l1_ratio, weights)
+) -> ElasticNet | NonNegative:
+    """The elastic net at strength one, on signed or on nonnegative coefficients.
+
+    The L1 norm is the one with ``l1_ratio=1``: with a class of its own, every kernel would be
+    compiled once more.
+    """
+    kind = NonNegative if positive else ElasticNet
+    return kind(1.0, l1_ratio, weights)
 
 
 class SeparableLeastSquares(SparseRegressor):
@@ -29,7 +30,7 @@ class SeparableLeastSquares(SparseRegressor):
     def _loss(self) -> Quadratic:
         return Quadratic()
 
-    def _penalty(self) -> L1 | ElasticNet | NonNegative:
+    def _penalty(self) -> ElasticNet | NonNegative:
         weights = check_penalty_weights(self.penalty_weights, self)
         return separable_penalty(getattr(self, "l1_ratio", 1.0), self.positive, weights)
 

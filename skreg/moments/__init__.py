@@ -1,8 +1,9 @@
 """Weights, means and scatters of rows: one mergeable record, and the ways to fill it.
 
-`moments_by_class` streams over rows of any kind, `second_moments` and `joint_moments` are plain
-products for least squares, `moments` and `resampled_moments` are exact to the
-last bit whatever the order of the rows, `Moments.merge` puts together what several places found.
+`moments_by_class` streams over rows of any kind, `joint_moments` are those of features and targets
+as fast as the BLAS multiplies, `moments` and `resampled_moments` are exact to the last bit whatever
+the order of the rows, `Moments.merge` puts together what several places found. `second_moments`
+alone is no record but the product behind one, for what is about zero.
 """
 
 from skreg.moments._accumulator import Moments

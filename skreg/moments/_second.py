@@ -5,11 +5,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skreg._summary import summary
+from skreg.moments._accumulator import Moments
+
 ROW_BLOCK = 2**20  # entries of the features that are centred at once
 
 
 def second_moments(rows: Any, root: np.ndarray | None = None) -> np.ndarray:
     """B^T diag(root)^2 B of the rows B (n, d), about zero: those of several parts add up.
+
+    A matrix and no `Moments`, as about zero there is no mean to carry along: to merge such records
+    block by block takes a fifth to a half longer than to add the products up.
 
     Parameters
     ----------
@@ -32,27 +38,29 @@ def second_moments(rows: Any, root: np.ndarray | None = None) -> np.ndarray:
 
 
 class JointMoments(NamedTuple):
-    """Second moments of features and targets around their weighted means.
+    """`Moments` of features and of targets, and the products between the two.
+
+    Not one `Moments` of the columns [X y]: that would copy X, and form the products of all targets
+    with each other, which least squares never read and which cost more than all the rest where
+    outputs outnumber features.
 
     Attributes
     ----------
-    gram : ndarray of shape (n_features, n_features)
-        G = (X - mean)^T S (X - mean), with weights S that sum to one.
+    features : Moments
+        Of the features, beyond the given origin, with a full scatter G = (X - mean)^T S (X - mean)
+        for weights S that sum to one. Means are 0 if nothing is centred.
+    targets : Moments
+        Of the targets, with a diagonal scatter (n_outputs,).
     cross : ndarray of shape (n_outputs, n_features)
-        c = (y - target_mean) S (X - mean).
-    square : float
-        (y - target_mean) S (y - target_mean)^T, summed over the outputs.
-    mean : ndarray of shape (n_features,)
-        Means of the features beyond the given origin, 0 if they are not centred.
-    target_mean : ndarray of shape (n_outputs,)
-        Means of the targets, 0 if they are not centred.
+        c = (y - mean of y)^T S (X - mean of X).
     """
 
-    gram: np.ndarray
+    features: Moments
+    targets: Moments
     cross: np.ndarray
-    square: float
-    mean: np.ndarray
-    target_mean: np.ndarray
+
+    def __repr__(self) -> str:
+        return summary(self)
 
 
 def joint_moments(
@@ -88,7 +96,7 @@ def joint_moments(
             mean += weight[part] @ block
         target_mean = y @ weight
     gram, cross = np.zeros((n_features, n_features)), np.zeros((len(y), n_features))
-    square, even = 0.0, np.ptp(weight) == 0.0
+    square, even = np.zeros(len(y)), np.ptp(weight) == 0.0
     for part in parts:
         block, residual = X[part], y[:, part] - target_mean[:, None]
         if centre:
@@ -99,7 +107,7 @@ def joint_moments(
         block = block.astype(np.float64, copy=False)
         gram += second_moments(block)
         cross += residual @ block
-        square += float(np.sum(residual * residual))
+        square += np.sum(residual * residual, axis=1)
     if even:
         gram, cross, square = gram * weight[0], cross * weight[0], square * weight[0]
-    return JointMoments(gram, cross, square, mean, target_mean)
+    return JointMoments(Moments(1.0, mean, gram), Moments(1.0, target_mean, square), cross)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skreg._progress import progress
 from skreg._sklearn import Interval, validate_params
 from skreg.ordinal._convergence import warn_if_not_converged
 from skreg.ordinal._presto import PRESTO_CONSTRAINTS, PrestoClassifier, presto_problem
@@ -80,11 +81,12 @@ def decreasing_alphas(alphas, eps, problem, null):
     return np.sort(alphas)[::-1]
 
 
-def collect_path(problem, null, alphas, class_order, *, tol, max_iter):
+def collect_path(problem, null, alphas, class_order, *, tol, max_iter, verbose=0):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
     fits, certificates = [], []
     warn_if_not_converged(null, tol=tol, max_iter=max_iter)
-    for solution in solve_path(problem, null, alphas, tol=tol, max_iter=max_iter):
+    solutions = solve_path(problem, null, alphas, tol=tol, max_iter=max_iter)
+    for solution in progress(solutions, total=len(alphas), verbose=verbose, by="presto_path"):
         warn_if_not_converged(solution, tol=tol, max_iter=max_iter)
         fits.append(original_scale(problem, solution.point.theta))
         certificates.append((solution.dual_gap, solution.kkt_residual, solution.n_iter))
@@ -108,7 +110,8 @@ def collect_path(problem, null, alphas, class_order, *, tol, max_iter):
 
 
 @validate_params(
-    _DATA_CONSTRAINTS | GRID_CONSTRAINTS | PRESTO_CONSTRAINTS, prefer_skip_nested_validation=True
+    _DATA_CONSTRAINTS | GRID_CONSTRAINTS | PRESTO_CONSTRAINTS | {"verbose": ["verbose"]},
+    prefer_skip_nested_validation=True,
 )
 def presto_path(
     X: Any,
@@ -124,6 +127,7 @@ def presto_path(
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-4,
     max_iter: int = 100,
+    verbose: int = 0,
 ) -> PrestoPath:
     """Fit PRESTO along a decreasing sequence of alphas, each fit started from the one before.
 
@@ -154,6 +158,8 @@ def presto_path(
         As in `PrestoClassifier`, for each alpha.
     max_iter : int, default=100
         Largest number of iterations for each alpha.
+    verbose : int, default=0
+        1 shows a bar of progress over the alphas; needs tqdm.
 
     Returns
     -------
@@ -181,7 +187,9 @@ def presto_path(
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     grid = decreasing_alphas(alphas, eps, problem, null)
-    return collect_path(problem, null, grid, labels.order, tol=tol, max_iter=max_iter)
+    return collect_path(
+        problem, null, grid, labels.order, tol=tol, max_iter=max_iter, verbose=verbose
+    )
 
 
 @validate_params(_DATA_CONSTRAINTS | PRESTO_CONSTRAINTS, prefer_skip_nested_validation=True)

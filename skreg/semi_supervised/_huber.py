@@ -3,6 +3,7 @@
 No single edge then counts for more than delta times its weight.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,25 @@ WEAKEST = 1e-12  # weight, relative to the largest
 
 
 def huber_values(
-    W: Any, Y: np.ndarray, labelled: np.ndarray, delta: float, tol: float, max_iter: int
+    W: Any,
+    Y: np.ndarray,
+    labelled: np.ndarray,
+    delta: float,
+    tol: float,
+    max_iter: int,
+    count: Callable[..., None],
 ) -> Values:
     """Values of the unlabelled nodes with Huber couplings, as `Values`.
 
     Two classes are one problem: the function is even, so that F_0 = 1 - F_1. The descent needs
     pivots that stay positive in double precision, so that it gets weak edges as `WEAKEST`; where
-    that matters, the forces on clusters tell.
+    that matters, the forces on clusters tell. `count` is called after every iteration.
     """
     W = scipy.sparse.csr_array(W)
     solved = scipy.sparse.csr_array(
         (np.maximum(W.data, WEAKEST), W.indices, W.indptr), shape=W.shape
     )
-    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
+    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter, callback=count)
     F, n_iter, residual = Y.copy(), 1, 0.0
     for k in range(1 if Y.shape[1] == 2 else 0, Y.shape[1]):
         values = np.where(labelled, Y[:, k], np.nan)

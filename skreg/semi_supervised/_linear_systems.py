@@ -12,6 +12,7 @@ With soft labels, every node is free, S = D^{-1/2} W D^{-1/2} (Zhou et al. 2004)
 Both are systems of means of neighbours (see `_elimination`), which the second becomes for
 D^{-1/2} F."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,16 +81,22 @@ def choose_solver(solver: str, coupling: str, n_free: int) -> str:
 
 
 def solve_system(
-    system: System, solver: str, tol: float, max_iter: int, sum_to_one: bool
+    system: System,
+    solver: str,
+    tol: float,
+    max_iter: int,
+    count: Callable[..., None],
+    *,
+    sum_to_one: bool,
 ) -> Values:
-    """Values of a `System`, as `Values`."""
+    """Values of a `System`, as `Values`; `count` is called after every iteration."""
     if solver == "direct":
         F = values_by_elimination(*system)
         return Values(F, 1, largest_defect(system, F, sum_to_one))
-    return _refined(system, solver, tol, max_iter, sum_to_one)
+    return _refined(system, solver, tol, max_iter, sum_to_one, count)
 
 
-def _refined(system, solver, tol, max_iter, sum_to_one):
+def _refined(system, solver, tol, max_iter, sum_to_one, count):
     """Iterative solutions for the residual, until all equations hold.
 
     The solvers stop by the norm of the residual, to which nodes that hang on weak edges or are far
@@ -103,8 +110,8 @@ def _refined(system, solver, tol, max_iter, sum_to_one):
     solve = _conjugate_gradients if solver == "cg" else _descent
     x, n_iter, reached = np.zeros(b.shape), 0, np.inf
     for _ in range(MAX_ROUNDS):
-        correction, count = solve(A, b - A @ x, tol, max_iter - n_iter)
-        n_iter += count
+        correction, n_more = solve(A, b - A @ x, tol, max_iter - n_iter, count)
+        n_iter += n_more
         residual = largest_defect(system, (x + correction) / root, sum_to_one)
         if not (np.isfinite(correction).all() and residual <= reached):
             break
@@ -115,15 +122,16 @@ def _refined(system, solver, tol, max_iter, sum_to_one):
     F = x / root
     if reached <= tol or sum_to_one:
         return Values(F, n_iter, reached)
-    return _swept(system, np.maximum(F, 0.0), tol, max_iter, n_iter)
+    return _swept(system, np.maximum(F, 0.0), tol, max_iter, n_iter, count)
 
 
-def _swept(system, F, tol, max_iter, n_iter):
+def _swept(system, F, tol, max_iter, n_iter, count):
     """Every value replaced by the mean that it should be, again and again (Zhou et al. 2004)."""
     reached = largest_defect(system, F, sum_to_one=False)
     while reached > tol and n_iter < max_iter:
         F, n_iter = _means(system, F), n_iter + 1
         reached = largest_defect(system, F, sum_to_one=False)
+        count()
     return Values(F, n_iter, reached)
 
 
@@ -140,18 +148,18 @@ def _normalised(system, root):
     return np.eye(len(root)) - system.W / root / root[:, None]
 
 
-def _conjugate_gradients(A, B, tol, max_iter):
+def _conjugate_gradients(A, B, tol, max_iter, count):
     X, n_iter = np.empty(B.shape), 1
     for k in range(B.shape[1]):
-        count = _Counter()
+        calls = _Calls(count)
         with np.errstate(all="ignore"):  # a breakdown shows in `largest_defect`
-            X[:, k] = cg(A, B[:, k], rtol=tol, maxiter=max_iter, callback=count)[0]
-        n_iter = max(n_iter, count.calls)
+            X[:, k] = cg(A, B[:, k], rtol=tol, maxiter=max_iter, callback=calls)[0]
+        n_iter = max(n_iter, calls.n)
     return X, n_iter
 
 
-def _descent(A, B, tol, max_iter):
-    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter)
+def _descent(A, B, tol, max_iter, count):
+    method = BlockCoordinateDescent(tol=tol, max_iter=max_iter, callback=count)
     if not scipy.sparse.issparse(A):  # a dense graph has no forests worth the name
         size = min(DENSE_BLOCK, len(A))
         method = method._replace(selection="gsd", update="matrix", block_size=size)
@@ -161,14 +169,15 @@ def _descent(A, B, tol, max_iter):
     return np.column_stack([result.x for result in found]), max(result.nit for result in found)
 
 
-class _Counter:
-    """Counts its calls."""
+class _Calls:
+    """Calls `count`, and knows how often."""
 
-    def __init__(self):
-        self.calls = 0
+    def __init__(self, count):
+        self.count, self.n = count, 0
 
     def __call__(self, _):
-        self.calls += 1
+        self.n += 1
+        self.count()
 
 
 def largest_defect(system: System, F: np.ndarray, sum_to_one: bool) -> float:

@@ -411,3 +411,11 @@ def test_progress_of_sensitivities_is_shown_on_demand(method, p, unit, capsys):
     err = capsys.readouterr().err
     assert "lp_sensitivities: 100%" in err
     assert unit in err
+
+
+def test_lewis_iterations_are_counted_on_request(capsys):
+    A = np.random.default_rng(0).standard_normal((30, 2))
+    quiet = lewis_weights(A, 1)
+    assert "lewis_weights" not in capsys.readouterr().err
+    np.testing.assert_array_equal(lewis_weights(A, 1, verbose=1), quiet)
+    assert "lewis_weights: " in capsys.readouterr().err

@@ -214,6 +214,15 @@ def test_path_is_certified_at_every_alpha(example):
         np.testing.assert_allclose(path.coefs[..., i], alone.coef_, atol=2e-3)
 
 
+def test_path_shows_its_progress_on_request(example, capsys):
+    quiet = presto_path(*example, alphas=3)
+    assert "presto_path" not in capsys.readouterr().err
+    np.testing.assert_array_equal(presto_path(*example, alphas=3, verbose=1).coefs, quiet.coefs)
+    err = capsys.readouterr().err
+    assert "presto_path" in err
+    assert "3/3" in err
+
+
 def test_path_at_many_features_skips_nothing():
     """The strong rule may not change the solution."""
     rng = np.random.default_rng(2)

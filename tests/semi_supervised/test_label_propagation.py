@@ -1,5 +1,6 @@
 """Label propagation against scikit-learn, direct solves and a convex solver."""
 
+import re
 import warnings
 
 import numpy as np
@@ -30,6 +31,19 @@ def three_blobs(n=120, seed=0):
 
 
 SOLVERS = ["direct", "cg", "descent"]
+ITERATIVE = {
+    "gradients": {"solver": "cg"},
+    "descent": {"solver": "descent"},
+    "gradients, then means": {"solver": "cg", "alpha": 0.05},
+    "soft descent": {"solver": "descent", "alpha": 0.05},
+    "huber": {"coupling": "huber"},
+}
+
+
+def chain(n=300):
+    """Labels of two classes at the ends of a path, so long that soft ones fade to nothing."""
+    ends = np.where(np.arange(n) % (n - 1) == 0, np.arange(n) // (n - 1), -1)
+    return scipy.sparse.diags_array([np.ones(n - 1)] * 2, offsets=[-1, 1]).tocsr(), ends
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -355,3 +369,20 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
         model.fit(X[:20], np.full(20, -1))
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[name] is value for name, value in before.items())
+
+
+@pytest.mark.parametrize("name", ITERATIVE)
+def test_iterations_are_counted_on_request_and_stay_the_same(name, capsys):
+    W, ends = chain()
+    quiet = GraphLabelPropagation("precomputed", **ITERATIVE[name]).fit(W, ends)
+    assert "GraphLabelPropagation" not in capsys.readouterr().err
+    shown = clone(quiet).set_params(verbose=1).fit(W, ends)
+    counted = re.findall(r"GraphLabelPropagation: (\d+)iteration", capsys.readouterr().err)
+    assert int(counted[-1]) >= shown.n_iter_ == quiet.n_iter_ > 0  # of all classes, of the slowest
+    np.testing.assert_array_equal(shown.label_distributions_, quiet.label_distributions_)
+
+
+def test_a_direct_solve_has_no_iterations_to_count(capsys):
+    X, _, few = moons()
+    assert GraphLabelPropagation(solver="direct", verbose=1).fit(X, few).solver_ == "direct"
+    assert "GraphLabelPropagation" not in capsys.readouterr().err

@@ -160,6 +160,8 @@ def _check_numbers(method):
         raise ValueError(f"diag must be 'lipschitz' or 'row_sum', not {method.diag!r}")
     if method.callback is not None and not callable(method.callback):
         raise ValueError(f"callback must be callable, not {method.callback!r}")
+    if not isinstance(method.verbose, int | np.integer) or method.verbose < 0:
+        raise ValueError(f"verbose must be a nonnegative integer, not {method.verbose!r}")
 
 
 def _is_integer(value):

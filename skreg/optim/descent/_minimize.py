@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import OptimizeResult
 
+from skreg._progress import counter
 from skreg.optim.descent._compose import as_generator, compose
 from skreg.optim.descent._graph_state import GraphState
 from skreg.optim.descent._run import start_run
@@ -63,6 +64,8 @@ class BlockCoordinateDescent(NamedTuple):
     callback : callable, default=None
         Called as ``callback(intermediate_result)`` after every update with an `OptimizeResult` of
         x (a copy), fun, nit and the last entry of the history. Raising StopIteration ends the run.
+    verbose : int, default=0
+        1 counts the updates on stderr; needs tqdm.
 
     See Also
     --------
@@ -113,6 +116,7 @@ class BlockCoordinateDescent(NamedTuple):
     tol: float = 1e-6
     random_state: Any = None
     callback: Any = None
+    verbose: int = 0
 
     def minimize(self, problem: Any, x0: Any = None) -> OptimizeResult:
         """Minimise a problem.
@@ -153,15 +157,17 @@ class BlockCoordinateDescent(NamedTuple):
         clock = time.perf_counter()
         history = [_entry(run, None, certify(), clock)]
         status = 0 if certify.converged else 1
-        while status == 1 and run.iteration < self.max_iter:
-            run.iteration += 1
-            block = parts.selection.choose(run)
-            run.move(block, parts.update.step(run, block))
-            history.append(_entry(run, block.coordinates, certify(), clock))
-            if certify.converged:
-                status = 0
-            if self.callback is not None and _asks_to_stop(self.callback, run, history[-1]):
-                status = 99
+        with counter(verbose=self.verbose, by="BlockCoordinateDescent") as count:
+            while status == 1 and run.iteration < self.max_iter:
+                run.iteration += 1
+                block = parts.selection.choose(run)
+                run.move(block, parts.update.step(run, block))
+                history.append(_entry(run, block.coordinates, certify(), clock))
+                if certify.converged:
+                    status = 0
+                if self.callback is not None and _asks_to_stop(self.callback, run, history[-1]):
+                    status = 99
+                count()
         return _result(run, history, certify.final(), status, parts)
 
 

@@ -223,7 +223,9 @@ def face(penalty, starts, ids, w, gradient, diagonal, rank_one):
         face_gradient(penalty, ids[b], w_b, g_b)
         _scatter(g_b, members, lo, hi, gradient)
         curvature, rank_one[b] = face_curvature(penalty, ids[b], w_b)
-        diagonal[:, lo:hi] = curvature
+        for k in range(w.shape[0]):
+            for i in range(lo, hi):
+                diagonal[k, i] = curvature
         value += block_value(penalty, ids[b], w_b)
     return value
 

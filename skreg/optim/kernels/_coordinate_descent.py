@@ -83,8 +83,30 @@ def _flatten(values, lo, hi, out):
             t += 1
 
 
+@kernel(inline=True)
+def add_row(row, factor, n, out):
+    """out[:n] <- out[:n] + factor row[:n]."""
+    for l in range(n):
+        out[l] += row[l] * factor
+
+
 @kernel
-def descend_gram(  # noqa: C901  one compiled loop
+def _move_block(hessian, n, lo, hi, start, trial, coef, gradient):
+    """Coefficients of a block from `start` to `trial`; returns the largest move of one."""
+    t, largest = 0, 0.0
+    for k in range(coef.shape[0]):
+        for i in range(lo, hi):
+            step = trial[t] - start[t]
+            if step != 0.0:
+                coef[k, i] = trial[t]
+                largest = max(largest, abs(step))
+                add_row(hessian[i], step, n, gradient[k])
+            t += 1
+    return largest
+
+
+@kernel
+def descend_gram(
     penalty, hessian, n, lipschitz, starts, ids, order, max_passes, tol, coef, gradient
 ):
     """Passes over the blocks `order`, keeping the gradient of the first `n` coordinates.
@@ -113,27 +135,15 @@ def descend_gram(  # noqa: C901  one compiled loop
                 if step != 0.0:
                     coef[0, lo] = trial[0]
                     largest = max(largest, lipschitz[b] * abs(step))
-                    row, out = hessian[lo], gradient[0]
-                    for l in range(n):
-                        out[l] += row[l] * step
+                    add_row(hessian[lo], step, n, gradient[0])
                 continue
             if width > 1:
                 own = hessian[lo:hi, lo:hi]
             _flatten(coef, lo, hi, start)
             _flatten(gradient, lo, hi, slope)
-            if not _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
-                continue
-            t = 0
-            for k in range(coef.shape[0]):
-                for i in range(lo, hi):
-                    step = trial[t] - start[t]
-                    if step != 0.0:
-                        coef[k, i] = trial[t]
-                        largest = max(largest, lipschitz[b] * abs(step))
-                        row, out = hessian[i], gradient[k]
-                        for l in range(n):
-                            out[l] += row[l] * step
-                    t += 1
+            if _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
+                step = _move_block(hessian, n, lo, hi, start, trial, coef, gradient)
+                largest = max(largest, lipschitz[b] * step)
         if largest <= tol:
             break
     return largest

@@ -19,7 +19,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.moments import joint_moments
 from skreg.optim.kernels._blocks import conjugate, scan
-from skreg.optim.kernels._coordinate_descent import descend_gram
+from skreg.optim.kernels._coordinate_descent import add_row, descend_gram
 from skreg.optim.kernels._designs import is_dense, units
 from skreg.optim.losses import is_half_square
 from skreg.optim.penalties import block_ridge, ridge_share
@@ -67,26 +67,60 @@ def compute_moments(problem):
     origin = units(problem.design)[0]
     X, y, weight = problem.design.matrix, problem.target, problem.weight
     moments = joint_moments(X, y, weight, origin=origin, centre=problem.fit_intercept)
-    diagonal = np.diagonal(moments.gram)
-    raw = (moments.mean + origin) ** 2
+    gram = moments.features.scatter
+    diagonal = np.diagonal(gram)
+    raw = (moments.features.mean + origin) ** 2
     constant = diagonal <= ROUNDING**2 * (diagonal + raw)
-    moments.gram[constant], moments.gram[:, constant] = 0.0, 0.0
+    gram[constant], gram[:, constant] = 0.0, 0.0
     moments.cross[:, constant] = 0.0
     return moments
 
 
-@kernel(inline=True)
-def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge):  # noqa: C901  one compiled loop
-    """(objective, dual value, largest distance) at coefficients with gradient G w - c."""
-    members = np.arange(coef.shape[1])
-    q = -gradient
-    value, largest = scan(penalty, starts, members, order, ids, coef, q, distance, gauge)
-    fitted, curved, ridge = 0.0, 0.0, 0.0
+@kernel
+def _refresh(hessian, cross, coef, gradient, q):
+    """Gradient G w - c, and q = -gradient; returns (w^T c, w^T q)."""
+    n = coef.shape[1]
+    fitted, curved = 0.0, 0.0
     for k in range(coef.shape[0]):
-        for j in range(coef.shape[1]):
-            if coef[k, j] != 0.0:
-                fitted += coef[k, j] * cross[k, j]
-                curved += coef[k, j] * q[k, j]
+        w, c, out, minus = coef[k], cross[k], gradient[k], q[k]
+        for j in range(n):
+            out[j] = -c[j]
+        for j in range(n):
+            if w[j] != 0.0:
+                add_row(hessian[j], w[j], n, out)
+        for j in range(n):
+            minus[j] = -out[j]
+            if w[j] != 0.0:
+                fitted += w[j] * c[j]
+                curved += w[j] * minus[j]
+    return fitted, curved
+
+
+@kernel
+def _nonzero_blocks(starts, order, coef, support):
+    """The blocks of `order` with a nonzero coefficient, in the buffer `support`."""
+    size = 0
+    for b in order:
+        nonzero = False
+        for k in range(coef.shape[0]):
+            for j in range(starts[b], starts[b + 1]):
+                nonzero = nonzero or coef[k, j] != 0.0
+        if nonzero:
+            support[size] = b
+            size += 1
+    return support[:size]
+
+
+@kernel(inline=True)
+def _certify(
+    penalty, starts, members, order, ids, coef, q, fitted, curved, square, distance, gauge
+):
+    """(objective, dual value, largest distance) at coefficients with gradient -q = G w - c.
+
+    `fitted` is w^T c and `curved` w^T q.
+    """
+    value, largest = scan(penalty, starts, members, order, ids, coef, q, distance, gauge)
+    ridge = 0.0
     with_ridge = ridge_share(penalty) > 0.0
     if with_ridge:
         for b in order:
@@ -115,7 +149,7 @@ def _certify(penalty, starts, order, ids, coef, gradient, cross, square, distanc
 
 
 @kernel
-def descend_to_gap(  # noqa: C901  one compiled loop
+def descend_to_gap(
     penalty, hessian, lipschitz, starts, ids, order, cross, square, target_gap, min_rounds,
     max_rounds, coef, gradient,
 ):  # fmt: skip
@@ -126,19 +160,12 @@ def descend_to_gap(  # noqa: C901  one compiled loop
     """
     n = coef.shape[1]
     distance, gauge = np.zeros(len(ids)), np.zeros(len(ids))
-    support = np.empty(len(order), dtype=order.dtype)
+    support, members, q = np.empty_like(order), np.arange(n), np.empty_like(gradient)
     gap, n_slow, n_rounds = np.inf, 0, 0
     while True:
-        for k in range(coef.shape[0]):
-            for j in range(n):
-                gradient[k, j] = -cross[k, j]
-            for j in range(n):
-                if coef[k, j] != 0.0:
-                    step, row, out = coef[k, j], hessian[j], gradient[k]
-                    for l in range(n):
-                        out[l] += step * row[l]
+        fitted, curved = _refresh(hessian, cross, coef, gradient, q)
         objective, dual, violation = _certify(
-            penalty, starts, order, ids, coef, gradient, cross, square, distance, gauge
+            penalty, starts, members, order, ids, coef, q, fitted, curved, square, distance, gauge
         )
         n_slow += objective - dual > SLOW * gap
         gap = objective - dual
@@ -147,18 +174,10 @@ def descend_to_gap(  # noqa: C901  one compiled loop
             return objective, dual, violation, n_rounds
         n_rounds += 1
         descend_gram(penalty, hessian, n, lipschitz, starts, ids, order, 1, 0.0, coef, gradient)
-        size = 0
-        for b in order:
-            nonzero = False
-            for k in range(coef.shape[0]):
-                for j in range(starts[b], starts[b + 1]):
-                    nonzero = nonzero or coef[k, j] != 0.0
-            if nonzero:
-                support[size] = b
-                size += 1
         descend_gram(
-            penalty, hessian, n, lipschitz, starts, ids, support[:size], SUPPORT_PASSES,
-            0.1 * violation, coef, gradient,
+            penalty, hessian, n, lipschitz, starts, ids,
+            _nonzero_blocks(starts, order, coef, support), SUPPORT_PASSES, 0.1 * violation, coef,
+            gradient,
         )  # fmt: skip
 
 
@@ -171,7 +190,7 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
     starts, members = problem.blocks
     n_outputs, n_features = moments.cross.shape
     ids = np.arange(len(starts) - 1)
-    hessian = np.ascontiguousarray(moments.gram[np.ix_(members, members)])
+    hessian = np.ascontiguousarray(moments.features.scatter[np.ix_(members, members)])
     cross = np.ascontiguousarray(moments.cross[:, members])
     start = np.zeros((n_outputs, n_features)) if coef is None else coef[:, members].copy()
     start[:, np.diagonal(hessian) == 0.0] = 0.0
@@ -179,13 +198,14 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
         hessian, largest_eigenvalues(hessian, starts), starts, ids, start, np.empty_like(start),
         n_features,
     )  # fmt: skip
-    scale = gap_scale(problem, 0.5 * moments.square)
+    square = float(moments.targets.scatter.sum())
+    scale = gap_scale(problem, 0.5 * square)
     kkt_scale = max(np.abs(cross).max(), np.finfo(float).tiny)
     nothing_free = np.zeros(len(ids), dtype=bool)
 
     def descend(penalty, target_gap, min_rounds, max_rounds):
         return descend_to_gap(
-            penalty, hessian, store.lipschitz, starts, ids, order, cross, moments.square,
+            penalty, hessian, store.lipschitz, starts, ids, order, cross, square,
             target_gap, min_rounds, max_rounds, store.coef, store.gradient,
         )  # fmt: skip
 
@@ -210,5 +230,5 @@ def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
                 break
         answer = np.empty_like(store.coef)
         answer[:, members] = store.coef
-        intercept = moments.target_mean - answer @ moments.mean
+        intercept = moments.targets.mean - answer @ moments.features.mean
         yield answer, intercept, objective, gap, violation / kkt_scale, n_iter, gap <= tol

@@ -96,6 +96,15 @@ def test_start_at_the_optimum_needs_no_iteration_and_no_iterations_are_allowed()
     assert BlockCoordinateDescent(max_iter=0).minimize(SQUARES).nit == 0
 
 
+def test_updates_are_counted_on_request(capsys):
+    method = BlockCoordinateDescent("order", "cyclic", "gradient", 1, max_iter=7)
+    quiet = method.minimize(SQUARES)
+    assert "BlockCoordinateDescent" not in capsys.readouterr().err
+    shown = method._replace(verbose=1).minimize(SQUARES)
+    assert "BlockCoordinateDescent: 7iteration" in capsys.readouterr().err
+    np.testing.assert_array_equal(shown.x, quiet.x)
+
+
 def test_callback_sees_copies_and_stops():
     seen = []
 
@@ -272,6 +281,7 @@ BAD = {
     "tol": (-1.0, np.nan, "tiny"),
     "random_state": (-1, "seed"),
     "callback": (3,),
+    "verbose": (-1, 0.5, "loud"),
 }  # fmt: skip
 
 
