@@ -69,7 +69,7 @@ def check_examples(code, namespace, path):
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)
 def test_names_in_roles_are_public(page):
     text = page.read_text(encoding="utf-8")
-    for path in re.findall(r"\{(?:class|func)\}`([\w.]+)`", text):
+    for path in re.findall(r"\{(?:class|func)\}`~?([\w.]+)`", text):
         package, _, name = path.rpartition(".")
         if package.startswith("skreg.deep"):
             pytest.importorskip("skorch")
