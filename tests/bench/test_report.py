@@ -42,8 +42,8 @@ def test_report_holds_question_tables_claims_and_figure(page):
     text = re.sub(r"<[^>]+>", " ", page)
     assert "Does the median estimate the centre of a normal sample" in text
     assert "The second paragraph, with &lt;markup&gt; &amp; more." in text
-    assert page.count('<span class="badge reproduced">') == 1
-    assert page.count('<span class="badge not-reproduced">') == 1
+    for badge in ("reproduced", "contradicted", "undecided"):
+        assert page.count(f'<span class="badge {badge}">') == 1
     assert page.count("<svg") == 1
     assert "Squared error, difference from mean" in text
     assert "Squared error against the sample size." in text
@@ -51,7 +51,7 @@ def test_report_holds_question_tables_claims_and_figure(page):
 
 def test_report_says_how_and_where_it_came_about(page):
     assert "run toy-means --size quick --n-jobs 1 --fresh" in page
-    assert "toy-means: 0, 1, 2, 3" in page
+    assert "<td>Seeds</td><td>0, 1, 2, 3</td>" in page
     assert f"skreg {skreg.__version__}" in page
     for name in ("Python", "numpy", "scipy", "scikit-learn", "numba", "Processor", "Memory"):
         assert name in page
