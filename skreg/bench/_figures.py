@@ -34,6 +34,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
 }
 _LEAST_SCALE = 0.7  # below it the text of a figure is too small to read: then it scrolls
+_END_OF_TITLE = re.compile(r"[:.](?:\s+|$)")
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -70,6 +71,17 @@ class Picture(NamedTuple):
     caption: str
     svg: str = ""
     problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it shows: the caption up to its first colon or full stop."""
+        return _END_OF_TITLE.split(self.caption, maxsplit=1)[0]
+
+    @property
+    def text(self) -> str:
+        """The rest of the caption, which begins like a sentence."""
+        text = "".join(_END_OF_TITLE.split(self.caption, maxsplit=1)[1:])
+        return text[:1].upper() + text[1:]
 
 
 def draw_pictures(benchmark: Benchmark, results: pd.DataFrame) -> list[Picture]:

@@ -138,9 +138,10 @@ def _mean_and_difference(
     n_seeds = len(values)
     statistics = f"mean over {n_seeds} seeds ± standard error"
     statistics += " [median]" if n_seeds >= _LEAST_FOR_MEDIANS else ""
-    shared = {"benchmark": benchmark, "axis": setting.axis, "metrics": metrics}
+    measured = {metric: benchmark.metrics[metric] for metric in metrics}
     yield _layout(
-        **shared,
+        setting.axis,
+        measured,
         of_what="",
         caption=(statistics[0].upper() + statistics[1:] if n_seeds > 1 else "One seed")
         + "; the best mean of each column is bold.",
@@ -152,7 +153,8 @@ def _mean_and_difference(
     if benchmark.reference not in methods or len(methods) == 1 or n_seeds == 1:
         return
     yield _layout(
-        **shared,
+        setting.axis,
+        measured,
         of_what=f", difference from {benchmark.reference}",
         caption=(
             f"Method minus {benchmark.reference} on the same seed: {statistics} of the paired "
@@ -176,10 +178,9 @@ def _values(name: str, setting: Setting, metrics: list[str], results: pd.DataFra
 
 
 def _layout(
-    *,
-    benchmark: Benchmark,
     axis: Axis | None,
-    metrics: list[str],
+    metrics: dict[str, Metric],
+    *,
     of_what: str,
     caption: str,
     methods: list[str],
@@ -190,14 +191,15 @@ def _layout(
     summary = mean_and_standard_error(values)
     if len(values) >= _LEAST_FOR_MEDIANS:
         summary["median"] = values.median()
-    of = benchmark.metrics
+    means = summary["mean"]
+    quantities: dict[Any, Quantity]
     if axis is None:
-        means = summary["mean"]
-        quantities = {m: Quantity.of(of[m], means.xs(m, level=1)) for m in metrics}
+        quantities = {m: Quantity.of(metrics[m], means.xs(m, level=1)) for m in metrics}
         heads = [quantity.title for quantity in quantities.values()]
         title, corner = "Results", ""
     else:
-        quantity = Quantity.of(of[metrics[0]], summary["mean"])
+        (metric,) = metrics.values()
+        quantity = Quantity.of(metric, means)
         quantities = dict.fromkeys(sorted(values.columns.unique(level=1)), quantity)
         heads = [place_text(place) for place in quantities]
         title, corner = quantity.title, axis.label

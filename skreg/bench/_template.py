@@ -46,6 +46,7 @@ table.facts td:first-child { width: 9.5rem; color: var(--soft); }
 .badge.undecided { background: #fff; color: #464d56; box-shadow: inset 0 0 0 1px #8b9097; }
 figure { margin: 1rem 0 1.6rem; }
 figure .wide { margin: 0; }
+figure .title { font-weight: 600; margin: 0 0 .3rem; }
 figure svg { max-width: 100%; height: auto; display: block; }
 figcaption { max-width: 46rem; margin-top: .3rem; }
 pre { background: var(--faint); border: 1px solid var(--line); border-radius: 4px;
@@ -55,7 +56,7 @@ pre { background: var(--faint); border: 1px solid var(--line); border-radius: 4p
 @media (max-width: 40rem) {
   body { padding: 1.2rem 1rem 3rem; }
   h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; }
-  .numbers th:first-child, .numbers td:first-child { min-width: 5.5rem; max-width: 8.5rem; }
+  .numbers th:first-child, .numbers td:first-child { min-width: 5.5rem; max-width: 9.5rem; }
   table.text, .text tbody, .text tr, .text td { display: block; }
   .text thead { display: none; }
   .text tr { padding: .45rem 0; }
@@ -66,9 +67,9 @@ pre { background: var(--faint); border: 1px solid var(--line); border-radius: 4p
   body { max-width: none; padding: 0; font-size: 10pt; }
   section + section { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
   h2, h3, h4, .caption, thead { break-after: avoid; }
-  tr, figure, pre { break-inside: avoid; }
+  tr, figure, pre, .wide { break-inside: avoid; }
   .wide { overflow: visible; }
-  .numbers { font-size: 7.5pt; width: 100%; }
+  .numbers { font-size: 8pt; }
   .numbers th, .numbers td { padding: 2pt 3pt; white-space: normal; }
   .numbers th:first-child, .numbers td:first-child { min-width: 0; max-width: none; }
   .numbers .mean, .numbers .se, .numbers .median { white-space: nowrap; }
@@ -119,7 +120,7 @@ not finished. Numbers are those so far, and nothing is decided on them.</p>
 {% endif %}
 {% if run.faults %}
 <p class="note">{{ run.faults | length }} part{{ "" if run.faults | length == 1 else "s" }} of this
-failed; see the end of the section.</p>
+failed, as is said below.</p>
 {% endif %}
 
 {% if run.claims %}
@@ -144,8 +145,9 @@ failed; see the end of the section.</p>
 <h3>Figures</h3>
 {% for picture in run.pictures %}
 {% if picture.svg %}
-<figure><div class="wide">{{ picture.svg | safe }}</div>
-<figcaption>{{ picture.caption }}</figcaption></figure>
+<figure><p class="title">{{ picture.title }}</p>
+<div class="wide">{{ picture.svg | safe }}</div>
+<figcaption>{{ picture.text }}</figcaption></figure>
 {% else %}
 <p class="note">A figure could not be drawn: {{ picture.problem }}</p>
 {% endif %}
