@@ -288,8 +288,8 @@ class Benchmark:
         compiled and packages loaded before anything is timed.
     needs : mapping of str to tuple of str, default={}
         For methods that need a package beyond the benchmark's extra: the module's name and the
-        extra of skreg that brings it. Where the module is missing the method is left out, and
-        claims about it say what to install.
+        extra of skreg that brings it, or the whole command where no extra can. Where the module is
+        missing the method is left out, and claims about it say what to install.
     seconds : mapping of str to float, default={}
         Computing time of all cells at each size, one after the other, as it was measured once: from
         it a first run says how long it will take.
@@ -314,7 +314,7 @@ class Benchmark:
 
     @property
     def absent(self) -> dict[str, str]:
-        """Methods whose packages are not installed, with the extras that bring them."""
+        """Methods whose packages are not installed, with what brings them."""
         return {
             method: extra
             for method, (module, extra) in self.needs.items()

@@ -142,8 +142,8 @@ def judge_claim(claim: Claim, finding: Finding) -> JudgedClaim:
     try:
         verdict = claim.check(Evidence(rows, benchmark.settings, benchmark.metrics))
     except NoValuesError as error:
-        extra = benchmark.absent.get(error.method)
-        return JudgedClaim(claim.statement, None, install_hint(extra) if extra else str(error))
+        need = benchmark.absent.get(error.method)
+        return JudgedClaim(claim.statement, None, _how_to_get(need) if need else str(error))
     except Exception as error:  # one broken check must not cost the report of a long run
         reason = f"its check failed: {type(error).__name__}: {error}"
         return JudgedClaim(claim.statement, None, reason, broken=True)
@@ -162,7 +162,12 @@ def _without_results(name: str, finding: Finding) -> str:
     setting, absent = finding.benchmark.settings[name], finding.benchmark.absent
     if finding.size not in setting.parameters:
         return f"{name!r} is not part of size {finding.size}"
-    extras = [absent.get(method) for method in setting.methods or finding.benchmark.methods]
-    if extras[0] is not None and None not in extras:
-        return install_hint(extras[0])
+    needs = [absent.get(method) for method in setting.methods or finding.benchmark.methods]
+    if needs[0] is not None and None not in needs:
+        return _how_to_get(needs[0])
     return f"{count_of_cells(finding.missing.get(name, 0))} missing of {name!r}"
+
+
+def _how_to_get(need: str) -> str:
+    """The command that brings a package, from the name of an extra or from the command itself."""
+    return need if " " in need else install_hint(need)

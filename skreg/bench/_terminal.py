@@ -71,8 +71,11 @@ class Voice:
                 f"{name:<{self.width}}  {_counted(run.claims)}{missing if run.n_missing else ''}; "
                 f"{seconds:.0f} s"
             )
-        for fault in run.faults:
+        n_told = len(run.faults) if self.claims else 1
+        for fault in run.faults[:n_told]:
             print(f"skreg bench: {name} failed: {fault}", file=sys.stderr)
+        if n_more := len(run.faults[n_told:]):
+            print(f"skreg bench: {name} failed in {n_more} more places", file=sys.stderr)
 
     def end(self, runs: Sequence[Run], seconds: float, page: Path | None) -> None:
         """The sum of all, and where the report lies."""

@@ -152,6 +152,8 @@ def test_a_claim_about_a_rival_that_is_not_installed_says_what_to_install(toy, a
     assert near.badge == "undecided"
     for judged in (far, better):
         assert (judged.badge, judged.numbers) == ("no verdict", "pip install 'skreg[race]'")
+    whole = replace(toy, needs={"median": ("no_such_package", "pip install rival --no-deps")})
+    assert judge_claims(Finding(whole, "quick", rows))[1].numbers == "pip install rival --no-deps"
     alone = replace(toy.settings["normal"], methods=["median"])
     nobody = replace(without, settings={"normal": alone})
     near = judge_claims(Finding(nobody, "quick", rows.iloc[:0]))[0]
