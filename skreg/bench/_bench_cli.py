@@ -8,6 +8,7 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from skreg._optional import install_hint
@@ -73,8 +74,7 @@ def _require_packages(arguments: argparse.Namespace) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from skreg.bench import _terminal
     from skreg.bench._output import index_page
-    from skreg.bench._report import write_report
-    from skreg.bench._run import carry_out, write_results
+    from skreg.bench._run import carry_out
 
     started = time.perf_counter()
     size = "quick" if arguments.action == "quick" else arguments.size or "full"
@@ -93,12 +93,13 @@ def _run(arguments: argparse.Namespace) -> int:
     runs, page = [], None
     for plan in planned.plans:
         begun = time.perf_counter()
+        if len(planned.plans) > 1:
+            say.begin(plan)
         try:
             run = carry_out(plan, say.claim)
         except ConnectionError as error:
             raise UsageError(str(error)) from error
-        write_results(run)
-        page = write_report(run)
+        page = _keep(run)
         say.run(run, time.perf_counter() - begun, tables=arguments.verbose)
         runs.append(run)
     if len(runs) > 1:
@@ -109,31 +110,27 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from skreg.bench import _terminal
-    from skreg.bench._report import write_report
-    from skreg.bench._run import take_stock, write_results
+    from skreg.bench._run import take_stock
 
     chosen = _choose(arguments.names or ["all"], arguments)
     say = _terminal.Voice(quiet=arguments.quiet, claims=arguments.verbose)
     say.lines(_left_out(chosen.lacking))
-    runs, n_broken = [], chosen.n_broken
-    for size in [arguments.size] if arguments.size else SIZES:
-        options = _options(arguments, size)
-        begun = [f for f in chosen.files if results_folder(options.output, size, f.name).is_dir()]
-        planned = _plan(chosen._replace(files=begun, named=False), options)
-        n_broken += planned.n_broken
-        _tell_damage(planned.plans, "is left out")
-        for plan in planned.plans:
-            if not plan.finished:
-                print(_nothing_of(plan), file=sys.stderr)
-                continue
-            run = take_stock(plan)
-            write_results(run)
-            page = write_report(run)
-            for claim in run.claims:
-                say.claim(claim)
-            say.run(run, run.cell_seconds, tables=arguments.verbose)
-            print(f"Report: {page.resolve()}")
-            runs.append(run)
+    planned = _plan_what_was_begun(chosen, arguments)
+    _tell_damage(planned.plans, "is left out")
+    runs = []
+    for plan in planned.plans:
+        if not plan.finished:
+            print(_nothing_of(plan), file=sys.stderr)
+            continue
+        run = take_stock(plan)
+        page = _keep(run)
+        say.begin(plan)
+        for claim in run.claims:
+            say.claim(claim)
+        say.run(run, run.cell_seconds, tables=arguments.verbose)
+        print(f"Report: {page.resolve()}")
+        runs.append(run)
+    n_broken = chosen.n_broken + planned.n_broken
     if not runs and not n_broken:
         what = " ".join(arguments.names) or "any benchmark"
         of_size = f" of size {arguments.size}" if arguments.size else ""
@@ -142,6 +139,27 @@ def _report(arguments: argparse.Namespace) -> int:
             "another --output"
         )
     return _code(runs, n_broken, arguments.strict)
+
+
+def _keep(run: Run) -> Path:
+    """Write results and report; returns the page."""
+    from skreg.bench._report import write_report
+    from skreg.bench._run import write_results
+
+    write_results(run)
+    return write_report(run)
+
+
+def _plan_what_was_begun(chosen: Chosen, arguments: argparse.Namespace) -> Planned:
+    """Plans of benchmarks at the sizes at which a run of them began."""
+    plans, n_broken = [], 0
+    for size in [arguments.size] if arguments.size else SIZES:
+        options = _options(arguments, size)
+        begun = [f for f in chosen.files if results_folder(options.output, size, f.name).is_dir()]
+        planned = _plan(chosen._replace(files=begun, named=False), options)
+        plans += planned.plans
+        n_broken += planned.n_broken
+    return Planned(plans, n_broken)
 
 
 def _nothing_of(plan: Plan) -> str:
@@ -166,7 +184,7 @@ def _options(arguments: argparse.Namespace, size: str) -> RunOptions:
     )
 
 
-def _folders(arguments: argparse.Namespace) -> tuple:
+def _folders(arguments: argparse.Namespace) -> tuple[Path, ...]:
     return (arguments.benchmarks,) if arguments.benchmarks else ()
 
 

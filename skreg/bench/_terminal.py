@@ -55,6 +55,11 @@ class Voice:
             f"{n_finished} of them from before; {_how_long(plans)}"
         )
 
+    def begin(self, plan: Plan) -> None:
+        """Of which benchmark the next claims are."""
+        if self.claims:
+            self._say(f"{plan.file.name}, size {plan.options.size}")
+
     def claim(self, claim: JudgedClaim) -> None:
         """One claim that was decided."""
         if self.claims:

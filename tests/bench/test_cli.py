@@ -165,6 +165,10 @@ def test_quick_runs_every_benchmark_into_one_index(tmp_path, monkeypatch, capsys
     for name in toys:
         assert f'href="#{name}"' in page
         assert f'id="{name}"' in page
+    words = ["toy-means", "toy-again", "--size", "quick", "--n-jobs", "1"]
+    assert main(["bench", *words, "--output", str(tmp_path)]) == 0
+    _, first, *_, second, _, _, _, _ = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("toy-means, size quick", "toy-again, size quick")
 
 
 def test_version_and_help(capsys):
