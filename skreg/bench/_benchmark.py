@@ -286,13 +286,13 @@ class Benchmark:
         timings. BLAS then has all threads; a cell of any other benchmark has one. At sizes above
         "smallest" the cells of size "smallest" run first and are thrown away, so that kernels are
         compiled and packages loaded before anything is timed.
+    seconds : mapping of str to float, default={}
+        Computing time of all cells at each size, one after the other, as it was measured once: from
+        it a first run says how long it will take.
     needs : mapping of str to tuple of str, default={}
         For methods that need a package beyond the benchmark's extra: the module's name and the
         extra of skreg that brings it, or the whole command where no extra can. Where the module is
         missing the method is left out, and claims about it say what to install.
-    seconds : mapping of str to float, default={}
-        Computing time of all cells at each size, one after the other, as it was measured once: from
-        it a first run says how long it will take.
 
     Raises
     ------
@@ -309,8 +309,8 @@ class Benchmark:
     figures: Sequence[Figure] = ()
     together: bool = False
     serial: bool = False
-    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def absent(self) -> dict[str, str]:
