@@ -91,6 +91,15 @@ class Table(NamedTuple):
     head: list[str]
     rows: list[tuple[str, list[Entry]]]
 
+    @property
+    def widths(self) -> list[tuple[int, int]]:
+        """Characters of the longest standard error and median of each column."""
+        columns = zip(*(entries for _, entries in self.rows), strict=True)
+        return [
+            (max(len(e.standard_error) for e in column), max(len(e.median) for e in column))
+            for column in columns
+        ]
+
     def __str__(self) -> str:
         lines = [[self.corner, *self.head]]
         lines += [[name, *map(str, entries)] for name, entries in self.rows]

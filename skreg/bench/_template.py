@@ -32,7 +32,7 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; font-weight:
 thead th:first-child { font-weight: 400; color: var(--soft); }
 tbody tr { border-bottom: 1px solid var(--line); }
 tbody tr.reference td:first-child { font-weight: 600; }
-.se, .median { color: var(--soft); font-size: .82em; }
+.se, .median { color: var(--soft); font-size: .82em; display: inline-block; }
 td.strong .mean { font-weight: 700; }
 table.text { width: 100%; margin: .4rem 0 1rem; }
 table.text th, table.text td { text-align: left; white-space: normal; }
@@ -66,14 +66,14 @@ pre { background: var(--faint); border: 1px solid var(--line); border-radius: 4p
   @page { margin: 1.6cm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   section + section { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
-  h2, h3, h4, .caption, thead { break-after: avoid; }
+  h2, h3, h4, .about, .caption, thead { break-after: avoid; }
   tr, figure, pre, .wide { break-inside: avoid; }
   .wide { overflow: visible; }
   .numbers { font-size: 8pt; }
   .numbers th, .numbers td { padding: 2pt 3pt; white-space: normal; }
   .numbers th:first-child, .numbers td:first-child { min-width: 0; max-width: none; }
   .numbers .mean, .numbers .se, .numbers .median { white-space: nowrap; }
-  .numbers .se, .numbers .median { display: block; }
+  .numbers .se, .numbers .median { display: block; min-width: 0 !important; }
   figure svg { min-width: 0 !important; }
   .badge { border: 1px solid currentColor; }
   .badge.contradicted { background: none; color: inherit; border-width: 2px; }
@@ -93,8 +93,11 @@ SECTION = """
 <tr{% if method == reference %} class="reference"{% endif %}><td>{{ method }}</td>
 {% for entry in entries %}
 <td{% if entry.strong %} class="strong"{% endif %}><span class="mean">{{ entry.mean }}</span>
-{%- if entry.standard_error %} <span class="se">±{{ entry.standard_error }}</span>{% endif %}
-{%- if entry.median %} <span class="median">[{{ entry.median }}]</span>{% endif %}</td>
+{%- set se, median = table.widths[loop.index0] %}
+{%- if se %} <span class="se" style="min-width: {{ se + 0.7 }}ch">
+{{- "±" if entry.standard_error }}{{ entry.standard_error }}</span>{% endif %}
+{%- if median %} <span class="median" style="min-width: {{ median + 0.7 }}ch">
+{{- "[%s]" | format(entry.median) if entry.median }}</span>{% endif %}</td>
 {% endfor %}
 </tr>
 {% endfor %}
@@ -156,7 +159,7 @@ failed, as is said below.</p>
 
 {% for setting, description, tables in settings %}
 <h3>{{ setting }}</h3>
-<p>{{ description }}</p>
+<p class="about">{{ description }}</p>
 {% for table in tables %}
 {{ number_table(table) }}
 {% endfor %}
