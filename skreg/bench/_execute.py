@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
@@ -40,6 +42,7 @@ def run_open_cells(plan: Plan) -> Iterator[tuple[int, Outcome]]:
     if not plan.open_cells:
         return
     _warm_up(plan)
+    n_jobs = -1 if plan.dask else plan.n_jobs
     with (
         _backend(plan.dask),
         tqdm(
@@ -50,9 +53,9 @@ def run_open_cells(plan: Plan) -> Iterator[tuple[int, Outcome]]:
             leave=False,
             disable=plan.options.quiet or not sys.stderr.isatty(),
         ) as progress,
+        _stopped_quietly(_as_they_finish(plan.file.path, plan.open_cells, n_jobs)) as finished,
     ):
-        n_jobs = -1 if plan.dask else plan.n_jobs
-        for index, outcome in _as_they_finish(plan.file.path, plan.open_cells, n_jobs):
+        for index, outcome in finished:
             plan.store.write(plan.cells[index], outcome)
             progress.update()
             yield index, outcome
@@ -67,12 +70,23 @@ def _warm_up(plan: Plan) -> None:
 
 def _as_they_finish(
     path: Path, cells: Mapping[int, Cell], n_jobs: int
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome], None, None]:
     if n_jobs == 1:  # in this process
         yield from (_run_indexed(path, index, cell) for index, cell in cells.items())
         return
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from parallel(delayed(_run_indexed)(path, *indexed) for indexed in cells.items())
+
+
+@contextlib.contextmanager
+def _stopped_quietly(running: Generator[Any, None, None]) -> Iterator[Iterator[Any]]:
+    """Close a generator of parallel tasks; why it stops early, if it does, is said elsewhere."""
+    try:
+        yield running
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*tasks which were still being processed")
+            running.close()
 
 
 def _run_indexed(path: Path, index: int, cell: Cell) -> tuple[int, Outcome]:

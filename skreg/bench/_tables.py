@@ -153,7 +153,7 @@ def _mean_and_difference(
         measured,
         of_what="",
         caption=(statistics[0].upper() + statistics[1:] if n_seeds > 1 else "One seed")
-        + "; the best mean of each column is bold.",
+        + "; the best of each column is bold.",
         methods=methods,
         values=values,
         strong=_is_best,

@@ -68,6 +68,16 @@ def test_disk_that_is_full(name, run_toy, monkeypatch):
     assert f"{0 if name == 'json' else 8} of them from before" in out
 
 
+def test_disk_that_is_full_while_processes_run(run_toy, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.replace", full)
+    code, _, err, _ = run_toy("--n-jobs", "2")
+    assert code == 1
+    one_line(err, "cannot write", "No space left on device")
+
+
 def test_files_that_may_not_grow(tmp_path):
     """As with a full disk or an exceeded quota, the system itself refuses."""
     finished = subprocess.run(
