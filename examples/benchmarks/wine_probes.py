@@ -67,7 +67,6 @@ benchmark = Benchmark(
                 *(level(name, "accuracy", setting="Wine", at=96, at_least=0.95) for name in METHODS)
             ),
             ["Wine"],
-        ),
+        )
     ],
-    seconds={"smallest": 0.3, "quick": 2.0, "full": 10.0},
 )
