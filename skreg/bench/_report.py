@@ -5,6 +5,7 @@ Each page is one file that loads nothing from anywhere.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +57,17 @@ def write_report(run: Run) -> Path:
 def _rebuild_index(output: Path, size: str) -> None:
     index = index_page(output, size)
     folders = sorted(path.parent for path in index.parent.glob("*/report.json"))
-    records = [record for record in map(read_record, folders) if record is not None]
+    records = []
+    for folder in folders:
+        record = read_record(folder)
+        if record is not None:
+            records.append(record)
+        else:
+            print(
+                f"skreg bench: {folder / 'report.json'} is damaged or of another version, and not "
+                f"in the index: `skreg bench report {folder.name}` makes it anew",
+                file=sys.stderr,
+            )
     records.sort(key=lambda record: not record["paper"])  # papers first, then races
     write_whole(index, _page(f"skreg benchmarks, size {size}", records, overview=True))
 

@@ -165,6 +165,17 @@ def test_a_damaged_record_of_a_report_is_made_anew(run_toy):
         assert json.loads((folder / "report.json").read_text())["name"] == "toy-means"
 
 
+def test_a_damaged_record_of_another_report_is_named(run_toy):
+    folder = run_toy()[3]
+    other = folder.parent / "another" / "report.json"
+    other.parent.mkdir()
+    other.write_text("{}")
+    code, _, err, _ = run_toy()
+    assert code == 0
+    one_line(err, str(other), "`skreg bench report another` makes it anew")
+    assert (folder.parent / "index.html").read_text().count("<section") == 1
+
+
 @pytest.mark.parametrize("words", [["bench", "list"], ["info"]])
 def test_a_closed_pipe(words):
     reader, writer = os.pipe()
