@@ -283,11 +283,16 @@ class Benchmark:
         each method is a cell of its own.
     serial : bool, default=False
         Run one cell at a time in the main process, whatever ``--n-jobs`` and ``--dask`` say: for
-        timings. BLAS then has all threads; a cell of any other benchmark has one.
+        timings. BLAS then has all threads; a cell of any other benchmark has one. At sizes above
+        "smallest" the cells of size "smallest" run first and are thrown away, so that kernels are
+        compiled and packages loaded before anything is timed.
+    seconds : mapping of str to float, default={}
+        Computing time of all cells at each size, one after the other, as it was measured once: from
+        it a first run says how long it will take.
     needs : mapping of str to tuple of str, default={}
         For methods that need a package beyond the benchmark's extra: the module's name and the
-        extra of skreg that brings it. Where the module is missing the method is left out, and
-        claims about it say what to install.
+        extra of skreg that brings it, or the whole command where no extra can. Where the module is
+        missing the method is left out, and claims about it say what to install.
 
     Raises
     ------
@@ -304,11 +309,12 @@ class Benchmark:
     figures: Sequence[Figure] = ()
     together: bool = False
     serial: bool = False
+    seconds: Mapping[str, float] = field(default_factory=dict)
     needs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def absent(self) -> dict[str, str]:
-        """Methods whose packages are not installed, with the extras that bring them."""
+        """Methods whose packages are not installed, with what brings them."""
         return {
             method: extra
             for method, (module, extra) in self.needs.items()
@@ -325,6 +331,7 @@ class Benchmark:
         _require_known("reference", [self.reference], self.methods)
         _require_known("repeats", SIZES, self.repeats)
         _require_known("needs", self.needs, self.methods)
+        _require_known("seconds", self.seconds, SIZES)
         for name, setting in self.settings.items():
             _require_known(f"settings[{name!r}].metrics", setting.metrics, self.metrics)
             _require_known(f"settings[{name!r}].methods", setting.methods or (), self.methods)

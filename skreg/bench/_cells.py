@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 import skreg
 from skreg.bench._benchmark import Benchmark, Setting
+from skreg.bench._output import OutputError, write_whole
 from skreg.bench._registry import load_benchmark
 
 
@@ -30,6 +30,11 @@ class Cell:
     methods: tuple[str, ...]
     seed: int
     parameters: dict[str, Any]
+
+    @property
+    def identity(self) -> tuple[str, tuple[str, ...], int]:
+        """Setting, methods and seed."""
+        return self.setting, self.methods, self.seed
 
     def key(self, source_digest: str) -> str:
         """Digest of all that the outcome depends on: the cell, the benchmark's source, skreg."""
@@ -48,6 +53,43 @@ class Outcome:
     seconds: float
     warnings: dict[str, int]
     traceback: str | None = None
+
+    @classmethod
+    def of(cls, cell: Cell, content: Any) -> Outcome:
+        """The outcome of a cell from what its file holds.
+
+        Raises
+        ------
+        ValueError
+            If it holds something else.
+        """
+        if not isinstance(content, dict) or set(content) != {f.name for f in fields(cls)}:
+            raise ValueError("it does not hold the fields of an outcome")
+        outcome = cls(**content)
+        if (outcome.setting, tuple(outcome.methods), outcome.seed) != cell.identity:
+            raise ValueError("it holds the outcome of another cell")
+        if not _has_numbers(outcome):
+            raise ValueError("its rows, seconds or warnings are not those of an outcome")
+        return outcome
+
+
+def count_of_cells(n: int) -> str:
+    """A number of cells in words."""
+    return f"{n} cell{'' if n == 1 else 's'}"
+
+
+def _has_numbers(outcome: Outcome) -> bool:
+    return (
+        isinstance(outcome.rows, list)
+        and all(isinstance(row, dict) and {"setting", "seed"} <= row.keys() for row in outcome.rows)
+        and isinstance(outcome.seconds, int | float)
+        and isinstance(outcome.warnings, dict)
+        and isinstance(outcome.traceback, str | None)
+    )
+
+
+class DamagedCellError(Exception):
+    """The file of a finished cell does not hold its outcome."""
 
 
 def plan_cells(name: str, benchmark: Benchmark, size: str, repeats: int | None) -> list[Cell]:
@@ -81,7 +123,9 @@ def plan_cells(name: str, benchmark: Benchmark, size: str, repeats: int | None) 
 def _method_groups(benchmark: Benchmark, setting: Setting) -> list[tuple[str, ...]]:
     named, absent = setting.methods or benchmark.methods, benchmark.absent
     methods = tuple(method for method in named if method not in absent)
-    return [methods] if benchmark.together else [(method,) for method in methods]
+    if benchmark.together and methods:
+        return [methods]
+    return [(method,) for method in methods]
 
 
 def run_cell(path: Path, cell: Cell) -> Outcome:
@@ -158,23 +202,28 @@ class CellStore:
         return self.folder / f"{cell.key(self.source_digest)}.json"
 
     def read(self, cell: Cell) -> Outcome | None:
-        """Return the outcome of a cell that has finished, and None for any other."""
+        """Return the outcome of a cell that has finished, and None for any other.
+
+        Raises
+        ------
+        DamagedCellError
+            If its file does not hold it.
+        """
         path = self._path(cell)
-        return Outcome(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        try:
+            return Outcome.of(cell, json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError.of("read", path, error) from error
+        except (TypeError, ValueError) as error:  # among them those of JSON and UTF-8
+            raise DamagedCellError(f"{path}: {error}") from error
 
     def write(self, cell: Cell, outcome: Outcome) -> None:
-        """Keep an outcome: into a temporary file first, then into place in one step."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(asdict(outcome), file)
-            os.replace(temporary, self._path(cell))
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        """Keep an outcome, whole or not at all."""
+        write_whole(self._path(cell), json.dumps(asdict(outcome)))
 
-    def clear(self) -> None:
-        """Forget all outcomes."""
-        for path in (*self.folder.glob("*.json"), *self.folder.glob("*.tmp")):
-            path.unlink()
+    def forget(self, cells: Iterable[Cell]) -> None:
+        """Forget the outcomes of some cells."""
+        for cell in cells:
+            self._path(cell).unlink(missing_ok=True)

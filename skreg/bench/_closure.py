@@ -59,9 +59,8 @@ def _only_reads(path: Path) -> bool:
 
 def _bodies(path: Path) -> list[Path]:
     """Other sources that kernels of a file are compiled from, bodies of generic functions too."""
-    text = path.read_text(encoding="utf-8")
-    is_kernel_source = PACKAGE in path.parents and "_jit import" in text
-    return kernel_sources(path) if is_kernel_source else []
+    sources = kernel_sources(path) if PACKAGE in path.parents else []
+    return sources if path in sources else []
 
 
 def _imported(path: Path, beside: Path) -> Iterator[Path]:

@@ -1,89 +1,92 @@
-"""Running the cells of a benchmark that are not finished yet, here or on a dask cluster."""
+"""Running the open cells of a plan, here or on a dask cluster."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from skreg.bench._cells import Cell, CellStore, Outcome, run_cell
+from skreg.bench._cells import Cell, Outcome, plan_cells, run_cell
+from skreg.bench._plan import Plan
 
 
-def run_cells(
-    path: Path,
-    cells: list[Cell],
-    store: CellStore,
-    *,
-    n_jobs: int = 1,
-    dask: str | None = None,
-    quiet: bool = False,
-) -> tuple[list[Outcome], int]:
-    """Run those cells that have no outcome yet, keeping each outcome as it arrives.
+def run_open_cells(plan: Plan) -> Iterator[tuple[int, Outcome]]:
+    """Run the cells that have no outcome yet, keeping each outcome as it arrives.
 
     Parameters
     ----------
-    path : Path
-        The file of the benchmark.
-    cells : list of Cell
-        All cells of the run.
-    store : CellStore
-        Finished cells are read from here, new outcomes are written here. Failed cells run again.
-    n_jobs : int, default=1
-        Number of processes, as in joblib.
-    dask : str, optional
-        Address of a running dask scheduler that takes the place of local processes.
-    quiet : bool, default=False
-        Show no progress. Progress is shown on a terminal only.
+    plan : Plan
+        What is to be done.
 
-    Returns
-    -------
-    outcomes : list of Outcome
-        In the order of `cells`.
-    n_reused : int
-        How many of them were there before.
+    Yields
+    ------
+    index : int
+        Position of a cell in the plan.
+    outcome : Outcome
+        What it left behind.
 
     Raises
     ------
     ConnectionError
-        If no dask scheduler answers at the address.
+        If no dask scheduler answers at the plan's address.
+    OutputError
+        If an outcome cannot be kept.
     """
     from tqdm import tqdm
 
-    outcomes = {}
-    for index, cell in enumerate(cells):
-        outcome = store.read(cell)
-        if outcome is not None and outcome.traceback is None:
-            outcomes[index] = outcome
-    n_reused = len(outcomes)
-    open_cells = [(index, cell) for index, cell in enumerate(cells) if index not in outcomes]
+    if not plan.open_cells:
+        return
+    _warm_up(plan)
+    n_jobs = -1 if plan.dask else plan.n_jobs
     with (
-        _backend(dask),
+        _backend(plan.dask),
         tqdm(
-            total=len(cells),
-            initial=n_reused,
-            desc=cells[0].benchmark if cells else None,
+            total=len(plan.cells),
+            initial=len(plan.finished),
+            desc=plan.file.name,
             unit="cell",
-            disable=quiet or not sys.stderr.isatty(),
+            leave=False,
+            disable=plan.options.quiet or not sys.stderr.isatty(),
         ) as progress,
+        _stopped_quietly(_as_they_finish(plan.file.path, plan.open_cells, n_jobs)) as finished,
     ):
-        for index, outcome in _as_they_finish(path, open_cells, -1 if dask else n_jobs):
-            store.write(cells[index], outcome)
-            outcomes[index] = outcome
+        for index, outcome in finished:
+            plan.store.write(plan.cells[index], outcome)
             progress.update()
-    return [outcomes[index] for index in range(len(cells))], n_reused
+            yield index, outcome
+
+
+def _warm_up(plan: Plan) -> None:
+    """Run what will be timed once at its smallest, for nothing but its side effects."""
+    if plan.benchmark.serial and plan.options.size != "smallest":
+        for cell in plan_cells(plan.file.name, plan.benchmark, "smallest", 1):
+            run_cell(plan.file.path, cell)
 
 
 def _as_they_finish(
-    path: Path, indexed_cells: Iterable[tuple[int, Cell]], n_jobs: int
-) -> Iterator[tuple[int, Outcome]]:
+    path: Path, cells: Mapping[int, Cell], n_jobs: int
+) -> Generator[tuple[int, Outcome], None, None]:
     if n_jobs == 1:  # in this process
-        yield from (_run_indexed(path, index, cell) for index, cell in indexed_cells)
+        yield from (_run_indexed(path, index, cell) for index, cell in cells.items())
         return
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_run_indexed)(path, index, cell) for index, cell in indexed_cells)
+    yield from parallel(delayed(_run_indexed)(path, *indexed) for indexed in cells.items())
+
+
+@contextlib.contextmanager
+def _stopped_quietly(running: Generator[Any, None, None]) -> Iterator[Iterator[Any]]:
+    """Close a generator of parallel tasks; why it stops early, if it does, is said elsewhere."""
+    try:
+        yield running
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*tasks which were still being processed")
+            running.close()
 
 
 def _run_indexed(path: Path, index: int, cell: Cell) -> tuple[int, Outcome]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from skreg.bench._benchmark import Benchmark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +33,8 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "skreg",
     "svg.fonttype": "path",
 }
+_LEAST_SCALE = 0.7  # below it the text of a figure is too small to read: then it scrolls
+_END_OF_TITLE = re.compile(r"[:.](?:\s+|$)")
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
@@ -54,4 +59,53 @@ def draw_as_svg(draw: Callable[[pd.DataFrame], Figure], results: pd.DataFrame) -
     with matplotlib.rc_context(_STYLE):
         draw(results).savefig(buffer, format="svg", metadata=_NO_METADATA)
     document = buffer.getvalue()
-    return document[document.index("<svg") :].strip()
+    element = document[document.index("<svg") :].strip()
+    width = re.search(r'width="([\d.]+)pt"', element)
+    least = _LEAST_SCALE * float(width[1]) if width else 0.0
+    return element.replace("<svg", f'<svg style="min-width: {least:.0f}pt"', 1)
+
+
+class Picture(NamedTuple):
+    """A figure that was drawn, or why it could not be."""
+
+    caption: str
+    svg: str = ""
+    problem: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it shows: the caption up to its first colon or full stop."""
+        return _END_OF_TITLE.split(self.caption, maxsplit=1)[0]
+
+    @property
+    def text(self) -> str:
+        """The rest of the caption, which begins like a sentence."""
+        text = "".join(_END_OF_TITLE.split(self.caption, maxsplit=1)[1:])
+        return text[:1].upper() + text[1:]
+
+
+def draw_pictures(benchmark: Benchmark, results: pd.DataFrame) -> list[Picture]:
+    """Draw those figures of a benchmark whose settings have results.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+        The declaration.
+    results : DataFrame
+        The table of all results.
+
+    Returns
+    -------
+    list of Picture
+        In the order of the benchmark.
+    """
+    measured = set(results["setting"])
+    figures = [figure for figure in benchmark.figures if measured.issuperset(figure.settings)]
+    return [_drawn(figure.caption, figure.draw, results) for figure in figures]
+
+
+def _drawn(caption: str, draw: Callable[[pd.DataFrame], Figure], results: pd.DataFrame) -> Picture:
+    try:
+        return Picture(caption, draw_as_svg(draw, results))
+    except Exception as error:  # one broken figure must not cost the report of a long run
+        return Picture(caption, problem=f"{caption} {type(error).__name__}: {error}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from skreg.bench._benchmark import Benchmark
+from skreg.bench._benchmark import Benchmark, Paper
 from skreg.bench._closure import closure_digest
 from skreg.bench._environment import extras
 
@@ -28,6 +28,7 @@ class BenchmarkFile(NamedTuple):
     question: str
     path: Path
     extra: str = ""
+    unreadable: str = ""
 
     @property
     def digest(self) -> str:
@@ -37,7 +38,14 @@ class BenchmarkFile(NamedTuple):
     @property
     def missing(self) -> list[str]:
         """Packages of the benchmark's extra that are not installed."""
-        return extras()[self.extra] if self.extra else []
+        return extras().get(self.extra, []) if self.extra else []
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be run before it was even imported, or an empty string."""
+        if self.extra and self.extra not in (known := extras()):
+            return f"skreg has no extra {self.extra!r}, but {', '.join(known)}"
+        return self.unreadable
 
 
 def find_benchmarks(folders: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
@@ -56,13 +64,19 @@ def find_benchmarks(folders: Iterable[Path] = ()) -> dict[str, BenchmarkFile]:
     found = {}
     for folder in (*ROOMS, *folders):
         for path in folder.glob("[!_]*.py"):
-            source = ast.parse(path.read_text(encoding="utf-8"))
-            summary, _, question = (ast.get_docstring(source) or "").partition("\n")
-            name = path.stem.replace("_", "-")
-            found[name] = BenchmarkFile(
-                name, summary.strip(), question.strip(), path.resolve(), _extra(source)
-            )
+            file = _described(path.resolve())
+            found[file.name] = file
     return dict(sorted(found.items()))
+
+
+def _described(path: Path) -> BenchmarkFile:
+    name = path.stem.replace("_", "-")
+    try:
+        source = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        return BenchmarkFile(name, "", "", path, unreadable=f"{type(error).__name__}: {error}")
+    summary, _, question = (ast.get_docstring(source) or "").partition("\n")
+    return BenchmarkFile(name, summary.strip(), question.strip(), path, _extra(source))
 
 
 def load_benchmark(path: Path) -> Benchmark:
@@ -83,14 +97,24 @@ def load_benchmark(path: Path) -> Benchmark:
     ValueError
         If the file defines no `Benchmark` named ``benchmark``.
     """
-    if path.parent in ROOMS:
-        module = importlib.import_module(f"skreg.bench.{path.parent.name}.{path.stem}")
-    else:
-        module = _import_file(path)
-    benchmark = getattr(module, "benchmark", None)
+    benchmark = getattr(_module(path), "benchmark", None)
     if not isinstance(benchmark, Benchmark):
-        raise ValueError(f"{path} must define `benchmark`, a skreg.bench.Benchmark")
+        raise ValueError(
+            f"it must define `benchmark`, a skreg.bench.Benchmark; a helper is named _{path.name}"
+        )
     return benchmark
+
+
+def load_paper(path: Path) -> Paper | None:
+    """Import the file of a benchmark and return its ``PAPER``, if it has one."""
+    paper = getattr(_module(path), "PAPER", None)
+    return paper if isinstance(paper, Paper) else None
+
+
+def _module(path: Path) -> ModuleType:
+    if path.parent in ROOMS:
+        return importlib.import_module(f"skreg.bench.{path.parent.name}.{path.stem}")
+    return _import_file(path)
 
 
 def near_misses(name: str, known: Sequence[str]) -> list[str]:

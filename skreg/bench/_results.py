@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from skreg._optional import install_hint
-from skreg.bench._benchmark import Benchmark, Claim, Evidence, NoValuesError, Verdict
-from skreg.bench._cells import Outcome
+from skreg.bench._benchmark import (
+    Benchmark,
+    Claim,
+    Evidence,
+    NoValuesError,
+    Verdict,
+)
+from skreg.bench._cells import Outcome, count_of_cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +54,11 @@ class JudgedClaim(NamedTuple):
     verdict : Verdict or None
         What its check says.
     reason : str
-        Why there is no verdict, or why it does not decide.
+        Why there is no verdict.
     decides : bool
         Whether the size that was run is one that decides the claim.
+    n_missing : int
+        How many cells of its settings have not been run; with any, nothing is decided.
     broken : bool
         Whether its check raised.
     """
@@ -59,6 +67,7 @@ class JudgedClaim(NamedTuple):
     verdict: Verdict | None
     reason: str = ""
     decides: bool = True
+    n_missing: int = 0
     broken: bool = False
 
     @property
@@ -66,6 +75,8 @@ class JudgedClaim(NamedTuple):
         """The verdict in words."""
         if self.verdict is None:
             return "no verdict"
+        if self.n_missing:
+            return "so far"
         return self.verdict.outcome if self.decides else "at this size"
 
     @property
@@ -73,51 +84,90 @@ class JudgedClaim(NamedTuple):
         """What was measured and required, or why there is nothing."""
         if self.verdict is None:
             return self.reason
-        return f"{self.verdict.measured}; required: {self.verdict.required}"
+        numbers = f"{self.verdict.measured}; required: {self.verdict.required}"
+        return (
+            f"{numbers} ({count_of_cells(self.n_missing)} missing)" if self.n_missing else numbers
+        )
 
 
-def judge_claims(
-    benchmark: Benchmark, size: str, results: pd.DataFrame, outcomes: Iterable[Outcome]
-) -> list[JudgedClaim]:
-    """Check the claims of a benchmark on its results.
+class Finding(NamedTuple):
+    """What is known of a benchmark: the table of results, and which cells are not in it.
 
-    Parameters
+    Attributes
     ----------
     benchmark : Benchmark
-        Its claims are checked in order.
+        The declaration.
     size : {"smallest", "quick", "full"}
         The size that was run.
     results : DataFrame
         The table of all results.
-    outcomes : iterable of Outcome
-        Tells which settings have failed cells.
+    failed : set of str
+        Settings with failed cells.
+    missing : mapping of str to int
+        Number of cells that have not been run, for settings that have such.
+    """
+
+    benchmark: Benchmark
+    size: str
+    results: pd.DataFrame
+    failed: Set[str] = frozenset()
+    missing: Mapping[str, int] = {}
+
+
+def judge_claims(finding: Finding) -> list[JudgedClaim]:
+    """Check all claims of a benchmark, in their order."""
+    return [judge_claim(claim, finding) for claim in finding.benchmark.claims]
+
+
+def judge_claim(claim: Claim, finding: Finding) -> JudgedClaim:
+    """Check a claim on the results of its settings.
+
+    Parameters
+    ----------
+    claim : Claim
+        One claim of the benchmark.
+    finding : Finding
+        What is known.
 
     Returns
     -------
-    list of JudgedClaim
-        One for each claim.
+    JudgedClaim
+        The verdict, or why there is none.
     """
-    failed = {outcome.setting for outcome in outcomes if outcome.traceback is not None}
-    evidence = Evidence(results, benchmark.settings, benchmark.metrics)
-    return [_judge(claim, size, evidence, failed, benchmark.absent) for claim in benchmark.claims]
-
-
-def _judge(
-    claim: Claim, size: str, evidence: Evidence, failed: set[str], absent: Mapping[str, str]
-) -> JudgedClaim:
-    measured = set(evidence.results["setting"])
-    for name in claim.settings:
-        if name in failed:
-            return JudgedClaim(claim.statement, None, f"cells of {name!r} failed")
-        if name not in measured:
-            return JudgedClaim(claim.statement, None, f"{name!r} is not part of size {size}")
-    try:
-        verdict = claim.check(evidence)
-    except NoValuesError as error:
-        extra = absent.get(error.method)
-        reason = install_hint(extra) if extra else str(error)
+    benchmark = finding.benchmark
+    reasons = filter(None, (_without_results(name, finding) for name in claim.settings))
+    if reason := next(reasons, None):
         return JudgedClaim(claim.statement, None, reason)
+    rows = finding.results[finding.results["setting"].isin(claim.settings)]
+    try:
+        verdict = claim.check(Evidence(rows, benchmark.settings, benchmark.metrics))
+    except NoValuesError as error:
+        need = benchmark.absent.get(error.method)
+        return JudgedClaim(claim.statement, None, _how_to_get(need) if need else str(error))
     except Exception as error:  # one broken check must not cost the report of a long run
         reason = f"its check failed: {type(error).__name__}: {error}"
         return JudgedClaim(claim.statement, None, reason, broken=True)
-    return JudgedClaim(claim.statement, verdict, decides=size in claim.sizes)
+    n_missing = sum(finding.missing.get(name, 0) for name in claim.settings)
+    return JudgedClaim(
+        claim.statement, verdict, decides=finding.size in claim.sizes, n_missing=n_missing
+    )
+
+
+def _without_results(name: str, finding: Finding) -> str:
+    """Why a setting has no results to judge, or an empty string."""
+    if name in finding.failed:
+        return f"cells of {name!r} failed"
+    if name in set(finding.results["setting"]):
+        return ""
+    setting, absent = finding.benchmark.settings[name], finding.benchmark.absent
+    if finding.size not in setting.parameters:
+        return f"{name!r} is not part of size {finding.size}"
+    needs = [absent.get(method) for method in setting.methods or finding.benchmark.methods]
+    if needs[0] is not None and None not in needs:
+        return _how_to_get(needs[0])
+    return f"{count_of_cells(finding.missing.get(name, 0))} missing of {name!r}"
+
+
+def _how_to_get(need: str) -> str:
+    """The command that brings a package, from the name of an extra or from the command itself."""
+    return need if " " in need else install_hint(need)

@@ -1,19 +1,19 @@
-"""One run of one benchmark, from its name to its results, tables and verdicts."""
+"""One run of one benchmark, from its plan to results, tables, figures and verdicts."""
 
 from __future__ import annotations
 
 import datetime
-import shlex
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skreg.bench._benchmark import Benchmark
-from skreg.bench._cells import CellStore, Outcome, plan_cells
-from skreg.bench._execute import run_cells
-from skreg.bench._registry import BenchmarkFile, load_benchmark
-from skreg.bench._results import JudgedClaim, judge_claims, results_table
+from skreg.bench._cells import Outcome
+from skreg.bench._execute import run_open_cells
+from skreg.bench._figures import Picture, draw_pictures
+from skreg.bench._output import open_for_writing, write_whole
+from skreg.bench._plan import Plan
+from skreg.bench._results import Finding, JudgedClaim, judge_claim, results_table
 from skreg.bench._tables import Table, setting_tables, settings_of
 
 if TYPE_CHECKING:
@@ -21,68 +21,36 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What the command line says about a run.
-
-    Parameters
-    ----------
-    size : {"smallest", "quick", "full"}
-        Which parameters and how many repeats.
-    output : Path
-        Folder that gets one folder per benchmark.
-    repeats : int, optional
-        Number of seeds in place of that of the size.
-    n_jobs : int, default=1
-        Number of processes.
-    dask : str, optional
-        Address of a dask scheduler.
-    fresh : bool, default=False
-        Forget finished cells first.
-    quiet : bool, default=False
-        Show no progress.
-    folders : tuple of Path, default=()
-        Further folders with benchmarks.
-    """
-
-    size: str
-    output: Path
-    repeats: int | None = None
-    n_jobs: int = 1
-    dask: str | None = None
-    fresh: bool = False
-    quiet: bool = False
-    folders: tuple[Path, ...] = ()
-
-    def command(self, names: list[str]) -> str:
-        """The command line that repeats the run from the start."""
-        words = ["skreg", "bench"]
-        for folder in self.folders:
-            words += ["--benchmarks", str(folder)]
-        words += ["run", *names, "--size", self.size]
-        if self.repeats is not None:
-            words += ["--repeats", str(self.repeats)]
-        words += ["--dask", self.dask] if self.dask else ["--n-jobs", str(self.n_jobs)]
-        return shlex.join([*words, "--fresh"])
-
-
-@dataclass(frozen=True)
 class Run:
-    """A finished run of one benchmark."""
+    """What is known of one benchmark at one size, after a run or an interrupted one."""
 
-    file: BenchmarkFile
-    benchmark: Benchmark
-    size: str
-    command: str
+    plan: Plan
     date: datetime.datetime
     results: pd.DataFrame
     outcomes: list[Outcome]
-    n_reused: int
     claims: list[JudgedClaim]
+    pictures: list[Picture]
 
     @property
     def failures(self) -> list[Outcome]:
         """The cells that raised."""
         return [outcome for outcome in self.outcomes if outcome.traceback is not None]
+
+    @property
+    def faults(self) -> list[str]:
+        """What went wrong, a line each: failed cells, broken checks, figures that raised."""
+        cells = [
+            f"{failure.setting}, {', '.join(failure.methods)}, seed {failure.seed}: "
+            + (failure.traceback or "").strip().splitlines()[-1]
+            for failure in self.failures
+        ]
+        checks = [f"{c.statement} {c.reason}" for c in self.claims if c.broken]
+        return cells + checks + [f"figure: {p.problem}" for p in self.pictures if p.problem]
+
+    @property
+    def n_missing(self) -> int:
+        """How many cells have not been run."""
+        return len(self.plan.cells) - len(self.outcomes)
 
     @property
     def warnings(self) -> dict[str, int]:
@@ -102,64 +70,87 @@ class Run:
         """Computing time of all cells, those of earlier runs included."""
         return sum(outcome.seconds for outcome in self.outcomes)
 
-    @property
-    def n_reproduced(self) -> int:
-        """How many claims were reproduced."""
-        return sum(claim.badge == "reproduced" for claim in self.claims)
-
-    @property
-    def n_judged(self) -> int:
-        """How many claims have a verdict."""
-        return sum(claim.verdict is not None for claim in self.claims)
-
     def tables(self) -> dict[str, list[Table]]:
         """Tables of every setting that has results."""
+        benchmark = self.plan.benchmark
         return {
-            name: setting_tables(self.benchmark, name, self.results)
-            for name in settings_of(self.benchmark, self.results)
+            name: setting_tables(benchmark, name, self.results)
+            for name in settings_of(benchmark, self.results)
         }
 
 
-def run_benchmark(file: BenchmarkFile, options: RunOptions) -> Run:
-    """Run what is missing of a benchmark and write ``results.csv`` and ``results.parquet``.
+def carry_out(plan: Plan, decided: Callable[[JudgedClaim], None]) -> Run:
+    """Run what is missing of a benchmark.
 
     Parameters
     ----------
-    file : BenchmarkFile
-        The benchmark.
-    options : RunOptions
-        How to run it.
+    plan : Plan
+        What is to be done.
+    decided : callable
+        Gets each claim as soon as all cells of its settings are there.
 
     Returns
     -------
     Run
-        Results, tables and verdicts.
+        Results, figures and verdicts.
     """
-    benchmark = load_benchmark(file.path)
-    folder = options.output / file.name
-    folder.mkdir(parents=True, exist_ok=True)
-    store = CellStore(folder / "cells", file.digest)
-    if options.fresh:
-        store.clear()
-    outcomes, n_reused = run_cells(
-        file.path,
-        plan_cells(file.name, benchmark, options.size, options.repeats),
-        store,
-        n_jobs=1 if benchmark.serial else options.n_jobs,
-        dask=None if benchmark.serial else options.dask,
-        quiet=options.quiet,
+    open_for_writing(plan.folder)
+    outcomes = dict(plan.finished)
+    claims: dict[int, JudgedClaim] = {}
+
+    def judge_what_is_complete() -> None:
+        finding = _finding(plan, outcomes)
+        for i, claim in enumerate(plan.benchmark.claims):
+            if i not in claims and not finding.missing.keys() & set(claim.settings):
+                claims[i] = judge_claim(claim, finding)
+                decided(claims[i])
+
+    n_open = _open_by_setting(plan, outcomes)
+    judge_what_is_complete()
+    for index, outcome in run_open_cells(plan):
+        outcomes[index] = outcome
+        n_open[outcome.setting] -= 1
+        if not n_open[outcome.setting]:
+            judge_what_is_complete()
+    return _run(plan, outcomes, [claims[i] for i in sorted(claims)])
+
+
+def take_stock(plan: Plan) -> Run:
+    """The run as far as it has come, without running anything."""
+    finding = _finding(plan, plan.finished)
+    claims = [judge_claim(claim, finding) for claim in plan.benchmark.claims]
+    return _run(plan, plan.finished, claims)
+
+
+def _finding(plan: Plan, outcomes: Mapping[int, Outcome]) -> Finding:
+    there = [outcomes[i] for i in sorted(outcomes)]
+    return Finding(
+        benchmark=plan.benchmark,
+        size=plan.options.size,
+        results=results_table(plan.benchmark, there),
+        failed={outcome.setting for outcome in there if outcome.traceback is not None},
+        missing=+_open_by_setting(plan, outcomes),
     )
-    results = results_table(benchmark, outcomes)
-    results.to_csv(folder / "results.csv", index=False)
-    results.to_parquet(folder / "results.parquet", index=False)
+
+
+def _open_by_setting(plan: Plan, outcomes: Mapping[int, Outcome]) -> Counter[str]:
+    return Counter(cell.setting for i, cell in enumerate(plan.cells) if i not in outcomes)
+
+
+def _run(plan: Plan, outcomes: Mapping[int, Outcome], claims: list[JudgedClaim]) -> Run:
+    in_order = [outcomes[i] for i in sorted(outcomes)]
+    results = results_table(plan.benchmark, in_order)
     return Run(
-        file=file,
-        benchmark=benchmark,
-        size=options.size,
-        command=options.command([file.name]),
+        plan=plan,
         date=datetime.datetime.now().astimezone(),
         results=results,
-        outcomes=outcomes,
-        n_reused=n_reused,
-        claims=judge_claims(benchmark, options.size, results, outcomes),
+        outcomes=in_order,
+        claims=claims,
+        pictures=draw_pictures(plan.benchmark, results),
     )
+
+
+def write_results(run: Run) -> None:
+    """Write the table of all results as ``results.csv`` and ``results.parquet``."""
+    write_whole(run.plan.folder / "results.csv", run.results.to_csv(index=False))
+    write_whole(run.plan.folder / "results.parquet", run.results.to_parquet(index=False))

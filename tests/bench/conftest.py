@@ -29,6 +29,6 @@ def run_toy(tmp_path, capsys):
             words += ["--n-jobs", "1"]
         code = main([*words, "--output", str(output), *options])
         printed = capsys.readouterr()
-        return code, printed.out, printed.err, output / "toy-means"
+        return code, printed.out, printed.err, output / size / "toy-means"
 
     return run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import skreg
-from skreg.bench import _cli
+from skreg.bench import _bench_cli
 from skreg.bench._cli import main
 from skreg.bench._compile_ahead import find_families
 from skreg.bench._registry import find_benchmarks, load_benchmark
@@ -25,7 +25,7 @@ def test_list_names_packaged_and_further_benchmarks(capsys):
     assert "Does the median estimate the centre" in summaries["toy-means"]
 
 
-@pytest.mark.parametrize("words", [["bench", "probe-fewshot"], ["bench", "run", "probe-fewshot"]])
+@pytest.mark.parametrize("words", [["bench", "naive-bayes"], ["bench", "run", "naive-bayes"]])
 def test_unknown_name_lists_near_misses(words, capsys):
     assert main(words) == 2
     assert "did you mean naive-bayes-probe" in capsys.readouterr().err
@@ -59,15 +59,30 @@ def test_usage_errors_exit_with_two(words, capsys):
     assert "usage" in capsys.readouterr().err
 
 
-def test_strict_fails_on_a_claim_that_is_not_reproduced(run_toy):
-    code, out, _, _ = run_toy()
+def test_named_runs_print_a_line_for_each_claim_and_one_at_the_end(run_toy):
+    code, out, err, folder = run_toy()
     assert code == 0
-    assert "[reproduced] The mean is better." in out
-    assert "[not reproduced] The median is a hundred times better." in out
+    head, *claims, end = out.splitlines()
+    assert head.startswith("toy-means, size quick: 8 cells")
+    assert [line.partition(" –")[0] for line in claims] == [
+        "  [reproduced] The mean is not far off.",
+        "  [contradicted] The median is far off.",
+        "  [undecided] The mean is better.",
+    ]
+    assert all("seeds); required: " in line for line in claims)
+    assert end.startswith("1 reproduced, 1 contradicted, 1 undecided; ")
+    assert end.endswith(f"s. Report: {folder / 'report.html'}")
+    assert err == ""
+
+
+def test_strict_fails_on_a_claim_that_is_contradicted(run_toy):
+    assert run_toy()[0] == 0
     assert run_toy("--strict")[0] == 3
 
 
-def test_strict_is_silent_about_claims_that_are_not_tested(run_toy):
+def test_strict_is_silent_about_what_is_undecided(run_toy):
+    _, out, _, _ = run_toy(size="smallest")
+    assert out.count("[at this size]") == 3
     assert run_toy("--strict", size="smallest")[0] == 0
 
 
@@ -76,15 +91,16 @@ def test_failed_cell_outranks_strict(run_toy, monkeypatch):
     assert run_toy("--strict")[0] == 1
 
 
-def test_quiet_prints_no_tables(run_toy):
-    assert "Squared error" in run_toy()[1]
+def test_tables_are_printed_on_demand(run_toy):
+    assert "Squared error" not in run_toy()[1]
+    assert "Squared error, difference from mean" in run_toy("--verbose")[1]
     _, out, _, folder = run_toy("--quiet")
-    assert "Squared error" not in out
-    assert str(folder / "report.html") in out
+    (line,) = out.splitlines()
+    assert str(folder / "report.html") in line
 
 
 def test_missing_extra_is_named(run_toy, monkeypatch):
-    monkeypatch.setattr(_cli, "_NEEDED", ("pandas", "no_such_package"))
+    monkeypatch.setattr(_bench_cli, "_NEEDED", ("pandas", "no_such_package"))
     code, _, err, folder = run_toy()
     assert code == 2
     assert err == "skreg bench: no_such_package is not installed: pip install 'skreg[bench]'\n"
@@ -111,7 +127,7 @@ def test_benchmark_whose_extra_is_missing_is_listed_named_and_left_out(needy, mo
     message = "needs-torch needs no_such_package: pip install 'skreg[deep]'\n"
     assert capsys.readouterr().err == f"skreg bench: {message}"
     known = {name: file for name, file in find_benchmarks([Path(needy)]).items() if "needs" in name}
-    monkeypatch.setattr(_cli, "find_benchmarks", lambda folders: known)
+    monkeypatch.setattr(_bench_cli, "find_benchmarks", lambda folders: known)
     assert main(["bench", "quick"]) == 0
     assert capsys.readouterr().out == f"Left out: {message}"
     extras["deep"] = []
@@ -124,35 +140,35 @@ def test_size_that_a_benchmark_does_not_have(monkeypatch, tmp_path, capsys):
     setting = next(iter(benchmark.settings.values()))
     full = dataclasses.replace(setting, parameters={"full": setting.parameters["full"]})
     fuller = dataclasses.replace(benchmark, settings={"full": full}, claims=[], figures=[])
-    monkeypatch.setattr(_cli, "load_benchmark", lambda path: fuller)
+    monkeypatch.setattr("skreg.bench._plan.load_benchmark", lambda path: fuller)
     words = ["bench", "--benchmarks", str(TOYS)]
-    assert main([*words, "toy-means", "--size", "quick"]) == 2
+    output = ["--output", str(tmp_path)]
+    assert main([*words, "toy-means", "--size", "quick", *output]) == 2
     assert "toy-means has no size quick, but full" in capsys.readouterr().err
     assert main([*words, "quick", "--output", str(tmp_path)]) == 0
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_edits_of_skreg_deep_make_only_deep_benchmarks_run_again(monkeypatch):
-    toy = find_benchmarks([TOYS])["toy-means"]
-    deep = toy._replace(extra="deep")
-    before = toy.digest, deep.digest
-    monkeypatch.setattr("skreg.bench._registry._deep_digest", lambda: b"edited")
-    assert toy.digest == before[0]
-    assert deep.digest != before[1]
+    assert list(tmp_path.rglob("*.html")) == []
 
 
 def test_quick_runs_every_benchmark_into_one_index(tmp_path, monkeypatch, capsys):
     toy = find_benchmarks([TOYS])["toy-means"]
     toys = {"toy-means": toy, "toy-again": toy._replace(name="toy-again")}
-    monkeypatch.setattr(_cli, "find_benchmarks", lambda folders: toys)
+    monkeypatch.setattr(_bench_cli, "find_benchmarks", lambda folders: toys)
     assert main(["bench", "quick", "--n-jobs", "1", "--output", str(tmp_path)]) == 0
-    index = tmp_path / "index.html"
-    assert f"All reports in one: {index}" in capsys.readouterr().out
+    index = tmp_path / "quick" / "index.html"
+    head, one, two, end = capsys.readouterr().out.splitlines()
+    assert head.startswith("2 benchmarks, size quick: 16 cells")
+    assert one.startswith("toy-means  1 reproduced, 1 contradicted, 1 undecided; ")
+    assert two.startswith("toy-again  1 reproduced, 1 contradicted, 1 undecided; ")
+    assert end.startswith("2 reproduced, 2 contradicted, 2 undecided; ")
+    assert end.endswith(f"Report: {index}")
     page = index.read_text()
     for name in toys:
         assert f'href="#{name}"' in page
         assert f'id="{name}"' in page
-    assert "skreg bench run toy-means toy-again --size quick --n-jobs 1 --fresh" in page
+    words = ["toy-means", "toy-again", "--size", "quick", "--n-jobs", "1"]
+    assert main(["bench", *words, "--output", str(tmp_path)]) == 0
+    _, first, *_, second, _, _, _, _ = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("toy-means, size quick", "toy-again, size quick")
 
 
 def test_version_and_help(capsys):
@@ -160,6 +176,38 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"skreg {skreg.__version__}\n"
     assert main(["bench", "quick", "--help"]) == 0
     assert "130  interrupted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "toy-means", "--size", "smallest", "--output", "DIR", "--benchmarks", "TOYS"],
+        ["--size", "smallest", "--output", "DIR", "--benchmarks", "TOYS", "run", "toy-means"],
+        ["--output", "DIR", "run", "--size", "smallest", "toy-means", "--benchmarks", "TOYS"],
+        ["toy-means", "--benchmarks", "TOYS", "--output", "DIR", "--size", "smallest"],
+        ["--benchmarks", "TOYS", "toy-means", "--output", "DIR", "--size", "smallest"],
+    ],
+)
+def test_options_stand_before_and_after_the_action(words, tmp_path, capsys):
+    places = {"DIR": str(tmp_path / "output"), "TOYS": str(TOYS)}
+    assert main(["bench", *(places.get(word, word) for word in words), "--n-jobs", "1"]) == 0
+    assert "toy-means, size smallest: 4 cells" in capsys.readouterr().out
+    assert (tmp_path / "output" / "smallest" / "toy-means" / "report.html").exists()
+
+
+def test_options_that_an_action_does_not_take_are_named(capsys):
+    assert main(["bench", "quick", "--size", "full"]) == 2
+    assert "`skreg bench quick` takes no --size" in capsys.readouterr().err
+    assert main(["bench", "--n-jobs", "2", "list"]) == 2
+    assert "`skreg bench list` takes no --n-jobs" in capsys.readouterr().err
+    assert main(["bench", "quick", "presto"]) == 2
+    assert "takes no names, but got presto" in capsys.readouterr().err
+
+
+def test_quick_is_within_thirty_lines_without_torch():
+    """A line for each benchmark, one before and one after, and a line for each missing extra."""
+    files = find_benchmarks().values()
+    assert sum(not file.extra for file in files) + len({file.extra for file in files}) + 1 <= 30
 
 
 def test_info_tells_versions_machine_cache_and_extras(capsys):

@@ -17,8 +17,8 @@ def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "run", name, "--size", "smallest", "--n-jobs", "1", "--quiet"]
     code = main([*words, "--output", str(tmp_path)])
     assert code == 0, capsys.readouterr().out
-    assert (tmp_path / name / "report.html").exists()
-    assert len(pd.read_parquet(tmp_path / name / "results.parquet"))
+    assert (tmp_path / "smallest" / name / "report.html").exists()
+    assert len(pd.read_parquet(tmp_path / "smallest" / name / "results.parquet"))
 
 
 def test_contestants_solve_the_same_problem():

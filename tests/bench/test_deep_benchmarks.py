@@ -35,7 +35,7 @@ NAMES = [
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", name, "--size", "smallest", "--n-jobs", "1", "--output", str(tmp_path)]
     assert main(words) == 0, capsys.readouterr().out
-    results = pd.read_parquet(tmp_path / name / "results.parquet")
+    results = pd.read_parquet(tmp_path / "smallest" / name / "results.parquet")
     benchmark = load_benchmark(find_benchmarks()[name].path)
     assert set(results["method"]) == set(benchmark.methods)
 

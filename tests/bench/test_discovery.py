@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-import skreg.bench.benchmarks
+import skreg.bench.papers
 from skreg.bench import _registry
 from skreg.bench._cli import main
 
@@ -43,14 +43,14 @@ def test_every_packaged_benchmark_loads(name):
 
 
 def test_a_new_benchmark_is_one_file(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "benchmarks"
+    folder = tmp_path / "papers"
     folder.mkdir()
     (folder / "normal_mean.py").write_text(NEW)
-    monkeypatch.setattr(_registry, "PACKAGED", folder)
-    monkeypatch.setattr(skreg.bench.benchmarks, "__path__", [str(folder)])
+    monkeypatch.setattr(_registry, "ROOMS", (folder,))
+    monkeypatch.setattr(skreg.bench.papers, "__path__", [str(folder)])
     assert main(["bench", "list"]) == 0
     assert "normal-mean" in capsys.readouterr().out
     words = ["bench", "run", "normal-mean", "--size", "quick", "--n-jobs", "1", "--quiet"]
     assert main([*words, "--output", str(tmp_path)]) == 0
-    assert (tmp_path / "normal-mean" / "report.html").exists()
-    assert len(pd.read_parquet(tmp_path / "normal-mean" / "results.parquet")) == 4
+    assert (tmp_path / "quick" / "normal-mean" / "report.html").exists()
+    assert len(pd.read_parquet(tmp_path / "quick" / "normal-mean" / "results.parquet")) == 4

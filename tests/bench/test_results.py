@@ -8,9 +8,9 @@ import pytest
 
 from skreg.bench import Claim, Metric, Setting
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench._results import judge_claims
+from skreg.bench._results import Finding, judge_claim, judge_claims
 from skreg.bench._statistics import by_seed, mean_and_standard_error, paired_differences
-from skreg.bench._tables import setting_tables
+from skreg.bench._tables import number_text, place_text, setting_tables
 
 from .conftest import TOYS
 
@@ -62,10 +62,14 @@ def test_single_seed_and_infinite_mean_have_no_standard_error():
 def test_tables_show_means_and_paired_differences(toy, results):
     means, differences = setting_tables(toy, "normal", results)
     (_, (mean,)), (_, (median,)) = means.rows
-    assert (str(mean), mean.strong) == ("3.000 ±1.528", True)
-    assert (str(median), median.strong) == ("4.000 ±2.082", False)
+    assert (str(mean), mean.strong) == ("3.000 ±1.528 [2.000]", True)
+    assert (str(median), median.strong) == ("4.000 ±2.082 [3.000]", False)
     ((method, (difference,)),) = differences.rows
-    assert (method, str(difference), difference.strong) == ("median", "+1.000 ±0.577", False)
+    assert (method, str(difference), difference.strong) == (
+        "median",
+        "+1.000 ±0.577 [+1.000]",
+        False,
+    )
     assert "samples" in str(means)
     assert "±0.577" in str(differences)
 
@@ -74,7 +78,7 @@ def test_difference_of_more_than_two_standard_errors_stands_out(toy, results):
     results.loc[results["method"] == "median", "squared_error"] -= 4
     _, differences = setting_tables(toy, "normal", results)
     ((_, (difference,)),) = differences.rows
-    assert (str(difference), difference.strong) == ("−3.000 ±0.577", True)
+    assert (str(difference), difference.strong) == ("−3.000 ±0.577 [−3.000]", True)
 
 
 def test_best_of_a_column_follows_the_direction_of_the_metric(toy, results):
@@ -93,33 +97,116 @@ def test_setting_without_axis_has_one_column_per_metric(toy, results):
     )
     means, _ = setting_tables(benchmark, "normal", results)
     assert means.head == ["Squared error", "time (s)"]
-    assert str(means.rows[1][1][1]) == "1.0 ±0.0"
+    assert str(means.rows[1][1][1]) == "1.0 ±0.0 [1.0]"
 
 
 def test_method_without_a_value_is_shown_as_a_dash(toy, results):
     only_mean_at_7 = results[results["method"] == "mean"].assign(n_samples=7)
     means, _ = setting_tables(toy, "normal", pd.concat([results, only_mean_at_7]))
     assert means.head == ["5", "7"]
-    assert [str(entry) for entry in means.rows[1][1]] == ["4.000 ±2.082", "–"]
+    assert [str(entry) for entry in means.rows[1][1]] == ["4.000 ±2.082 [3.000]", "–"]
 
 
 def test_no_differences_from_a_single_seed(toy, results):
     assert len(setting_tables(toy, "normal", results[results["seed"] == 0])) == 1
 
 
-def test_claims_are_judged_on_the_results(toy, results):
-    reproduced, refuted = judge_claims(toy, "quick", results, [])
-    assert reproduced.badge == "reproduced"
-    assert reproduced.verdict.measured == "ratio 1.33"
-    assert refuted.badge == "not reproduced"
-    assert refuted.verdict.required == "< 0.01"
+@pytest.fixture
+def at_ten(results):
+    return results.assign(n_samples=10)
 
 
-def test_claims_wait_for_their_size_and_settings(toy, results):
-    first = judge_claims(toy, "smallest", results, [])[0]
-    assert (first.badge, first.reason) == ("not tested", "tested at size quick or full")
-    first = judge_claims(toy, "quick", results.iloc[:0], [])[0]
-    assert (first.badge, first.reason) == ("not tested", "'normal' is not part of size quick")
+def test_claims_have_three_outcomes_on_the_results(toy, at_ten):
+    near, far, better = judge_claims(Finding(toy, "quick", at_ten.assign(squared_error=[1.0] * 6)))
+    assert (near.badge, far.badge, better.badge) == ("reproduced", "contradicted", "reproduced")
+    assert near.numbers == "mean of mean 1 (1 to 1 at 95 %, 3 seeds); required: ≤ 2"
+    near, _, better = judge_claims(Finding(toy, "quick", at_ten))
+    assert (near.badge, better.badge) == ("undecided", "undecided")
+
+
+def test_numbers_of_a_size_that_does_not_decide_are_shown(toy, at_ten):
+    claim = replace(toy.claims[0], sizes=["full"])
+    judged = judge_claim(claim, Finding(toy, "quick", at_ten))
+    assert judged.badge == "at this size"
+    assert judged.numbers.startswith("mean of mean 3 (")
+
+
+def test_a_claim_without_results_says_why_there_is_no_verdict(toy, at_ten):
+    def first(**known):
+        judged = judge_claims(Finding(**({"benchmark": toy, "size": "quick"} | known)))[0]
+        assert judged.badge == "no verdict"
+        return judged.numbers
+
+    assert first(results=at_ten, failed={"normal"}) == "cells of 'normal' failed"
+    nothing = at_ten.iloc[:0]
+    assert first(results=nothing, missing={"normal": 8}) == "8 cells missing of 'normal'"
+    setting = replace(toy.settings["normal"], parameters={"full": {}})
+    elsewhere = replace(toy, settings={"normal": setting})
+    assert first(benchmark=elsewhere, results=nothing) == "'normal' is not part of size quick"
+
+
+def test_a_claim_about_a_rival_that_is_not_installed_says_what_to_install(toy, at_ten):
+    without = replace(toy, needs={"median": ("no_such_package", "race")})
+    rows = at_ten[at_ten["method"] == "mean"]
+    near, far, better = judge_claims(Finding(without, "quick", rows))
+    assert near.badge == "undecided"
+    for judged in (far, better):
+        assert (judged.badge, judged.numbers) == ("no verdict", "pip install 'skreg[race]'")
+    whole = replace(toy, needs={"median": ("no_such_package", "pip install rival --no-deps")})
+    assert judge_claims(Finding(whole, "quick", rows))[1].numbers == "pip install rival --no-deps"
+    alone = replace(toy.settings["normal"], methods=["median"])
+    nobody = replace(without, settings={"normal": alone})
+    near = judge_claims(Finding(nobody, "quick", rows.iloc[:0]))[0]
+    assert near.numbers == "pip install 'skreg[race]'"
+
+
+def test_nothing_is_decided_while_cells_are_missing(toy, at_ten):
+    known = Finding(toy, "quick", at_ten.assign(squared_error=1.0), missing={"normal": 1})
+    near = judge_claims(known)[0]
+    assert near.badge == "so far"
+    assert near.numbers.endswith("required: ≤ 2 (1 cell missing)")
+
+
+def test_a_check_reads_its_settings_only_and_may_break(toy, at_ten):
+    seen = []
+
+    def check(evidence):
+        seen.append(set(evidence.results["setting"]))
+        raise ZeroDivisionError("no seeds")
+
+    other = at_ten.assign(setting="other")
+    judged = judge_claim(
+        Claim("A claim.", check, ["normal"]),
+        Finding(toy, "quick", pd.concat([at_ten, other])),
+    )
+    assert seen == [{"normal"}]
+    assert judged.broken
+    assert judged.badge == "no verdict"
+    assert judged.numbers == "its check failed: ZeroDivisionError: no seeds"
+
+
+def test_medians_stand_beside_means_of_three_seeds_or_more(toy, results):
+    two_seeds = setting_tables(toy, "normal", results[results["seed"] < 2])
+    assert "[" not in str(two_seeds[0])
+    assert "median" not in two_seeds[0].caption
+    assert "± standard error [median]" in setting_tables(toy, "normal", results)[0].caption
+
+
+def test_numbers_are_written_alike_in_a_column():
+    assert number_text(-1234567.891, 2) == "−1\u202f234\u202f567.89"
+    assert number_text(0.5, 3, "+") == "+0.500"
+    assert number_text(-np.inf, 2) == "−∞"
+    assert [place_text(x) for x in (5, 200_000, 2e6, 0.05)] == [
+        "5", "200\u202f000", "2\u202f000\u202f000", "0.05",
+    ]  # fmt: skip
+
+
+def test_a_column_of_tiny_numbers_is_written_in_a_power_of_ten(toy, results):
+    tiny = results.assign(squared_error=results["squared_error"] * 1e-7)
+    means, differences = setting_tables(toy, "normal", tiny)
+    assert means.title == "Squared error (10⁻⁷)"
+    assert str(means.rows[1][1][0]) == "4.000 ±2.082 [3.000]"
+    assert differences.title == "Squared error (10⁻⁷), difference from mean"
 
 
 @pytest.mark.parametrize(
@@ -127,6 +214,7 @@ def test_claims_wait_for_their_size_and_settings(toy, results):
     [
         ({"reference": "mode"}, "reference: 'mode' is not one of 'mean', 'median'"),
         ({"repeats": {"quick": 1}}, "repeats: 'smallest' is not one of 'quick'"),
+        ({"seconds": {"huge": 1.0}}, "seconds: 'huge' is not one of 'smallest'"),
         ({"metrics": {}}, "'squared_error' is not one of"),
         ({"claims": [Claim("A claim", len, ["uniform"])]}, "'uniform' is not one of 'normal'"),
         ({"claims": [Claim("A claim", len, [], ["huge"])]}, "'huge' is not one of 'smallest'"),

@@ -243,7 +243,7 @@ def test_fresh_process_names_the_statement_that_fails():
 def test_smallest_size_certifies_every_time_and_draws_its_figure(tmp_path, capsys):
     words = ["bench", "sparse-race", "--size", "smallest", "--output", str(tmp_path)]
     assert main(words) == 0, capsys.readouterr().out
-    folder = tmp_path / "sparse-race"
+    folder = tmp_path / "smallest" / "sparse-race"
     assert "fastest rival that reaches the gap" in (folder / "report.html").read_text()
     timed = pd.read_parquet(folder / "results.parquet").dropna(subset="cpu")
     assert "skreg" in set(timed["method"])

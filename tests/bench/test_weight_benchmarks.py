@@ -21,7 +21,7 @@ from skreg.deep.torch import orthogonal_conv_init_
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", name, "--size", "smallest", "--n-jobs", "1", "--output", str(tmp_path)]
     assert main(words) == 0, capsys.readouterr().out
-    results = pd.read_parquet(tmp_path / name / "results.parquet")
+    results = pd.read_parquet(tmp_path / "smallest" / name / "results.parquet")
     file = find_benchmarks()[name]
     assert file.extra == "deep"
     assert set(results["method"]) == set(load_benchmark(file.path).methods)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting
+from skreg.bench.arena.checks import level, ratio
 from skreg.bench.arena.views import draw_curves, new_figure
 
 
@@ -41,19 +42,9 @@ def _leave_a_trace(name, seed):
         warnings.warn("the toy was asked to warn\nat length", RuntimeWarning, stacklevel=2)
 
 
-def mean_is_better(results):
-    error = results.groupby("method")["squared_error"].mean()
-    ratio = error["median"] / error["mean"]
-    return Verdict(bool(ratio > 1), f"ratio {ratio:.2f}", "> 1")
-
-
-def median_is_better(results):
-    error = results.groupby("method")["squared_error"].mean()
-    ratio = error["median"] / error["mean"]
-    return Verdict(bool(ratio < 0.01), f"ratio {ratio:.2f}", "< 0.01")
-
-
 def curves(results):
+    if os.environ.get("TOY_FIGURE_FAILS"):
+        raise ZeroDivisionError("the toy was asked to fail")
     figure, (panel,) = new_figure(1)
     draw_curves(panel, results, "normal", "squared_error", "n_samples", ["mean", "median"])
     return figure
@@ -79,8 +70,21 @@ benchmark = Benchmark(
     repeats={"smallest": 2, "quick": 4, "full": 8},
     reference="mean",
     claims=[
-        Claim("The mean is better.", mean_is_better, ["normal"]),
-        Claim("The median is a hundred times better.", median_is_better, ["normal"]),
+        Claim(
+            "The mean is not far off.",
+            level("mean", "squared_error", setting="normal", at=10, at_most=2.0),
+            ["normal"],
+        ),
+        Claim(
+            "The median is far off.",
+            level("median", "squared_error", setting="normal", at=10, at_least=100.0),
+            ["normal"],
+        ),
+        Claim(
+            "The mean is better.",
+            ratio("mean", "median", "squared_error", setting="normal", at=10, at_most=1.0),
+            ["normal"],
+        ),
     ],
     figures=[Figure("Squared error against the sample size.", curves, ["normal"])],
 )
