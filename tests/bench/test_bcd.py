@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skreg.bench.arena import block_descent_problems as problems
-from skreg.bench.arena import block_descent_views as views
+from skreg.bench.arena import descent_problems as problems
+from skreg.bench.arena import descent_views as views
 from skreg.bench.papers import block_coordinate_descent
 from skreg.bench.races import bcd_speed
 

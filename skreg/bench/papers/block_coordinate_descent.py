@@ -21,8 +21,8 @@ import numpy as np
 import scipy.sparse.linalg
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting
-from skreg.bench.arena import block_descent_problems as problems
-from skreg.bench.arena.block_descent_views import (
+from skreg.bench.arena import descent_problems as problems
+from skreg.bench.arena.descent_views import (
     all_lower,
     curve_figures,
     draw_iterations,

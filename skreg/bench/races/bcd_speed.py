@@ -21,7 +21,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from skreg.bench import Benchmark, Claim, Metric, Setting, Verdict
-from skreg.bench.arena import block_descent_problems as problems
+from skreg.bench.arena import descent_problems as problems
 from skreg.optim.descent import BlockCoordinateDescent, GraphQuadratic, lattice_forests
 
 if TYPE_CHECKING:
