@@ -286,8 +286,8 @@ class Benchmark:
         timings. BLAS then has all threads; a cell of any other benchmark has one.
     needs : mapping of str to tuple of str, default={}
         For methods that need a package beyond the benchmark's extra: the module's name and the
-        extra of skreg that brings it. Where the module is missing the method is left out, and
-        claims about it say what to install.
+        extra of skreg that brings it, or the whole command where no extra can. Where the module is
+        missing the method is left out, and claims about it say what to install.
 
     Raises
     ------

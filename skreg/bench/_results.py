@@ -114,8 +114,10 @@ def _judge(
     try:
         verdict = claim.check(evidence)
     except NoValuesError as error:
-        extra = absent.get(error.method)
-        reason = install_hint(extra) if extra else str(error)
+        need = absent.get(error.method)
+        reason = str(error)
+        if need is not None:
+            reason = need if " " in need else install_hint(need)  # a command, or an extra
         return JudgedClaim(claim.statement, None, reason)
     except Exception as error:  # one broken check must not cost the report of a long run
         reason = f"its check failed: {type(error).__name__}: {error}"
