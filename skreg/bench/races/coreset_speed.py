@@ -6,8 +6,8 @@ runs in turns. The rows are normal, each times the absolute value of a t variabl
 with three degrees of freedom.
 
 Least absolute deviations: scikit-learn's QuantileRegressor (HiGHS) is timed on growing numbers of
-rows up to its time limit, and extrapolated to all rows by the growth over its last five sizes; the coreset has Lewis weights of
-[X, 1, y]. The excess cost is certified by a dual bound on all rows.
+rows up to its time limit, and extrapolated to all rows by the growth over its last five sizes; the
+coreset has Lewis weights of [X, 1, y]. The excess cost is certified by a dual bound on all rows.
 
 Grid search: cross-validation of the penalty of logistic regression, on one weighted coreset, on
 coresets of the training folds that are drawn for every candidate, and on all rows; the log loss is
