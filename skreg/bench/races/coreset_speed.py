@@ -213,7 +213,7 @@ benchmark = Benchmark(
             methods=[CORESET, ALL_ROWS],
             parameters={
                 "smallest": {"n_rows": 10_000, "n_samples": 500, "limit": 0.05},
-                "quick": {"n_rows": 100_000, "n_samples": 1500, "limit": 0.5},
+                "quick": {"n_rows": 100_000, "n_samples": 1500, "limit": 0.2},
                 "full": {"n_rows": 1_000_000, "n_samples": 3000, "limit": 120.0},
             },
         ),
@@ -234,7 +234,7 @@ benchmark = Benchmark(
         "chosen": Metric("Chosen log10 C", digits=0),
         "log_loss": Metric("Log loss", digits=4),
     },
-    repeats={"smallest": 1, "quick": 3, "full": 3},
+    repeats={"smallest": 1, "quick": 5, "full": 3},
     reference=ALL_ROWS,
     together=True,
     serial=True,
