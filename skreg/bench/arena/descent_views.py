@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,35 +16,25 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as MatplotlibFigure
 
-COSTS = (
-    Axis("iteration", "iterations"),
-    Axis("operations", "entries of the data touched"),
-    Axis("seconds", "seconds"),
-)
+COSTS = (Axis("iteration", "iterations"), Axis("operations", "entries of the data touched"))
 
 
-def curve_figures(title: str, settings: Sequence[str], methods: Sequence[str]) -> list[Figure]:
-    """Suboptimality against iterations, operations and seconds."""
-
-    def draw_against(cost: Axis) -> Any:
-        return lambda results: draw_curves(results, settings, methods, cost)
-
-    return [
-        Figure(
-            f"{title}: suboptimality relative to the start against {cost.label}, geometric mean "
-            "over seeds with bands of one standard error.",
-            draw_against(cost),
-            settings,
-        )
-        for cost in COSTS
-    ]
+def curve_figure(title: str, settings: Sequence[str], methods: Sequence[str]) -> Figure:
+    """Suboptimality against iterations and operations."""
+    return Figure(
+        f"{title}: suboptimality relative to the start against iterations and against the entries "
+        "of the data touched, geometric mean over seeds with bands of one standard error.",
+        functools.partial(draw_curves, settings=settings, methods=methods),
+        settings,
+    )
 
 
 def draw_curves(
-    results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str], cost: Axis
+    results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str]
 ) -> MatplotlibFigure:
-    figure, panels = new_figure(len(settings))
-    for panel, setting in zip(panels, settings, strict=True):
+    figure, panels = new_figure(len(settings) * len(COSTS))
+    places = itertools.product(settings, COSTS)
+    for panel, (setting, cost) in zip(panels, places, strict=True):
         rows = results[(results["setting"] == setting) & (results["iteration"] > 0)]
         for index, name in enumerate(methods):
             steps = rows[rows["method"] == name].groupby("iteration")

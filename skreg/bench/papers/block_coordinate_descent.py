@@ -36,7 +36,7 @@ from skreg.bench.arena.descent_runs import (
     UPDATES,
     named,
 )
-from skreg.bench.arena.descent_views import curve_figures, draw_iterations
+from skreg.bench.arena.descent_views import curve_figure, draw_iterations
 
 PAPER = Paper(
     title="Let's Make Block Coordinate Descent Converge Faster: Faster Greedy Rules, "
@@ -283,16 +283,16 @@ benchmark = Benchmark(
         ),
     ],
     figures=[
-        *curve_figures("Variable blocks", [GRADIENT, MATRIX], VARIABLE_RULES),
-        *curve_figures("Fixed blocks", [GRADIENT, MATRIX], FIXED_RULES),
-        *curve_figures("Label propagation", [MOONS, LATTICE], [*GRAPH_RULES]),
+        curve_figure("Variable blocks", [GRADIENT, MATRIX], VARIABLE_RULES),
+        curve_figure("Fixed blocks", [GRADIENT, MATRIX], FIXED_RULES),
+        curve_figure("Label propagation", [MOONS, LATTICE], [*GRAPH_RULES]),
         Figure(
             "Nonnegative lasso: iterations to 1e-8, geometric mean over seeds; solid lines are "
             "variable blocks, dashed ones sorted blocks.",
             lambda results: draw_iterations(results, LASSOS, [*UPDATES]),
             [*LASSOS],
         ),
-        *curve_figures("The paper's graphs", [PAPER_D, PAPER_E], [*GRAPH_RULES]),
-        *curve_figures("The paper's regressions", [PAPER_A, PAPER_B, PAPER_C], FEW_RULES),
+        curve_figure("The paper's graphs", [PAPER_D, PAPER_E], [*GRAPH_RULES]),
+        curve_figure("The paper's regressions", [PAPER_A, PAPER_B, PAPER_C], FEW_RULES),
     ],
 )  # fmt: skip
