@@ -109,7 +109,7 @@ def test_crossings_are_found_seed_by_seed():
         for seed, row in enumerate(table)
         for m, error in zip(sizes, row, strict=True)
     ]
-    found = naive_bayes_probe.crossings(Evidence(pd.DataFrame(rows), {}, {}))
+    found = naive_bayes_probe.crossings_of_tumours(Evidence(pd.DataFrame(rows), {}, {}))
     np.testing.assert_allclose(found, [32.0, np.inf])  # in the middle of 16 and 64 in log scale
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from skreg import optim
 from skreg.bench import Evidence
+from skreg.bench._benchmark import NoValuesError
 from skreg.bench._cli import main
 from skreg.bench._results import judge_claims
 from skreg.bench.arena import sparse_contest
@@ -198,7 +199,7 @@ def test_search_ends_at_its_budget_and_when_it_is_hopeless():
     assert len(calls) == 1
 
 
-def results_of(ratios, target=1e-6):
+def results_of(ratios, target=1e-6, rivals=sparse_race.FASTEST):
     """Results of skreg: ratios of several seeds for each setting."""
     return pd.DataFrame(
         [
@@ -206,11 +207,18 @@ def results_of(ratios, target=1e-6):
             for name, of_seeds in ratios.items()
             for seed, ratio in enumerate(of_seeds)
         ]
+        + [{"method": rival} for rival in rivals]
     )
 
 
 def verdict(check, ratios):
     return check(Evidence(results_of(ratios), sparse_race.benchmark.settings, {}))
+
+
+def test_without_the_fastest_rivals_there_is_no_verdict():
+    results = results_of({"a": [0.1, 0.1]}, rivals=["celer"])
+    with pytest.raises(NoValuesError, match="no results of 'skglm'"):
+        sparse_race.mean_at_most(["a"], 1e-6, 0.5)(Evidence(results, {}, {}))
 
 
 def test_claims_on_means_leave_out_what_no_rival_reaches():

@@ -6,13 +6,15 @@ samples, from a sparse solver for graphs, and for the lasso from Newton's method
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg
 
+from skreg.bench import Axis, Setting
 from skreg.bench.arena import descent_problems as problems
 from skreg.optim.descent import (
     BlockCoordinateDescent,
@@ -136,3 +138,32 @@ def measure_lasso(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[
             "identified": result.identified_at,
             "nonzeros": result.history[-1]["nnz"],
         }
+
+
+COSTS = ("operations", "seconds")
+ITERATION = Axis("iteration", "iteration")
+
+
+def setting_of(
+    description: str, data: Any, measure: Any, methods: Mapping[str, Any] | Sequence[str],
+    parameters: Mapping[str, Any],
+) -> Setting:  # fmt: skip
+    lasso = measure is measure_lasso
+    metrics = ["iterations", "identified", "nonzeros"] if lasso else ["log_gap", *COSTS]
+    return Setting(
+        description, data, measure, metrics, axis=None if lasso else ITERATION,
+        methods=list(methods), parameters=parameters,
+    )  # fmt: skip
+
+
+def rules(description: str, update: str, methods: Sequence[str], **parameters: Any) -> Setting:
+    data = functools.partial(rule_data, update=update)
+    return setting_of(description, data, measure_rules, methods, parameters)
+
+
+def graph(description: str, **parameters: Any) -> Setting:
+    return setting_of(description, graph_data, measure_graph, GRAPH_RULES, parameters)
+
+
+def lasso(description: str, **parameters: Any) -> Setting:
+    return setting_of(description, lasso_data, measure_lasso, UPDATES, parameters)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -113,7 +113,7 @@ def gaussian_mixtures(
 
 
 def curve_errors(
-    task: Task, methods: Mapping[str, Any], seed: int, scaler: str | None
+    task: Task, methods: Mapping[str, Any], seed: int, scaler: Literal["minmax"] | None
 ) -> dict[str, np.ndarray]:
     """Test errors of each method, (1, n_sizes), all on the same training subsets."""
     return probe_learning_curve(

@@ -20,8 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting
-from skreg.bench.arena import descent_runs as runs
+from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import Check, all_of, gain, level, ratio, statistic
 from skreg.bench.arena.descent_runs import (
     GENERAL,
@@ -34,7 +33,10 @@ from skreg.bench.arena.descent_runs import (
     TREE,
     TWO_METRIC,
     UPDATES,
+    graph,
+    lasso,
     named,
+    rules,
 )
 from skreg.bench.arena.descent_views import curve_figure, draw_iterations
 
@@ -62,7 +64,6 @@ VARIABLE_RULES = [name for name in RULES if name.endswith("variable")]
 FIXED_RULES = [name for name in RULES if name not in VARIABLE_RULES]
 FEW_RULES = [RANDOM, *(named("variable", rule) for rule in ("gs", "gsd")),
              *(named("sort", rule) for rule in ("gs", "gsl"))]  # fmt: skip
-ITERATION = Axis("iteration", "iteration")
 
 
 def ends_below(setting: str, better: str, worse: Sequence[str], decades: float = 0.0) -> Check:
@@ -109,35 +110,9 @@ def variable_beats_fixed(settings: Sequence[str]) -> Check:
     return all_of(*checks, names=[f"{setting}, {update}" for setting, update in pairs])
 
 
-def setting_of(
-    description: str, data: Any, measure: Any, methods: Mapping[str, Any] | Sequence[str],
-    parameters: Mapping[str, Any],
-) -> Setting:  # fmt: skip
-    lasso = measure is runs.measure_lasso
-    metrics = ["iterations", "identified", "nonzeros"] if lasso else ["log_gap", *COSTS]
-    return Setting(
-        description, data, measure, metrics, axis=None if lasso else ITERATION,
-        methods=list(methods), parameters=parameters,
-    )  # fmt: skip
-
-
-COSTS = ["operations", "seconds"]
 SHARED = {"n_samples": 200, "n_features": 2000, "n_iter": 150, "recipe": "least_squares"}
 SMALLER = {"n_samples": 60, "n_features": 300}
 PAPERS = {"n_samples": 1000, "n_features": 10_000, "n_iter": 500}
-
-
-def rules(description: str, update: str, methods: Sequence[str], **parameters: Any) -> Setting:
-    data = functools.partial(runs.rule_data, update=update)
-    return setting_of(description, data, runs.measure_rules, methods, parameters)
-
-
-def graph(description: str, **parameters: Any) -> Setting:
-    return setting_of(description, runs.graph_data, runs.measure_graph, GRAPH_RULES, parameters)
-
-
-def lasso(description: str, **parameters: Any) -> Setting:
-    return setting_of(description, runs.lasso_data, runs.measure_lasso, UPDATES, parameters)
 
 
 def small_lasso(size: int) -> Setting:

@@ -16,8 +16,9 @@ misclassified.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -28,13 +29,9 @@ from sklearn.neighbors import NearestCentroid
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting, by_seed
 from skreg.bench.arena import probe_tasks as tasks
 from skreg.bench.arena.checks import Check, all_of, gain, ratio, statistic
+from skreg.bench.arena.probe_views import LABELS, crossings, draw_learning_curves
 from skreg.bench.arena.views import curve_panels
-from skreg.pictures import INK
-from skreg.probe import LinearNaiveBayes, crossover_size
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
+from skreg.probe import LinearNaiveBayes
 
 PAPER = Paper(
     title="Revisiting Discriminative vs. Generative Classifiers: Theory and Implications",
@@ -63,7 +60,8 @@ TWO_CLASSES, FIVE_CLASSES = "Gaussian mixture, 2 classes", "Gaussian mixture, 5 
 CANCER, PIXELS = "Breast cancer", "Digits, raw pixels"
 SAME, NEW = "Digits, frozen features, same classes", "Digits, frozen features, new classes"
 FEATURES, TEN_CLASSES = [50, 100, 200, 400], [20, 30, 50, 100, 200, 500]
-LABELS, SIZE = Axis("n_train", "training samples m"), Axis("n_features", "features n")
+CURVES, SIMULATED = (CANCER, PIXELS, SAME, NEW), [NB, LR, "GaussianNB", LDA]
+SIZE = Axis("n_features", "features n")
 
 
 def grows(method: str, **bound: float) -> Check:
@@ -104,50 +102,15 @@ def nb_loses_at(setting: str, size: int) -> Check:
                   names=rivals)  # fmt: skip
 
 
-def crossings(evidence: Any) -> np.ndarray:
-    """Where the curves of one seed cross on the table of tumours."""
-    errors = by_seed(evidence.results, CANCER, "error", ["method", "n_train"])
-    nb, lr = (errors[name].sort_index(axis=1) for name in (NB, LR))
-    sizes = nb.columns.to_numpy(int)
-    pairs = zip(nb.to_numpy(), lr.to_numpy(), strict=True)
-    return np.array([crossover_size(sizes, *pair).size for pair in pairs])
-
-
-def draw_learning_curves(results: pd.DataFrame) -> MatplotlibFigure:
-    settings = [CANCER, PIXELS, SAME, NEW]
-    figure, panels = curve_panels(results, settings, "error", LABELS, list(METHODS), "test error")
-    for panel, setting in zip(panels, settings, strict=True):
-        mark_crossover(panel, by_seed(results, setting, "error", ["method", "n_train"]))
-    return figure
-
-
-def mark_crossover(panel: Any, errors: pd.DataFrame) -> None:
-    """Dashed line where the curves cross, with a band of its bootstrap interval at 95 %."""
-    nb, lr = (errors[name].sort_index(axis=1) for name in (NB, LR))
-    found = crossover_size(nb.columns.to_numpy(int), nb.to_numpy(), lr.to_numpy(), random_state=0)
-    lower, upper = panel.get_xlim()
-    text = "NB ahead throughout" if np.isinf(found.size) else "LR ahead throughout"
-    if np.isfinite(found.size) and found.censored is None:
-        text = f"NB = LR at m = {found.size:.0f}"
-        panel.axvline(found.size, color=INK, linestyle=(0, (4, 2)), linewidth=1)
-        band = np.clip(found.confidence_interval, lower, upper)
-        panel.axvspan(*band, color=INK, alpha=0.1, linewidth=0)
-    panel.text(0.98, 0.98, text, transform=panel.transAxes, ha="right", va="top", color=INK)
-    panel.set_xlim(lower, upper)
-
-
-def draw_sample_complexities(results: pd.DataFrame) -> MatplotlibFigure:
-    names = [NB, LR, "GaussianNB", LDA]
-    return curve_panels(
-        results, [TWO_CLASSES], "sample_complexity", SIZE, names, "samples to Bayes error + 0.01",
-        n_columns=2,
-    )[0]  # fmt: skip
+def crossings_of_tumours(evidence: Any) -> np.ndarray:
+    return crossings(by_seed(evidence.results, CANCER, "error", ["method", "n_train"]), NB, LR)
 
 
 def curve_setting(
-    description: str, data: Callable[..., Any], smallest: list[int], full: list[int]
-) -> Setting:
-    sizes = {"smallest": smallest, "quick": full, "full": full}
+    description: str, data: Callable[..., Any], smallest: list[int], full: list[int],
+    quick: list[int] | None = None,
+) -> Setting:  # fmt: skip
+    sizes = {"smallest": smallest, "quick": quick or full, "full": full}
     parameters = {size: {"train_sizes": found} for size, found in sizes.items()}
     return Setting(
         description, data, tasks.measure_curves, ["error"], axis=LABELS, parameters=parameters
@@ -157,7 +120,7 @@ def curve_setting(
 def mixture_setting(description: str, parameters: dict[str, dict[str, Any]]) -> Setting:
     return Setting(
         description, tasks.gaussian_mixtures, tasks.measure_sample_complexity,
-        ["sample_complexity"], axis=SIZE, methods=[NB, LR, "GaussianNB", LDA],
+        ["sample_complexity"], axis=SIZE, methods=SIMULATED,
         parameters=parameters,
     )  # fmt: skip
 
@@ -187,6 +150,7 @@ benchmark = Benchmark(
         PIXELS: curve_setting(
             "1797 images of digits, 64 pixels, 10 classes; 500 rows are kept for the test.",
             tasks.digit_pixels, [20, 50], [20, 30, 50, 100, 200, 500, 1000],
+            quick=[20, 50, 100, 200],
         ),
         SAME: curve_setting(
             "The 128 hidden units of a network that was trained on 800 other digits with all ten "
@@ -241,8 +205,8 @@ benchmark = Benchmark(
         Claim(
             "Breast cancer: the curves cross between 16 and 128 labels.",
             all_of(
-                statistic(crossings, "crossing", at_least=16, log=True),
-                statistic(crossings, "crossing", at_most=128, log=True),
+                statistic(crossings_of_tumours, "crossing", at_least=16, log=True),
+                statistic(crossings_of_tumours, "crossing", at_most=128, log=True),
             ),
             [CANCER],
         ),
@@ -291,14 +255,19 @@ benchmark = Benchmark(
             "error. The dashed line is the size at which linear naive Bayes and logistic "
             "regression cross, the grey band its 95 % bootstrap interval over seeds. Both axes are "
             "logarithmic.",
-            draw_learning_curves,
-            (CANCER, PIXELS, SAME, NEW),
+            functools.partial(
+                draw_learning_curves, settings=CURVES, methods=[*METHODS], early=NB, late=LR
+            ),
+            CURVES,
         ),
         Figure(
             "Simulation with two classes: the samples that each method needs to come within 0.01 "
             "of the Bayes error, against the number of features; both axes are logarithmic, so a "
             "straight line of slope one is linear growth.",
-            draw_sample_complexities,
+            lambda results: curve_panels(
+                results, [TWO_CLASSES], "sample_complexity", SIZE, SIMULATED,
+                "samples to Bayes error + 0.01", n_columns=2,
+            )[0],
             [TWO_CLASSES],
         ),
     ],

@@ -170,7 +170,7 @@ benchmark = Benchmark(
             axis=NODES,
             methods=[*STAGE, PRODUCT],
             parameters={
-                "smallest": {"sizes": [9, 10], "operations": 2e6, "rounds": 1},
+                "smallest": {"sizes": [9, 10], "operations": 1e6, "rounds": 1},
                 "quick": {"sizes": [20, 50], "operations": 2e7, "rounds": 3},
                 "full": {"sizes": [20, 50, 100, 200, 500], "operations": 4e8, "rounds": 3},
             },
