@@ -126,25 +126,28 @@ def small_lasso(size: int) -> Setting:
 
 def small_graph(description: str, smallest: Mapping[str, int], **shape: Any) -> Setting:
     shape = {**shape, "n_iter": 60}
-    smaller = {"smallest": {**shape, **smallest}} if smallest else {}
-    return graph(f"{description}; 60 exact updates.", quick=shape, full=shape, **smaller)
+    smaller = {**shape, **smallest}
+    return graph(f"{description}; 60 exact updates.", quick=shape, full=shape, smallest=smaller)
 
 
 SETTINGS = {
     **{
         name: rules(
             "200 x 2000 least squares, blocks of 5, 150 iterations; smaller below quick size.",
-            update, [*RULES], quick=SHARED, full=SHARED,
-            smallest={**SHARED, **SMALLER, "n_iter": 40},
+            update, [*RULES], quick=SHARED, full=SHARED, **smallest,
         )
-        for name, update in ((GRADIENT, "gradient"), (MATRIX, "matrix"))
+        for name, update, smallest in (
+            (GRADIENT, "gradient", {"smallest": {**SHARED, **SMALLER, "n_iter": 40}}),
+            (MATRIX, "matrix", {}),
+        )
     },
     MOONS: small_graph(
         "Two moons of 500 points, 25 labelled, five neighbours", {"n_nodes": 100},
         recipe="moons", n_nodes=500, n_labelled=25,
     ),
     LATTICE: small_graph(
-        "A 20 x 20 lattice, 16 nodes labelled", {}, recipe="lattice", side=20, n_labelled=16
+        "A 20 x 20 lattice, 16 nodes labelled", {"side": 8},
+        recipe="lattice", side=20, n_labelled=16,
     ),
     **{name: small_lasso(size) for name, size in LASSOS.items()},
     PAPER_A: rules(

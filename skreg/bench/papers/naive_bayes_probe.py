@@ -168,7 +168,7 @@ benchmark = Benchmark(
         "error": Metric("Test error"),
         "sample_complexity": Metric("Sample complexity m", "samples", digits=1),
     },
-    repeats={"smallest": 2, "quick": 10, "full": 20},
+    repeats={"smallest": 1, "quick": 10, "full": 20},
     reference=NB,
     together=True,
     claims=[
