@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skreg.bench.arena import block_descent_problems as problems
-from skreg.bench.arena import block_descent_views as views
-from skreg.bench.papers import block_coordinate_descent
-from skreg.bench.races import bcd_speed
+from skreg.bench import Evidence
+from skreg.bench.arena import descent_problems as problems
+from skreg.bench.arena import descent_runs
+from skreg.bench.papers import block_coordinate_descent as claims
 
 
 def test_recipes_are_functions_of_the_seed_with_the_stated_sizes():
@@ -41,46 +41,52 @@ def test_the_largest_penalty_gives_zero():
     assert not BlockCoordinateDescent().minimize(problem).x.any()
 
 
-def results_of(values, setting="S"):
-    """Table with the last values of some methods, one list entry per seed."""
+def evidence_of(values, setting, column="log_gap"):
+    """The last values of some methods, one list entry per seed; curves start at zero."""
+    steps = (0, 10) if column == "log_gap" else (np.nan,)
     rows = [
-        {"setting": setting, "method": name, "seed": seed, "iteration": step, "log_gap": value}
+        {"setting": setting, "method": name, "seed": seed, "iteration": step, column: value}
         for name, per_seed in values.items()
-        for seed, value in enumerate(per_seed)
-        for step in (0, 10)
+        for seed, end in enumerate(per_seed)
+        for step, value in zip(steps, (0.0, end)[-len(steps) :], strict=True)
     ]
-    return pd.DataFrame(rows)
+    benchmark = claims.benchmark
+    return Evidence(pd.DataFrame(rows), benchmark.settings, benchmark.metrics)
 
 
-def test_claims_about_curves_can_fail():
-    table = results_of({"a": [-5.0, -4.0], "b": [-3.0, -3.0], "c": [-1.0, -3.5]})
-    assert views.lower_by("S", "a", ["b", "c"], 1.5)(table).reproduced
-    assert not views.lower_by("S", "a", ["b", "c"], 1.6)(table).reproduced
-    assert views.in_order("S", ["a", "b", "c"], 0.5)(table).reproduced
-    assert not views.in_order("S", ["a", "b", "c"], 0.6)(table).reproduced
-    assert views.medians_in_order(["S"], ["c", "b", "a"])(table).reproduced
-    assert not views.medians_in_order(["S"], ["a", "b", "c"])(table).reproduced
-    assert views.all_lower(["S"], "a", "b")(table).reproduced
-    assert not views.all_lower(["S"], "b", "a")(table).reproduced
+def test_leads_at_the_last_iteration_have_three_outcomes():
+    found = evidence_of({"a": [-5.0, -4.9, -5.1], "b": [-3.0, -3.0, -3.1]}, claims.MATRIX)
+    for decades, outcome in ((1.5, "reproduced"), (2.0, "undecided"), (2.5, "contradicted")):
+        check = claims.ends_below(claims.MATRIX, "a", ["b"], decades)
+        assert check(found).outcome == outcome
+    found = evidence_of({"a": [-5.0, -5.0], "b": [-1.0, -1.0], "c": [-9.0, -9.0]}, claims.MATRIX)
+    both = claims.ends_below(claims.MATRIX, "a", ["b", "c"], 1.0)
+    assert both(found).outcome == "contradicted"
+
+
+def test_orders_are_read_pair_by_pair():
+    found = evidence_of({"a": [-5.0, -4.0], "b": [-3.0, -2.0], "c": [-1.0, -0.1]}, claims.MOONS)
+    assert claims.in_order([claims.MOONS], ["a", "b", "c"])(found).outcome == "reproduced"
+    assert claims.in_order([claims.MOONS], ["a", "c", "b"])(found).outcome == "contradicted"
+
+
+def iterations(**changed):
+    few = {"projected Newton, variable": [3, 3], "two-metric, variable": [4, 4]}
+    many = {"projected Newton, sort": [40, 41], "two-metric, sort": [50, 50]}
+    proximal = {"proximal gradient, variable": [60, 60], "proximal gradient, sort": [90, 90]}
+    values = few | many | proximal | changed
+    return evidence_of(values, "Nonnegative lasso, blocks of 20", "iterations")
 
 
 def test_claims_about_iterations_can_fail():
-    values = {
-        "projected Newton, variable": 3, "two-metric, variable": 4, "projected Newton, sort": 40,
-        "two-metric, sort": 50, "proximal gradient, variable": 60, "proximal gradient, sort": 90,
-    }  # fmt: skip
-    table = pd.DataFrame(
-        [
-            {"setting": "S", "method": name, "seed": 0, "iterations": value}
-            for name, value in values.items()
-        ]
-    )
-    assert views.lasso_ends_at_once("S", 5, 10)(table).reproduced
-    assert not views.lasso_ends_at_once("S", 3, 10)(table).reproduced
-    assert not views.lasso_ends_at_once("S", 5, 20)(table).reproduced
-    assert views.variable_beats_fixed(["S"])(table).reproduced
-    table.loc[table["method"] == "two-metric, sort", "iterations"] = 2
-    assert not views.variable_beats_fixed(["S"])(table).reproduced
+    setting = "Nonnegative lasso, blocks of 20"
+    assert claims.lasso_ends_at_once(setting, 5)(iterations()).outcome == "reproduced"
+    assert claims.lasso_ends_at_once(setting, 3)(iterations()).outcome == "contradicted"
+    slow = iterations(**{"two-metric, variable": [5, 5], "proximal gradient, variable": [49, 49]})
+    assert claims.lasso_ends_at_once(setting, 5)(slow).outcome == "contradicted"
+    assert claims.variable_beats_fixed([setting])(iterations()).outcome == "reproduced"
+    worse = iterations(**{"two-metric, sort": [2, 2]})
+    assert claims.variable_beats_fixed([setting])(worse).outcome == "contradicted"
 
 
 def test_curves_hold_a_run_that_ended_early_at_its_last_value():
@@ -88,27 +94,9 @@ def test_curves_hold_a_run_that_ended_early_at_its_last_value():
 
     problem = problems.lattice(0, side=6, n_labelled=4)
     result = BlockCoordinateDescent(tol=1e-8).minimize(problem)
-    best = block_coordinate_descent.optimum(problem, "solve")
-    rows = list(block_coordinate_descent.curve("tree", result, best, result.nit + 50))
+    best = descent_runs.graph_optimum(problem)
+    rows = list(descent_runs.curve("tree", result, best, result.nit + 50))
     assert rows[0]["log_gap"] == 0.0
     assert rows[-1]["iteration"] == result.nit + 50
     assert rows[-1]["log_gap"] < -8
     assert all(a["log_gap"] >= b["log_gap"] for a, b in itertools.pairwise(rows))
-
-
-def test_speed_claims_can_fail():
-    table = pd.DataFrame(
-        [
-            {"setting": bcd_speed.BLOCK_5, "method": bcd_speed.GREEDY, "ratio": 3.5},
-            *(
-                {"setting": bcd_speed.LATTICE, "method": name, "milliseconds": value}
-                for name, value in (
-                    (bcd_speed.UPDATE, 30.0), (bcd_speed.TRIANGULAR, 20.0), (bcd_speed.LU, 9.0),
-                )
-            ),
-        ]
-    )  # fmt: skip
-    assert not bcd_speed.greedy_is_affordable(bcd_speed.BLOCK_5)(table).reproduced
-    assert bcd_speed.message_passing_is_fast(table).reproduced
-    table.loc[table["method"] == bcd_speed.UPDATE, "milliseconds"] = 70.0
-    assert not bcd_speed.message_passing_is_fast(table).reproduced

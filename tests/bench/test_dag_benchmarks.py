@@ -1,12 +1,16 @@
 """The benchmarks on acyclic graphs run, and their contestants solve the same problem."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from skreg.bench._cli import main
-from skreg.bench.arena import dag_methods
-from skreg.bench.papers import colide, colide_paper
+from skreg.bench._environment import extras
+from skreg.bench._results import judge_claims
+from skreg.bench.arena import dag_methods, dag_tasks, rivals
+from skreg.bench.papers import colide
 from skreg.bench.races import dag_speed
 from skreg.causal import CoLiDE
 from skreg.datasets import make_linear_sem
@@ -41,25 +45,42 @@ def test_single_stages_have_the_iterations_they_are_timed_for():
     assert np.abs(other[kept] - theirs[kept]).max() > 1e-4
 
 
-def test_missing_rivals_are_named_and_left_out(monkeypatch):
-    monkeypatch.setitem(dag_methods.NEEDS, "dagma", ("no_such_module", "pip install it"))
-    with pytest.warns(UserWarning, match="dagma is not installed and left out; .* pip install it"):
-        assert dag_methods.installed(["dagma", "CoLiDE-EV"]) == ["CoLiDE-EV"]
+def test_claims_about_a_missing_rival_say_how_to_get_it():
+    benchmark = replace(dag_speed.benchmark, needs={dag_speed.DAGMA: ("no_such_module", "race")})
+    rows = pd.DataFrame(
+        [
+            {"setting": dag_speed.FITS[20], "method": name, "seed": 0, "cpu": 1.0}
+            for name in (dag_speed.REFERENCE, dag_speed.FAST)
+        ]
+    )
+    claim = judge_claims(benchmark, "quick", rows, [])[1]
+    assert claim.statement == "20 nodes: so is a fit."
+    assert (claim.badge, claim.numbers) == ("no verdict", "pip install 'skreg[race]'")
+
+
+@pytest.mark.parametrize("name", ["DirectLiNGAM", "adelie"])
+def test_rivals_without_an_extra_have_a_command(name):
+    assert rivals.NEEDS[name][1].startswith("pip install ")
+
+
+def test_extras_that_bring_rivals_exist():
+    known = set(extras())
+    assert {how for _, how in rivals.NEEDS.values() if " " not in how} <= known
 
 
 def test_accuracy_of_the_truth_is_perfect():
     sem = make_linear_sem(50, 8, edges_per_node=1, random_state=0)
     graph = dag_methods.Graph(sem.adjacency, sem.noise_scale)
-    assert colide.accuracy(sem, graph) == {
+    assert dag_tasks.accuracy(sem, graph) == {
         "shd": 0, "shd_c": 0, "sid": 0.0, "tpr": 1.0, "fdr": 0.0, "noise": 0.0,
     }  # fmt: skip
-    assert colide.accuracy(sem, dag_methods.Graph(sem.adjacency))["noise"] is None
+    assert dag_tasks.accuracy(sem, dag_methods.Graph(sem.adjacency))["noise"] is None
 
 
 def test_standardised_data_are_standardised_and_seeded():
-    sem = colide.draw(0, standardize=True, n_features=5, edges_per_node=1)
+    sem = dag_tasks.draw(0, standardize=True, n_features=5, edges_per_node=1)
     np.testing.assert_allclose(sem.X.std(axis=0), 1)
-    again = colide.draw(0, n_features=5, edges_per_node=1)
+    again = dag_tasks.draw(0, n_features=5, edges_per_node=1)
     np.testing.assert_allclose(sem.X, again.X / again.X.std(axis=0))
 
 
@@ -67,10 +88,18 @@ def test_published_rows_stand_beside_ours():
     sem = make_linear_sem(100, 5, edges_per_node=1, random_state=0)
     methods = {
         colide.EV: lambda X: dag_methods.Graph(CoLiDE("ev", mode="fast").fit(X).adjacency_matrix_),
-        colide_paper.PAPER + colide.NV: None,
+        f"published: {colide.NV}": None,
     }
-    ours, published = colide_paper.measure(sem, methods, 0)
+    ours, published = colide.measure_beside_published(sem, methods, 0)
     assert ours["method"] == colide.EV
     assert "shd" in ours
     assert published["shd"] == 390.7
     assert published["sid"] == pytest.approx(22734 / (200 * 199))
+
+
+def test_several_variances_have_one_graph():
+    sems = dag_tasks.draw_each(0, variances=[0.1, 10.0], n_features=5, edges_per_node=1)
+    np.testing.assert_array_equal(sems[0.1].adjacency, sems[10.0].adjacency)
+    np.testing.assert_allclose(10 * sems[0.1].X, sems[10.0].X)
+    rows = list(dag_tasks.measure_each(sems, {"empty": dag_methods.empty_graph}, 0))
+    assert [(row["method"], row["variance"]) for row in rows] == [("empty", 0.1), ("empty", 10.0)]

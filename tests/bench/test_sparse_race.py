@@ -1,6 +1,7 @@
 """The race of sparse solvers: its certificate, its adapters, its search, its command."""
 
 import warnings
+from dataclasses import replace
 
 import cvxpy as cp
 import numpy as np
@@ -8,9 +9,14 @@ import pandas as pd
 import pytest
 
 from skreg import optim
+from skreg.bench import Evidence
+from skreg.bench._benchmark import NoValuesError
 from skreg.bench._cli import main
+from skreg.bench._results import judge_claims
+from skreg.bench.arena import sparse_contest
 from skreg.bench.arena import sparse_problems as problems
-from skreg.bench.arena.sparse_rivals import LIBRARIES, Library
+from skreg.bench.arena.rivals import NEEDS
+from skreg.bench.arena.sparse_rivals import FRESH, LIBRARIES
 from skreg.bench.arena.sparse_search import Contestant, Run, loosest, next_level
 from skreg.bench.races import sparse_race
 
@@ -75,7 +81,7 @@ def test_certificate_vanishes_at_the_optimum_of_an_interior_point_solver(kind, d
 @pytest.mark.parametrize(("kind", "draw"), CASES)
 def test_certificate_bounds_the_suboptimality_of_any_coefficients(kind, draw):
     problem = small_problem(kind, draw)
-    coefs = LIBRARIES["skreg"].adapter(problem)(1e-12)
+    coefs = LIBRARIES["skreg"](problem)(1e-12)
     best, _, null = problems.VALUES[kind](problem, coefs)
     rng = np.random.default_rng(0)
     for scale in (1e-6, 1e-3, 1e-1):
@@ -98,7 +104,7 @@ def test_certificate_agrees_with_that_of_the_engine(kind, draw):
         problems.ELASTIC_NET: optim.ElasticNet(alpha, 0.5),
         problems.GROUP_LASSO: optim.GroupL2(alpha, np.arange(problem.X.shape[1]) // 10),
     }.get(kind, optim.L1(alpha))
-    coefs = LIBRARIES["skreg"].adapter(problem)(1e-3)
+    coefs = LIBRARIES["skreg"](problem)(1e-3)
     theirs = optim.duality_gap(problem.X, problem.y.T, loss, penalty, coefs[0], fit_intercept=False)
     ours = problems.relative_gaps(problem, coefs)[0]
     assert theirs.gap <= ours + 1e-12  # the engine looks for a better multiple of the residuals
@@ -109,7 +115,7 @@ def test_certificate_agrees_with_that_of_the_engine(kind, draw):
 @pytest.mark.parametrize(("kind", "draw"), CASES)
 def test_largest_strength_is_the_least_with_zero_coefficients(kind, draw):
     problem = small_problem(kind, draw, fractions=(1.0, 0.99))
-    coefs = LIBRARIES["skreg"].adapter(problem)(1e-12)
+    coefs = LIBRARIES["skreg"](problem)(1e-12)
     zero = np.zeros_like(coefs)
     assert problems.relative_gaps(problem, zero)[0] == pytest.approx(0.0, abs=1e-12)
     assert np.any(coefs[1] != 0)
@@ -119,10 +125,10 @@ def test_largest_strength_is_the_least_with_zero_coefficients(kind, draw):
 @pytest.mark.parametrize("name", LIBRARIES)
 @pytest.mark.parametrize(("kind", "draw"), CASES)
 def test_every_adapter_solves_the_stated_problem(name, kind, draw):
-    if not LIBRARIES[name].installed:
-        pytest.skip(f"{name} is not installed")
+    if name in NEEDS:
+        pytest.importorskip(NEEDS[name][0])
     problem = small_problem(kind, draw)
-    solve = LIBRARIES[name].adapter(problem)
+    solve = LIBRARIES[name](problem)
     if solve is None:
         pytest.skip(f"{name} has no {kind}")
     with warnings.catch_warnings():
@@ -193,51 +199,98 @@ def test_search_ends_at_its_budget_and_when_it_is_hopeless():
     assert len(calls) == 1
 
 
-def test_rivals_that_are_not_installed_are_left_out_with_a_hint(monkeypatch):
-    monkeypatch.setitem(
-        sparse_race.LIBRARIES, "celer", Library("no_such_module", None, "pip install this")
-    )
-    with pytest.warns(UserWarning, match="celer is not installed.*pip install this"):
-        assert sparse_race.installed(["skreg", "celer"]) == ["skreg"]
-
-
-def results_of(ratios):
-    """Results of skreg with one ratio for each setting, all to gap 1e-6."""
+def results_of(ratios, target=1e-6, rivals=sparse_race.FASTEST):
+    """Results of skreg: ratios of several seeds for each setting."""
     return pd.DataFrame(
         [
-            {"setting": name, "method": "skreg", "target": 1e-6, "ratio": ratio, "cpu": ratio}
-            for name, ratio in ratios.items()
+            {"setting": name, "method": "skreg", "seed": seed, "target": target, "ratio": ratio}
+            for name, of_seeds in ratios.items()
+            for seed, ratio in enumerate(of_seeds)
         ]
+        + [{"method": rival} for rival in rivals]
     )
 
 
-def test_claims_read_geometric_means_and_the_slowest_row():
-    results = results_of({"a": 0.1, "b": 0.4, "c": None})
-    assert sparse_race.mean_at_most(1e-6, 0.5)(results) == (
-        True,
-        "0.20 over 2 rows; no rival reaches the gap in 1 more",
-        "≤ 0.5",
-    )
-    verdict = sparse_race.every_row_at_most(1e-6, 0.3)(results)
-    assert verdict == (False, "1 of 2 rows above; slowest 0.40, b", "≤ 0.3 in every row")
+def verdict(check, ratios):
+    return check(Evidence(results_of(ratios), sparse_race.benchmark.settings, {}))
+
+
+def test_without_the_fastest_rivals_there_is_no_verdict():
+    results = results_of({"a": [0.1, 0.1]}, rivals=["celer"])
+    with pytest.raises(NoValuesError, match="no results of 'skglm'"):
+        sparse_race.mean_at_most(["a"], 1e-6, 0.5)(Evidence(results, {}, {}))
+
+
+def test_claims_on_means_leave_out_what_no_rival_reaches():
+    ratios = {"a": [0.1, 0.2, 0.1], "b": [0.4, 0.2, 0.4], "c": [0.0, 0.0, 0.0]}
+    check = sparse_race.mean_at_most(["a", "b", "c"], 1e-6, 0.5)
+    assert verdict(check, ratios).outcome == "reproduced"
+    assert verdict(check, ratios).measured.startswith("mean ratio 0.2 (0.2 to 0.2 ")
+    check = sparse_race.mean_at_most(["a", "b", "c"], 1e-6, 0.1)
+    assert verdict(check, ratios).outcome == "contradicted"
+
+
+def test_claims_on_each_row_name_those_that_do_not_hold():
+    ratios = {name: [0.1, 0.2, 0.1] for name in "abcdefg"} | {"slow": [0.9, 3.0, 1.5]}
+    check = sparse_race.each_at_most([*ratios], 1e-6, 1.1)
+    found = verdict(check, ratios)
+    assert found.outcome == "undecided"
+    assert found.measured.startswith("held in 7 of 8; slow: ratio 1.59 (")
+    ratios["slow"] = [3.0, 3.1, 2.9]
+    assert verdict(check, ratios).outcome == "contradicted"
+    ratios["slow"] = [0.0, 0.0, 0.0]  # no rival reaches the gap
+    assert verdict(check, ratios).outcome == "reproduced"
 
 
 def test_a_gap_that_skreg_misses_counts_against_it():
-    results = results_of({"a": 0.1, "b": np.inf})
-    assert not sparse_race.mean_at_most(1e-6, 0.5)(results).reproduced
-    assert not sparse_race.every_row_at_most(1e-6, 1.1)(results).reproduced
+    ratios = {"a": [0.1, 0.1], "b": [np.inf, np.inf]}
+    assert verdict(sparse_race.mean_at_most("ab", 1e-6, 0.5), ratios).outcome == "contradicted"
+    assert verdict(sparse_race.each_at_most("ab", 1e-6, 1.1), ratios).outcome == "contradicted"
+
+
+@pytest.mark.parametrize(
+    ("times", "ratio"),
+    [
+        ({"skreg": 1.0, "a": 4.0, "b": 2.0}, 0.5),
+        ({"skreg": 1.0}, 0.0),
+        ({"a": 4.0}, np.inf),
+        ({}, np.inf),
+    ],
+)
+def test_ratios_are_to_the_fastest_other_library_that_reaches_the_gap(times, ratio):
+    runs = {name: Run(1e-7, seconds, seconds) for name, seconds in times.items()}
+    assert sparse_contest.ratio_to_best("skreg", runs) == ratio
+
+
+def test_paths_that_a_rival_does_not_solve_are_not_asked_of_it():
+    for rival, kinds in sparse_race.NOT_SOLVED_BY.items():
+        pytest.importorskip(NEEDS[rival][0])
+        for kind in (*sparse_race.KINDS, problems.MULTINOMIAL):
+            problem = small_problem(kind, problems.correlated_design)
+            assert (LIBRARIES[rival](problem) is None) == (kind in kinds)
+
+
+def test_claims_about_missing_rivals_say_how_to_get_them(monkeypatch):
+    missing = {"celer": ("no_such_module", "race"), "adelie": ("no_such_module", "pip install it")}
+    benchmark = replace(sparse_race.benchmark, needs=missing)
+    path = {"setting": "", "method": "skreg", "seed": 0, "target": 1e-6, "cpu": 1.0}
+    rows = pd.DataFrame([path | {"setting": name} for name in sparse_race.RACES])
+    judged = {claim.statement: claim for claim in judge_claims(benchmark, "full", rows, [])}
+    for rival, hint in (("celer", "pip install 'skreg[race]'"), ("adelie", "pip install it")):
+        claim = judged[f"Paths to gap 1e-6 take less time than {rival}'s."]
+        assert (claim.badge, claim.numbers, claim.broken) == ("no verdict", hint, False)
 
 
 @pytest.mark.parametrize("rival", ["scikit-learn", "skreg"])
 def test_fresh_process_reports_seconds(rival):
-    cpu, wall = sparse_race.fresh_process(sparse_race.FRESH[rival], 0)
+    cpu, wall = sparse_contest.fresh_process(FRESH[rival], 0)
     assert cpu > 0
     assert wall > 0
 
 
 def test_fresh_process_names_the_statement_that_fails():
     with pytest.raises(RuntimeError, match="import nonsense_module"):
-        sparse_race.fresh_process("import nonsense_module", 0)
+        sparse_contest.fresh_process("import nonsense_module", 0)
 
 
 def test_smallest_size_certifies_every_time_and_draws_its_figure(tmp_path, capsys):
@@ -245,6 +298,7 @@ def test_smallest_size_certifies_every_time_and_draws_its_figure(tmp_path, capsy
     assert main(words) == 0, capsys.readouterr().out
     folder = tmp_path / "smallest" / "sparse-race"
     assert "fastest rival that reaches the gap" in (folder / "report.html").read_text()
-    timed = pd.read_parquet(folder / "results.parquet").dropna(subset="cpu")
+    results = pd.read_parquet(folder / "results.parquet")
+    timed = results[np.isfinite(results["cpu"])]
     assert "skreg" in set(timed["method"])
     assert np.all(timed["log_gap"] <= np.log10(timed["target"]))

@@ -1,21 +1,18 @@
 """Contestants of the benchmarks on acyclic graphs: one function for each.
 
-A contestant takes the rows (n, d) and returns a `Graph`. `install` says how to get a rival that is
-missing.
+A contestant takes the rows (n, d) and returns a `Graph`.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from importlib.util import find_spec
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 from unittest import mock
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._optional import install_hint
 from skreg.causal import CoLiDE, SortNRegress
 
 ALPHA, THRESHOLD = 0.05, 0.3
@@ -93,24 +90,3 @@ def direct_lingam(X: np.ndarray) -> Graph:
 
     W = lingam.DirectLiNGAM().fit(X).adjacency_matrix_.T
     return Graph(np.where(np.abs(W) > THRESHOLD, W, 0.0))
-
-
-NEEDS = {
-    "dagma": ("dagma", install_hint("race")),
-    # it asks for scipy 1.13 at most, but runs with later ones
-    "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
-}
-
-
-def installed(names: Iterable[str]) -> list[str]:
-    """The contestants that can take part; says how to get the others."""
-    present = []
-    for name in names:
-        module, install = NEEDS.get(name, ("skreg", ""))
-        if find_spec(module) is None:
-            warnings.warn(
-                f"{name} is not installed and left out; to race it: {install}", stacklevel=2
-            )
-        else:
-            present.append(name)
-    return present

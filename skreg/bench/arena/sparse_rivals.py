@@ -4,16 +4,14 @@ An adapter takes a `Problem` and returns a function of the tolerance that solves
 coefficients (n_alphas, n_features) or (n_alphas, n_classes, n_features). It returns None if the
 library does not solve such problems. What the adapter does before it returns is not timed: the
 storage order that the library prefers, its own objects. To add a competitor, write its adapter and
-add a line to `LIBRARIES`, and to `FRESH` if it has estimators.
+add a line to `LIBRARIES`, to `FRESH` if it has estimators, and to `rivals.NEEDS`.
 """
 
-from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from skreg._optional import install_hint
 from skreg.bench.arena.sparse_problems import (
     ELASTIC_NET,
     GROUP_LASSO,
@@ -204,26 +202,13 @@ def adelie(problem):
     return solve
 
 
-class Library(NamedTuple):
-    """A contestant: the module that it needs, its adapter, and the command that installs it."""
-
-    module: str
-    adapter: Any
-    install: str = install_hint("race")
-
-    @property
-    def installed(self):
-        return find_spec(self.module) is not None
-
-
 LIBRARIES = {
-    "skreg": Library("skreg", skreg),
-    "celer": Library("celer", celer),
-    "skglm": Library("skglm", skglm),
-    "scikit-learn": Library("sklearn", scikit_learn),
-    "liblinear": Library("sklearn", liblinear),
-    # its wheels ask for numpy 1, but run with numpy 2
-    "adelie": Library("adelie", adelie, "pip install ipython && pip install --no-deps adelie"),
+    "skreg": skreg,
+    "celer": celer,
+    "skglm": skglm,
+    "scikit-learn": scikit_learn,
+    "liblinear": liblinear,
+    "adelie": adelie,
 }
 FRESH = {
     "skreg": "from skreg.linear_model import Lasso",
