@@ -19,6 +19,7 @@ from scipy import stats
 from skreg.bench._benchmark import Evidence, NoValuesError, Verdict
 
 CONFIDENCE = 0.95
+SHOWN = 6  # verdicts that are told one by one
 Check = Callable[[Evidence], Verdict]
 Outcome = Literal["reproduced", "contradicted", "undecided"]
 
@@ -120,7 +121,7 @@ def gain(
             ours, theirs = _paired(evidence, method, rival, metric, setting, at)
             return theirs - ours if evidence.metrics[metric].better == "lower" else ours - theirs
 
-        return statistic(gains, f"gain over {rival}", at_least=at_least)
+        return statistic(gains, f"gain over {rival}{_place(at)}", at_least=at_least)
 
     return all_of(*(over(rival) for rival in _several(rivals)))
 
@@ -163,7 +164,7 @@ def ratio(
             ours, theirs = _paired(evidence, method, rival, metric, setting, at)
             return ours / theirs
 
-        label = f"ratio to {rival}"
+        label = f"ratio to {rival}{_place(at)}"
         return statistic(ratios, label, at_least=at_least, at_most=at_most, log=True)
 
     return all_of(*(to(rival) for rival in _several(rivals)))
@@ -202,7 +203,7 @@ def level(
     def values(evidence: Evidence) -> np.ndarray:
         return evidence.values(setting, metric, method, at).to_numpy(dtype=float)
 
-    return statistic(values, f"mean of {method}", at_least=at_least, at_most=at_most)
+    return statistic(values, f"mean of {method}{_place(at)}", at_least=at_least, at_most=at_most)
 
 
 def grows_like(
@@ -238,9 +239,13 @@ def grows_like(
         if axis is None:
             raise ValueError(f"setting {setting!r} has no axis to grow along")
         rows = evidence.results
-        places = sorted(rows.loc[rows["setting"] == setting, axis.column].unique())
-        values = np.array([evidence.values(setting, metric, method, at) for at in places])
-        return np.polyfit(np.log(places), np.log(values), 1)[0]
+        rows = rows[(rows["setting"] == setting) & (rows["method"] == method)]
+        if rows.empty:
+            raise NoValuesError(method, setting)
+        curves = rows.pivot(index="seed", columns=axis.column, values=metric)
+        log_place = np.log(curves.columns.to_numpy(dtype=float))
+        log_place -= log_place.mean()
+        return np.log(curves.to_numpy(dtype=float)) @ log_place / (log_place @ log_place)
 
     return statistic(slopes, f"exponent of {method}", at_least=at_least, at_most=at_most)
 
@@ -275,12 +280,14 @@ def statistic(
     bound = Bound.of(at_least, at_most)
 
     def check(evidence: Evidence) -> Verdict:
-        values = np.asarray(of_seeds(evidence), dtype=float)
+        with np.errstate(all="ignore"):  # what has no value is told below
+            values = np.asarray(of_seeds(evidence), dtype=float)
+            scaled = np.log(values) if log else values
+        if not len(values):
+            return Verdict("undecided", f"{label}: no seed has a value", str(bound))
         if np.isnan(values).any():
             lost = f"{int(np.isnan(values).sum())} of {len(values)} seeds have no value"
             return Verdict("undecided", f"{label}: {lost}", str(bound))
-        with np.errstate(divide="ignore"):
-            scaled = np.log(values) if log else values
         if not np.isfinite(scaled).all():
             return _judged_one_by_one(values, label, bound)
         interval = Interval.of(scaled)
@@ -329,12 +336,11 @@ def every(
 
     def check(evidence: Evidence) -> Verdict:
         rows = evidence.results
-        rows = rows[
-            rows["setting"].isin(_several(settings)) & rows["method"].isin(_several(methods))
-        ]
-        if rows.empty:
-            raise NoValuesError(_several(methods)[0], _several(settings)[0])
-        values = rows[metric].to_numpy(dtype=float)
+        rows = rows[rows["setting"].isin(_several(settings))]
+        for method in _several(methods):
+            if not (rows["method"] == method).any():
+                raise NoValuesError(method, " and ".join(_several(settings)))
+        values = rows.loc[rows["method"].isin(_several(methods)), metric].to_numpy(dtype=float)
         met = bound.met_by(values)
         worst = np.min(values) if bound.at_least else np.max(values)
         return Verdict(
@@ -346,18 +352,20 @@ def every(
     return check
 
 
-def all_of(*checks: Check) -> Check:
+def all_of(*checks: Check, names: Sequence[str] = ()) -> Check:
     """Several checks at once: reproduced where all are, contradicted where one is.
 
     Parameters
     ----------
     *checks : callable
         One or more.
+    names : sequence of str, default=()
+        What to call each in the text.
 
     Returns
     -------
     callable
-        The check.
+        The check. Of more than `SHOWN` checks its text tells those that were not reproduced.
     """
     if len(checks) == 1:
         return checks[0]
@@ -370,9 +378,16 @@ def all_of(*checks: Check) -> Check:
             outcome = "contradicted"
         elif "undecided" in outcomes:
             outcome = "undecided"
-        measured = "; ".join(verdict.measured for verdict in verdicts)
+        heads = [f"{name}: " for name in names] or [""] * len(verdicts)
+        told = list(zip(heads, verdicts, strict=True))
+        measured = []
+        if len(told) > SHOWN:
+            held = [verdict.outcome == "reproduced" for verdict in verdicts]
+            measured = [f"held in {sum(held)} of {len(held)}"]
+            told = [pair for pair in told if pair[1].outcome != "reproduced"][:SHOWN]
+        measured += [head + verdict.measured for head, verdict in told]
         required = "; ".join(dict.fromkeys(verdict.required for verdict in verdicts))
-        return Verdict(outcome, measured, required)
+        return Verdict(outcome, "; ".join(measured), required)
 
     return check
 
@@ -384,6 +399,10 @@ def _paired(
     ours, theirs = (evidence.values(setting, metric, name, at) for name in (method, rival))
     seeds = ours.index.intersection(theirs.index)
     return ours[seeds].to_numpy(dtype=float), theirs[seeds].to_numpy(dtype=float)
+
+
+def _place(at: float | None) -> str:
+    return "" if at is None else f" (at {_number(at)})"
 
 
 def _several(names: str | Sequence[str]) -> Sequence[str]:
