@@ -1,5 +1,9 @@
 """The benchmarks of skreg.deep run at their smallest size, and their parts are right."""
 
+import ast
+import importlib
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,6 +78,26 @@ def test_claims_read_results_and_say_nothing_about_one_seed(name):
             assert verdict.measured
             if n_seeds == 1:
                 assert verdict.outcome != "reproduced"
+
+
+def record_in(path):
+    """Arguments of the PAPER of a file, read without importing it."""
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="PAPER")], value=ast.Call(keywords=keywords)):
+                return {word.arg: ast.literal_eval(word.value) for word in keywords}
+    raise AssertionError(f"{path.name} has no PAPER")
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_TORCH if name != "deep-overhead"])
+def test_records_of_papers_are_literals_and_name_what_there_is(name):
+    record = record_in(find_benchmarks()[name].path)
+    assert all(author.count(", ") == 1 for author in record["authors"])
+    assert re.fullmatch(r"\d{4}\.\d{5}", record["arxiv"])
+    assert record.get("code", "https://github.com/").startswith("https://github.com/")
+    for path in record["here"].split(", "):
+        module, _, attribute = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), path
 
 
 @pytest.mark.parametrize("name", WITH_TORCH)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+CAPTION = "Means over the seeds with intervals at 95 %; verdicts rest on differences seed by seed."
+
 
 class Dots(NamedTuple):
     """A panel of `dots_of_methods`.
@@ -60,7 +62,7 @@ def dots_of_methods(
 
     def draw(results: pd.DataFrame) -> Figure:
         figure, axes = new_figure(len(panels))
-        figure.set_figheight(max(1, 0.085 * len(methods)) * figure.get_figheight())
+        figure.set_figheight(max(1, 0.06 * len(methods)) * figure.get_figheight())
         for index, (panel, dots) in enumerate(zip(axes, panels, strict=True)):
             named = {dots.metrics: ""} if isinstance(dots.metrics, str) else dots.metrics
             series = {}
@@ -73,6 +75,8 @@ def dots_of_methods(
                 series[label] = [values[name].dropna().to_numpy() for name in methods]
             rows = [""] * len(methods) if index % 2 else methods
             draw_intervals(panel, rows, series, geometric=dots.geometric)
+            if not dots.geometric:
+                panel.locator_params(axis="x", nbins=5)
             panel.set(title=dots.title, xlabel=dots.xlabel)
             if len(series) > 1:
                 panel.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=len(series))

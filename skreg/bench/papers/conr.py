@@ -24,7 +24,7 @@ import torch
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, every, gain, level
 from skreg.bench.arena.deep_tasks import for_epochs, turned_digits
-from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.bench.arena.networks import Method, fitted, one_thread, with_decay, with_regularizer
 from skreg.bench.arena.tensor_tasks import Features, cosines, free_features
 from skreg.deep import DeepRegressor
@@ -168,7 +168,7 @@ benchmark = Benchmark(
     ],
     figures=[
         Figure(
-            "Means over the seeds with intervals at 95 %.",
+            CAPTION,
             dots_of_methods(
                 Dots(DIGITS, "many", "Frequent angles", "Mean absolute error (°)"),
                 Dots(DIGITS, "few", "Rare angles", "Mean absolute error (°)"),

@@ -21,7 +21,7 @@ import torch
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, level
 from skreg.bench.arena.deep_tasks import for_epochs, noisy_digits
-from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.bench.arena.networks import (
     Method,
     fitted,
@@ -140,7 +140,7 @@ benchmark = Benchmark(
     ],
     figures=[
         Figure(
-            "Means over the seeds with intervals at 95 %.",
+            CAPTION,
             dots_of_methods(
                 Dots(DIGITS, "accuracy", "Clean test digits", "Accuracy, last epoch"),
                 Dots(DIGITS, "memorised", "Wrong labels", "Share memorised, last epoch"),

@@ -22,7 +22,7 @@ from skorch.callbacks import LRScheduler
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
 from skreg.bench.arena.deep_tasks import flipped_clusters, for_epochs
-from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.bench.arena.networks import (
     GaussianNoise,
     Method,
@@ -139,7 +139,7 @@ benchmark = Benchmark(
     ],
     figures=[
         Figure(
-            "Means over the seeds with intervals at 95 %.",
+            CAPTION,
             dots_of_methods(
                 Dots(NOISE, "log_loss", NOISE, "Log-loss (nats)"),
                 Dots(MORE_NOISE, "log_loss", MORE_NOISE, "Log-loss (nats)"),

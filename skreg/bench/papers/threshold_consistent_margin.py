@@ -23,7 +23,7 @@ import torch
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, ratio
 from skreg.bench.arena.deep_tasks import digits, digits_of_unseen_classes, for_epochs
-from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.bench.arena.networks import (
     ContrastiveMargins,
     Method,
@@ -154,7 +154,7 @@ benchmark = Benchmark(
     ],
     figures=[
         Figure(
-            "Means over the seeds with intervals at 95 %.",
+            CAPTION,
             dots_of_methods(
                 Dots(SEEN, "opis", SEEN, "Inconsistency (OPIS, times 1000)"),
                 Dots(UNSEEN, "opis", UNSEEN, "Inconsistency (OPIS, times 1000)"),

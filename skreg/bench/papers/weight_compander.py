@@ -28,7 +28,7 @@ from skorch.callbacks import LRScheduler
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
 from skreg.bench.arena.deep_tasks import digits, for_epochs
-from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.bench.arena.networks import (
     Method,
     fitted,
@@ -150,7 +150,7 @@ benchmark = Benchmark(
     ],
     figures=[
         Figure(
-            "Means over the seeds with intervals at 95 %.",
+            CAPTION,
             dots_of_methods(
                 Dots(SETTING, "accuracy", "Digits", "Test accuracy (%)"),
                 Dots(SETTING, "near_zero", "Middle layer", "Share of weights below 0.01"),
