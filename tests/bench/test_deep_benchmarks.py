@@ -19,7 +19,7 @@ from skreg.bench import Evidence
 from skreg.bench._cells import plan_cells
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import deep_tasks, networks, tensor_tasks
+from skreg.bench.arena import deep_methods, deep_tasks, networks, tensor_tasks
 from skreg.bench.papers import stablemax_perpgrad
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import LabelSmoothing
@@ -142,10 +142,10 @@ def test_who_generalises_sooner_is_told_by_the_epochs_of_each_seed():
 def test_what_a_method_adds_reaches_the_net():
     X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
     y = np.arange(40) % 2
-    method = networks.with_regularizer(LabelSmoothing, 0.3)
-    method = method._replace(net_params=networks.with_decay(0.25).net_params)
+    method = deep_methods.with_regularizer(LabelSmoothing, 0.3)
+    method = method._replace(net_params=deep_methods.with_decay(0.25).net_params)
     model = DeepClassifier(max_epochs=1, net_params={"optimizer__weight_decay": 0.0})
-    net = networks.fitted(model, method, X, y).net_
+    net = deep_methods.fitted(model, method, X, y).net_
     assert dict(net.regularizers)["LabelSmoothing"].smoothing == 0.3
     assert net.optimizer_.param_groups[0]["weight_decay"] == 0.25
 
@@ -200,7 +200,7 @@ def test_proxy_network_puts_out_scaled_cosines():
 def test_contrastive_margins_average_over_all_pairs():
     z, y = torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2])
     batch = type("Batch", (), {"y": y})
-    found = networks.ContrastiveMargins().penalty(None, batch, None, z)
+    found = deep_methods.ContrastiveMargins().penalty(None, batch, None, z)
     pull, push = [], []
     for i in range(6):
         for j in set(range(6)) - {i}:
@@ -214,4 +214,4 @@ def test_contrastive_margins_average_over_all_pairs():
 @pytest.mark.parametrize("y", [[0], [0, 0], [0, 1, 2]])
 def test_contrastive_margins_are_finite_without_pairs_of_a_kind(y):
     z, batch = torch.randn(len(y), 4), type("Batch", (), {"y": torch.tensor(y)})
-    assert torch.isfinite(networks.ContrastiveMargins().penalty(None, batch, None, z))
+    assert torch.isfinite(deep_methods.ContrastiveMargins().penalty(None, batch, None, z))

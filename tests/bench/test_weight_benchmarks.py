@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from skreg.bench import Evidence
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import networks, tensor_tasks
+from skreg.bench.arena import deep_methods, tensor_tasks
 from skreg.bench.papers import conv_orthogonality, tram
 from skreg.deep.torch import orthogonal_conv_init_, orthogonality_loss
 
@@ -55,16 +55,16 @@ def test_fine_tuning_is_deterministic_and_plain_adam_is_adam():
 
 def test_same_padding_is_wrong_at_orthogonal_kernels_with_stride_two_and_misses_lags_without():
     weight = orthogonal_conv_init_(torch.empty(6, 4, 3, 3, dtype=torch.float64), stride=2)
-    assert networks.same_padding_loss(weight, stride=2) > 1
+    assert deep_methods.same_padding_loss(weight, stride=2) > 1
     row = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     row[0, 0, 1, 0] = row[0, 0, 1, 2] = 0.5**0.5  # correlates with itself at lag two only
-    assert networks.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
+    assert deep_methods.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
     assert orthogonality_loss(row).item() == pytest.approx(0.5)
 
 
 def test_flattened_kernel_is_a_matrix():
     Q = torch.linalg.qr(torch.randn(36, 6, dtype=torch.float64))[0].T
-    assert networks.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(0, abs=1e-12)
+    assert deep_methods.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(0, abs=1e-12)
 
 
 def test_kernel_descends_to_an_orthogonal_convolution():

@@ -23,9 +23,10 @@ import torch
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, every, gain, level
+from skreg.bench.arena.deep_methods import Method, fitted, with_decay, with_regularizer
 from skreg.bench.arena.deep_tasks import for_epochs, turned_digits
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import Method, fitted, one_thread, with_decay, with_regularizer
+from skreg.bench.arena.networks import one_thread
 from skreg.bench.arena.tensor_tasks import Features, cosines, free_features
 from skreg.deep import DeepRegressor
 from skreg.deep.regularizers import ConR, Mixup

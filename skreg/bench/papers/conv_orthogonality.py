@@ -23,20 +23,19 @@ import torch
 
 from skreg.bench import Benchmark, Claim, Evidence, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import Check, all_of, every, gain, level, statistic
-from skreg.bench.arena.deep_tasks import digits, for_epochs
-from skreg.bench.arena.dots import Dots, dots_of_methods
-from skreg.bench.arena.networks import (
-    CircularCNN,
+from skreg.bench.arena.deep_methods import (
     FlattenedKernels,
     Method,
     fitted,
     flattened_loss,
-    one_thread,
     same_padding_loss,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
+from skreg.bench.arena.deep_tasks import digits, for_epochs
+from skreg.bench.arena.dots import Dots, dots_of_methods
+from skreg.bench.arena.networks import CircularCNN, one_thread
 from skreg.bench.arena.tensor_tasks import Kernel, descended, random_kernel
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import ConvOrthogonality

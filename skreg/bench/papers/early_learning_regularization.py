@@ -20,16 +20,16 @@ import torch
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, level
-from skreg.bench.arena.deep_tasks import for_epochs, noisy_digits
-from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import (
+from skreg.bench.arena.deep_methods import (
     Method,
     fitted,
-    perceptron,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
+from skreg.bench.arena.deep_tasks import for_epochs, noisy_digits
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.networks import perceptron
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import ELR, PSKD, ELRPlus, Mixup
 

@@ -21,17 +21,17 @@ from skorch.callbacks import LRScheduler
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
-from skreg.bench.arena.deep_tasks import flipped_clusters, for_epochs
-from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import (
+from skreg.bench.arena.deep_methods import (
     GaussianNoise,
     Method,
     fitted,
-    perceptron,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
+from skreg.bench.arena.deep_tasks import flipped_clusters, for_epochs
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.networks import perceptron
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import PSKD, Mixup
 from skreg.metrics import expected_calibration_error, risk_coverage_score

@@ -22,17 +22,17 @@ import torch
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, ratio
-from skreg.bench.arena.deep_tasks import digits, digits_of_unseen_classes, for_epochs
-from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import (
+from skreg.bench.arena.deep_methods import (
     ContrastiveMargins,
     Method,
-    ProxyNetwork,
     fitted,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
+from skreg.bench.arena.deep_tasks import digits, digits_of_unseen_classes, for_epochs
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.networks import ProxyNetwork
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import ThresholdConsistentMargin
 from skreg.metrics import operating_point_inconsistency_score, recall_at_k

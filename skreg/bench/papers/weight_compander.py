@@ -27,15 +27,10 @@ from skorch.callbacks import LRScheduler
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
+from skreg.bench.arena.deep_methods import Method, fitted, with_regularizer, with_smoothing
 from skreg.bench.arena.deep_tasks import digits, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import (
-    Method,
-    fitted,
-    perceptron,
-    with_regularizer,
-    with_smoothing,
-)
+from skreg.bench.arena.networks import perceptron
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import WeightCompander
 from skreg.deep.torch import ExperimentalWarning, weight_statistics
