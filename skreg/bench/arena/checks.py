@@ -292,7 +292,8 @@ def statistic(
             return _judged_one_by_one(values, label, bound)
         interval = Interval.of(scaled)
         if log:
-            interval = Interval(*np.exp(interval[:3]).tolist(), interval.n_seeds)
+            mean, low, high = (float(np.exp(number)) for number in interval[:3])
+            interval = Interval(mean, low, high, interval.n_seeds)
         return Verdict(interval.judged(bound), f"{label} {interval}", str(bound))
 
     return check
