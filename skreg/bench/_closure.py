@@ -18,7 +18,7 @@ from skreg._kernel_sources import kernel_sources
 
 BENCH = Path(__file__).resolve().parent
 PACKAGE = BENCH.parent
-_READERS = {BENCH / "arena" / "checks.py", BENCH / "arena" / "views.py"}
+_READERS = {BENCH / "arena" / name for name in ("checks.py", "dots.py", "views.py")}
 
 
 def closure_digest(path: Path) -> str:

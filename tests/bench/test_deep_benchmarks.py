@@ -1,5 +1,9 @@
 """The benchmarks of skreg.deep run at their smallest size, and their parts are right."""
 
+import ast
+import importlib
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,23 +15,40 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skreg.bench import Evidence
+from skreg.bench._cells import plan_cells
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import networks
-from skreg.bench.papers import (
-    conr,
-    early_learning_regularization,
-    stablemax_perpgrad,
-    threshold_consistent_margin,
-)
-from skreg.deep import RegularizedNetClassifier
+from skreg.bench.arena import deep_methods, deep_tasks, networks, tensor_tasks
+from skreg.bench.papers import stablemax_perpgrad
+from skreg.deep import DeepClassifier
+from skreg.deep.regularizers import LabelSmoothing
 
 NAMES = [
     "early-learning-regularization",
+    "self-knowledge-distillation",
     "stablemax-perpgrad",
     "conr",
     "threshold-consistent-margin",
 ]
+WITH_TORCH = [*NAMES, "tram", "conv-orthogonality", "weight-compander", "deep-overhead"]
+
+
+def numbers_of(name, draw, n_seeds=5):
+    """A benchmark, and results of its full size with numbers of any kind."""
+    benchmark = load_benchmark(find_benchmarks()[name].path)
+    rows = []
+    for cell in plan_cells(name, benchmark, "full", n_seeds):
+        setting = benchmark.settings[cell.setting]
+        places = cell.parameters["epochs"] if setting.axis else [None]
+        rows += [
+            {"setting": cell.setting, "method": method, "seed": cell.seed}
+            | ({setting.axis.column: place} if setting.axis else {})
+            | {metric: draw(metric, method) for metric in setting.metrics}
+            for method in cell.methods
+            for place in places
+        ]
+    return benchmark, pd.DataFrame(rows)
 
 
 @pytest.mark.slow
@@ -40,45 +61,121 @@ def test_smallest_size_runs(name, tmp_path, capsys):
     assert set(results["method"]) == set(benchmark.methods)
 
 
-def test_benchmarks_say_that_they_need_torch_and_one_is_quick():
+def test_benchmarks_say_that_they_need_torch():
     files = find_benchmarks()
-    assert all(files[name].extra == "deep" for name in NAMES)
-    quick = [name for name in NAMES if "quick" in load_benchmark(files[name].path).sizes]
-    assert quick == ["threshold-consistent-margin"]
+    assert all(files[name].extra == "deep" for name in WITH_TORCH)
+
+
+@pytest.mark.parametrize("name", WITH_TORCH)
+def test_claims_read_results_and_say_nothing_about_one_seed(name):
+    rng = np.random.default_rng(0)
+    for n_seeds in (1, 5):
+        benchmark, results = numbers_of(name, lambda metric, method: rng.uniform(1, 2), n_seeds)
+        evidence = Evidence(results, benchmark.settings, benchmark.metrics)
+        for claim in benchmark.claims:
+            read = results["setting"].isin(claim.settings)
+            verdict = claim.check(evidence._replace(results=results[read]))
+            assert verdict.measured
+            if n_seeds == 1:
+                assert verdict.outcome != "reproduced"
+
+
+def record_in(path):
+    """Arguments of the PAPER of a file, read without importing it."""
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id="PAPER")], value=ast.Call(keywords=keywords)):
+                return {word.arg: ast.literal_eval(word.value) for word in keywords}
+    raise AssertionError(f"{path.name} has no PAPER")
+
+
+@pytest.mark.parametrize("name", [name for name in WITH_TORCH if name != "deep-overhead"])
+def test_records_of_papers_are_literals_and_name_what_there_is(name):
+    record = record_in(find_benchmarks()[name].path)
+    assert all(author.count(", ") == 1 for author in record["authors"])
+    assert re.fullmatch(r"\d{4}\.\d{5}", record["arxiv"])
+    assert record.get("code", "https://github.com/").startswith("https://github.com/")
+    for path in record["here"].split(", "):
+        module, _, attribute = path.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), path
+
+
+@pytest.mark.parametrize("name", WITH_TORCH)
+def test_figures_draw_one_seed_and_several(name):
+    rng = np.random.default_rng(0)
+    for n_seeds in (1, 3):
+        benchmark, results = numbers_of(name, lambda metric, method: rng.uniform(1, 2), n_seeds)
+        assert benchmark.figures
+        for figure in benchmark.figures:
+            panels = figure.draw(results).axes
+            assert panels
+            assert all(panel.get_title(loc="center") and panel.get_xlabel() for panel in panels)
+
+
+def lead_of(perp, decay):
+    """Verdict on who is sooner, from the epochs at which seeds reach the accuracy."""
+    epochs = [50, 100, 150]
+    rows = [
+        {
+            "setting": stablemax_perpgrad.ADDITION, "method": method, "seed": seed, "epoch": epoch,
+            "accuracy": 0.95 if epoch >= reached else 0.5,
+        }
+        for method, times in {stablemax_perpgrad.PERP: perp, "decay": decay}.items()
+        for seed, reached in enumerate(times)
+        for epoch in epochs
+    ]  # fmt: skip
+    check = stablemax_perpgrad.sooner(stablemax_perpgrad.PERP, "decay")
+    return check(Evidence(pd.DataFrame(rows), stablemax_perpgrad.benchmark.settings, {})).outcome
+
+
+def test_who_generalises_sooner_is_told_by_the_epochs_of_each_seed():
+    never = np.inf
+    assert lead_of([50, 50, 50], [100, 150, 150]) == "reproduced"
+    assert lead_of([50, 50, 50], [never, never, never]) == "reproduced"
+    assert lead_of([50, 50, 50], [50, 50, 50]) == "contradicted"
+    assert lead_of([never, never, never], [150, 100, 150]) == "contradicted"
+    assert lead_of([50, 150, 100], [100, 100, 100]) == "undecided"
+    assert lead_of([50, 50, 50], [50, never, never]) == "undecided"
+    assert lead_of([never, never, never], [never, never, never]) == "undecided"
+
+
+def test_what_a_method_adds_reaches_the_net():
+    X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    y = np.arange(40) % 2
+    method = deep_methods.with_regularizer(LabelSmoothing, 0.3)
+    method = method._replace(net_params=deep_methods.with_decay(0.25).net_params)
+    model = DeepClassifier(max_epochs=1, net_params={"optimizer__weight_decay": 0.0})
+    net = deep_methods.fitted(model, method, X, y).net_
+    assert dict(net.regularizers)["LabelSmoothing"].smoothing == 0.3
+    assert net.optimizer_.param_groups[0]["weight_decay"] == 0.25
 
 
 def test_perceptron_is_linear_layers_with_relu_between():
     net = networks.perceptron(3, 5, 4, 2)
     assert [type(layer) for layer in net] == [nn.Linear, nn.ReLU] * 2 + [nn.Linear]
     assert [tuple(net[i].weight.shape) for i in (0, 2, 4)] == [(5, 3), (4, 5), (2, 4)]
-
-
-def test_mixup_trains_on_the_mixed_loss():
-    X = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
-    y = np.arange(12) % 3
-    mixup = networks.Mixup()
-    net = RegularizedNetClassifier(
-        nn.Linear(3, 3), regularizers=[("mixup", mixup)], batch_size=12, max_epochs=1, lr=0.0,
-        train_split=None, verbose=0,
-    ).fit(X, y)  # fmt: skip
-    share, partner, _ = mixup.mixing_
-    inputs, labels = torch.from_numpy(X), torch.from_numpy(y)
-    logits = net.module_(share * inputs + (1 - share) * inputs[partner])
-    expected = share * F.cross_entropy(logits, labels)
-    expected = expected + (1 - share) * F.cross_entropy(logits, labels[partner])
-    assert net.history[-1]["train_loss"] == pytest.approx(expected.item(), rel=1e-5)
+    dropping = networks.perceptron(3, 5, 2, dropout=0.2, bias=False)
+    assert [type(layer) for layer in dropping] == [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
+    assert dropping[0].bias is None
+    assert dropping[2].p == 0.2
 
 
 def test_share_of_wrong_digits_is_that_of_the_paper():
-    task, _ = early_learning_regularization.noisy_digits(0, epochs=1)
+    task = deep_tasks.noisy_digits(0)
     wrong = np.mean(task.y != task.truth)
     assert wrong == pytest.approx(0.36, abs=4 * np.sqrt(0.36 * 0.64 / len(task.y)))
-    again, _ = early_learning_regularization.noisy_digits(0, epochs=1)
-    np.testing.assert_array_equal(task.y, again.y)
+    np.testing.assert_array_equal(task.y, deep_tasks.noisy_digits(0).y)
+
+
+def test_classes_to_embed_are_not_those_of_training():
+    task = deep_tasks.digits_of_unseen_classes(0)
+    assert len(set(task.y)) == 6
+    assert len(set(task.y_test)) == 4
+    assert not set(task.y) & set(task.y_test)
 
 
 def test_pairs_of_addition_are_all_pairs_once():
-    pairs = stablemax_perpgrad.addition(0, modulus=7, epochs=[1])
+    pairs = tensor_tasks.addition(0, modulus=7, epochs=[1])
     X, y = torch.cat([pairs.X, pairs.X_test]), torch.cat([pairs.y, pairs.y_test])
     assert len(torch.unique(X, dim=0)) == len(X) == 49
     assert torch.equal(y, (X[:, :7].argmax(1) + X[:, 7:].argmax(1)) % 7)
@@ -86,15 +183,15 @@ def test_pairs_of_addition_are_all_pairs_once():
 
 
 def test_turned_digits_are_skewed_in_training_and_uniform_in_the_test():
-    images, _ = conr.turned_digits(0, epochs=1)
+    images = deep_tasks.turned_digits(0)
     assert np.mean(images.y > 60) < 0.05
     assert np.mean(images.y_test > 60) > 0.4
-    upright = conr.turn(np.ones((1, 8, 8)), [0.0])[0, 0]
+    upright = deep_tasks.turned(np.ones((1, 8, 8)), [0.0])[0, 0]
     np.testing.assert_allclose(upright, np.pad(np.ones((8, 8)), 2), atol=1e-6)
 
 
 def test_proxy_network_puts_out_scaled_cosines():
-    net = threshold_consistent_margin.ProxyNetwork(5, 3)
+    net = networks.ProxyNetwork(5, 3)
     X = torch.randn(4, 5)
     expected = 16 * F.cosine_similarity(net.embedding(X)[:, None], net.proxies[None], dim=2)
     torch.testing.assert_close(net(X), expected)
@@ -103,7 +200,7 @@ def test_proxy_network_puts_out_scaled_cosines():
 def test_contrastive_margins_average_over_all_pairs():
     z, y = torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2])
     batch = type("Batch", (), {"y": y})
-    found = threshold_consistent_margin.ContrastiveMargins().penalty(None, batch, None, z)
+    found = deep_methods.ContrastiveMargins().penalty(None, batch, None, z)
     pull, push = [], []
     for i in range(6):
         for j in set(range(6)) - {i}:
@@ -112,3 +209,9 @@ def test_contrastive_margins_average_over_all_pairs():
                 (0.9 - s if y[i] == y[j] else s - 0.5).clamp(min=0)
             )
     assert found.item() == pytest.approx((np.mean(pull) + np.mean(push)).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("y", [[0], [0, 0], [0, 1, 2]])
+def test_contrastive_margins_are_finite_without_pairs_of_a_kind(y):
+    z, batch = torch.randn(len(y), 4), type("Batch", (), {"y": torch.tensor(y)})
+    assert torch.isfinite(deep_methods.ContrastiveMargins().penalty(None, batch, None, z))

@@ -3,7 +3,9 @@
 import pandas as pd
 import pytest
 
+from skreg.bench import Evidence
 from skreg.bench._cli import main
+from skreg.bench.arena.networks import ResNet18
 from skreg.bench.races import deep_overhead
 from skreg.deep import regularizers
 
@@ -20,21 +22,37 @@ def test_smallest_size_times_every_regularizer(tmp_path, capsys):
 
 def test_network_is_resnet_18():
     """Its form for CIFAR-10 has 11 173 962 weights."""
-    network = deep_overhead.ResNet18(10)
+    network = ResNet18(10)
     assert sum(p.numel() for p in network.parameters()) == 11_173_962
 
 
-def test_claims_compare_the_median_ratio_with_the_allowed_one():
-    results = pd.DataFrame({"method": ["a", "a", "a", "b"], "ratio": [1.0, 1.1, 9.0, 1.2]})
-    assert deep_overhead.at_most(["a", "b"], 1.2)(results).reproduced
-    verdict = deep_overhead.at_most(["a", "b"], 1.15)(results)
-    assert not verdict.reproduced
-    assert verdict.measured == "a 1.10, b 1.20 times"
+def verdict_of(milliseconds):
+    """Verdict on two regularizers that may cost a fifth, each in a setting of its own."""
+    rows = [
+        {"setting": setting, "method": method, "seed": seed, "milliseconds": time}
+        for (setting, method), times in milliseconds.items()
+        for seed, time in enumerate(times)
+    ]
+    benchmark = deep_overhead.benchmark
+    evidence = Evidence(pd.DataFrame(rows), benchmark.settings, benchmark.metrics)
+    return deep_overhead.costs_at_most(1.2, "ELR", "ConR")(evidence).outcome
 
 
-def test_the_net_is_compared_with_its_rival():
-    results = pd.DataFrame({"method": ["plain", "skorch"], "ratio": [1.0, 0.8]})
-    assert deep_overhead.no_slower_than("skorch", 1.3)(results).reproduced
-    verdict = deep_overhead.no_slower_than("skorch", 1.1)(results)
-    assert not verdict.reproduced
-    assert verdict.measured == "1.25 times"
+@pytest.mark.parametrize(
+    ("elr", "conr", "outcome"),
+    [
+        ([10.5, 21.0, 42.0], [5.5, 5.5, 5.5], "reproduced"),
+        ([15.0, 30.0, 60.0], [5.5, 5.5, 5.5], "contradicted"),
+        ([10.5, 21.0, 42.0], [8.0, 8.0, 8.0], "contradicted"),
+        ([10.0, 20.0, 60.0], [5.5, 5.5, 5.5], "undecided"),
+    ],
+)
+def test_step_is_compared_with_the_plain_one_of_the_same_repeat_and_setting(elr, conr, outcome):
+    assert outcome == verdict_of(
+        {
+            (deep_overhead.CLASSIFICATION, "plain"): [10.0, 20.0, 40.0],
+            (deep_overhead.CLASSIFICATION, "ELR"): elr,
+            (deep_overhead.REGRESSION, "plain"): [5.0, 5.0, 5.0],
+            (deep_overhead.REGRESSION, "ConR"): conr,
+        }
+    )

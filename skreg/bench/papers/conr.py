@@ -16,109 +16,65 @@ mixup of inputs and targets, and weights by inverse density.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import numpy as np
 import torch
-from scipy.ndimage import rotate
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from torch.nn import functional as F
 
-from skreg.bench import (
-    Benchmark,
-    Claim,
-    Figure,
-    Metric,
-    Setting,
-    Verdict,
-    by_seed,
-    mean_and_standard_error,
-)
-from skreg.bench.arena.networks import MixupRegression, one_thread
-from skreg.bench.arena.views import new_figure
-from skreg.deep import DeepRegressor, Regularizer
-from skreg.deep.regularizers import ConR
+from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
+from skreg.bench.arena.checks import all_of, every, gain, level
+from skreg.bench.arena.deep_methods import Method, fitted, with_decay, with_regularizer
+from skreg.bench.arena.deep_tasks import for_epochs, turned_digits
+from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.networks import one_thread
+from skreg.bench.arena.tensor_tasks import Features, cosines, free_features
+from skreg.deep import DeepRegressor
+from skreg.deep.regularizers import ConR, Mixup
 from skreg.deep.torch import ConRLoss, density_weights
 from skreg.metrics import shot_scores
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
-
 EXTRA = "deep"
+PAPER = Paper(
+    title="ConR: Contrastive Regularizer for Deep Imbalanced Regression",
+    authors=("Keramati, Mahsa", "Meng, Lili", "Evans, R. David"),
+    venue="International Conference on Learning Representations",
+    year=2024,
+    here="skreg.deep.regularizers.ConR, skreg.deep.torch.ConRLoss",
+    arxiv="2309.06651",
+    code="https://github.com/BorealisAI/ConR",
+)
 
 PLAIN, DECAY, MIXUP = "L1 loss", "Weight decay", "Mixup"
 WEIGHTED, CONR, CONR_WEIGHTED = "Inverse density", "ConR", "ConR, inverse density"
 NOT_CONFUSED = "ConR, predictions right"
 FREE, DIGITS = "Free features", "Digits turned by skewed angles"
-RARE = np.array([80, 80.5, 81, 80.2, 90, 90.5, 90.3, 90.8])
-REGIONS = ("all", "many", "median", "few")
+REGIONS = {"all": "all", "many": "frequent", "median": "in between", "few": "rare"}
 BIN_WIDTH = 5.0  # degrees
 
-
-class Features(NamedTuple):
-    """Features that are free to move, with targets and confused predictions."""
-
-    z: torch.Tensor
-    y: torch.Tensor
-    predictions: torch.Tensor
-
-
-class Images(NamedTuple):
-    """Turned digits and their angles."""
-
-    X: np.ndarray
-    y: np.ndarray
-    X_test: np.ndarray
-    y_test: np.ndarray
-
-
-class Method(NamedTuple):
-    """What is added to the L1 loss."""
-
-    regularizers: Callable[[], list[tuple[str, Regularizer]]] = list
-    weight_decay: float = 0.0
-    weighted: bool = False
-
-
-def conr() -> list[tuple[str, ConR]]:
-    # degrees are standardized: one standard deviation is about 15 of them
-    return [("conr", ConR(beta=0.2, window=0.1, push=0.2))]
-
-
+# degrees are standardized: one standard deviation is about 15 of them
+WITH_CONR = with_regularizer(ConR, beta=0.2, window=0.1, push=0.2)
 METHODS = {
     PLAIN: Method(),
-    DECAY: Method(weight_decay=0.1),
-    MIXUP: Method(lambda: [("mixup", MixupRegression())]),
-    WEIGHTED: Method(weighted=True),
-    CONR: Method(conr),
-    CONR_WEIGHTED: Method(conr, weighted=True),
+    DECAY: with_decay(0.1),
+    MIXUP: with_regularizer(Mixup, 1.0),
+    WEIGHTED: Method(),
+    CONR: WITH_CONR,
+    CONR_WEIGHTED: WITH_CONR,
     NOT_CONFUSED: Method(),
 }
+TRAINED = [name for name in METHODS if name != NOT_CONFUSED]
 
 
-def free_features(seed: int, *, steps: int) -> Any:
-    rng = np.random.default_rng(seed)
-    common = rng.integers(20, 30, 56).astype(float)
-    predictions = np.concatenate([common + 0.3 * rng.normal(size=56), 25 + rng.normal(size=8)])
-    z = rng.normal(size=16) + 0.3 * rng.normal(size=(64, 16))
-    arrays = (z, np.concatenate([common, RARE]), predictions)
-    return Features(*(torch.from_numpy(array).float() for array in arrays)), steps
-
-
-def measure_free_features(
-    data: Any, methods: Mapping[str, Any], seed: int
+def measure_features(
+    features: Features, methods: Mapping[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
-    features, steps = data
     before = cosines(features.z, features.y)
     for name in methods:
         z = features.z.clone().requires_grad_()
         loss, optimizer = ConRLoss(), torch.optim.Adam([z], lr=0.05)
         predictions = features.y if name == NOT_CONFUSED else features.predictions
         with one_thread():
-            for _ in range(steps):
+            for _ in range(features.steps):
                 optimizer.zero_grad()
                 loss(z, features.y, predictions).backward()
                 optimizer.step()
@@ -126,110 +82,33 @@ def measure_free_features(
         yield {
             "method": name,
             "fall": float(before[0] - after[0]),
-            "positives": float(after[1] - before[1]),
+            "near": float((after[1] - before[1]).abs()),
+            "moved": float((z.detach() - features.z).abs().max()),
         }
 
 
-def cosines(z: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean cosine of rare samples to the common mean, and of pairs with near targets."""
-    z_unit = F.normalize(z, dim=1)
-    rare_to_common = z_unit[56:] @ F.normalize(z[:56].mean(0), dim=0)
-    near = ((y[:, None] - y).abs() <= 1) & ~torch.eye(64, dtype=torch.bool)
-    return rare_to_common.mean(), (z_unit @ z_unit.T)[near].mean()
-
-
-def turned_digits(seed: int, *, epochs: int) -> Any:
-    rng = np.random.default_rng(seed)
-    X, digit = load_digits(return_X_y=True)
-    images = X[digit == 7].reshape(-1, 8, 8) / 16
-    train, test = train_test_split(images, train_size=0.5, random_state=seed)
-    angle = np.minimum(rng.exponential(15, 1500), 120)
-    angle_test = rng.uniform(0, 120, 600)
-    return Images(
-        turn(train[rng.integers(0, len(train), 1500)], angle), angle,
-        turn(test[rng.integers(0, len(test), 600)], angle_test), angle_test,
-    ), epochs  # fmt: skip
-
-
-def turn(images: np.ndarray, angles: np.ndarray) -> np.ndarray:
-    """Turn images by angles in degrees, each on a frame of 12 x 12."""
-    framed = np.pad(images, ((0, 0), (2, 2), (2, 2)))
-    turned = [
-        rotate(image, angle, reshape=False, order=1)
-        for image, angle in zip(framed, angles, strict=True)
-    ]
-    return np.stack(turned)[:, None].astype(np.float32)
-
-
-def measure_turned_digits(
-    data: Any, methods: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
+def measure_digits(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
     images, epochs = data
+    density = density_weights(images.y, bin_width=BIN_WIDTH)
     for name, method in methods.items():
         model = DeepRegressor(
-            regularizers=method.regularizers(),
             criterion=torch.nn.L1Loss,
             optimizer=torch.optim.AdamW,
             lr=3e-3,
             max_epochs=epochs,
             batch_size=64,
             random_state=seed,
-            net_params={"optimizer__weight_decay": method.weight_decay, "module__width": 16},
+            net_params={"optimizer__weight_decay": 0.0, "module__width": 16},
         )
-        weight = density_weights(images.y, bin_width=BIN_WIDTH) if method.weighted else None
+        weight = density if name in (WEIGHTED, CONR_WEIGHTED) else None
+        fitted(model, method, images.X, images.y, weight)
         with one_thread():
-            predicted = model.fit(images.X, images.y, weight).predict(images.X_test)
+            predicted = model.predict(images.X_test)
         scores = shot_scores(
             images.y_test, predicted, images.y, bin_width=BIN_WIDTH, many=100, few=20
         )
         errors = {region: scores[region].mean_absolute_error for region in REGIONS}
         yield {"method": name, **errors}
-
-
-def mechanism_works(results: pd.DataFrame) -> Verdict:
-    fall = by_seed(results, FREE, "fall", ["method"])
-    positives = by_seed(results, FREE, "positives", ["method"])[CONR].abs()
-    return Verdict(
-        bool(
-            fall[CONR].min() >= 0.35
-            and positives.max() <= 0.1
-            and fall[NOT_CONFUSED].abs().max() == 0
-        ),
-        f"cosine falls by {fall[CONR].min():.2f} to {fall[CONR].max():.2f}, near pairs change by "
-        f"{positives.max():.2f} at most, nothing moves if predictions are right",
-        "falls by ≥ 0.35, changes by ≤ 0.1",
-    )
-
-
-def rare_errors_fall(method: str, rival: str) -> Callable[[pd.DataFrame], Verdict]:
-    def check(results: pd.DataFrame) -> Verdict:
-        values = by_seed(results, DIGITS, "few", ["method"])
-        gain = (values[rival] - values[method]).to_numpy()
-        error = gain.std(ddof=1) / np.sqrt(len(gain))
-        return Verdict(
-            bool(gain.mean() > 2 * error),
-            f"error on rare angles {values[rival].mean():.2f}° → {values[method].mean():.2f}°, "
-            f"lower by {gain.mean():.2f} ± {error:.2f}",
-            "lower by more than two standard errors",
-        )
-
-    return check
-
-
-def draw_errors(results: pd.DataFrame) -> MatplotlibFigure:
-    figure, panels = new_figure(2)
-    for panel, region in zip(panels, ("many", "few"), strict=True):
-        values = by_seed(results, DIGITS, region, ["method"])
-        statistics = mean_and_standard_error(values).loc[list(METHODS)[:-1]]
-        panel.errorbar(
-            statistics["mean"], range(len(statistics)), xerr=statistics["standard_error"], fmt="o",
-            color="#0072B2",
-        )  # fmt: skip
-        panel.set_yticks(range(len(statistics)), labels=statistics.index)
-        panel.set(title=f"{region.capitalize()} training samples", xlabel="Mean absolute error (°)")
-        panel.invert_yaxis()
-    panels[1].set_yticks(range(len(statistics)), labels=[""] * len(statistics))
-    return figure
 
 
 benchmark = Benchmark(
@@ -241,8 +120,8 @@ benchmark = Benchmark(
                 "common."
             ),
             data=free_features,
-            measure=measure_free_features,
-            metrics=["fall", "positives"],
+            measure=measure_features,
+            metrics=["fall", "near", "moved"],
             methods=[CONR, NOT_CONFUSED],
             parameters={"smallest": {"steps": 3}, "full": {"steps": 200}},
         ),
@@ -253,38 +132,49 @@ benchmark = Benchmark(
                 "turned. Frequent means more than 100 training angles in a bin of 5 degrees, rare "
                 "fewer than 20. A small convolutional network, 20 epochs of Adam."
             ),
-            data=turned_digits,
-            measure=measure_turned_digits,
-            metrics=REGIONS,
-            methods=list(METHODS)[:-1],
+            data=for_epochs(turned_digits),
+            measure=measure_digits,
+            metrics=[*REGIONS],
+            methods=TRAINED,
             parameters={"smallest": {"epochs": 1}, "full": {"epochs": 20}},
         ),
     },
     methods=METHODS,
     metrics={
         "fall": Metric("Fall of the cosine, rare to common", better="higher"),
-        "positives": Metric("Change of the cosine of near pairs"),
-        "all": Metric("Error, all", "°", digits=2),
-        "many": Metric("Error, frequent", "°", digits=2),
-        "median": Metric("Error, in between", "°", digits=2),
-        "few": Metric("Error, rare", "°", digits=2),
+        "near": Metric("Absolute change of the cosine of near pairs"),
+        "moved": Metric("Largest change of a feature"),
+        **{name: Metric(f"Error, {words}", "°", digits=2) for name, words in REGIONS.items()},
     },
     repeats={"smallest": 1, "quick": 5, "full": 5},
     reference=PLAIN,
     claims=[
-        Claim("Rare features leave those they are confused with.", mechanism_works, [FREE]),
-        Claim("Errors on rare targets fall.", rare_errors_fall(CONR, PLAIN), [DIGITS]),
+        Claim(
+            "Rare features leave those they are confused with; near targets stay together, and "
+            "nothing moves where predictions are right.",
+            all_of(
+                level(CONR, "fall", setting=FREE, at_least=0.35),
+                level(CONR, "near", setting=FREE, at_most=0.1),
+                every(NOT_CONFUSED, "moved", settings=FREE, at_most=0.0),
+                names=["fall of the cosine", "near pairs", "move if right"],
+            ),
+            [FREE],
+        ),
+        Claim("Errors on rare targets fall.", gain(CONR, PLAIN, "few", setting=DIGITS), [DIGITS]),
         Claim(
             "They fall also on top of inverse-density weights.",
-            rare_errors_fall(CONR_WEIGHTED, WEIGHTED),
+            gain(CONR_WEIGHTED, WEIGHTED, "few", setting=DIGITS),
             [DIGITS],
         ),
     ],
     figures=[
         Figure(
-            "Mean absolute error where training samples are many and few: mean over the seeds with "
-            "one standard error.",
-            draw_errors,
+            CAPTION,
+            dots_of_methods(
+                Dots(DIGITS, "many", "Frequent angles", "Mean absolute error (°)"),
+                Dots(DIGITS, "few", "Rare angles", "Mean absolute error (°)"),
+                methods=TRAINED,
+            ),
             [DIGITS],
         )
     ],

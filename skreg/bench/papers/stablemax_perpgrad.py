@@ -13,28 +13,37 @@ entropy, label smoothing, and weight decays between 1 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Setting, Verdict, by_seed
+from skreg.bench import Axis, Benchmark, Claim, Evidence, Figure, Metric, Paper, Setting, by_seed
+from skreg.bench.arena.checks import Check, all_of, level, statistic
 from skreg.bench.arena.networks import one_thread
+from skreg.bench.arena.tensor_tasks import FullBatch, Pairs, addition, trained
 from skreg.bench.arena.views import draw_curves, new_figure
-from skreg.deep.torch import (
-    OrthogonalGradient,
-    StableMaxCrossEntropyLoss,
-    softmax_collapse_rate,
-)
+from skreg.deep.torch import StableMaxCrossEntropyLoss, softmax_collapse_rate
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as MatplotlibFigure
 
 EXTRA = "deep"
+PAPER = Paper(
+    title="Grokking at the Edge of Numerical Stability",
+    authors=("Prieto, Lucas", "Barsbey, Melih", "Mediano, Pedro A. M.", "Birdal, Tolga"),
+    venue="International Conference on Learning Representations",
+    year=2025,
+    here=(
+        "skreg.deep.torch.StableMaxCrossEntropyLoss, skreg.deep.torch.OrthogonalGradient, "
+        "skreg.deep.regularizers.StableMax, skreg.deep.regularizers.OrthogonalGradient"
+    ),
+    arxiv="2501.04697",
+    code="https://github.com/LucasPrietoAl/grokking-at-the-edge-of-numerical-stability",
+)
 
 PLAIN, SMOOTHING = "Cross entropy", "Label smoothing 0.1"
 DECAYS = {decay: f"Weight decay {decay:g}" for decay in (1.0, 3.0, 8.0)}
@@ -42,65 +51,19 @@ PERP, PERP_PLAIN = "perp-Grad, rescaled", "perp-Grad"
 PERP_GLOBAL, PERP_STABLE = "perp-Grad, global", "perp-Grad and StableMax"
 STABLE = "StableMax"
 ADDITION = "Addition modulo 59"
-
-
-class Pairs(NamedTuple):
-    """Pairs of one-hot numbers with their sums, and when the network is looked at."""
-
-    X: torch.Tensor
-    y: torch.Tensor
-    X_test: torch.Tensor
-    y_test: torch.Tensor
-    epochs: list[int]
-
-
-class Method(NamedTuple):
-    """Loss, projection of the gradient (None leaves it as it is), and decoupled weight decay."""
-
-    loss: Callable[[], nn.Module] = nn.CrossEntropyLoss
-    projection: dict | None = None
-    weight_decay: float = 0.0
+LAST = 300  # epoch
 
 
 METHODS = {
-    PLAIN: Method(),
-    SMOOTHING: Method(lambda: nn.CrossEntropyLoss(label_smoothing=0.1)),
-    **{name: Method(weight_decay=decay) for decay, name in DECAYS.items()},
-    PERP: Method(projection={"rescale": True}),
-    PERP_PLAIN: Method(projection={"rescale": False}),
-    PERP_GLOBAL: Method(projection={"rescale": False, "per": "global"}),
-    PERP_STABLE: Method(StableMaxCrossEntropyLoss, {"rescale": True}),
-    STABLE: Method(StableMaxCrossEntropyLoss),
+    PLAIN: FullBatch(),
+    SMOOTHING: FullBatch(lambda: nn.CrossEntropyLoss(label_smoothing=0.1)),
+    **{name: FullBatch(weight_decay=decay) for decay, name in DECAYS.items()},
+    PERP: FullBatch(projection={"rescale": True}),
+    PERP_PLAIN: FullBatch(projection={"rescale": False}),
+    PERP_GLOBAL: FullBatch(projection={"rescale": False, "per": "global"}),
+    PERP_STABLE: FullBatch(StableMaxCrossEntropyLoss, {"rescale": True}),
+    STABLE: FullBatch(StableMaxCrossEntropyLoss),
 }
-
-
-def addition(seed: int, *, modulus: int, epochs: list[int]) -> Pairs:
-    numbers = torch.from_numpy(np.random.default_rng(seed).permutation(modulus**2))
-    first, second = numbers // modulus, numbers % modulus
-    X = torch.cat([F.one_hot(first, modulus), F.one_hot(second, modulus)], dim=1).float()
-    y = (first + second) % modulus
-    n_train = int(0.4 * len(y))
-    return Pairs(X[:n_train], y[:n_train], X[n_train:], y[n_train:], epochs)
-
-
-def trained(pairs: Pairs, method: Method, seed: int) -> Iterator[tuple[int, nn.Module]]:
-    """Train, yielding the network at the wanted epochs."""
-    torch.manual_seed(seed)
-    n_inputs = pairs.X.shape[1]
-    net = nn.Sequential(
-        nn.Linear(n_inputs, 200, bias=False), nn.ReLU(), nn.Linear(200, 200, bias=False), nn.ReLU(),
-        nn.Linear(200, n_inputs // 2, bias=False),
-    )  # fmt: skip
-    loss = method.loss()
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=method.weight_decay)
-    if method.projection is not None:
-        optimizer = OrthogonalGradient(optimizer, **method.projection)
-    for epoch in range(1, max(pairs.epochs) + 1):
-        optimizer.zero_grad()
-        loss(net(pairs.X), pairs.y).backward()
-        optimizer.step()
-        if epoch in pairs.epochs:
-            yield epoch, net
 
 
 def measure(pairs: Pairs, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
@@ -119,71 +82,31 @@ def measure(pairs: Pairs, methods: Mapping[str, Any], seed: int) -> Iterator[dic
                 }
 
 
-def at_the_end(results: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    last = results["epoch"].max()
-    return by_seed(results[results["epoch"] == last], ADDITION, metric, ["method"])
+def sooner(method: str, rival: str) -> Check:
+    """A method reaches test accuracy 0.9 before a rival, by the epochs that are looked at."""
 
+    def epochs_needed(evidence: Evidence, name: str) -> pd.Series:
+        accuracy = by_seed(evidence.results, ADDITION, "accuracy", ["method", "epoch"])[name]
+        reached = accuracy >= 0.9
+        return reached.idxmax(axis=1).where(reached.any(axis=1), np.inf)
 
-def perp_generalises(results: pd.DataFrame) -> Verdict:
-    accuracy, train = at_the_end(results), at_the_end(results, "train_accuracy")
-    perp, plain = accuracy[PERP_PLAIN], accuracy[PLAIN]
-    return Verdict(
-        bool(perp.min() >= 0.9 and plain.max() <= 0.1 and train[PLAIN].min() == 1.0),
-        f"test accuracy {perp.min():.3f} or more against {plain.max():.3f} or less, at training "
-        f"accuracy {train[PLAIN].min():.3f}",
-        "≥ 0.9 on every seed, plain cross entropy ≤ 0.1 at training accuracy 1",
-    )
+    def lead(evidence: Evidence) -> np.ndarray:
+        return (epochs_needed(evidence, rival) - epochs_needed(evidence, method)).to_numpy()
 
-
-def scaled_perp_generalises(results: pd.DataFrame) -> Verdict:
-    accuracy = at_the_end(results)[PERP]
-    return Verdict(
-        bool(accuracy.min() >= 0.9),
-        f"test accuracy {accuracy.min():.3f} to {accuracy.max():.3f}",
-        "≥ 0.9 on every seed",
-    )
-
-
-def weight_decay_is_no_match(results: pd.DataFrame) -> Verdict:
-    accuracy = results.groupby(["method", "epoch"])["accuracy"].mean().unstack()
-
-    def epochs_needed(name: str) -> float:
-        reached = accuracy.columns[accuracy.loc[name] >= 0.9]
-        return reached[0] if len(reached) else np.inf
-
-    perp, decays = epochs_needed(PERP_PLAIN), {d: epochs_needed(n) for d, n in DECAYS.items()}
-    best = min(decays, key=lambda decay: decays[decay])
-    rival = "no weight decay reaches it"
-    if decays[best] < np.inf:
-        rival = f"with weight decay {best:g} by {decays[best]:g}"
-    return Verdict(
-        bool(perp < decays[best]),
-        f"mean test accuracy 0.9 by epoch {perp:g}, {rival}",
-        "sooner than every weight decay",
-    )
-
-
-def plain_collapses(results: pd.DataFrame) -> Verdict:
-    collapse = at_the_end(results, "collapse")
-    return Verdict(
-        bool(collapse[PLAIN].mean() > 0.5 > collapse[PERP_PLAIN].mean()),
-        f"softmax collapsed on {collapse[PLAIN].mean():.0%} of the training samples, with "
-        f"perp-Grad on {collapse[PERP_PLAIN].mean():.0%}",
-        "most against few",
-    )
+    return statistic(lead, f"epochs before {rival}", at_least=1)
 
 
 def draw_accuracy(results: pd.DataFrame) -> MatplotlibFigure:
     figure, panels = new_figure(2)
-    shown = (
-        [PLAIN, SMOOTHING, *DECAYS.values()],
-        [PERP, PERP_PLAIN, PERP_GLOBAL, PERP_STABLE, STABLE],
-    )
-    for panel, names in zip(panels, shown, strict=True):
+    shown = {
+        "Without projection of the gradient": [PLAIN, SMOOTHING, *DECAYS.values(), STABLE],
+        "With perp-Grad": [PERP, PERP_PLAIN, PERP_GLOBAL, PERP_STABLE],
+    }
+    for panel, (title, names) in zip(panels, shown.items(), strict=True):
         draw_curves(panel, results, ADDITION, "accuracy", "epoch", names)
-        panel.set(xlabel="Epoch", ylabel="Test accuracy", ylim=(-0.03, 1.03))
-    panels[0].legend(loc="upper left")
-    panels[1].legend(loc="center right", bbox_to_anchor=(1, 0.33), fontsize="x-small")
+        panel.set(title=title, xlabel="Epoch", ylabel="Test accuracy", ylim=(-0.03, 1.03))
+        panel.set_xticks(results["epoch"].unique())
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.1), ncols=2, fontsize="small")
     return figure
 
 
@@ -199,8 +122,8 @@ benchmark = Benchmark(
             metrics=["accuracy", "train_accuracy", "collapse"],
             axis=Axis("epoch", "Epoch"),
             parameters={
-                "smallest": {"modulus": 7, "epochs": [1, 3]},
-                "full": {"modulus": 59, "epochs": [50, 100, 150, 200, 250, 300]},
+                "smallest": {"modulus": 7, "epochs": [50, LAST]},
+                "full": {"modulus": 59, "epochs": [50, 100, 150, 200, 250, LAST]},
             },
         )
     },
@@ -214,11 +137,33 @@ benchmark = Benchmark(
     reference=PLAIN,
     claims=[
         Claim(
-            "perp-Grad generalises, plain cross entropy only fits.", perp_generalises, [ADDITION]
+            "perp-Grad generalises, plain cross entropy only fits.",
+            all_of(
+                level(PERP_PLAIN, "accuracy", setting=ADDITION, at=LAST, at_least=0.9),
+                level(PLAIN, "accuracy", setting=ADDITION, at=LAST, at_most=0.1),
+                level(PLAIN, "train_accuracy", setting=ADDITION, at=LAST, at_least=1.0),
+                names=["test accuracy", "test accuracy", "training accuracy"],
+            ),
+            [ADDITION],
         ),
-        Claim("So does perp-Grad rescaled, as in the code.", scaled_perp_generalises, [ADDITION]),
-        Claim("The softmax of plain cross entropy collapses.", plain_collapses, [ADDITION]),
-        Claim("Weight decay needs longer.", weight_decay_is_no_match, [ADDITION]),
+        Claim(
+            "So does perp-Grad rescaled, as in the code.",
+            level(PERP, "accuracy", setting=ADDITION, at=LAST, at_least=0.9),
+            [ADDITION],
+        ),
+        Claim(
+            "The softmax of plain cross entropy collapses.",
+            all_of(
+                level(PLAIN, "collapse", setting=ADDITION, at=LAST, at_least=0.5),
+                level(PERP_PLAIN, "collapse", setting=ADDITION, at=LAST, at_most=0.5),
+            ),
+            [ADDITION],
+        ),
+        Claim(
+            "Weight decay needs longer.",
+            all_of(*(sooner(PERP_PLAIN, name) for name in DECAYS.values())),
+            [ADDITION],
+        ),
     ],
     figures=[
         Figure(
