@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import skreg
+from skreg._estimator import DOCUMENTATION
 
 ROOT = Path(__file__).parent.parent
 OPTIONAL = (
@@ -90,6 +91,17 @@ def test_pins_satisfy_the_declared_requirements():
 
     for name, pin in pins.items():
         assert number(pin) >= number(floors[name]), name
+
+
+def test_every_public_file_knows_the_same_addresses():
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    source, site = urls["Source"], urls["Documentation"]
+    assert {urls["Homepage"], urls["Issues"].removesuffix("/issues")} == {source}
+    assert urls["Changelog"] == f"{source}/blob/main/CHANGELOG.md"
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f'url: "{site}"' in citation
+    assert f'repository-code: "{source}"' in citation
+    assert f"{site}/en/stable" == DOCUMENTATION
 
 
 def test_changelog_has_the_current_version():
