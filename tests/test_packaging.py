@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
 OPTIONAL = (
     *("torch", "skorch", "accelerate", "cvxpy", "matplotlib", "pandas"),
     *("dask", "distributed", "tqdm", "networkx", "dagma"),
+    *("skops", "skl2onnx", "onnx", "onnxruntime"),
 )
 
 
