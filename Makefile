@@ -6,13 +6,18 @@ BIN := $(VENV)/bin
 # one BLAS thread per test worker: two workers with two threads each would fight for two cores
 ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: demo test lint bench docs records wheel clean
+.PHONY: demo test coverage lint bench docs records wheel clean
 
 demo: $(VENV)/bench.stamp
 	$(BIN)/skreg bench quick
 
 test: $(VENV)/all.stamp
 	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# lines and branches of plain Python; kernels run compiled, where no tracer sees them
+coverage: $(VENV)/all.stamp
+	mkdir -p build
+	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report term --cov-report xml
 
 lint: $(VENV)/all.stamp
 	$(BIN)/ruff check .
@@ -31,7 +36,8 @@ records: $(VENV)/all.stamp
 
 wheel: $(VENV)/all.stamp
 	rm -rf build dist
-	$(BIN)/python -m build --wheel --outdir dist
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/python -m twine check --strict dist/*
 	$(PYTHON) -m venv --clear build/empty
 	build/empty/bin/python -m pip install --quiet -c constraints.txt dist/*.whl
 	cd build && empty/bin/python ../tests/empty_environment.py

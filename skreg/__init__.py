@@ -11,6 +11,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
+- `skreg.export`: ONNX graphs, and files of skops.
 - `skreg.bench`: the statistical benchmarks behind the ``skreg`` command.
 - `skreg.deep`: regularizers for PyTorch networks (needs ``pip install 'skreg[deep]'``).
 """
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import coreset as coreset
     from skreg import datasets as datasets
     from skreg import deep as deep
+    from skreg import export as export
     from skreg import linear_model as linear_model
     from skreg import metrics as metrics
     from skreg import optim as optim
@@ -40,6 +42,7 @@ _SUBPACKAGES = (
     "coreset",
     "datasets",
     "deep",
+    "export",
     "linear_model",
     "metrics",
     "optim",

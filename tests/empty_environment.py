@@ -9,6 +9,7 @@ import skreg
 EXTRAS = (
     *("torch", "skorch", "accelerate", "cvxpy", "matplotlib"),
     *("dask", "distributed", "pandas", "tqdm", "networkx"),
+    *("skops", "skl2onnx", "onnxruntime"),
 )
 
 

@@ -20,12 +20,14 @@ ESTIMATOR = '''"""The mean, robust to nothing."""
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 
 
-class MeanRegressor(RegressorMixin, BaseEstimator):
+
+class MeanRegressor(RegressorMixin, Estimator):
     """Predicts the mean of the targets."""
 
     def fit(self, X: Any, y: Any) -> Self:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 import skreg
+from skreg._estimator import DOCUMENTATION
 
 ROOT = Path(__file__).parent.parent
 OPTIONAL = (
     *("torch", "skorch", "accelerate", "cvxpy", "matplotlib", "pandas"),
     *("dask", "distributed", "tqdm", "networkx", "dagma"),
+    *("skops", "skl2onnx", "onnx", "onnxruntime"),
 )
 
 
@@ -73,16 +75,34 @@ def test_the_wheel_holds_every_module_of_both_folders(tmp_path):
     assert {name for name in held if name.endswith(".py")} == sources
 
 
-def test_pins_satisfy_the_declared_requirements():
+def lower_bounds(extras):
+    """Lower bounds of the package and of some extras, by name."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     requirements = list(project["dependencies"])
-    for extra in project["optional-dependencies"].values():
-        requirements += extra
+    for extra in extras:
+        requirements += project["optional-dependencies"][extra]
     matches = (re.match(r"([a-z0-9-]+)\S*?>=([\d.]+)", requirement) for requirement in requirements)
-    floors = dict(match.groups() for match in matches if match)
-    pins = dict(
-        line.split("==") for line in (ROOT / "constraints.txt").read_text().split() if "==" in line
-    )
+    return dict(match.groups() for match in matches if match)
+
+
+def pinned(name):
+    lines = (ROOT / name).read_text().split()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def extras_of_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return set(project["optional-dependencies"])
+
+
+def test_the_oldest_versions_are_the_lower_bounds():
+    """Of what users install; networks and rivals are not tried at their oldest versions."""
+    extras = extras_of_the_project() - {"deep", "accelerate", "race", "dev", "docs", "all"}
+    assert pinned("constraints-oldest.txt") == lower_bounds(extras)
+
+
+def test_pins_satisfy_the_declared_requirements():
+    floors, pins = lower_bounds(extras_of_the_project()), pinned("constraints.txt")
     assert pins["torch"] == "2.13.0"
 
     def number(version):
@@ -90,6 +110,17 @@ def test_pins_satisfy_the_declared_requirements():
 
     for name, pin in pins.items():
         assert number(pin) >= number(floors[name]), name
+
+
+def test_every_public_file_knows_the_same_addresses():
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    source, site = urls["Source"], urls["Documentation"]
+    assert {urls["Homepage"], urls["Issues"].removesuffix("/issues")} == {source}
+    assert urls["Changelog"] == f"{source}/blob/main/CHANGELOG.md"
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f'url: "{site}"' in citation
+    assert f'repository-code: "{source}"' in citation
+    assert f"{site}/en/stable" == DOCUMENTATION
 
 
 def test_changelog_has_the_current_version():

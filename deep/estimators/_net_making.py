@@ -10,11 +10,13 @@ import inspect
 import skorch.callbacks
 import skorch.utils
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedShuffleSplit
 from sklearn.utils import check_random_state
 from skorch.dataset import ValidSplit
 from torch import nn
+
+from skreg._estimator import Estimator
 
 from ..frame._changes import same
 from ._changes import go_on, settings_of
@@ -32,7 +34,7 @@ def build_module(factory, dtype, **kwargs):
     return module.to(dtype=dtype)
 
 
-class MakesNet(BaseEstimator):
+class MakesNet(Estimator):
     """The part of an estimator that makes the net, or lets it go on with other parameters."""
 
     def _net_arguments(self):

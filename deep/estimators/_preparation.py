@@ -6,10 +6,11 @@ import functools
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.dataset import Dataset
+
+from skreg._estimator import Estimator
 
 from ..frame._frozen_copy import bare
 from ._inputs import (
@@ -43,7 +44,7 @@ def finite(outputs):
     return outputs
 
 
-class PreparesData(BaseEstimator):
+class PreparesData(Estimator):
     """The part of an estimator that checks and converts inputs and targets."""
 
     def _checked(self, X, y, *, reset):

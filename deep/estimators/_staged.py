@@ -5,11 +5,12 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._estimator import Estimator
 from skreg._sklearn import HasMethods
 from skreg._state import all_or_nothing
 
@@ -20,7 +21,7 @@ def _has(method: str) -> Callable[[Delegated], Delegated]:
     return available_if(lambda self: hasattr(self.estimator, method) or None)
 
 
-class StagedTraining(MetaEstimatorMixin, BaseEstimator):
+class StagedTraining(MetaEstimatorMixin, Estimator):
     """Train one network in stages: each goes on from the last with parameters of its own.
 
     A stage is a warm start of the estimator's ``fit`` on the same data. Its parameters are those of

@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator
+from skreg._estimator import Estimator
 
 from ._regularizer import NamedRegularizers, Regularizer
 
@@ -15,7 +15,7 @@ def named_pairs(regularizers):
     return [pair for pair in listed if isinstance(pair, tuple) and len(pair) == 2]
 
 
-class RegularizerParameters(BaseEstimator):
+class RegularizerParameters(Estimator):
     """``get_params`` and ``set_params`` for a class with a parameter `regularizers`."""
 
     regularizers: NamedRegularizers | None

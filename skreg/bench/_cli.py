@@ -98,11 +98,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _info(_: argparse.Namespace) -> int:
     from skreg.bench._environment import extras, machine, numba_cache_folder, versions
+    from skreg.bench._sizes import megabytes_of_extra
 
     lines = versions() | machine() | {"Kernel cache": numba_cache_folder()}
     for extra, missing in extras().items():
         hint = f"missing {', '.join(missing)}: {install_hint(extra)}"
-        lines[f"Extra {extra}"] = hint if missing else "installed"
+        lines[f"Extra {extra}"] = (
+            hint if missing else f"installed, {megabytes_of_extra(extra):.0f} MB"
+        )
     width = max(map(len, lines))
     for name, value in lines.items():
         print(f"{name:<{width}}  {value}")

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._optional import require
 from skreg.causal._names import default_names
 from skreg.causal._validation import validate_rows
@@ -16,7 +16,7 @@ from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
-class LinearDAG(BaseEstimator):
+class LinearDAG(Estimator):
     """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
 
     adjacency_matrix_: np.ndarray

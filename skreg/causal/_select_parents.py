@@ -4,11 +4,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from skreg._estimator import Estimator
 from skreg._sklearn import HasMethods, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._colide import CoLiDE
@@ -16,7 +17,7 @@ from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._names import default_names
 
 
-class SelectParents(SelectorMixin, BaseEstimator):
+class SelectParents(SelectorMixin, Estimator):
     """Keep the columns that are parents of the target in a learned acyclic graph.
 
     The target joins the columns as one more node. Parents are the direct causes: a regression on

@@ -5,12 +5,13 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from skreg._estimator import Estimator
 from skreg._sklearn import (
     HasMethods,
     MetadataRouter,
@@ -32,7 +33,7 @@ def _delegates(*methods):
     return check
 
 
-class CoresetEstimator(MetaEstimatorMixin, BaseEstimator):
+class CoresetEstimator(MetaEstimatorMixin, Estimator):
     """Fit an estimator on a weighted subset of the rows, chosen by importance.
 
     Everything but `fit` is left to the fitted estimator. As one estimator it goes into a Pipeline

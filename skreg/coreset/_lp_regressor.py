@@ -6,11 +6,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._sklearn import Interval, _fit_context
 from skreg._warnings import warn
 from skreg.coreset._lp_solvers import null_norm, p_norm, solve_lp
@@ -21,7 +22,7 @@ from skreg.rows import checked_weights
 _LINEAR_PROGRAM_TOL = 1e-6  # relative gap; HiGHS stops at absolute violations of 1e-7
 
 
-class LpRegressor(RegressorMixin, BaseEstimator):
+class LpRegressor(RegressorMixin, Estimator):
     r"""Linear regression in the l_p norm, for p from one to infinity.
 
     .. math::

@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
@@ -25,7 +25,7 @@ from skreg.rows import checked_weights
 _DEFAULT_EPS = 0.1
 
 
-class SensitivitySampler(BaseEstimator):
+class SensitivitySampler(Estimator):
     r"""Draw a weighted subset of rows that keeps :math:`\|A x\|_p^p` for every x.
 
     Row i is kept with probability :math:`q_i = \min(1, c s_i)`, s its score, and gets the weight

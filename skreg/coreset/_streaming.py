@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.utils import assert_all_finite, check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
@@ -25,7 +25,7 @@ _KINDS = {
 }
 
 
-class StreamingCoreset(BaseEstimator):
+class StreamingCoreset(Estimator):
     """A weighted coreset of rows that arrive in batches, in logarithmic memory.
 
     Rows are collected until a buffer is full and then reduced to about `n_samples` weighted rows, a

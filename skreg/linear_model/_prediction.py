@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._selected_features import SelectsFeatures
 from skreg._warnings import warn
 from skreg.linear_model._input import check_sample_weight, plain_numbers
@@ -16,7 +17,7 @@ from skreg.optim.solver import columns_of_few_digits
 FLOATS = [np.float64, np.float32]
 
 
-class LinearModel(BaseEstimator):
+class LinearModel(Estimator):
     """Coefficients of which many are zero."""
 
     fit_intercept: bool

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._selected_features import SelectsFeatures
 from skreg._sklearn import Interval, _check_sample_weight
 from skreg.ordinal._labels import (
@@ -47,7 +48,7 @@ class Data(NamedTuple):
         return Data(self.X[indices], self.labels._replace(codes=codes), self.sample_weight[indices])
 
 
-class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, BaseEstimator):
+class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
     """P(Y <= k | x) = sigma(alpha_k + x^T beta_k) for the ordered classes k.
 
     Subclasses fit `coef_` and `intercept_`.

@@ -7,9 +7,10 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skreg._estimator import Estimator
 from skreg._sklearn import (
     Interval,
     StrOptions,
@@ -51,7 +52,7 @@ from skreg.rows import (
 )
 
 
-class LinearNaiveBayes(ClassifierMixin, BaseEstimator):
+class LinearNaiveBayes(ClassifierMixin, Estimator):
     r"""Gaussian naive Bayes with one variance per feature, a linear probe fitted in one pass.
 
     Every class k has its own mean and every feature j one variance, shared by all classes. The

@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg._estimator import Estimator
 from skreg._progress import counter
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
@@ -28,7 +29,7 @@ from skreg.semi_supervised._places import places
 from skreg.semi_supervised._weights import symmetric_weights, unit_weights
 
 
-class GraphLabelPropagation(ClassifierMixin, BaseEstimator):
+class GraphLabelPropagation(ClassifierMixin, Estimator):
     r"""Labels spread from a few samples to all others along a graph.
 
     Samples are the nodes of a graph with weights :math:`w_{ij} \ge 0`. For every class, the values
