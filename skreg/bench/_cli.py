@@ -17,6 +17,7 @@ from skreg.bench._registry import (
     load_benchmark,
     near_misses,
 )
+from skreg.demo._command import add_demo
 
 OK, FAILED, USAGE, NOT_REPRODUCED, INTERRUPTED = 0, 1, 2, 3, 130
 _ACTIONS = ("list", "run", "quick")
@@ -75,6 +76,8 @@ def _parser():
     )
     parser.add_argument("--version", action="version", version=f"skreg {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    add_demo(commands).set_defaults(action=_demo)
 
     info = commands.add_parser("info", help="versions, machine, kernel cache, installed extras")
     info.set_defaults(action=_info)
@@ -173,6 +176,13 @@ def _positive(text):
 
 def _n_jobs(text):
     return -1 if text == "-1" else _positive(text)
+
+
+def _demo(arguments):
+    from skreg.bench._environment import machine, versions
+    from skreg.demo._command import run_demo
+
+    return run_demo(arguments, versions() | machine())
 
 
 def _info(_):
