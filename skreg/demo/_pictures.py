@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 from skreg.pictures import GREY, INK
@@ -51,14 +52,12 @@ def figure_with(n_panels: int, *, width: float = 5.2, height: float = 3.7, **sha
 
 
 def as_svg(figure: Any, name: str) -> str:
-    """A figure as an SVG element that a reader's software names by `name`.
-
-    Several such elements may stand on one page, as their ids differ.
-    """
+    """A figure as an SVG element whose ids begin with `name`, so that a page may hold several."""
     import matplotlib
 
     buffer = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata=_NO_METADATA)
     document = buffer.getvalue()
-    return document[document.index("<svg") :].strip()
+    element = document[document.index("<svg") :].strip()
+    return re.sub(r"""(\bid="|href="#|url\(#)""", rf"\g<1>{name}-", element)

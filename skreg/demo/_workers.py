@@ -92,12 +92,17 @@ class _Worker(threading.Thread):
         self._ended = False
 
     def run(self) -> None:
-        with contextlib.suppress(IndexError):  # none is waiting
-            while True:
+        while self._waiting:
+            try:
                 name, module = self._waiting.popleft()
-                self._events.put(Event(name, STARTED))
-                for event in self._told_by_process(name, module):
-                    self._events.put(event)
+            except IndexError:  # another worker took the last one
+                return
+            self._events.put(Event(name, STARTED))
+            process = self._living_process()
+            if process is None:
+                return
+            for event in _told_by(process, name, module, self._seed):
+                self._events.put(event)
 
     def end(self) -> None:
         """End the process, whatever it is doing."""
@@ -106,29 +111,33 @@ class _Worker(threading.Thread):
             process = self._process
         if process is not None:
             process.kill()
-            process.wait()
+            self.join()  # its reads end with the process
+            _close(process)
 
-    def _told_by_process(self, name: str, module: str) -> Iterator[Event]:
-        try:
-            process = self._living_process()
-            pickle.dump((name, module, self._seed), process.stdin)
-            process.stdin.flush()
-            while True:
-                event = pickle.load(process.stdout)
-                yield event
-                if event.is_last:
-                    return
-        except (OSError, EOFError, pickle.UnpicklingError):  # killed, perhaps for its memory
-            code = process.wait()
-            yield Event(name, FAILED, f"its process ended with exit code {code}")
-
-    def _living_process(self) -> Any:
+    def _living_process(self) -> subprocess.Popen | None:
+        """The process, started again if it has died; None after the end."""
         with self._lock:
             if self._process is None or self._process.poll() is not None:
                 if self._ended:
-                    raise EOFError
+                    return None
+                if self._process is not None:
+                    _close(self._process)
                 self._process = _start_process()
             return self._process
+
+
+def _told_by(process: Any, name: str, module: str, seed: int) -> Iterator[Event]:
+    """What a process answers when it is asked for a story."""
+    try:
+        pickle.dump((name, module, seed), process.stdin)
+        process.stdin.flush()
+        while True:
+            event = pickle.load(process.stdout)
+            yield event
+            if event.is_last:
+                return
+    except (OSError, EOFError, pickle.UnpicklingError):  # killed, perhaps for its memory
+        yield Event(name, FAILED, f"its process ended with exit code {process.wait()}")
 
 
 def _start_process() -> subprocess.Popen:
@@ -144,6 +153,14 @@ def _start_process() -> subprocess.Popen:
         stdout=subprocess.PIPE,
         env=environment,
     )
+
+
+def _close(process: subprocess.Popen) -> None:
+    """Give back what a process that has ended still holds."""
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):  # what was not read cannot be flushed
+            pipe.close()  # type: ignore[union-attr]
 
 
 def serve() -> None:

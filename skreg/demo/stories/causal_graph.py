@@ -128,9 +128,9 @@ def draw(measured: Measured) -> tuple[Any, str]:
     levels.set(xscale="log", xlabel="true noise level (standard deviation)")
     levels.set_xticks(truth, labels=[f"{level:.2g}" for level in truth])
     levels.minorticks_off()
-    levels.set(ylabel="estimated / true noise level", ylim=(0.0, None))
+    levels.set(ylabel="estimated / true noise level")
     levels.set_title("Noise levels: reliable on the dashed line")
-    levels.legend(loc="lower left")
+    levels.legend(loc="upper right")
     return figure, (
         "Above: the graph of one draw as a matrix, an edge from its row to its column. Below: a "
         "mark for each draw and noise level. Difference of CoLiDE's distance to the true graph "

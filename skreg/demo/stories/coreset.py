@@ -2,9 +2,10 @@
 
 Least absolute deviations on heavy-tailed rows and a dummy that is one in 20 of a million rows. A
 uniform subset loses the dummy and the rows of large leverage; a coreset keeps the rows that matter
-by their Lewis weights (Woodruff and Yasuda, ICML 2023) and gives the others a weight. The cost is
-the sum of absolute residuals over all rows, relative to the best fit, which a smoothed Newton
-iteration on all rows finds and its dual certifies.
+by their Lewis weights (Woodruff and Yasuda, ICML 2023) and gives the others a weight;
+`CoresetEstimator` does so for any estimator in one step. The cost is the sum of absolute residuals
+over all rows, relative to the best fit, which a smoothed Newton iteration on all rows finds and its
+dual certifies.
 
 When not to use it: scores need a few passes over all rows. Where one fit on all rows takes no
 longer, as for least squares and often for logistic regression, a coreset pays only for many fits.
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.linear_model import QuantileRegressor
 
-from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler
+from skreg.coreset import LpRegressor, SensitivitySampler
 from skreg.demo._clock import timed
 from skreg.demo._intervals import Interval, in_words, mean_ratio
 from skreg.demo._pictures import figure_with
@@ -28,13 +29,16 @@ SMOOTHED = 0.03  # residuals below are squared instead, in the certificate
 WORDS = {-1: "less", 1: "more", 0: "no less beyond noise"}
 
 
-def fit_on_subset(X, y, scores="lewis", n_samples=1000, seed=0):
-    """Least absolute deviations on a weighted subset of the rows."""
-    sampler = SensitivitySampler(p=1, scores=scores, n_samples=n_samples, random_state=seed)
-    return CoresetEstimator(LpRegressor(p=1), sampler).fit(X, y)
+def fits_on_subsets(X, y, scores, n_samples, seeds):
+    """Least absolute deviations on weighted subsets, a fit for each seed."""
+    sampler = SensitivitySampler(p=1, scores=scores, n_samples=n_samples)
+    chance = sampler.fit(X, y).inclusion_proba_
+    for seed in seeds:
+        kept = np.random.default_rng(seed).random(len(X)) < chance
+        yield LpRegressor(p=1).fit(X[kept], y[kept], 1 / chance[kept])
 
 
-SHOWN = fit_on_subset
+SHOWN = fits_on_subsets
 
 
 class Measured(NamedTuple):
@@ -81,32 +85,37 @@ def best_cost(X, y, start):
     """
     A = np.column_stack([X, np.ones(len(X))])
     gram = A.T @ A
-    residual, value = y - A @ start, np.inf
-    for _ in range(20):
+    residual = y - A @ start
+    for _ in range(50):
         near = A[np.abs(residual) < SMOOTHED]
-        curvature = near.T @ near / SMOOTHED + 1e-9 * gram
         u = np.clip(residual / SMOOTHED, -1.0, 1.0)
-        residual = residual - A @ np.linalg.solve(curvature, A.T @ u)
-        size = np.abs(residual)
-        previous = value
-        value = np.minimum(size, SMOOTHED) @ (size - np.minimum(size, SMOOTHED) / 2) / SMOOTHED
-        if previous - value < 1e-7 * value:
+        step = np.linalg.solve(near.T @ near / SMOOTHED + 1e-9 * gram, A.T @ u)
+        value, change = huber(residual), A @ step
+        while huber(residual - change) > value and np.abs(change).max() > 1e-9:
+            change /= 2.0
+        residual = residual - change
+        if value - huber(residual) < 1e-7 * value:
             break
     u = np.clip(residual / SMOOTHED, -1.0, 1.0)
     u -= A @ np.linalg.solve(gram, A.T @ u)
-    return float(size.sum()), float(y @ u / max(1.0, np.abs(u).max()))
+    return float(np.abs(residual).sum()), float(y @ u / max(1.0, np.abs(u).max()))
+
+
+def huber(residual):
+    """Sum of absolute residuals, squared below the threshold."""
+    size = np.abs(residual)
+    inner = np.minimum(size, SMOOTHED)
+    return inner @ (size - inner / 2.0) / SMOOTHED
 
 
 def measure(
-    seed: int, n_draws: int = 5, n_rows: int = 1_000_000, rival_rows: int = 5000
+    seed: int, n_draws: int = 20, n_rows: int = 1_000_000, rival_rows: int = 5000
 ) -> Measured:
     """Coresets and uniform subsets of one data set, several draws of each."""
     X, y = draw_rows(np.random.default_rng(seed), n_rows)
-    coresets, seconds = zip(
-        *(timed(fit_on_subset, X, y, LEWIS, N_KEPT, (seed + k)) for k in range(n_draws)),
-        strict=True,
-    )
-    first = coresets[0].estimator_
+    seeds = [(seed, k) for k in range(n_draws)]
+    coresets = fits_on_subsets(X, y, LEWIS, N_KEPT, seeds)
+    first, seconds = timed(next, coresets)
     start = np.append(first.coef_, first.intercept_)
     (best, bound), polish_seconds = timed(best_cost, X, y, start)
 
@@ -114,19 +123,16 @@ def measure(
         return np.abs(y - model.predict(X)).sum() / best - 1.0
 
     sizes = N_KEPT * np.array([1, 2, 4])
-    uniform = [
-        [fit_on_subset(X, y, UNIFORM, int(size), seed + k) for size in sizes]
-        for k in range(n_draws)
-    ]
+    uniform = [list(fits_on_subsets(X, y, UNIFORM, int(size), seeds)) for size in sizes]
     rival = QuantileRegressor(quantile=0.5, alpha=0.0)
     return Measured(
-        lewis=np.array([excess(model) for model in coresets]),
-        uniform=np.array([[excess(model) for model in row] for row in uniform]),
+        lewis=np.array([excess(first), *map(excess, coresets)]),
+        uniform=np.array([[excess(model) for model in models] for models in uniform]).T,
         sizes=sizes,
-        seconds=float(np.median(seconds)),
+        seconds=seconds,
         effects={
             LEWIS: float(first.coef_[-1]),
-            UNIFORM: float(uniform[0][0].estimator_.coef_[-1]),
+            UNIFORM: float(np.median([model.coef_[-1] for model in uniform[0]])),
         },
         certified=best / bound - 1.0,
         polish_seconds=polish_seconds,

@@ -33,9 +33,9 @@ def errors_by_number_of_labels(X, y, X_test, y_test, sizes, seed):
         "logistic regression": LogisticRegression(),
         "logistic, balanced weights": LogisticRegression(class_weight="balanced"),
     }
-    return probe_learning_curve(
-        probes, X, y, X_test, y_test, train_sizes=sizes, n_repeats=1, random_state=seed
-    ).errors
+    data = X, y, X_test, y_test
+    draw = {"train_sizes": sizes, "n_repeats": 1, "random_state": seed}
+    return probe_learning_curve(probes, *data, **draw).errors
 
 
 SHOWN = errors_by_number_of_labels
@@ -95,7 +95,7 @@ def sentence(measured: Measured) -> str:
     most = -1
     error = {probe: errors[:, most].mean() for probe, errors in measured.errors.items()}
     return (
-        f"naive Bayes on tumours against logistic regression: {outcome(measured, LOGISTIC)}; "
+        f"Naive Bayes on tumours against logistic regression: {outcome(measured, LOGISTIC)}; "
         f"against balanced class weights: {outcome(measured, BALANCED)}; with "
         f"{measured.sizes[most]} labels errors are {error[NAIVE]:.3f}, {error[LOGISTIC]:.3f} and "
         f"{error[BALANCED]:.3f}"

@@ -76,7 +76,7 @@ def sentence(measured: Measured) -> str:
     """Ratios of errors with their intervals."""
     logistic, odds = measured.ratio(LOGISTIC), measured.ratio(ODDS)
     return (
-        f"a stage seen {min(measured.n_rare)} to {max(measured.n_rare)} times in "
+        f"A stage seen {min(measured.n_rare)} to {max(measured.n_rare)} times in "
         f"{len(measured.truth[0]):,} rows: PRESTO's squared error of its probability is "
         f"{logistic.text()} times that of logistic regression ({WORDS[logistic.side_of(1)]}) and "
         f"{odds.text()} times that of proportional odds ({WORDS[odds.side_of(1)]})"
@@ -105,7 +105,7 @@ def draw(measured: Measured) -> tuple[Any, str]:
     ratios.set_yticks([0, 1], labels=["logistic\nregression", "proportional\nodds"])
     ratios.set_xticks([0.1, 0.2, 0.5, 1, 2], labels=["0.1", "0.2", "0.5", "1", "2"])
     ratios.minorticks_off()
-    ratios.set_title("Error of the rare probability: left of 1 PRESTO is better")
+    ratios.set_title("Error: left of 1 PRESTO is better")
     ends = [1.0, 0.0]
     for i, name in enumerate((PRESTO, LOGISTIC, ODDS)):
         estimate, truth = reliability(measured, name)
@@ -114,6 +114,7 @@ def draw(measured: Measured) -> tuple[Any, str]:
     reliable.plot(ends, ends, color=GREY, linestyle=(0, (4, 2)), label="reliable")
     reliable.set(xscale="log", yscale="log", xlabel="estimated probability of the last stage")
     reliable.set(ylabel="true probability")
+    reliable.minorticks_off()
     reliable.set_title("Reliability, rows by their estimate")
     reliable.legend(loc="upper left", fontsize=9.5)
     return figure, (
