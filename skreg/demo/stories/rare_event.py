@@ -114,6 +114,9 @@ def draw(measured: Measured) -> tuple[Any, str]:
     reliable.plot(ends, ends, color=GREY, linestyle=(0, (4, 2)), label="reliable")
     reliable.set(xscale="log", yscale="log", xlabel="estimated probability of the last stage")
     reliable.set(ylabel="true probability")
+    ticks = [tick for tick in (5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2) if ends[0] <= tick]
+    reliable.set_yticks(ticks, labels=[f"{tick:.1%}" for tick in ticks])
+    reliable.set_ylim(ends[0] / 1.3, ends[1] * 1.3)
     reliable.minorticks_off()
     reliable.set_title("Reliability, rows by their estimate")
     reliable.legend(loc="upper left", fontsize=9.5)
