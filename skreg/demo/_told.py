@@ -66,7 +66,7 @@ def tell(name: str, module: str, seed: int) -> Told:
     with matplotlib.rc_context(STYLE):
         figure, caption = story.draw(measured)
         svg = as_svg(figure, name)
-    title, _, text = inspect.getdoc(story).partition("\n\n")
+    title, _, text = (inspect.getdoc(story) or "").partition("\n\n")
     return Told(
         name=name,
         title=title.rstrip("."),

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 
 STARTED, COMPILING, TOLD, FAILED = "started", "compiling", "told", "failed"
@@ -46,7 +46,9 @@ class Event(NamedTuple):
         return self.kind in (TOLD, FAILED)
 
 
-def run_stories(stories: Mapping[str, str], seed: int, n_workers: int) -> Iterator[Event]:
+def run_stories(
+    stories: Mapping[str, str], seed: int, n_workers: int
+) -> Generator[Event, None, None]:
     """Run stories in processes of their own and yield what happens, as it happens.
 
     Parameters
