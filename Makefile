@@ -8,8 +8,8 @@ ONE_THREAD := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .PHONY: demo test coverage lint bench docs records wheel clean
 
-demo: $(VENV)/bench.stamp
-	$(BIN)/skreg bench quick
+demo: $(VENV)/plot.stamp
+	$(BIN)/skreg demo
 
 test: $(VENV)/all.stamp
 	$(ONE_THREAD) $(BIN)/python -m pytest --numprocesses auto --dist worksteal
@@ -50,10 +50,10 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skreg needs Python 3.11 or newer; name one with  make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/bench.stamp: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bench]'
+$(VENV)/plot.stamp: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[plot]'
 	touch $@
 
 $(VENV)/all.stamp: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]'
-	touch $@ $(VENV)/bench.stamp
+	touch $@ $(VENV)/plot.stamp

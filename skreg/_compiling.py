@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 NOTICEABLE = 1.0  # seconds of compilation in a process after which the line is worth reading
 SILENT = "SKREG_SILENT_COMPILATION"
@@ -32,6 +32,14 @@ class CompilationNotice:
         self._started: list[float] = []  # of a compilation and of those inside of it
         self._spent = 0.0
         self._said = False
+        self._listener: Callable[[], None] | None = None
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` instead of printing, once more when it becomes noticeable from now on.
+
+        For a process whose parent shows what it does.
+        """
+        self._listener, self._said, self._spent = listener, False, 0.0
 
     @contextlib.contextmanager
     def compiling(self) -> Iterator[None]:
@@ -51,6 +59,9 @@ class CompilationNotice:
         if self._said or spent < NOTICEABLE:
             return
         self._said = True
+        if self._listener is not None:
+            self._listener()
+            return
         in_a_pool = multiprocessing.parent_process() is not None
         if sys.stderr is not None and not in_a_pool and not os.environ.get(SILENT):
             print(_LINE, file=sys.stderr, flush=True)

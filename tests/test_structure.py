@@ -79,7 +79,7 @@ def floor(name):
         return 0
     if first in ENGINE or first == "datasets":
         return 1
-    return {"deep": 3, "bench": 4, "export": 4}.get(first, 2)
+    return {"deep": 3, "demo": 4, "export": 4, "bench": 5}.get(first, 2)
 
 
 def test_no_arrow_points_upward_or_to_a_neighbour():

@@ -13,6 +13,7 @@ from skreg.bench import _bench_cli
 from skreg.bench._exits import CLOSED_PIPE, FAILED, INTERRUPTED, OK, USAGE, UsageError
 from skreg.bench._options import number_of_processes
 from skreg.bench._output import OutputError
+from skreg.demo._command import add_demo
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"skreg {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
+    add_demo(commands).set_defaults(action=_demo)
+
     info = commands.add_parser("info", help="versions, machine, kernel cache, installed extras")
     info.set_defaults(action=_info)
 
@@ -94,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     # its words are read by a parser of their own
     commands.add_parser("bench", help="list, run and report statistical benchmarks")
     return parser
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from skreg.bench._environment import machine, versions
+    from skreg.demo._command import run_demo
+
+    return run_demo(arguments, versions() | machine())
 
 
 def _info(_: argparse.Namespace) -> int:
