@@ -121,18 +121,18 @@ def _write_papers(folder: Path, verdicts: Path) -> None:
         "which command. A claim is *reproduced* where the whole 95 % interval over the seeds meets",
         "it, *contradicted* where no part of it does, *undecided* otherwise.",
         "",
-        "| paper | stands here | outcomes |",
-        "|---|---|---|",
+        "| paper | outcomes |",
+        "|---|---|",
     ]
     for file in papers:
         stored = _stored(verdicts, file.benchmark)
         link = f"[{file.paper.short}]({file.benchmark}.md)"
-        lines.append(f"| {link}: {file.paper.title} | {file.paper.here} | {_counts(stored)} |")
+        lines.append(f"| {link}: {file.paper.title} | {_counts(stored)} |")
     lines += ["", "## Races", "", "Speed and memory beside peers, as ratios in one run.", ""]
     races = [n for n, f in found.items() if f.path.parent == ROOMS[1]]
     lines += [f"- [{name}]({name}.md): {found[name].summary}" for name in races]
     lines += ["", "```{toctree}", ":hidden:", ""]
-    lines += [*(file.benchmark for file in papers), *races, "```"]
+    lines += [*(f"{file.paper.short} <{file.benchmark}>" for file in papers), *races, "```"]
     _write(folder / "index.md", "\n".join(lines) + "\n")
     for file in papers:
         _write(folder / f"{file.benchmark}.md", _paper_page(file, found, verdicts))
@@ -164,16 +164,14 @@ def _measured(benchmark, verdicts: Path) -> list[str]:
         return [*lines, "No run is stored yet.", ""]
     first = stored[0]
     lines += [
-        f"The last stored run: size {first['size']}, {first['seeds']} seeds, {first['date']}, "
-        f"skreg {first['skreg']}, {first['versions']}.",
+        f"The last stored run: size {first['size']}, {first['date']}. {first['machine']}. "
+        f"{first['versions']}.",
         "",
-        "| claim | outcome | measured | required |",
-        "|---|---|---|---|",
+        "| claim | outcome | numbers |",
+        "|---|---|---|",
     ]
     lines += [
-        "| "
-        + " | ".join(_cell(row[key]) for key in ("claim", "outcome", "measured", "required"))
-        + " |"
+        "| " + " | ".join(_cell(row[key]) for key in ("claim", "outcome", "numbers")) + " |"
         for row in stored
     ]
     return [*lines, ""]
