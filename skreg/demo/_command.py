@@ -111,7 +111,8 @@ def _checked_output(path: Path) -> Path:
     """The resolved path, if a page can be written there."""
     path = path.resolve()
     if path.exists() and not path.is_file():
-        raise ValueError(f"--output {path} is no file; name one, such as {path / 'demo.html'}")
+        example = (path if path.is_dir() else Path.cwd()) / "skreg-demo.html"
+        raise ValueError(f"--output {path} is no file; name one, such as {example}")
     if path.exists() and not os.access(path, os.W_OK):
         raise ValueError(f"--output {path} is read-only; name another file")
     from skreg.demo._page import temporary_beside

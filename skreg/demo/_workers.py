@@ -100,7 +100,11 @@ class _Worker(threading.Thread):
             except IndexError:  # another worker took the last one
                 return
             self._events.put(Event(name, STARTED))
-            process = self._living_process()
+            try:
+                process = self._living_process()
+            except OSError as error:
+                self._events.put(Event(name, FAILED, f"no process could be started: {error}"))
+                continue
             if process is None:
                 return
             for event in _told_by(process, name, module, self._seed):

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from skreg.demo import _workers
 from skreg.demo._intervals import Interval, in_words, mean_over_seeds, mean_ratio
 from skreg.demo._progress import Progress
 from skreg.demo._registry import STORIES, in_start_order
 from skreg.demo._shown import shown_source
-from skreg.demo._workers import COMPILING, STARTED, TOLD, run_stories
+from skreg.demo._workers import COMPILING, FAILED, STARTED, TOLD, run_stories
 
 
 def test_events_of_each_story_are_in_order_and_compiling_is_told_once_each(tell_toys):
@@ -28,6 +29,16 @@ def test_events_of_each_story_are_in_order_and_compiling_is_told_once_each(tell_
     assert told["toy-compiles"].n_compiled == 1
     assert told["toy-threads"].sentence == "<measured> 1"
     assert told["toy-well"].title == "A toy story"
+
+
+def test_a_process_that_cannot_start_is_a_failure(tell_toys, monkeypatch):
+    def refuse():
+        raise BlockingIOError("resource temporarily unavailable")
+
+    monkeypatch.setattr(_workers, "_start_process", refuse)
+    events = list(run_stories(tell_toys("toy-well"), 0, 1))
+    assert [event.kind for event in events] == [STARTED, FAILED]
+    assert "no process could be started" in events[-1].content
 
 
 class Terminal(io.StringIO):
