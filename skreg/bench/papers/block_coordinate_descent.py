@@ -192,7 +192,7 @@ benchmark = Benchmark(
         "identified": Metric("Iterations to the support", digits=0),
         "nonzeros": Metric("Nonzeros", digits=0),
     },
-    repeats={"smallest": 1, "quick": 5, "full": 10},
+    repeats={"smallest": 1, "quick": 4, "full": 10},
     reference=RANDOM,
     together=True,
     claims=[

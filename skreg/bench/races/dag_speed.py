@@ -183,7 +183,7 @@ benchmark = Benchmark(
         "cpu": Metric("processor time of a fit", "s", digits=2),
         "shd": Metric("structural Hamming distance", digits=1),
     },
-    repeats={"smallest": 1, "quick": 3, "full": 10},
+    repeats={"smallest": 1, "quick": 4, "full": 10},
     reference=DAGMA,
     needs=needs_of([DAGMA]),
     together=True,

@@ -7,7 +7,8 @@ take instead: Gaussian naive Bayes with one variance per class and feature, and 
 stopped after 100 iterations.
 
 All times come from one process and one set of features in float32, with K = 100 classes. On one
-thread the ratios do not depend on how many cores are free; size full adds runs on all threads.
+thread they are processor times, which do not depend on how many cores are free; size full adds
+runs on all threads, in wall time.
 Products and linear naive Bayes take turns, and the median over the rounds counts; the rivals run
 once. Extra memory is the peak of what Python and numpy allocate beyond the features during one more
 fit and one more predict. A repeat at size full takes a minute or two, nearly all of it by the
@@ -73,11 +74,11 @@ benchmark = Benchmark(
     settings={
         ONE_THREAD: speed_setting(
             "Normal features of 100 overlapping classes on log-normal scales: 200000 samples of "
-            "768 features at size full, 20000 of 256 at size quick, 3000 of 32 at size smallest; "
+            "768 features at size full, 10000 of 256 at size quick, 3000 of 32 at size smallest; "
             "BLAS on one thread. Memory is what is allocated beyond the features.",
             {
                 "smallest": {"n_samples": 3_000, "n_features": 32, "n_rounds": 3, "n_threads": 1},
-                "quick": {"n_samples": 20_000, "n_features": 256, "n_rounds": 9, "n_threads": 1},
+                "quick": {"n_samples": 10_000, "n_features": 256, "n_rounds": 9, "n_threads": 1},
                 "full": {**_FULL, "n_threads": 1},
             },
         ),

@@ -247,7 +247,7 @@ benchmark = Benchmark(
         "wall": Metric("wall time", "s", digits=2),
         "design_share": Metric("peak memory beyond the design / the design", digits=2),
     },
-    repeats={"smallest": 1, "quick": 2, "full": 3},
+    repeats={"smallest": 1, "quick": 1, "full": 3},
     reference=OURS,
     needs=needs_of(LIBRARIES),
     together=True,
