@@ -3,6 +3,7 @@
 from typing import Any
 
 from sklearn.base import is_classifier
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._optional import require
 from skreg.export._converters import KINDS
@@ -44,7 +45,7 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
         Fitted estimator: `skreg.probe.LinearNaiveBayes`, a regressor or classifier of
         `skreg.linear_model` or `skreg.ordinal`, `skreg.coreset.LpRegressor`, or a pipeline or
         other composition of them and of what skl2onnx knows.
-    X : {array-like, data frame} of shape (n_samples, n_features)
+    X : ndarray or pandas.DataFrame of shape (n_samples, n_features)
         Some rows of data, of which one is enough: their type is that of the inputs of the graph,
         and of its numbers. An array is one input, X; a data frame is one input of shape
         (n_samples, 1) for each column, with its name.
@@ -60,6 +61,8 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
 
     Raises
     ------
+    NotFittedError
+        If the estimator is not fitted.
     ImportError
         If skl2onnx is not installed.
     ValueError
@@ -87,6 +90,7 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
     >>> label.tolist(), probabilities.shape
     ([0, 0], (2, 3))
     """
+    check_is_fitted(estimator)
     register_converters()
     skl2onnx = require("skl2onnx", "export", "skreg.export.to_onnx")
     options = {"zipmap": False} if is_classifier(estimator) else None

@@ -1,9 +1,12 @@
 """ONNX Runtime answers as the estimator does: labels, probabilities, numbers."""
 
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import StackingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -232,6 +235,18 @@ def test_skl2onnx_knows_them_inside_of_others_and_with_its_options():
         skl2onnx.to_onnx(probe, X, options={"zipmap": False, "nocl": True}), {"X": X}
     )
     np.testing.assert_array_equal(probe.classes_[positions], probe.predict(X))
+
+
+@pytest.mark.parametrize("model", [Lasso(), make_pipeline(StandardScaler(), Lasso())], ids=str)
+def test_what_is_not_fitted_is_refused(model):
+    with pytest.raises(NotFittedError):
+        to_onnx(model, np.ones((1, 2)))
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    with pytest.raises(ImportError, match=r"pip install 'skreg\[export\]'"):
+        register_converters()
 
 
 def test_kinds_are_of_classifiers_or_of_regressors():
