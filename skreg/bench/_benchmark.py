@@ -157,8 +157,9 @@ class Verdict(NamedTuple):
 class NoValuesError(LookupError):
     """There are no results of a method that a claim asks about."""
 
-    def __init__(self, method: str, setting: str) -> None:
-        super().__init__(f"there are no results of {method!r} in {setting!r}")
+    def __init__(self, method: str, setting: str, at: float | None = None) -> None:
+        place = "" if at is None else f" at {at:g}"
+        super().__init__(f"there are no results of {method!r} in {setting!r}{place}")
         self.method = method
 
 
@@ -211,7 +212,7 @@ class Evidence(NamedTuple):
         if axis is not None:
             rows = rows[rows[axis.column] == at]
         if rows.empty:
-            raise NoValuesError(method, setting)
+            raise NoValuesError(method, setting, at)
         return rows.set_index("seed")[metric].sort_index()
 
 

@@ -13,7 +13,7 @@ NEEDS = {
     "dagma": ("dagma", "race"),
     # it asks for scipy 1.13 at most, but runs with later ones
     "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
-    "statsmodels": ("statsmodels", "dev"),
+    "statsmodels": ("statsmodels", "race"),
     "CLARABEL, one alpha": ("cvxpy", "convex"),
 }
 
