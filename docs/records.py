@@ -5,6 +5,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 from skreg._version import __version__
@@ -17,6 +18,7 @@ BEGIN, END = "<!-- papers, written by make records -->", "<!-- end of papers -->
 
 def citation_file(papers: list[PaperFile]) -> str:
     """The whole of CITATION.cff, in the Citation File Format 1.2."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]
     lines = [
         "cff-version: 1.2.0",
         "message: If you use skreg, please cite it and the paper whose method you use.",
@@ -26,6 +28,8 @@ def citation_file(papers: list[PaperFile]) -> str:
         "  - name: The skreg developers",
         "license: BSD-3-Clause",
         f"version: {__version__}",
+        f"url: {_quoted(urls['Documentation'])}",
+        f"repository-code: {_quoted(urls['Source'])}",
         "references:",
     ]
     for paper, _ in papers:

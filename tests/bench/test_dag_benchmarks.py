@@ -8,7 +8,7 @@ import pytest
 
 from skreg.bench._cli import main
 from skreg.bench._environment import extras
-from skreg.bench._results import judge_claims
+from skreg.bench._results import Finding, judge_claims
 from skreg.bench.arena import dag_methods, dag_tasks, rivals
 from skreg.bench.papers import colide
 from skreg.bench.races import dag_speed
@@ -53,7 +53,7 @@ def test_claims_about_a_missing_rival_say_how_to_get_it():
             for name in (dag_speed.REFERENCE, dag_speed.FAST)
         ]
     )
-    claim = judge_claims(benchmark, "quick", rows, [])[1]
+    claim = judge_claims(Finding(benchmark, "quick", rows))[1]
     assert claim.statement == "20 nodes: so is a fit."
     assert (claim.badge, claim.numbers) == ("no verdict", "pip install 'skreg[race]'")
 

@@ -119,7 +119,7 @@ def at_ten(results):
 def test_claims_have_three_outcomes_on_the_results(toy, at_ten):
     near, far, better = judge_claims(Finding(toy, "quick", at_ten.assign(squared_error=[1.0] * 6)))
     assert (near.badge, far.badge, better.badge) == ("reproduced", "contradicted", "reproduced")
-    assert near.numbers == "mean of mean 1 (1 to 1 at 95 %, 3 seeds); required: ≤ 2"
+    assert near.numbers == "mean of mean (at 10) 1 (1 to 1 at 95 %, 3 seeds); required: ≤ 2"
     near, _, better = judge_claims(Finding(toy, "quick", at_ten))
     assert (near.badge, better.badge) == ("undecided", "undecided")
 
@@ -128,7 +128,7 @@ def test_numbers_of_a_size_that_does_not_decide_are_shown(toy, at_ten):
     claim = replace(toy.claims[0], sizes=["full"])
     judged = judge_claim(claim, Finding(toy, "quick", at_ten))
     assert judged.badge == "at this size"
-    assert judged.numbers.startswith("mean of mean 3 (")
+    assert judged.numbers.startswith("mean of mean (at 10) 3 (")
 
 
 def test_a_claim_without_results_says_why_there_is_no_verdict(toy, at_ten):

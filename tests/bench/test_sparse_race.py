@@ -12,7 +12,7 @@ from skreg import optim
 from skreg.bench import Evidence
 from skreg.bench._benchmark import NoValuesError
 from skreg.bench._cli import main
-from skreg.bench._results import judge_claims
+from skreg.bench._results import Finding, judge_claims
 from skreg.bench.arena import sparse_contest
 from skreg.bench.arena import sparse_problems as problems
 from skreg.bench.arena.rivals import NEEDS
@@ -275,7 +275,7 @@ def test_claims_about_missing_rivals_say_how_to_get_them(monkeypatch):
     benchmark = replace(sparse_race.benchmark, needs=missing)
     path = {"setting": "", "method": "skreg", "seed": 0, "target": 1e-6, "cpu": 1.0}
     rows = pd.DataFrame([path | {"setting": name} for name in sparse_race.RACES])
-    judged = {claim.statement: claim for claim in judge_claims(benchmark, "full", rows, [])}
+    judged = {claim.statement: claim for claim in judge_claims(Finding(benchmark, "full", rows))}
     for rival, hint in (("celer", "pip install 'skreg[race]'"), ("adelie", "pip install it")):
         claim = judged[f"Paths to gap 1e-6 take less time than {rival}'s."]
         assert (claim.badge, claim.numbers, claim.broken) == ("no verdict", hint, False)
