@@ -54,7 +54,7 @@ class Noise(Regularizer):
 def make_model(seed, regularizers=(), label_smoothing=0.0):
     return DeepClassifier(
         regularizers=[("noise", Noise()), *regularizers],
-        max_epochs=40,
+        max_epochs=25,
         batch_size=100,
         random_state=seed,
         net_params={"criterion__label_smoothing": label_smoothing},
@@ -94,7 +94,9 @@ for ax, (title, measure) in zip(axes, measures.items(), strict=True):
     }
     dots_with_intervals(values, ax)
     ax.set_title(title)
+    best = np.sum(np.argmin(list(values.values()), axis=0) == list(values).index("PS-KD"))
     print(f"{title:25s}" + "   ".join(f"{name} {np.mean(v):.3f}" for name, v in values.items()))
+    print(f"{'':25s}PS-KD is the lowest on {best} of {N_RUNS} data sets")
 axes[-1].set_xlabel(f"mean of {N_RUNS} data sets and 95% interval")
 
 # %%
@@ -131,7 +133,7 @@ plt.show()
 
 X, X_test, y, y_test = simulate(SEED)
 X_fit, X_valid, y_fit, y_valid = train_test_split(X, y, random_state=SEED)
-for alpha in (0.0, 0.4, 0.8):
+for alpha in (0.0, 0.8):
     model = make_model(SEED, [("ps_kd", PSKD(alpha))]).fit(X_fit, y_fit)
     loss = log_loss(y_valid, model.predict_proba(X_valid))
     print(f"alpha {alpha:.1f}: log-loss on validation samples {loss:.3f}")

@@ -70,9 +70,11 @@ for name, history in runs.items():
 # %%
 # What happens
 # ------------
-# Both fit the training pairs. Then, for plain AdamW, descent points ever more along the weights,
-# and the loss falls for nothing. `DeepClassifier` takes the same tools as regularizers:
-# `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes such curves to `history_`.
+# Both fit the training pairs (dotted). From then on, descent of plain AdamW points more and more
+# along the weights, and the loss falls for nothing. With the orthogonal gradient that direction, in
+# which much of the gradient points, is taken out of every step. `DeepClassifier` takes the same
+# tools as regularizers: `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes
+# such curves to `history_`.
 
 figure, axes = plt.subplots(3, 1, figsize=(6.4, 8), sharex=True)
 for (name, history), colour, line in zip(runs.items(), ("C1", "C0"), ("--", "-"), strict=True):
@@ -82,7 +84,7 @@ for (name, history), colour, line in zip(runs.items(), ("C1", "C0"), ("--", "-")
     axes[2].plot(history["cosine"], color=colour, linestyle=line)
 axes[0].set(title="Accuracy on other pairs (dotted: on training pairs)", ylabel="accuracy")
 axes[1].set(title="Loss of the training pairs", ylabel="loss (nats, log scale)")
-axes[2].set_title("Share of descent that only scales the weights up")
+axes[2].set_title("How far descent points along the weights")
 axes[2].set(xlabel="epoch", ylabel="cosine of weights and descent")
 figure.legend(loc="outside lower center", ncols=2)
 plt.show()

@@ -88,7 +88,7 @@ for ax, (name, runs) in zip(axes, embeddings.items(), strict=True):
             points.thresholds, utility, color=PALETTE[digit % len(PALETTE)],
             marker=f"${digit}$", markevery=(2 * digit, 20), markersize=7, linewidth=1,
         )  # fmt: skip
-    ax.set(title=name, ylabel="utility of the class")
+    ax.set(title=f"Utility of each digit, {name}", ylabel="utility")
 axes[1].set_xlabel("distance threshold (curves carry their digits)")
 
 # %%
