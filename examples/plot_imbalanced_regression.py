@@ -49,7 +49,7 @@ def train(predictions):
 
 
 shown = {"at first": start, "after ConR": train(predictions), "if predictions are right": train(y)}
-figure, axes = plt.subplots(1, 3, figsize=(6.4, 3.1), sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(6.4, 3.6), sharey=True, layout="compressed")
 order = torch.argsort(y)
 for ax, (name, features) in zip(axes, shown.items(), strict=True):
     z = F.normalize(features[order], dim=1)

@@ -78,8 +78,8 @@ for n_labels in (30, 100, 400):
 
 ax = dots_with_intervals(differences)
 ax.axvline(0, color="0.4", linewidth=1)
-ax.set_title("Raw pixels: errors of naive Bayes, more than of logistic regression")
-ax.set_xlabel("difference of test errors (percentage points), mean of 6 draws and 95% interval")
+ax.set_title("Raw pixels: error of naive Bayes minus that of logistic regression")
+ax.set_xlabel("difference of errors (percentage points), mean of 6 draws and 95% interval")
 
 # %%
 # To the left of zero naive Bayes would be ahead. On raw pixels it falls behind as labels come in.
@@ -159,7 +159,7 @@ plt.show()
 #
 # Now look at the third curve. Random draws of few labels are unbalanced, some digits occur once and
 # others five times, and a penalised logistic regression neglects the rare ones. Balanced class
-# weights repair most of that, and with them the crossing comes much sooner or naive Bayes leads
+# weights repair most of that, and with them the crossing comes sooner or naive Bayes leads
 # nowhere. With ``sampling="per_class"``, where
 # all draws are balanced, plain logistic regression does as well. On these data, then, the lead
 # of naive Bayes is about unbalanced draws, not about fewer labels.

@@ -96,7 +96,7 @@ for i, strength in enumerate(STRENGTHS):
             [("orthogonal", ConvOrthogonality(strength, monitor=True))],
             lr=5e-3,
             batch_size=128,
-            max_epochs=12,
+            max_epochs=10,
             standardize=False,
             random_state=SEED + run,
         ).fit(X, y)

@@ -21,23 +21,56 @@ penalty and its strength.
 # word for word are kept once. Test and validation folds hold out whole estimators, so that the
 # model cannot recognise an estimator by its name.
 
+import importlib
 import inspect
 import re
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import ClassifierMixin, ClusterMixin, RegressorMixin, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
-from sklearn.utils.discovery import all_estimators
 
 from skreg.linear_model import RegularizationPathDisplay, SparseLogisticRegression
 from skreg.pictures import STYLE, series_style
 
 plt.rcParams.update(STYLE)
+kinds = {
+    "cluster": ClusterMixin,
+    "classifier": ClassifierMixin,
+    "regressor": RegressorMixin,
+    "transformer": TransformerMixin,
+}
+packages = [
+    "cluster",
+    "decomposition",
+    "discriminant_analysis",
+    "ensemble",
+    "feature_selection",
+    "gaussian_process",
+    "impute",
+    "linear_model",
+    "manifold",
+    "naive_bayes",
+    "neighbors",
+    "neural_network",
+    "preprocessing",
+    "semi_supervised",
+    "svm",
+    "tree",
+]
+classes = {
+    name: getattr(package, name)
+    for package in (importlib.import_module(f"sklearn.{name}") for name in packages)
+    for name in package.__all__
+    if inspect.isclass(getattr(package, name))
+}
 paragraphs = {}
-for kind in ["cluster", "classifier", "regressor", "transformer"]:
-    for name, estimator in all_estimators(type_filter=kind):
+for kind, mixin in kinds.items():
+    for name, estimator in classes.items():
+        if not issubclass(estimator, mixin):
+            continue
         text = inspect.getdoc(estimator).partition("Examples\n---")[0]
         for paragraph in re.split(r"\n\s*\n", text):
             if len(paragraph.split()) >= 15:
@@ -56,13 +89,13 @@ print(f"{len(documents)} paragraphs about {len(set(estimators))} estimators")
 
 pipeline = Pipeline(
     [
-        ("words", TfidfVectorizer(ngram_range=(1, 2), min_df=5, token_pattern=r"[a-z]{2,}")),
+        ("words", TfidfVectorizer(ngram_range=(1, 2), min_df=8, token_pattern=r"[a-z]{2,}")),
         ("model", SparseLogisticRegression(tol=1e-3)),
     ]
 )
 grid = {
     "model__row_groups": [False, True],
-    "model__alpha": np.geomspace(2e-3, 2e-4, 3),
+    "model__alpha": np.geomspace(2e-3, 3e-4, 3),
 }
 search = GridSearchCV(pipeline, grid, cv=StratifiedGroupKFold(3), scoring="neg_log_loss")
 search.fit(documents[train], labels[train], groups=estimators[train])

@@ -113,6 +113,7 @@ def dots_with_intervals(
     ax.set_yticks(range(len(samples)), list(samples))
     ax.set_ylim(len(samples) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
+    ax.locator_params(axis="x", nbins=6)  # numbers of many digits need room
     return ax
 
 
