@@ -110,7 +110,10 @@ display.figure_.suptitle("Convergence of the fit")
 # edge that all samples turn around looks stable too.
 
 bootstrap = BootstrapDAG(
-    CoLiDE("nv", mode="fast"), n_bootstraps=10, alphas=[0.2, 0.1, 0.05, 0.02, 0.01], random_state=0
+    CoLiDE("nv", mode="fast"),
+    n_bootstraps=10,
+    alphas=[0.5, 0.2, 0.1, 0.05, 0.02, 0.01],
+    random_state=0,
 ).fit(X)
 print(f"chosen alpha {bootstrap.alpha_}; instability {bootstrap.instability_.round(3)}")
 DAGDisplay.from_estimator(bootstrap).ax_.set_title("Edges that half of the samples have")

@@ -96,7 +96,7 @@ for i, strength in enumerate(STRENGTHS):
             [("orthogonal", ConvOrthogonality(strength, monitor=True))],
             lr=5e-3,
             batch_size=128,
-            max_epochs=10,
+            max_epochs=12,
             standardize=False,
             random_state=SEED + run,
         ).fit(X, y)
@@ -119,6 +119,8 @@ ax.set(xlabel="strength of the penalty", ylabel="accuracy on test digits")
 figure.legend(loc="outside lower center", ncols=2)
 
 # %%
+# The penalty makes the network more robust to noise, for some accuracy on clean digits.
+#
 # Singular values of all three convolutions
 # -----------------------------------------
 # Those of the last networks, sorted, and their extremes along the training.
