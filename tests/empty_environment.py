@@ -34,9 +34,7 @@ def _imports(name):
     try:
         importlib.import_module(name)
     except ImportError as error:
-        benchmark = name.startswith(
-            ("skreg.bench.arena.", "skreg.bench.papers.", "skreg.bench.races.")
-        )
+        benchmark = name.startswith(("skreg.bench.arena.", "skreg.bench.papers.", "skreg.bench.races."))
         asked = any(part in str(error) for part in ("torch", "skorch", "skreg[deep]"))
         if not (benchmark and asked):
             raise
