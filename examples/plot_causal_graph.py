@@ -39,6 +39,7 @@ from skreg.causal.metrics import (
 from skreg.datasets import make_linear_sem
 from skreg.pictures import STYLE, dots_with_intervals
 
+# sphinx_gallery_thumbnail_number = 3
 plt.rcParams.update(STYLE)
 proteins = ["Raf", "Mek", "Plcg", "PIP2", "PIP3", "Erk", "Akt", "PKA", "PKC", "P38", "Jnk"]
 consensus = {
@@ -162,5 +163,3 @@ plt.show()
 # %%
 # Where to go next: :ref:`sphx_glr_gallery_plot_causal_parents.py` uses a learned graph to choose
 # the features of a regression.
-
-# sphinx_gallery_thumbnail_number = 3

@@ -27,6 +27,7 @@ from skreg.deep.regularizers import WeightCompander
 from skreg.deep.torch import ExperimentalWarning, remove_weight_compander, weight_statistics
 from skreg.pictures import PALETTE, STYLE
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 warnings.simplefilter("ignore", ExperimentalWarning)
 X, y = load_digits(return_X_y=True)
@@ -111,5 +112,3 @@ plt.show()
 # %%
 # Where to go next: :ref:`sphx_glr_gallery_plot_orthogonal_convolutions.py` constrains the weights
 # of convolutions, on a theory that is published in full.
-
-# sphinx_gallery_thumbnail_number = 2

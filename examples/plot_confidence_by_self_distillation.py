@@ -29,6 +29,7 @@ from skreg.deep.regularizers import PSKD
 from skreg.metrics import expected_calibration_error, risk_coverage_score
 from skreg.pictures import STYLE, dots_with_intervals, series_style
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 SEED, N_RUNS = 0, 4
 
@@ -141,5 +142,3 @@ for alpha in (0.0, 0.8):
 # %%
 # Where to go next: :ref:`sphx_glr_gallery_plot_deep_estimators.py` searches this strength in a
 # pipeline.
-
-# sphinx_gallery_thumbnail_number = 2

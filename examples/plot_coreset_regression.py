@@ -20,6 +20,7 @@ import numpy as np
 from skreg.coreset import CoresetDisplay, CoresetEstimator, LpRegressor, SensitivitySampler
 from skreg.pictures import STYLE, series_style
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 SEED = 0
 N_ROWS, N_FEATURES, N_RARE, N_SEEDS = 10_000, 8, 16, 8
@@ -107,5 +108,3 @@ plt.show()
 # %%
 # Where to go next: the documentation of `skreg.coreset` has coresets that are merged from parts of
 # the rows, and other losses.
-
-# sphinx_gallery_thumbnail_number = 2

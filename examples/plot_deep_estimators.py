@@ -29,6 +29,7 @@ from skreg.deep import DeepClassifier, LossCurveDisplay, Regularizer
 from skreg.deep.regularizers import PSKD, SAM
 from skreg.pictures import STYLE, dots_with_intervals
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 SEED, N_SPLITS = 0, 4
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
@@ -116,5 +117,3 @@ plt.show()
 # (:ref:`sphx_glr_gallery_plot_wrong_labels.py`), confidence
 # (:ref:`sphx_glr_gallery_plot_confidence_by_self_distillation.py`) and rare targets
 # (:ref:`sphx_glr_gallery_plot_imbalanced_regression.py`).
-
-# sphinx_gallery_thumbnail_number = 2

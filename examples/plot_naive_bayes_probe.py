@@ -35,6 +35,7 @@ from sklearn.preprocessing import MinMaxScaler
 from skreg.pictures import STYLE, dots_with_intervals
 from skreg.probe import LinearNaiveBayes, ProbeLearningCurveDisplay, naive_bayes_report
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 X, y = load_digits(return_X_y=True)
 X_network, X_probe, y_network, y_probe = train_test_split(
@@ -113,8 +114,7 @@ print()
 print(naive_bayes_report(Z_pool, y_pool))
 
 # %%
-# Compare the two reports. The network has raised the signal per feature and pushed the small
-# variances up. It has also made the features more dependent: they carry what a much smaller number
+# Compare the two reports. The network has raised the signal per feature. It has also made the features more dependent: they carry what a much smaller number
 # of uncorrelated ones would, and alpha is far above 2 beta. Naive Bayes will be much too sure of
 # itself, which ``temperature="loo"`` would calibrate.
 #
@@ -170,5 +170,3 @@ plt.show()
 #
 # Where to go next: `skreg.probe` has the other probes and the statistics that merge, and
 # :ref:`sphx_glr_gallery_plot_coreset_regression.py` fits on few rows of many.
-
-# sphinx_gallery_thumbnail_number = 2

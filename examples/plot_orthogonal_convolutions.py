@@ -31,6 +31,7 @@ from skreg.deep.torch import (
 )
 from skreg.pictures import PALETTE, STYLE, series_style
 
+# sphinx_gallery_thumbnail_number = 2
 plt.rcParams.update(STYLE)
 SEED, N_RUNS = 0, 3
 for out_channels, in_channels, stride in ((32, 8, 1), (288, 32, 4), (289, 32, 4)):
@@ -153,5 +154,3 @@ plt.show()
 
 # %%
 # Where to go next: :ref:`sphx_glr_gallery_plot_companded_weights.py` bounds single weights instead.
-
-# sphinx_gallery_thumbnail_number = 2

@@ -39,6 +39,7 @@ from skreg.ordinal import (
 )
 from skreg.pictures import STYLE, dots_with_intervals
 
+# sphinx_gallery_thumbnail_number = 4
 plt.rcParams.update(STYLE)
 N_SPLITS = 10
 diabetes = load_ordinal_diabetes(as_frame=True)
@@ -158,5 +159,3 @@ plt.show()
 # Where to go next: :ref:`sphx_glr_gallery_plot_naive_bayes_probe.py` is about few labels of
 # unordered classes, and the documentation of `skreg.ordinal` says when proportional odds are
 # enough.
-
-# sphinx_gallery_thumbnail_number = 4
