@@ -114,9 +114,10 @@ print()
 print(naive_bayes_report(Z_pool, y_pool))
 
 # %%
-# Compare the two reports. The network has raised the signal per feature. It has also made the features more dependent: they carry what a much smaller number
-# of uncorrelated ones would, and alpha is far above 2 beta. Naive Bayes will be much too sure of
-# itself, which ``temperature="loo"`` would calibrate.
+# Compare the two reports. The network has raised the signal per feature. It has also made the
+# features more dependent: they carry what a much smaller number of uncorrelated ones would, and
+# alpha is far above 2 beta. Naive Bayes will be much too sure of itself, which
+# ``temperature="loo"`` would calibrate.
 #
 # Learning curves on paired subsets
 # ---------------------------------
