@@ -108,7 +108,8 @@ display.figure_.suptitle("Convergence of the fit")
 # A likelihood on held-out rows does not see most directions and cannot choose the penalty. How
 # often bootstrap samples agree about an edge can: `BootstrapDAG` takes the smallest penalty whose
 # graphs are stable, and keeps the edges that half of the samples have. Agreement is not truth: an
-# edge that all samples turn around looks stable too.
+# edge that all samples turn around looks stable too. Blue edges have positive weights, orange ones
+# negative; the thicker an edge, the more samples have it.
 
 bootstrap = BootstrapDAG(
     CoLiDE("nv", mode="fast"),

@@ -84,7 +84,8 @@ ax.set_xlabel("R² on new rows, mean of 10 data sets and 95% interval")
 # %%
 # What was learned
 # ----------------
-# The target is the last node of the selector's estimator, here of the last data set.
+# The target is the last node of the selector's estimator, here of the last data set. Blue edges
+# have positive weights, orange ones negative, and thicker ones larger.
 
 graph = models["parents"][0].estimator_
 names = [*models["parents"][0].feature_names_in_, "output"]
