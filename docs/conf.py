@@ -65,7 +65,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": r"plot_",
     "ignore_pattern": r"benchmarks",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.OrderOfTheHeader",
     "abort_on_example_error": True,
     "parallel": 2,
     "show_memory": False,

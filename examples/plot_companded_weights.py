@@ -1,10 +1,12 @@
 """
+================================
 Companded weights (experimental)
 ================================
 
-Each weight is a bounded function of a free variable, w = a arctan(v / b): large weights slow down,
-small ones leave zero quickly. The formula is a reconstruction in the spirit of the paper that
-proposed the Weight Compander (Cakaj et al. 2023), not the paper's own; skreg says so in a warning.
+What happens to the weights of a network when none of them may grow beyond a bound? Each weight is a
+bounded function of a free variable, w = a arctan(v / b): large weights slow down, small ones leave
+zero quickly. The formula is a reconstruction in the spirit of the paper that proposed the Weight
+Compander (Cakaj et al. 2023), not the paper's own; skreg says so in a warning.
 """
 
 # %%
@@ -23,7 +25,10 @@ from torch import nn
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import WeightCompander
 from skreg.deep.torch import ExperimentalWarning, remove_weight_compander, weight_statistics
+from skreg.pictures import PALETTE, STYLE
 
+# sphinx_gallery_thumbnail_number = 2
+plt.rcParams.update(STYLE)
 warnings.simplefilter("ignore", ExperimentalWarning)
 X, y = load_digits(return_X_y=True)
 X, X_test, y, y_test = train_test_split(
@@ -63,31 +68,47 @@ for name, chosen in regularizers.items():
     )
 
 # %%
-# The weights of the middle layer, and the function
+# The accuracy is about the same: what changes is the weights.
+#
+# The function, and the weights of the middle layer
 # -------------------------------------------------
 
 psi = models["companded"].net_.module_[2].parametrizations.weight[0]
+bound = float(psi.bound)
 v = torch.linspace(-0.4, 0.4, 201)
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-axes[0].plot(v, psi(v).detach(), color="#0072B2")
-axes[0].plot(v, v, color="0.6", linewidth=1, linestyle="--")
+figure, ax = plt.subplots(figsize=(6.4, 3.6))
+ax.plot(v, v, color=PALETTE[1], linestyle="--", label="plain")
+ax.plot(v, psi(v).detach(), color=PALETTE[0], label="companded")
 for sign in (-1, 1):
-    axes[0].axhline(sign * float(psi.bound), color="0.3", linewidth=0.8)
-axes[0].set(xlabel="free variable v", ylabel="weight w", ylim=(-0.25, 0.25))
-bins = np.linspace(-0.2, 0.2, 81)
-for (name, values), color in zip(weights.items(), ("#D55E00", "#0072B2"), strict=True):
-    axes[1].hist(values, bins, histtype="step", label=name, color=color)
-axes[1].set(xlabel="weight of the middle layer", ylabel="count")
-axes[1].set_xticks([-0.2, -0.1, 0, 0.1, 0.2])
-axes[1].legend(frameon=False)
-for ax in axes:
-    ax.spines[["top", "right"]].set_visible(False)
+    ax.axhline(sign * bound, color="0.4", linewidth=0.8)
+ax.annotate("bound", (-0.4, bound), (0, 3), textcoords="offset points", color="0.3")
+ax.set_title("The weight as a function of the free variable")
+ax.set(xlabel="free variable v", ylabel="weight w", ylim=(-1.3 * bound, 1.3 * bound))
+figure.legend(loc="outside lower center", ncols=2)
+
+figure, ax = plt.subplots(figsize=(6.4, 3.6))
+widest = 1.05 * max(np.abs(values).max() for values in weights.values())
+bins = np.linspace(-widest, widest, 81)
+for (name, values), colour, line in zip(
+    weights.items(), (PALETTE[1], PALETTE[0]), ("--", "-"), strict=True
+):
+    ax.hist(values, bins, histtype="step", color=colour, linestyle=line, linewidth=1.6)
+    ax.plot([], [], color=colour, linestyle=line, label=name)
+ax.set_title("Weights of the middle layer after training")
+ax.set(xlabel="weight", ylabel="number of weights")
+figure.legend(loc="outside lower center", ncols=2)
 
 # %%
-# For export, the weights become plain parameters; predictions stay.
+# For export
+# ----------
+# The weights become plain parameters; predictions stay.
 
 before = models["companded"].predict_proba(X_test)
 remove_weight_compander(models["companded"].net_.module_)
 change = np.abs(models["companded"].predict_proba(X_test) - before).max()
 print(f"largest change of a probability on removal: {change:.0e}")
 plt.show()
+
+# %%
+# Where to go next: :ref:`sphx_glr_gallery_plot_orthogonal_convolutions.py` constrains the weights
+# of convolutions, on a theory that is published in full.

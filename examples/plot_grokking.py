@@ -1,11 +1,12 @@
 """
+==================================================================
 From fitting to understanding: gradients orthogonal to the weights
 ==================================================================
 
-A network that has fitted its training data can lower the loss further by making its weights larger,
-which changes no prediction. On addition modulo a prime it does just that, and generalises to no
-other pair of numbers. Without the gradient's component along the weights it has nothing else to do
-than to learn addition.
+Why does a network that knows all its training pairs know no other? A network that has fitted its
+training data can lower the loss further by making its weights larger, which changes no prediction.
+On addition modulo a prime it does just that. Without the gradient's component along the weights it
+has nothing else to do than to learn addition.
 """
 
 # %%
@@ -21,7 +22,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from skreg.deep.torch import OrthogonalGradient, weight_gradient_cosine
+from skreg.pictures import STYLE
 
+plt.rcParams.update(STYLE)
 torch.set_num_threads(1)
 MODULUS = 47
 first, second = np.divmod(np.random.default_rng(0).permutation(MODULUS**2), MODULUS)
@@ -67,18 +70,29 @@ for name, history in runs.items():
 # %%
 # What happens
 # ------------
-# Both fit the training pairs. Then, for plain AdamW, descent points ever more along the weights,
-# and the loss falls for nothing. `DeepClassifier` takes the same tools as regularizers:
-# `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes such curves to `history_`.
+# Both fit the training pairs (dotted). Once the loss is small, descent of plain AdamW turns towards
+# the weights again, and the loss falls for nothing. With the orthogonal gradient that direction, in
+# which much of the gradient points, is taken out of every step. `DeepClassifier` takes the same
+# tools as regularizers: `OrthogonalGradient`, `StableMax`, and `StabilityMonitor`, which writes
+# such curves to `history_`.
 
-fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-for (name, history), colour in zip(runs.items(), ("C1", "C0"), strict=True):
-    axes[0].plot(history["test"], color=colour, label=f"{name}, test")
-    axes[0].plot(history["training"], color=colour, linestyle=":", label="training")
-    axes[1].semilogy(history["loss"], color=colour)
-    axes[2].plot(history["cosine"], color=colour)
-axes[0].set(xlabel="epoch", ylabel="accuracy")
-axes[1].set(xlabel="epoch", ylabel="training loss")
+for name, history in runs.items():
+    cosines = ", ".join(f"{history['cosine'][epoch - 1]:.2f}" for epoch in (50, 100, 150))
+    print(f"{name:27s} cosine of weights and descent after 50, 100, 150 epochs: {cosines}")
+
+figure, axes = plt.subplots(3, 1, figsize=(6.4, 8), sharex=True)
+for (name, history), colour, line in zip(runs.items(), ("C1", "C0"), ("--", "-"), strict=True):
+    axes[0].plot(history["test"], color=colour, linestyle=line, label=name)
+    axes[0].plot(history["training"], color=colour, linestyle=":")
+    axes[1].semilogy(history["loss"], color=colour, linestyle=line)
+    axes[2].plot(history["cosine"], color=colour, linestyle=line)
+axes[0].set(title="Accuracy on other pairs (dotted: on training pairs)", ylabel="accuracy")
+axes[1].set(title="Loss of the training pairs", ylabel="loss (nats, log scale)")
+axes[2].set_title("How far descent points along the weights")
 axes[2].set(xlabel="epoch", ylabel="cosine of weights and descent")
-fig.legend(loc="outside upper center", ncols=4, frameon=False)
+figure.legend(loc="outside lower center", ncols=2)
 plt.show()
+
+# %%
+# Where to go next: :ref:`sphx_glr_gallery_plot_deep_estimators.py` shows how regularizers are given
+# to an estimator.

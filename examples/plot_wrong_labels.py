@@ -1,11 +1,12 @@
 """
+==========================================
 Training on wrong labels, and finding them
 ==========================================
 
 Two fifths of the labels of these handwritten digits were drawn anew from all ten classes. A network
-trained by cross entropy first learns the digits, then memorises the wrong labels. Early-learning
-regularization (ELR) keeps alive what it predicted early on, and its memory of these predictions
-tells which labels are wrong.
+trained by cross entropy first learns the digits, then memorises the wrong labels. Can it be kept
+from that, and can the wrong labels be found? Early-learning regularization (ELR) keeps alive what
+the network predicted early on, and its memory of these predictions tells which labels are wrong.
 """
 
 # %%
@@ -25,7 +26,9 @@ from torch import nn
 
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import ELR
+from skreg.pictures import PALETTE, STYLE
 
+plt.rcParams.update(STYLE)
 X, y = load_digits(return_X_y=True)
 X, X_test, truth, y_test = train_test_split(
     X.astype("float32") / 16, y, train_size=0.7, stratify=y, random_state=0
@@ -56,7 +59,7 @@ def train(regularizers):
         optimizer=torch.optim.SGD,
         lr=0.05,
         net_params={"optimizer__momentum": 0.9},
-        max_epochs=60,
+        max_epochs=40,
         batch_size=64,
         callbacks=[CleanAccuracy()],
         random_state=0,
@@ -64,9 +67,8 @@ def train(regularizers):
     return model.fit(X, y)
 
 
-plain = train(None)
-regularized = train([("elr", ELR(lam=3.0))])
-for name, model in (("cross entropy", plain), ("with ELR", regularized)):
+models = {"cross entropy": train(None), "with ELR": train([("elr", ELR(lam=3.0))])}
+for name, model in models.items():
     accuracy = model.history_["accuracy"]
     memorised = np.mean(model.predict(X)[wrong] == y[wrong])
     print(
@@ -75,17 +77,18 @@ for name, model in (("cross entropy", plain), ("with ELR", regularized)):
     )
 
 # %%
-# The training loss with ELR is negative, as the regularizer is minus a logarithm of the
-# agreement between predictions and their running averages. Do not stop by it.
+# The training loss with ELR is negative, as the regularizer is minus a logarithm of the agreement
+# between predictions and their running averages. Do not stop by it.
 
-fig, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-for name, model in (("cross entropy", plain), ("with ELR", regularized)):
-    axes[0].plot(model.history_["accuracy"], label=name)
-    axes[1].plot(model.history_["train_loss"], label=name)
-axes[0].set(xlabel="epoch", ylabel="accuracy on clean test digits")
-axes[1].set(xlabel="epoch", ylabel="training loss")
-axes[1].axhline(0, color="grey", linewidth=0.8)
-axes[0].legend()
+figure, axes = plt.subplots(2, 1, figsize=(6.4, 5.6), sharex=True)
+for (name, model), line in zip(models.items(), ("--", "-"), strict=True):
+    epochs = np.arange(1, len(model.history_) + 1)
+    axes[0].plot(epochs, model.history_["accuracy"], linestyle=line, label=name)
+    axes[1].plot(epochs, model.history_["train_loss"], linestyle=line)
+axes[0].set(title="Accuracy on clean test digits", ylabel="accuracy")
+axes[1].set(title="Training loss", xlabel="epoch", ylabel="loss (nats)")
+axes[1].axhline(0, color="0.4", linewidth=0.8)
+figure.legend(loc="outside lower center", ncols=2)
 
 # %%
 # Which labels are wrong?
@@ -93,24 +96,34 @@ axes[0].legend()
 # The fitted regularizer holds the running averages. `label_issues_` says where their largest entry
 # contradicts the label, `label_quality_` what they give the label.
 
-elr = dict(regularized.net_.regularizers)["elr"]
+elr = dict(models["with ELR"].net_.regularizers)["elr"]
 found, alarms = elr.label_issues_[wrong].mean(), elr.label_issues_[~wrong].mean()
 print(f"{found:.0%} of the wrong labels are found, {alarms:.1%} of the right ones suspected")
 
-fig, ax = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
+figure, ax = plt.subplots(figsize=(6.4, 3.8))
 bins = np.linspace(0, 1, 26)
-ax.hist(elr.label_quality_[~wrong], bins, alpha=0.7, label="right labels")
-ax.hist(elr.label_quality_[wrong], bins, alpha=0.7, label="wrong labels")
-ax.set(xlabel="label quality", ylabel="training digits", yscale="log")
-ax.legend()
+for name, rows, colour, hatch in (
+    ("right labels", ~wrong, PALETTE[0], None), ("wrong labels", wrong, PALETTE[1], "////"),
+):  # fmt: skip
+    ax.hist(
+        elr.label_quality_[rows], bins, histtype="stepfilled", facecolor=(colour, 0.25),
+        edgecolor=colour, linewidth=1.4, hatch=hatch, label=name,
+    )  # fmt: skip
+ax.set_title("What the memory gives to the label of each digit")
+ax.set(xlabel="label quality (probability)", ylabel="training digits (log scale)", yscale="log")
+figure.legend(loc="outside lower center", ncols=2)
 
 # %%
 # The most suspicious labels, next to what the memory says instead.
 
 worst = np.argsort(elr.label_quality_)[:12]
-fig, axes = plt.subplots(2, 6, figsize=(7.5, 3.2), layout="constrained")
+figure, axes = plt.subplots(2, 6, figsize=(6.4, 3.2))
 for ax, row in zip(axes.flat, worst, strict=True):
     ax.imshow(X[row].reshape(8, 8), cmap="gray_r")
-    ax.set_title(f"{y[row]}? rather {elr.targets_[row].argmax()}", fontsize=9)
+    ax.set_title(f"“{y[row]}”, rather {elr.targets_[row].argmax()}", size=9, weight="normal")
     ax.axis("off")
 plt.show()
+
+# %%
+# Where to go next: :ref:`sphx_glr_gallery_plot_deep_estimators.py` puts such networks into
+# pipelines and grid searches.

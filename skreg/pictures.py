@@ -1,9 +1,11 @@
-"""What the pictures of all methods have in common: matplotlib on demand, palette, markers."""
+"""What the pictures of all methods have in common: matplotlib on demand, palette, markers, look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import stdtrit
 
 from skreg._optional import require
 
@@ -14,6 +16,32 @@ BLUE, RED, GREEN = PALETTE[:3]
 INK, GREY = "#26292e", "#8b9097"
 DIVERGING = "RdBu_r"  # colour map of signed numbers
 FIRST, LAST = 0.12, 0.95  # part of a sequential colour map that shows on white
+
+# matplotlib's settings: `plt.rcParams.update(STYLE)` gives own pictures the look of the examples
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#55595f",
+    "axes.grid": True,
+    "axes.linewidth": 0.8,
+    "axes.prop_cycle": f"cycler('color', {list(PALETTE)})",
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (6.4, 4.0),
+    "figure.titlesize": 11,
+    "figure.titleweight": "bold",
+    "font.size": 10,
+    "grid.color": "#e6e8eb",
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 5,
+    "savefig.dpi": 150,
+}
 
 
 def pyplot(by: str) -> Any:
@@ -41,6 +69,52 @@ def ordered_colours(n: int) -> list[Any]:
     """Colours of n ordered things, light for common to dark for rare."""
     colour = require("matplotlib", "plot", "ordered_colours").colormaps["viridis_r"]
     return [colour(FIRST + (LAST - FIRST) * i / max(n - 1, 1)) for i in range(n)]
+
+
+def dots_with_intervals(
+    samples: Mapping[str, ArrayLike], ax: Any = None, *, level: float = 0.95
+) -> Any:
+    """Mean of each sample as a dot, in a row of its own, with the t interval of the mean.
+
+    The axis need not start at zero, unlike that of bars: for means that lie close together.
+
+    Parameters
+    ----------
+    samples : mapping of str to array-like
+        What each row shows by its name: a number for every seed, fold or repetition.
+    ax : matplotlib Axes, default=None
+        Where to draw; a new figure if None.
+    level : float, default=0.95
+        Level of the intervals.
+
+    Returns
+    -------
+    matplotlib Axes
+        Where it is drawn.
+
+    Raises
+    ------
+    ValueError
+        If a sample has fewer than two numbers.
+    """
+    if ax is None:
+        height = 1.2 + 0.4 * len(samples)
+        figure = pyplot("dots_with_intervals").figure(figsize=(6.4, height), layout="constrained")
+        ax = figure.add_subplot()
+    for row, (name, values) in enumerate(samples.items()):
+        numbers = np.asarray(values, dtype=float)
+        if numbers.size < 2:
+            raise ValueError(
+                f"{name!r} has {numbers.size} number(s), but an interval needs at least two"
+            )
+        error = numbers.std(ddof=1) / np.sqrt(numbers.size)
+        half = stdtrit(numbers.size - 1, (1 + level) / 2) * error
+        ax.errorbar(numbers.mean(), row, xerr=half, fmt="o", color=BLUE, capsize=3, markersize=6)
+    ax.set_yticks(range(len(samples)), list(samples))
+    ax.set_ylim(len(samples) - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.locator_params(axis="x", nbins=6)  # numbers of many digits need room
+    return ax
 
 
 class Panels(NamedTuple):

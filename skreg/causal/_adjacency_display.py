@@ -184,6 +184,7 @@ class AdjacencyDisplay:
     def _draw(self, ax, title, matrix, names, limit):
         sorted_matrix = matrix[np.ix_(self.order_, self.order_)]
         image = ax.imshow(sorted_matrix, cmap=DIVERGING, vmin=-limit, vmax=limit)
+        ax.grid(False)  # a style's grid would lie above the cells
         ax.axline((0, 0), slope=1, color="0.8", linewidth=0.7, zorder=1)
         step = -(-len(names) // MOST_NAMES)
         ticks = np.arange(0, len(names), step)

@@ -211,6 +211,7 @@ class CoresetDisplay:
         totals, _ = np.histogram(scores[positive], edges, weights=q[positive])
         filled = counts > 0
         right = ax.twinx()
+        right.grid(False)  # a style's grid would lie above the bars
         (self.probability_line_,) = right.plot(
             np.sqrt(edges[1:] * edges[:-1])[filled],
             totals[filled] / counts[filled],
