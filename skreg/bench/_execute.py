@@ -74,6 +74,8 @@ def _as_they_finish(
     if n_jobs == 1:  # in this process
         yield from (_run_indexed(path, index, cell) for index, cell in cells.items())
         return
+    # loky replaces a worker that has grown, as loading compiled kernels makes it; no cell is lost
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", batch_size=1)
     yield from parallel(delayed(_run_indexed)(path, *indexed) for indexed in cells.items())
 

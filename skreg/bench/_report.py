@@ -23,7 +23,10 @@ from skreg.bench._run import Run
 from skreg.bench._tables import settings_of
 from skreg.bench._template import PAGE, SECTION
 
-_ORDER = ("reproduced", "contradicted", "undecided", "at this size", "so far", "no verdict")
+_ORDER = (
+    *("reproduced", "contradicted", "undecided", "at this size", "so far", "no verdict"),
+    "not in this size",
+)
 
 
 def count_verdicts(claims: Sequence[JudgedClaim]) -> dict[str, int]:

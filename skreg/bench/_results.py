@@ -61,6 +61,8 @@ class JudgedClaim(NamedTuple):
         How many cells of its settings have not been run; with any, nothing is decided.
     broken : bool
         Whether its check raised.
+    in_size : bool
+        Whether all of its settings are part of the size that was run.
     """
 
     statement: str
@@ -69,10 +71,13 @@ class JudgedClaim(NamedTuple):
     decides: bool = True
     n_missing: int = 0
     broken: bool = False
+    in_size: bool = True
 
     @property
     def badge(self) -> str:
         """The verdict in words."""
+        if not self.in_size:
+            return "not in this size"
         if self.verdict is None:
             return "no verdict"
         if self.n_missing:
@@ -134,7 +139,11 @@ def judge_claim(claim: Claim, finding: Finding) -> JudgedClaim:
     JudgedClaim
         The verdict, or why there is none.
     """
-    benchmark = finding.benchmark
+    benchmark, size = finding.benchmark, finding.size
+    for name in claim.settings:
+        if size not in benchmark.settings[name].parameters:
+            elsewhere = f"{name!r} is not part of size {size}"
+            return JudgedClaim(claim.statement, None, elsewhere, in_size=False)
     reasons = filter(None, (_without_results(name, finding) for name in claim.settings))
     if reason := next(reasons, None):
         return JudgedClaim(claim.statement, None, reason)
@@ -148,9 +157,7 @@ def judge_claim(claim: Claim, finding: Finding) -> JudgedClaim:
         reason = f"its check failed: {type(error).__name__}: {error}"
         return JudgedClaim(claim.statement, None, reason, broken=True)
     n_missing = sum(finding.missing.get(name, 0) for name in claim.settings)
-    return JudgedClaim(
-        claim.statement, verdict, decides=finding.size in claim.sizes, n_missing=n_missing
-    )
+    return JudgedClaim(claim.statement, verdict, decides=size in claim.sizes, n_missing=n_missing)
 
 
 def _without_results(name: str, finding: Finding) -> str:
@@ -160,8 +167,6 @@ def _without_results(name: str, finding: Finding) -> str:
     if name in set(finding.results["setting"]):
         return ""
     setting, absent = finding.benchmark.settings[name], finding.benchmark.absent
-    if finding.size not in setting.parameters:
-        return f"{name!r} is not part of size {finding.size}"
     needs = [absent.get(method) for method in setting.methods or finding.benchmark.methods]
     if needs[0] is not None and None not in needs:
         return _how_to_get(needs[0])

@@ -182,6 +182,7 @@ SETTINGS = {
 GRAPH_ORDER = [GREEDY_TREE, TREE, RED_BLACK, GENERAL]
 
 benchmark = Benchmark(
+    seconds={"quick": 27},
     settings=SETTINGS,
     methods={**RULES, **GRAPH_RULES, **UPDATES},
     metrics={

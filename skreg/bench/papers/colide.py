@@ -125,6 +125,7 @@ def draw_against_variance(results: pd.DataFrame) -> MatplotlibFigure:
 
 
 benchmark = Benchmark(
+    seconds={"quick": 31},
     settings={
         EQUAL: Setting(
             "20 nodes, weights from 0.5 to 2, the same noise variance in all nodes; one graph for "

@@ -131,6 +131,7 @@ def of_all_kernels(
 
 
 benchmark = Benchmark(
+    seconds={"quick": 14},
     settings={
         name: Setting(
             description=f"{M} x {C} x 3 x 3; 500 steps of Adam, learning rate falling to zero.",

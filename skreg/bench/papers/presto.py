@@ -122,6 +122,7 @@ def ahead(setting: str, limits: dict[str, float], metric: str = "mse", ours: str
 
 
 benchmark = Benchmark(
+    seconds={"quick": 21},
     settings={name: simulation_setting(name) for name in NAMES}
     | {
         DIABETES: Setting(

@@ -129,6 +129,7 @@ SETTINGS = {matrix(kind, p): distortion_setting(kind, p) for kind in SIZES for p
 COSTS = [regression(1), regression(4)]
 
 benchmark = Benchmark(
+    seconds={"quick": 5.9},
     settings=SETTINGS | {regression(p): regression_setting(p) for p in (1, 4)},
     methods={name: name for name in METHODS},
     metrics={

@@ -101,6 +101,7 @@ def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[s
 
 
 benchmark = Benchmark(
+    seconds={"quick": 28},
     settings={
         SEEN: Setting(
             description=(

@@ -136,6 +136,7 @@ def greedy_setting(size: int) -> Setting:
 GREEDY_BLOCKS = {f"Greedy blocks of {size}": greedy_setting(size) for size in (5, 50)}
 
 benchmark = Benchmark(
+    seconds={"quick": 9.7},
     settings={
         **GREEDY_BLOCKS,
         LATTICE: Setting(

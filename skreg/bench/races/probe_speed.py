@@ -71,6 +71,7 @@ METRICS = {
 _FULL = {"n_samples": 200_000, "n_features": 768, "n_rounds": 9}
 
 benchmark = Benchmark(
+    seconds={"quick": 12},
     settings={
         ONE_THREAD: speed_setting(
             "Normal features of 100 overlapping classes on log-normal scales: 200000 samples of "

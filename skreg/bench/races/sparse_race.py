@@ -228,6 +228,7 @@ def draw_ratios(results: pd.DataFrame) -> MatplotlibFigure:
 
 
 benchmark = Benchmark(
+    seconds={"quick": 16},
     settings=RACES
     | CLIFFS
     | {
