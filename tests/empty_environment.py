@@ -11,6 +11,10 @@ EXTRAS = (
     *("dask", "distributed", "pandas", "tqdm", "networkx"),
     *("skops", "skl2onnx", "onnxruntime"),
 )
+ABOUT_NETWORKS = (
+    *("skreg.bench.arena.", "skreg.bench.papers.", "skreg.bench.races."),
+    "skreg.demo.stories.",
+)
 
 
 def main():
@@ -31,13 +35,11 @@ def main():
 
 
 def _imports(name):
-    """Import a module; benchmarks of networks may ask for torch or skorch instead."""
+    """Import a module; benchmarks and stories of networks may ask for torch or skorch instead."""
     try:
         importlib.import_module(name)
     except ImportError as error:
-        benchmark = name.startswith(
-            ("skreg.bench.arena.", "skreg.bench.papers.", "skreg.bench.races.")
-        )
+        benchmark = name.startswith(ABOUT_NETWORKS)
         asked = any(part in str(error) for part in ("torch", "skorch", "skreg[deep]"))
         if not (benchmark and asked):
             raise

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import joblib
-from tqdm import tqdm
 
 from skreg.bench._cells import count_of_cells
 from skreg.bench._plan import Plan
@@ -34,6 +33,8 @@ class Voice:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
+            from tqdm import tqdm
+
             tqdm.write(line)  # above the bar, if one is drawn
             sys.stdout.flush()
 
