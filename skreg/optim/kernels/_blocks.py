@@ -147,7 +147,7 @@ def discard(alive, nonzero, threshold, norm, gauge, drift, scale, radius, live):
             live[b] = False
 
 
-@kernel
+@kernel(inline=True)
 def conjugate(penalty, starts, members, chosen, ids, q, scale):
     """Conjugate of the penalty at scale * q, over the chosen blocks."""
     size = 1

@@ -28,31 +28,19 @@ BLOCK_ACCURACY = 0.1  # of the first step's move, at which a block is left
 CANCELLED = 1e-9
 
 
-@kernel
-def _minimise_block(penalty, b, lipschitz, width, hessian, start, slope, trial):  # noqa: C901  one compiled loop
+@kernel(inline=True)
+def _minimise_block(penalty, b, lipschitz, width, hessian, at, start, slope, trial, last):
     """Proximal steps on one block from `start`, into `trial`; returns whether it moves.
 
-    The block has its outputs one after the other, `width` entries each; they share `hessian`,
-    which is read for more than one entry only. `slope`, the block's gradient, is overwritten.
+    The block has its outputs one after the other, `width` entries each; they share the square of
+    `hessian` from row and column `at` on, which is read for more than one entry only. `slope`, the
+    block's gradient, and `last` are overwritten.
     """
     size = start.shape[0]
-    for t in range(size):
-        trial[t] = start[t] - slope[t] / lipschitz
-    block_prox(penalty, b, trial, 1.0 / lipschitz)
     largest = 0.0
     for t in range(size):
-        largest = max(largest, abs(trial[t] - start[t]))
-    if largest == 0.0 or width < 2:
-        return largest > 0.0
-    last = start.copy()
-    for _ in range(BLOCK_STEPS - 1):
-        for t in range(size):
-            move = trial[t] - last[t]
-            if move != 0.0:
-                first = t - t % width
-                row = hessian[t - first]
-                for i in range(width):
-                    slope[first + i] += row[i] * move
+        trial[t] = start[t]
+    for n_steps in range(BLOCK_STEPS):
         for t in range(size):
             last[t] = trial[t]
             trial[t] -= slope[t] / lipschitz
@@ -60,9 +48,18 @@ def _minimise_block(penalty, b, lipschitz, width, hessian, start, slope, trial):
         change = 0.0
         for t in range(size):
             change = max(change, abs(trial[t] - last[t]))
-        if change <= BLOCK_ACCURACY * largest:
+        if n_steps == 0:
+            largest = change
+        if width < 2 or change == 0.0 or (n_steps > 0 and change <= BLOCK_ACCURACY * largest):
             break
-    return True
+        for t in range(size):
+            move = trial[t] - last[t]
+            if move != 0.0:
+                first = t - t % width
+                row = hessian[at + t - first]
+                for i in range(width):
+                    slope[first + i] += row[at + i] * move
+    return largest > 0.0
 
 
 @kernel
@@ -115,8 +112,8 @@ def descend_gram(
     after a pass in which no gradient moved by more than `tol`; returns the largest such move.
     """
     size = _widest(order, starts, coef.shape[0])
-    buffers = np.empty((3, size))
-    start, slope, trial, own = buffers[0], buffers[1], buffers[2], hessian[:0, :0]
+    buffers = np.empty((4, size))
+    start, slope, trial, last = buffers[0], buffers[1], buffers[2], buffers[3]
     largest = 0.0
     for _ in range(max_passes):
         largest = 0.0
@@ -127,7 +124,8 @@ def descend_gram(
             width = hi - lo
             size = width * coef.shape[0]
             if size != start.shape[0]:
-                start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+                start, slope = buffers[0, :size], buffers[1, :size]
+                trial, last = buffers[2, :size], buffers[3, :size]
             if size == 1:  # no arrays to pass around
                 trial[0] = coef[0, lo] - gradient[0, lo] / lipschitz[b]
                 block_prox(penalty, ids[b], trial, 1.0 / lipschitz[b])
@@ -137,11 +135,12 @@ def descend_gram(
                     largest = max(largest, lipschitz[b] * abs(step))
                     add_row(hessian[lo], step, n, gradient[0])
                 continue
-            if width > 1:
-                own = hessian[lo:hi, lo:hi]
             _flatten(coef, lo, hi, start)
             _flatten(gradient, lo, hi, slope)
-            if _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
+            moves = _minimise_block(
+                penalty, ids[b], lipschitz[b], width, hessian, lo, start, slope, trial, last
+            )
+            if moves:
                 step = _move_block(hessian, n, lo, hi, start, trial, coef, gradient)
                 largest = max(largest, lipschitz[b] * step)
         if largest <= tol:
@@ -207,8 +206,8 @@ def descend_residual(  # noqa: C901  one compiled loop
     """
     n_outputs = coef.shape[0]
     size = _widest(order, starts, n_outputs)
-    buffers = np.empty((3, size))
-    start, slope, trial = buffers[0], buffers[1], buffers[2]
+    buffers = np.empty((4, size))
+    start, slope, trial, last = buffers[0], buffers[1], buffers[2], buffers[3]
     own = hessians[:0].reshape((0, 0))
     uniform = weight.shape[1] == 1
     largest = 0.0
@@ -221,7 +220,8 @@ def descend_residual(  # noqa: C901  one compiled loop
             width = hi - lo if len(hessians) > 0 else 1
             size = (hi - lo) * n_outputs
             if size != start.shape[0]:
-                start, slope, trial = buffers[0, :size], buffers[1, :size], buffers[2, :size]
+                start, slope = buffers[0, :size], buffers[1, :size]
+                trial, last = buffers[2, :size], buffers[3, :size]
             if size == 1:  # no arrays to pass around
                 j, out = features[lo], residual[0]
                 derivative = column_dot(design, j, out) - shift[0] * means[0, lo] * total[0]
@@ -246,7 +246,10 @@ def descend_residual(  # noqa: C901  one compiled loop
                     correction = shift[k] * means[k, i] * total[k]
                     slope[t] = column_dot(design, features[i], residual[k]) - correction
                     t += 1
-            if not _minimise_block(penalty, ids[b], lipschitz[b], width, own, start, slope, trial):
+            moves = _minimise_block(
+                penalty, ids[b], lipschitz[b], width, own, 0, start, slope, trial, last
+            )
+            if not moves:
                 continue
             t = 0
             for k in range(n_outputs):

@@ -138,10 +138,11 @@ def _certify(
         scale = min(scale, 1.0 / largest)
     dual = scale * slope - 0.5 * scale * scale * residual_square
     if with_ridge:
-        dual -= conjugate(penalty, starts, members, order, ids, q, scale)
-        alternative = slope - 0.5 * residual_square
-        alternative -= conjugate(penalty, starts, members, order, ids, q, 1.0)
-        dual = max(dual, alternative)
+        dual = -np.inf
+        for factor in (scale, 1.0):
+            bound = factor * slope - 0.5 * factor * factor * residual_square
+            bound -= conjugate(penalty, starts, members, order, ids, q, factor)
+            dual = max(dual, bound)
     violation = 0.0
     for b in order:
         violation = max(violation, distance[b])
@@ -173,12 +174,14 @@ def descend_to_gap(
         if settled or n_rounds == max_rounds or n_slow > SLOW_ROUNDS:
             return objective, dual, violation, n_rounds
         n_rounds += 1
-        descend_gram(penalty, hessian, n, lipschitz, starts, ids, order, 1, 0.0, coef, gradient)
-        descend_gram(
-            penalty, hessian, n, lipschitz, starts, ids,
-            _nonzero_blocks(starts, order, coef, support), SUPPORT_PASSES, 0.1 * violation, coef,
-            gradient,
-        )  # fmt: skip
+        blocks, n_passes, accuracy = order, 1, 0.0
+        for _ in range(2):  # one call for both, as numba takes as long as there are calls
+            descend_gram(
+                penalty, hessian, n, lipschitz, starts, ids, blocks, n_passes, accuracy, coef,
+                gradient,
+            )  # fmt: skip
+            blocks = _nonzero_blocks(starts, order, coef, support)
+            n_passes, accuracy = SUPPORT_PASSES, 0.1 * violation
 
 
 def solve_on_moments(problem, moments, penalties, coef, tol, max_iter):
