@@ -1,5 +1,6 @@
 """Kernels: generic functions, the disk cache and what makes it stale."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numba.extending import overload
 
 import skreg
 from skreg import _compiling
@@ -86,6 +88,37 @@ def test_constant_arguments_share_the_version_of_their_type():
 
     assert total(1.0, 5) == 2.0 - 3.0 - 5.0
     assert len(scaled.signatures) == 1
+
+
+@pytest.mark.parametrize("users_choice", [True, False])
+def test_the_garbage_collector_pauses_while_a_kernel_compiles_and_is_as_before_then(users_choice):
+    seen = []
+
+    def twice(x):
+        """A function whose body is chosen during compilation."""
+
+    @overload(twice)
+    def _(x):
+        seen.append(gc.isenabled())
+        return lambda x: 2.0 * x
+
+    @kernel
+    def inner(x):
+        return x + 1.0
+
+    @kernel
+    def outer(x):
+        return twice(inner(x))
+
+    was = gc.isenabled()
+    try:
+        (gc.enable if users_choice else gc.disable)()
+        assert outer(1.0) == 4.0
+        assert gc.isenabled() == users_choice
+    finally:
+        (gc.enable if was else gc.disable)()
+    assert seen
+    assert not any(seen)
 
 
 class Clock:
