@@ -26,7 +26,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["verdicts", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["verdicts", "**/GALLERY_HEADER.rst", "papers/_*"]
 default_role = "code"
 nitpicky = False
 

@@ -4,6 +4,7 @@ import csv
 import importlib
 import inspect
 import os
+import re
 from pathlib import Path
 
 import skreg
@@ -33,6 +34,10 @@ OUTCOMES = (
     *("reproduced", "contradicted", "undecided", "at this size", "no verdict"),
     "not in this size",
 )
+
+
+WITH_NUMBERS = OUTCOMES[:4]
+RATIOS = "_ratios.md"  # a part of another page
 
 
 def write_pages(docs: Path) -> None:
@@ -133,6 +138,7 @@ def _write_papers(folder: Path, verdicts: Path) -> None:
         lines.append(f"| {link}: {file.paper.title} | {_counts(stored)} |")
     lines += ["", "## Races", "", "Speed and memory beside peers, as ratios in one run.", ""]
     races = [n for n, f in found.items() if f.path.parent == ROOMS[1]]
+    _write(folder / RATIOS, _ratios(races, verdicts))
     lines += [f"- [{name}]({name}.md): {found[name].summary}" for name in races]
     lines += ["", "```{toctree}", ":hidden:", ""]
     lines += [*(f"{file.paper.short} <{file.benchmark}>" for file in papers), *races, "```"]
@@ -151,12 +157,42 @@ def _paper_page(file: PaperFile, found, verdicts: Path) -> str:
         lines.append(f"- Preprint: [arXiv:{paper.arxiv}](https://arxiv.org/abs/{paper.arxiv})")
     if paper.code:
         lines.append(f"- The authors' code: <{paper.code}>")
-    lines += [f"- Stands here as: {paper.here}", ""]
+    lines += [f"- Stands here as: {_linked(paper.here)}", ""]
     return "\n".join([*lines, *_measured(found[file.benchmark], verdicts)])
 
 
 def _race_page(name: str, found, verdicts: Path) -> str:
     return "\n".join([f"# {name}", "", *_measured(found[name], verdicts)])
+
+
+def _linked(names: str) -> str:
+    """Names of packages, classes and functions of skreg as links into the reference."""
+
+    def link(match: re.Match) -> str:
+        name = match.group()
+        suffix = "md" if name.removeprefix("skreg.") in packages() else "rst"
+        return f"[{name}](../api/{name}.{suffix})"
+
+    return re.sub(r"skreg(?:\.\w+)+", link, names)
+
+
+def _ratios(races: list[str], verdicts: Path) -> str:
+    """What the last stored run of each race measured, for the page about the peers."""
+    lines = []
+    for name in races:
+        rows = [row for row in _stored(verdicts, name) if row["outcome"] in WITH_NUMBERS]
+        if rows:
+            first = rows[0]
+            lines += [f"### {name}", ""]
+            lines += [f"[Size {first['size']}, {first['date']}](papers/{name}.md).", ""]
+            lines += [*_table(rows), ""]
+    return "\n".join(lines)
+
+
+def _table(rows: list[dict[str, str]]) -> list[str]:
+    keys = ("claim", "outcome", "numbers")
+    lines = ["| " + " | ".join(keys) + " |", "|---|---|---|"]
+    return lines + ["| " + " | ".join(_cell(row[key]) for key in keys) + " |" for row in rows]
 
 
 def _measured(benchmark, verdicts: Path) -> list[str]:
@@ -170,12 +206,7 @@ def _measured(benchmark, verdicts: Path) -> list[str]:
         f"The last stored run: size {first['size']}, {first['date']}. {first['machine']}. "
         f"{first['versions']}.",
         "",
-        "| claim | outcome | numbers |",
-        "|---|---|---|",
-    ]
-    lines += [
-        "| " + " | ".join(_cell(row[key]) for key in ("claim", "outcome", "numbers")) + " |"
-        for row in stored
+        *_table(stored),
     ]
     return [*lines, ""]
 

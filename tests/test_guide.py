@@ -38,7 +38,9 @@ def skip_without_extras(code):
         pytest.importorskip("matplotlib").use("Agg")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=name_of)
+@pytest.mark.parametrize(
+    "page", [page for page in [DOCS / "index.md", *PAGES] if blocks_of(page)], ids=name_of
+)
 def test_code_of_a_page_runs_without_warnings(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     blocks = blocks_of(page)

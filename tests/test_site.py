@@ -54,11 +54,50 @@ def test_a_stored_run_gives_way_to_a_larger_or_later_one_only(tmp_path):
     assert stored() == [("full", "2027-01-01", "reproduced")]
 
 
-def test_the_reference_has_a_page_for_every_public_name_once(tmp_path, monkeypatch):
-    pytest.importorskip("torch")
+@pytest.fixture
+def pages(monkeypatch):
     monkeypatch.syspath_prepend(DOCS)
-    pages = importlib.import_module("pages")
+    module = importlib.import_module("pages")
     monkeypatch.delitem(sys.modules, "pages")
+    return module
+
+
+def test_ratios_of_races_are_those_stored_rows_that_have_numbers(pages, tmp_path):
+    outcomes = ("contradicted", "not in this size", "at this size", "no verdict", "undecided")
+    rows = [
+        {
+            "claim": f"Claim {k}.",
+            "outcome": outcome,
+            "numbers": f"{k}",
+            "size": "quick",
+            "date": "d",
+        }
+        for k, outcome in enumerate(outcomes)
+    ]
+    with (tmp_path / "toy-speed.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    text = pages._ratios(["toy-speed", "never-run"], tmp_path)
+    assert [line for line in text.splitlines() if line.startswith("| Claim")] == [
+        "| Claim 0. | contradicted | 0 |",
+        "| Claim 2. | at this size | 2 |",
+        "| Claim 4. | undecided | 4 |",
+    ]
+    assert "[Size quick, d](papers/toy-speed.md)" in text
+    assert "never-run" not in text
+
+
+def test_what_a_paper_stands_as_links_into_the_reference(pages):
+    pytest.importorskip("torch")
+    assert pages._linked("SAM: skreg.deep, skreg.deep.torch.SAM.") == (
+        "SAM: [skreg.deep](../api/skreg.deep.md), "
+        "[skreg.deep.torch.SAM](../api/skreg.deep.torch.SAM.rst)."
+    )
+
+
+def test_the_reference_has_a_page_for_every_public_name_once(pages, tmp_path):
+    pytest.importorskip("torch")
     pages._write_reference(tmp_path)
     written = {path.stem.rpartition(".")[2] for path in tmp_path.glob("*.rst")}
     public = {
