@@ -69,6 +69,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "parallel": 2,
     "show_memory": False,
+    "capture_repr": (),
     "min_reported_time": 1,
     "show_signature": False,
     "download_all_examples": False,

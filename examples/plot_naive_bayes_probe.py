@@ -79,7 +79,7 @@ for n_labels in (30, 100, 400):
 
 ax = dots_with_intervals(differences)
 ax.axvline(0, color="0.4", linewidth=1)
-ax.set_title("Raw pixels: error of naive Bayes minus that of logistic regression")
+ax.set_title("Raw pixels: naive Bayes less logistic regression")
 ax.set_xlabel("difference of errors (percentage points), mean of 6 draws and 95% interval")
 
 # %%
