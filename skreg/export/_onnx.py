@@ -67,6 +67,8 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
         If skl2onnx is not installed.
     ValueError
         If labels are numbers that are no integers.
+    TypeError
+        If the estimator, or a part of it, is none that has a converter.
 
     Notes
     -----
@@ -94,4 +96,12 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
     register_converters()
     skl2onnx = require("skl2onnx", "export", "skreg.export.to_onnx")
     options = {"zipmap": False} if is_classifier(estimator) else None
-    return skl2onnx.to_onnx(estimator, X[:1], target_opset=target_opset, options=options)
+    unknown = skl2onnx.common.exceptions
+    try:
+        return skl2onnx.to_onnx(estimator, X[:1], target_opset=target_opset, options=options)
+    except (unknown.MissingShapeCalculator, unknown.MissingConverter) as error:
+        raise TypeError(
+            f"{type(estimator).__name__} is, or contains, a model without a converter to ONNX: of "
+            "skreg linear predictors have one. A file of skops keeps any estimator without torch, "
+            "see skreg.export.skops_types."
+        ) from error

@@ -31,6 +31,12 @@ def test_unknown_name_lists_near_misses(words, capsys):
     assert "did you mean naive-bayes-probe" in capsys.readouterr().err
 
 
+def test_the_package_runs_as_the_command():
+    words = [sys.executable, "-m", "skreg", "bench", "list"]
+    answer = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "naive-bayes-probe" in answer.stdout
+
+
 def test_misspelt_action_lists_near_misses(capsys):
     assert main(["bench", "lits"]) == 2
     assert "did you mean list" in capsys.readouterr().err

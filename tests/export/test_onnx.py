@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_iris, make_regression
 from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -28,6 +28,7 @@ from skreg.linear_model import (
 )
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOddsClassifier
 from skreg.probe import LinearNaiveBayes
+from skreg.semi_supervised import GraphLabelPropagation
 
 pytest.importorskip("skl2onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -241,6 +242,16 @@ def test_skl2onnx_knows_them_inside_of_others_and_with_its_options():
 def test_what_is_not_fitted_is_refused(model):
     with pytest.raises(NotFittedError):
         to_onnx(model, np.ones((1, 2)))
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_model_without_a_converter_is_refused_in_words(piped):
+    X, _ = make_regression(30, 4, random_state=0)
+    labels = np.where(np.arange(30) < 10, np.arange(30) % 2, -1)
+    model = GraphLabelPropagation()
+    model = (make_pipeline(StandardScaler(), model) if piped else model).fit(X, labels)
+    with pytest.raises(TypeError, match=r"without a converter to ONNX.*skops_types"):
+        to_onnx(model, X[:1])
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch):
