@@ -8,6 +8,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.causal`: linear acyclic graphs with their noise levels.
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
 - `skreg.semi_supervised`: labels spread over graphs.
+- `skreg.transport`: sparse transport plans, and linear maps between distributions.
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import ordinal as ordinal
     from skreg import probe as probe
     from skreg import semi_supervised as semi_supervised
+    from skreg import transport as transport
 
 _SUBPACKAGES = (
     "bench",
@@ -49,6 +51,7 @@ _SUBPACKAGES = (
     "ordinal",
     "probe",
     "semi_supervised",
+    "transport",
 )
 
 __all__ = ["__version__", *_SUBPACKAGES]
