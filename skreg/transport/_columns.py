@@ -4,8 +4,8 @@ For potentials alpha, beta and a plan T' of the last step, each target j maximis
 
     s^T t - gamma/2 (||t||_k^sp)^2 - mu/2 ||t||^2,    s_i = alpha_i + beta_j - c_ij + mu t'_i,
 
-where the k-support norm is the convex envelope of a norm with at most k entries. With s > 0 only and
-theta_i = clip((s_i / tau - 1) gamma / mu, 0, 1), where tau makes the theta_i add up to k,
+where the k-support norm is the convex envelope of a norm with at most k entries. With s > 0 only
+and theta_i = clip((s_i / tau - 1) gamma / mu, 0, 1), where tau makes the theta_i add up to k,
 
     t_i = theta_i s_i / (gamma + mu theta_i)
 
@@ -79,7 +79,7 @@ def _kth_largest(values, size, k):
 
 
 @kernel
-def _threshold(s, size, kth, k, ratio):
+def _threshold(s, size, kth, k, ratio):  # noqa: C901  one compiled loop
     """tau such that the theta_i = clip(ratio (s_i / tau - 1), 0, 1) add up to k.
 
     Newton's method on the sum, which is piecewise linear in 1 / tau, kept in a bracket.
@@ -131,7 +131,7 @@ def _keep_largest(s, sources, size, kth, k):
 
 
 @kernel
-def _positive(cost, alpha, beta, first, width, shift, largest, s, sources, sizes):  # noqa: C901  one compiled loop
+def _positive(cost, alpha, beta, first, width, shift, largest, s, sources, sizes):
     """Entries of `width` targets with s > 0, in the order of the sources."""
     for l in range(width):
         sizes[l] = 0
@@ -144,6 +144,32 @@ def _positive(cost, alpha, beta, first, width, shift, largest, s, sources, sizes
                     s[l, sizes[l]] = value
                     sources[l, sizes[l]] = i
                     sizes[l] += 1
+
+
+@kernel
+def semi_dual_potentials(cost, alpha, b, k, gamma):
+    """beta that gives every column of the plan at mu = 0 the mass b_j: the dual's best for alpha.
+
+    Of s = alpha - c_j the k largest are projected on the simplex of mass gamma b_j, and -beta_j is
+    the threshold of that projection. The r largest of them are positive where
+    (gamma b_j - u_1 - .. - u_r) / r > -u_r.
+    """
+    n_sources, n_targets = cost.shape
+    s, beta = np.empty(n_sources), np.empty(n_targets)
+    for j in range(n_targets):
+        for i in range(n_sources):
+            s[i] = alpha[i] - cost[i, j]
+        _kth_largest(s, n_sources, k)
+        largest = np.sort(s[:k])[::-1]
+        total, best = 0.0, 0.0
+        for r in range(k):
+            total += largest[r]
+            candidate = (gamma * b[j] - total) / (r + 1)
+            if candidate <= -largest[r]:
+                break
+            best = candidate
+        beta[j] = best
+    return beta
 
 
 @kernel
@@ -256,12 +282,12 @@ def distance(plan, other):
 
 
 @kernel
-def price(cost, plan):
-    """<T, C>."""
+def price(cost, least, plan):
+    """<T, C - least>."""
     total = 0.0
     for j in range(len(plan.kappa)):
         for e in range(plan.starts[j], plan.starts[j + 1]):
-            total += plan.mass[e] * cost[plan.sources[e], j]
+            total += plan.mass[e] * (cost[plan.sources[e], j] - least)
     return total
 
 

@@ -4,21 +4,33 @@ Each step maximises the dual of
 
     <T, C> + gamma/2 sum_j (||t_j||_k^sp)^2 + mu/2 ||T - T'||^2    over U(a, b),
 
-T' being the plan of the step before, as exactly as the move of the plan is large. Unlike a vanishing
-mu alone, that ends with a plan that meets its marginals. For any potentials the dual objective at
-mu = 0 bounds the minimum from below.
+T' being the plan of the step before, until the marginal error is a tenth of the move of the plan.
+Unlike a vanishing mu alone, that ends with a plan that meets its marginals, for any gamma. mu falls
+while the Newton steps for the dual are few, and rises where they are many. For any potentials the
+dual objective at mu = 0 bounds the minimum from below.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from skreg.transport._columns import BLOCK, Plan, distance, evaluate, price, support_norms
+from skreg.transport._columns import (
+    BLOCK,
+    Plan,
+    distance,
+    evaluate,
+    price,
+    semi_dual_potentials,
+    support_norms,
+)
 from skreg.transport._newton import Point, ascend
 
-FIRST, FACTOR, LAST = 30.0, 0.3, 0.1  # mu / gamma, times a factor a step
-INEXACT = 0.1  # marginal error of a step, of the move of the plan in the last one
-NEWTON_STEPS = 20
+FIRST = 0.01  # mu, in costs over masses: the spread of the costs times the number of sources
+LEAST = 0.1  # first mu over gamma
+FALL, RISE, FAIL = 0.3, 2.0, 4.0  # of mu after few Newton steps, after many, after too many
+FEW, MANY, TOO_MANY = 6, 12, 40
+INEXACT = 0.1  # marginal error of a step, over the move of the plan
+MOVE = 10.0  # largest move of the plan in the last step, over the tolerance
 
 
 class Problem(NamedTuple):
@@ -51,9 +63,23 @@ class Problem(NamedTuple):
         """The point at mu = 0, whose value no plan falls below."""
         return self.point(alpha, beta, 0.0, Plan.empty(len(self.b), 0))
 
+    def semi_dual(self, alpha):
+        """`bound` at the best beta, where the plan has the column sums b."""
+        return self.bound(alpha, semi_dual_potentials(self.cost, alpha, self.b, self.k, self.gamma))
+
+    @property
+    def least(self):
+        """The least of the costs: a value above it is positive, whatever the unit and offset."""
+        return float(self.cost.min())
+
     def value(self, plan):
-        """What the envelope charges for a plan."""
-        return price(self.cost, plan) + 0.5 * self.gamma * support_norms(plan, self.k)
+        """What the envelope charges for a plan, of which a mass of 1 has at least the least."""
+        excess = price(self.cost, self.least, plan)
+        return self.least + excess + 0.5 * self.gamma * support_norms(plan, self.k)
+
+    def gap(self, value, bound):
+        """Share of the value above the least of the costs by which it is above a bound."""
+        return (value - bound) / (value - self.least)
 
 
 def first_potentials(problem):
@@ -70,36 +96,41 @@ class Envelope(NamedTuple):
     point: Point
     value: float
     bound: float
-    bound_potentials: tuple[np.ndarray, np.ndarray]
+    best_alpha: np.ndarray
+    gap: float
     n_iter: int
 
 
 def solve_envelope(problem, alpha, beta, tol, max_iter, tick=lambda: None):
-    """Proximal steps until the marginal error, and the value over its bound, are at most `tol`.
+    """Proximal steps until the marginal error, the gap and the move of the plan are small.
 
-    The error is a share of the mass, the gap one of the value.
+    Masses must add up to 1. The gap is relative to the value above the least of the costs.
     """
-    last, moved = Plan.empty(len(problem.b), 0), problem.a.sum()
-    best, where, n_newton = -np.inf, (alpha, beta), 0
-    mass = problem.a.sum()
-    for n_iter in range(max_iter):
-        mu = problem.gamma * max(FIRST * FACTOR**n_iter, LAST)
+    last = Plan.empty(len(problem.b), 0)
+    mu = max(FIRST * np.ptp(problem.cost) * len(problem.a), LEAST * problem.gamma)
+    best, best_alpha, n_newton = -np.inf, alpha, 0
+    for _ in range(max_iter):
 
         def at(alpha, beta, mu=mu, last=last):
             return problem.point(alpha, beta, mu, last)
 
-        start = at(alpha, beta)
-        accuracy = max(0.5 * tol * mass, INEXACT * moved)
-        point, n_steps = ascend(at, start, problem.gamma, mu, accuracy, NEWTON_STEPS)
+        def solved(point, last=last):
+            return point.error <= max(0.5 * tol, INEXACT * distance(point.plan, last))
+
+        point, n_steps = ascend(at, at(alpha, beta), solved, problem.gamma + mu, mu, TOO_MANY)
+        alpha, beta = point.alpha, point.beta
         n_newton += n_steps
         tick()
-        alpha, beta = point.alpha, point.beta
-        moved = min(moved, distance(point.plan, last))
-        last = point.plan
-        bound = problem.bound(alpha, beta).value
-        if bound > best:
-            best, where = bound, (alpha, beta)
+        bound = problem.semi_dual(alpha)
+        if bound.value > best:
+            best, best_alpha = bound.value, alpha
         value = problem.value(point.plan)
-        if point.error <= tol * mass and value - best <= tol * abs(value):
+        gap = problem.gap(value, best)
+        if not solved(point):
+            mu *= FAIL
+            continue
+        moved, last = distance(point.plan, last), point.plan
+        if point.error <= tol and gap <= tol and moved <= MOVE * tol:
             break
-    return Envelope(point, value, best, where, n_newton)
+        mu *= FALL if n_steps <= FEW else RISE if n_steps >= MANY else 1.0
+    return Envelope(point, value, best, best_alpha, gap, n_newton)

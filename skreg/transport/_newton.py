@@ -15,7 +15,9 @@ from skreg.transport._systems import (
     weights_of_entries,
 )
 
-RIDGE = (1e-9, 0.1, 1e-2)  # least, share of the marginal error, largest; all over gamma
+# of Newton's system, as a share of what an entry of the plan adds: least, largest, and in between
+# the same number times the marginal error. A source without an entry has nothing else
+RIDGE = (1e-9, 0.3)
 ENOUGH, TOO_FAR = 0.9, -0.5  # slopes along a step, of the one at its start, between which it ends
 TRIALS = 20
 
@@ -40,36 +42,43 @@ class Point(NamedTuple):
 
 
 def ascend(
-    evaluate: Callable[[np.ndarray, np.ndarray], Point], start: Point, gamma, mu, tol, max_steps
-):
-    """Newton steps until the marginal error is at most `tol`; returns the last point and the
-    number of steps."""
+    evaluate: Callable[[np.ndarray, np.ndarray], Point],
+    start: Point,
+    solved: Callable[[Point], bool],
+    stiffness: float,
+    mu: float,
+    max_steps: int,
+) -> tuple[Point, int]:
+    """Newton steps until `solved`; returns the last point and the number of steps.
+
+    An entry that is not fractional adds 1 / `stiffness` to the second derivative.
+    """
     point = start
     for n_steps in range(max_steps):
-        if point.error <= tol:
+        if solved(point):
             return point, n_steps
-        p, q = newton_step(point, gamma, mu)
+        p, q = newton_step(point, stiffness, mu)
         point = _search(evaluate, point, p, q)
     return point, max_steps
 
 
-def newton_step(point, gamma, mu):
+def newton_step(point, stiffness, mu):
     """Directions (p, q) of the source and the target potentials."""
-    least, share, largest = RIDGE
-    ridge = min(max(share * point.error, least), largest)
+    least, largest = RIDGE
+    ridge = largest * min(max(point.error, least), 1.0)
     while True:
         try:
-            return _solve(point, gamma, mu, ridge / gamma)
+            return _solve(point, stiffness, mu, ridge / stiffness)
         except LinAlgError:
             ridge *= 10.0
 
 
-def _solve(point, gamma, mu, ridge):
+def _solve(point, stiffness, mu, ridge):
     plan = point.plan
     n_sources, n_targets = len(point.alpha), len(point.beta)
     D, B = np.full(n_sources, ridge), np.full(n_targets, ridge)
     W = np.empty(plan.starts[-1])
-    weights_of_entries(plan, 1.0 / (gamma + mu), 1.0 / mu if mu > 0.0 else 0.0, D, B, W)
+    weights_of_entries(plan, 1.0 / stiffness, 1.0 / mu if mu > 0.0 else 0.0, D, B, W)
     coupled = np.flatnonzero(plan.kappa > 0.0)
     r, e = point.missing_rows, point.missing_columns
     size = n_targets + len(coupled)

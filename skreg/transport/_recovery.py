@@ -11,6 +11,20 @@ NEWTON_STEPS = 100
 INFEASIBLE = 2  # what linprog answers
 
 
+def sparsest(problem, found, tol):
+    """The best plan on the k largest entries of each column of the relaxed one.
+
+    Returns its point, the number of Newton steps, and a hint where there is no such plan.
+    """
+    support = largest_entries(found.point.plan, problem.k)
+    point, n_steps = cheapest_on_support(problem, support, found.point.alpha, found.point.beta, tol)
+    hint = ""
+    if point.error > tol and not is_feasible(problem, support):
+        k = smallest_feasible(problem, found.point.plan)
+        hint = f" No plan lies on the {problem.k} largest entries of each column; one does for {k}."
+    return point, found.n_iter + n_steps, hint
+
+
 def largest_entries(plan, k):
     """The k largest entries of each column, ties by their order."""
     kept = np.zeros(len(plan.mass), dtype=bool)
@@ -37,11 +51,10 @@ def cheapest_on_support(problem, support, alpha, beta, tol):
         value = alpha @ problem.a + beta @ problem.b - total
         return Point(alpha, beta, value, plan.trimmed(), problem.a - rows, problem.b - columns)
 
-    start = at(alpha, beta)
-    point, n_steps = ascend(
-        at, start, problem.gamma, 0.0, 0.5 * tol * problem.a.sum(), NEWTON_STEPS
-    )
-    return point, n_steps
+    def solved(point):
+        return point.error <= 0.5 * tol
+
+    return ascend(at, at(alpha, beta), solved, problem.gamma, 0.0, NEWTON_STEPS)
 
 
 def is_feasible(problem, support):

@@ -1,7 +1,7 @@
 """`sparse_transport` and its result."""
 
 from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,14 +13,8 @@ from skreg._progress import counter
 from skreg._sklearn import Interval, StrOptions, validate_params
 from skreg._summary import summary
 from skreg._warnings import warn
-from skreg.transport._columns import price
 from skreg.transport._envelope import Problem, first_potentials, solve_envelope
-from skreg.transport._recovery import (
-    cheapest_on_support,
-    is_feasible,
-    largest_entries,
-    smallest_feasible,
-)
+from skreg.transport._recovery import sparsest
 
 BALANCE = 1e-8  # relative difference of the sums of the weights that counts as rounding
 
@@ -36,14 +30,16 @@ class SparseTransportResult(NamedTuple):
         Cost of the plan: <T, C> + gamma/2 ||T||^2 where every column has at most `max_nz` entries,
         else with the squares of the columns' k-support norms in place of ||T||^2.
     dual_value : float
-        What no plan with at most `max_nz` entries in every column, and no relaxed plan, falls below.
+        What no plan with at most `max_nz` entries in every column, and no relaxed plan, falls
+        below.
     alpha : ndarray of shape (n_sources,)
         Potentials of the sources, up to a constant that `beta` loses: the derivative of the value
         in `a`.
     beta : ndarray of shape (n_targets,)
         Potentials of the targets: the derivative of the value in `b`.
     gap : float
-        (value - dual_value) / |value|.
+        (value - dual_value) / (value - min(C) sum(a)): relative to what the plan costs above the
+        smallest entry of C.
     marginal_error : float
         L1 distance of the plan's row and column sums to `a` and `b`, relative to their sum.
     n_nonzero_per_column : ndarray of shape (n_targets,)
@@ -74,6 +70,7 @@ class SparseTransportResult(NamedTuple):
     {
         "max_nz": [Interval(Integral, 1, None, closed="left")],
         "gamma": [Interval(Real, 0, None, closed="neither")],
+        "method": [StrOptions({"semi_dual", "dual"})],
         "recovery": [StrOptions({"relaxed", "k_sparse", "dual"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -89,9 +86,10 @@ def sparse_transport(
     *,
     max_nz: int,
     gamma: float = 1.0,
+    method: Literal["semi_dual", "dual"] = "semi_dual",
     recovery: Literal["relaxed", "k_sparse", "dual"] = "relaxed",
-    tol: float = 1e-6,
-    max_iter: int = 100,
+    tol: float = 1e-8,
+    max_iter: int = 200,
     warm_start: SparseTransportResult | None = None,
     verbose: int = 0,
 ) -> SparseTransportResult:
@@ -123,14 +121,19 @@ def sparse_transport(
     gamma : float, default=1.0
         Strength of the quadratic term, in the unit of the costs times that of the masses: with
         larger costs, scale it along, or divide the costs by their largest.
+    method : {"semi_dual", "dual"}, default="semi_dual"
+        Which potentials `dual_value` and ``recovery="dual"`` are taken at: "semi_dual" has for
+        `alpha` the best `beta`, at which the dual's plan has exactly the column sums b; "dual" has
+        those where the last step ended.
     recovery : {"relaxed", "k_sparse", "dual"}, default="relaxed"
         Which plan: "relaxed", the minimum of the envelope, meets the marginals but may have more
         than k entries in a column. "k_sparse" keeps the k largest of these in each column and takes
         the best plan on them. "dual" has the maximisers of the dual's columns, at most k entries
         each, which meet the marginals only where the dual is differentiable.
-    tol : float, default=1e-6
-        Largest marginal error and largest relative gap of the relaxed plan.
-    max_iter : int, default=100
+    tol : float, default=1e-8
+        Largest marginal error and largest gap of the relaxed plan; its last move is at most ten
+        times as large.
+    max_iter : int, default=200
         Largest number of proximal steps.
     warm_start : SparseTransportResult, default=None
         A result for other `max_nz`, `gamma` or costs of the same shape, whose potentials to start
@@ -153,7 +156,7 @@ def sparse_transport(
     Warns
     -----
     ConvergenceWarning
-        If the plan's marginal error is above `tol`, with that error.
+        If the plan's marginal error, or the gap of a relaxed plan, is above `tol`, with both.
 
     See Also
     --------
@@ -186,22 +189,33 @@ def sparse_transport(
     >>> result.exact
     True
     """
-    problem = checked_problem(a, b, C, max_nz, gamma)
+    problem, mass = checked_problem(a, b, C, max_nz, gamma)
     if recovery == "k_sparse":
         require_room(problem)
     alpha, beta = _start(problem, warm_start)
     with counter(verbose=verbose, by="sparse_transport", unit="proximal step") as tick:
         found = solve_envelope(problem, alpha, beta, tol, max_iter, tick)
-    if recovery == "dual":
-        point = problem.bound(*found.bound_potentials)
-        return _result(problem, point, found, found.n_iter, tol)
-    if recovery == "relaxed":
-        return _result(problem, found.point, found, found.n_iter, tol)
-    return _sparsest(problem, found, tol)
+    bound = problem.semi_dual(found.best_alpha)
+    if method == "dual":
+        bound = problem.bound(found.point.alpha, found.point.beta)
+    if recovery == "k_sparse":
+        point, n_iter, hint = sparsest(problem, found, tol)
+    else:
+        point, n_iter, hint = bound if recovery == "dual" else found.point, found.n_iter, ""
+    result = _result(problem, point, bound, n_iter, tol)
+    if result.marginal_error > tol or (recovery == "relaxed" and result.gap > tol):
+        warn(
+            f"the plan's row and column sums are off by {result.marginal_error:.1e} of the mass, "
+            f"and its gap is {result.gap:.1e}, with tol = {tol:g}.{hint}", ConvergenceWarning,
+        )  # fmt: skip
+    return _of_mass(result, mass)
 
 
 def checked_problem(a, b, C, max_nz, gamma):
-    """The problem in arrays that kernels take, or ValueError that names the argument."""
+    """The problem for shares of the mass, in arrays that kernels take, and the mass.
+
+    ValueError names the argument that is wrong.
+    """
     C = check_array(C, dtype=[np.float64, np.float32], input_name="C")
     a, b = _masses(a, "a", C.shape[0]), _masses(b, "b", C.shape[1])
     if not np.all(b > 0.0):
@@ -213,7 +227,9 @@ def checked_problem(a, b, C, max_nz, gamma):
             f"a and b must have the same sum, not {a.sum():.10g} and {b.sum():.10g}: transport "
             "between unequal masses is another problem. Divide each by its sum if only shares count"
         )
-    return Problem(C, a, b * (a.sum() / b.sum()), min(int(max_nz), len(a)), float(gamma))
+    mass = float(a.sum())
+    k = min(int(max_nz), len(a))
+    return Problem(C, a / mass, b / b.sum(), k, float(gamma) * mass), mass
 
 
 def _masses(values, name, size):
@@ -252,36 +268,22 @@ def _start(problem, warm_start):
     return warm_start.alpha, warm_start.beta
 
 
-def _sparsest(problem, found, tol):
-    """The best plan on the k largest entries of each column of the relaxed one."""
-    support = largest_entries(found.point.plan, problem.k)
-    point, n_steps = cheapest_on_support(problem, support, found.point.alpha, found.point.beta, tol)
-    hint = ""
-    if point.error > tol * problem.a.sum() and not is_feasible(problem, support):
-        k = smallest_feasible(problem, found.point.plan)
-        hint = f" No plan lies on the {problem.k} largest entries of each column; one does for {k}."
-    return _result(problem, point, found, found.n_iter + n_steps, tol, hint)
-
-
-def _result(problem, point, found, n_iter, tol, hint=""):
+def _result(problem, point, bound, n_iter, tol):
     plan = point.plan
     counts = np.diff(plan.starts)
-    value = price(problem.cost, plan)
-    if counts.max() <= problem.k:
-        value += 0.5 * problem.gamma * float(plan.mass @ plan.mass)
-    else:
-        value = problem.value(plan)
-    error = point.error / problem.a.sum()
-    gap = (value - found.bound) / abs(value) if value != 0.0 else value - found.bound
-    if error > tol:
-        warn(
-            f"the plan's row and column sums are off by {error:.1e} of the mass, above "
-            f"tol = {tol:g}.{hint}", ConvergenceWarning,
-        )  # fmt: skip
+    value = problem.value(plan)
+    gap = problem.gap(value, bound.value)
+    exact = counts.max() <= problem.k and point.error <= tol and gap <= tol
     matrix = sparse.csc_array((plan.mass, plan.sources, plan.starts), shape=problem.cost.shape)
-    exact = bool(counts.max() <= problem.k and error <= tol and gap <= tol)
-    alpha, beta = found.bound_potentials
     return SparseTransportResult(
-        matrix, float(value), float(found.bound), alpha, beta, float(gap), float(error), counts,
-        exact, n_iter,
+        plan=matrix, value=float(value), dual_value=float(bound.value), alpha=bound.alpha,
+        beta=bound.beta, gap=float(gap), marginal_error=float(point.error),
+        n_nonzero_per_column=counts, exact=bool(exact), n_iter=n_iter,
     )  # fmt: skip
+
+
+def _of_mass(result, mass):
+    """The result for shares, in the unit of the masses."""
+    return result._replace(
+        plan=result.plan * mass, value=result.value * mass, dual_value=result.dual_value * mass
+    )

@@ -6,8 +6,8 @@ With d, kappa and F as in `Plan`, the negative second derivative of the dual obj
     [ W^T            diag(B) ]        B_j = sum_i d_ij - kappa_j |F_j|^2,   U_ij = [i in F_j],
 
 and a ridge is added to D and B. Either the target potentials are eliminated, which leaves a system
-of the sources, or the source potentials are; then v = K U^T p joins the unknowns q, for targets with
-fractional entries.
+of the sources, or the source potentials are; then v = K U^T p joins the unknowns q, for targets
+with fractional entries.
 """
 
 import numpy as np

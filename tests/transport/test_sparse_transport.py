@@ -1,6 +1,7 @@
 """`sparse_transport` against hand-made answers, POT, cvxpy and scipy's assignments."""
 
 import numpy as np
+import ot
 import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
@@ -68,7 +69,6 @@ def test_the_envelope_is_that_of_a_cone_program(make, k):
 
 
 def test_without_a_constraint_it_is_quadratic_transport():
-    ot = pytest.importorskip("ot")
     a, b, C = uneven(1, 15, 6)
     plan = ot.smooth.smooth_ot_dual(a, b, C, reg=0.5, reg_type="l2", stopThr=1e-12, numItermax=5000)
     for k in (15, 99):
@@ -77,7 +77,6 @@ def test_without_a_constraint_it_is_quadratic_transport():
 
 
 def test_the_value_falls_with_k_from_the_unregularised_one():
-    ot = pytest.importorskip("ot")
     a, b, C = clouds(2, 60, 12)
     values = [sparse_transport(a, b, C, max_nz=k, tol=1e-9).value for k in (1, 2, 3, 5, 8, 13, 60)]
     assert np.all(np.diff(values) <= 1e-9)
@@ -109,7 +108,9 @@ def test_sparse_plans_have_k_entries_and_both_marginals(k):
 
 def test_a_support_too_small_is_told_with_the_k_that_is_not():
     a, b, C = clouds(2, 200, 20)
-    with pytest.warns(ConvergenceWarning, match=r"off by .* entries of each column; one does for 1"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"off by .* entries of each column; one does for 1"
+    ):
         sparse_transport(a, b, C, max_nz=11, recovery="k_sparse")
 
 
@@ -175,6 +176,75 @@ def test_a_warm_start_takes_fewer_steps_to_the_same_plan():
     warm = sparse_transport(a, b, C, max_nz=8, gamma=0.9, tol=1e-9, warm_start=first)
     np.testing.assert_allclose(warm.plan.toarray(), cold.plan.toarray(), atol=1e-6)
     assert warm.n_iter < cold.n_iter
+
+
+@pytest.mark.parametrize("gamma", [1e-8, 1e-4, 1e-2, 1.0, 10.0])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_strength_is_solved_down_to_the_linear_program(seed, gamma):
+    a, b, C = clouds(seed, 60, 40)
+    result = sparse_transport(a, b, C, max_nz=3, gamma=gamma)
+    assert result.marginal_error <= 1e-8
+    assert abs(result.gap) <= 1e-8
+    if gamma == 1e-8:
+        assert result.value == pytest.approx(ot.emd2(a, b, C), abs=1e-7)
+
+
+def test_costs_without_differences_give_spread_masses():
+    a, b = np.full(12, 1 / 12), np.full(3, 1 / 3)
+    for level in (0.0, 7.0):
+        result = sparse_transport(a, b, np.full((12, 3), level), max_nz=12)
+        np.testing.assert_allclose(result.plan.toarray(), np.outer(a, b), atol=1e-8)
+
+
+@pytest.mark.parametrize("forbidding", [1e3, 1e12])
+def test_forbidden_pairs_are_left_out_at_any_large_cost(forbidding):
+    a, b, C = clouds(3, 80, 10)
+    forbidden = np.random.default_rng(0).random(C.shape) < 0.5
+    result = sparse_transport(a, b, np.where(forbidden, forbidding, C), max_nz=12, gamma=0.1)
+    assert result.marginal_error <= 1e-8
+    assert not np.any(result.plan.toarray()[forbidden])
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1e8])
+def test_the_unit_of_the_costs_and_a_constant_do_not_matter(unit):
+    a, b, C = clouds(4, 80, 10)
+    plan = sparse_transport(a, b, C, max_nz=9).plan.toarray()
+    again = sparse_transport(a, b, unit * (C + 5.0), max_nz=9, gamma=unit)
+    np.testing.assert_allclose(again.plan.toarray(), plan, atol=1e-7)
+    assert again.gap == pytest.approx(0.0, abs=1e-8)
+
+
+def test_the_semi_dual_plan_has_the_column_sums_whatever_else_it_lacks():
+    a, b, C = uneven(10, 60, 12)
+    with pytest.warns(ConvergenceWarning):
+        plan = sparse_transport(a, b, C, max_nz=3, recovery="dual").plan
+    np.testing.assert_allclose(plan.sum(axis=0), b, rtol=0.0, atol=1e-12)
+    assert np.abs(plan.sum(axis=1) - a).sum() > 1e-3
+    with pytest.warns(ConvergenceWarning):
+        sparse_transport(a, b, C, max_nz=3, recovery="dual", method="dual")
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 12])
+def test_the_best_target_potentials_are_those_of_a_projection_on_the_sparse_simplex(k):
+    a, b, C = uneven(11, 12, 5)
+    gamma, alpha = 0.3, np.random.default_rng(0).normal(size=12)
+    point = Problem(C, a, b, k, gamma).semi_dual(alpha)
+    plan = np.zeros_like(C)
+    for j in range(5):
+        plan[point.plan.sources[point.plan.starts[j] : point.plan.starts[j + 1]], j] = (
+            point.plan.mass[point.plan.starts[j] : point.plan.starts[j + 1]]
+        )
+    scores = (alpha[:, None] - C) / gamma
+    wanted = ot.utils.projection_sparse_simplex(scores.copy(), min(k, 11), z=b, axis=0)
+    if k < 12:
+        np.testing.assert_allclose(plan, wanted, atol=1e-12)
+    np.testing.assert_allclose(plan.sum(axis=0), b, atol=1e-12)
+
+
+def test_steps_that_run_out_are_told():
+    a, b, C = clouds(12, 60, 30)
+    with pytest.warns(ConvergenceWarning, match=r"row and column sums are off by .*, and its gap"):
+        sparse_transport(a, b, C, max_nz=3, max_iter=2)
 
 
 @pytest.mark.parametrize(
