@@ -214,7 +214,7 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
     def partial_fit(
         self,
         X: Any,
-        y: Any = None,
+        y: Any = None,  # noqa: ARG002  scikit-learn's convention
         *,
         role: Literal["source", "target"] = "source",
         sample_weight: ArrayLike | None = None,

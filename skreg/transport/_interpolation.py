@@ -26,7 +26,8 @@ def inverse_map(forward: GaussianMap, source: Spread, alpha: float, rtol: float)
     """The optimal map to the source from the distribution of what `between` returns.
 
     With A_alpha = (1 - alpha) A + alpha I that has the covariance
-    A_alpha S A_alpha^T + (1 - alpha)^2 N; if A_alpha is symmetric and positive definite, the map is its inverse.
+    A_alpha S A_alpha^T + (1 - alpha)^2 N. If A_alpha is symmetric and positive definite, the map
+    is its inverse.
     """
     inside, outside, basis = forward.operator
     step = (1.0 - alpha) * inside + alpha * np.eye(len(inside))

@@ -211,7 +211,11 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
 
     @all_or_nothing
     def partial_fit(
-        self, X: Any, y: Any = None, *, role: Literal["source", "target"] = "source"
+        self,
+        X: Any,
+        y: Any = None,  # noqa: ARG002  scikit-learn's convention
+        *,
+        role: Literal["source", "target"] = "source",
     ) -> Self:
         """Learn from further rows of one side.
 

@@ -151,19 +151,10 @@ class FewRows(NamedTuple):
         return summary(self)
 
     @property
-    def n_rows(self) -> int:
-        """Number of rows of positive weight."""
-        return np.count_nonzero(self.weight)
-
-    @property
     def mean(self) -> np.ndarray:
         """Mean of the rows."""
         first = self.X[0].astype(np.float64)  # so that what is far from zero keeps its digits
         return first + (self.weight / self.weight.sum()) @ (self.X - first)
-
-    def moments(self) -> SampleMoments:
-        """The sums of the rows, of size (d, d)."""
-        return SampleMoments.of_rows(self.X, self.weight)
 
     def factor(self) -> np.ndarray:
         """C (n, d) with S = C^T C."""

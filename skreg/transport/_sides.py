@@ -14,7 +14,8 @@ from skreg.transport._sample_covariance import (
 )
 from skreg.transport._spread import Spread
 
-Record = SampleMoments | FewRows
+Rows = tuple[np.ndarray, np.ndarray]  # and their weights
+Record = SampleMoments | Rows
 ROLES = ("source", "target")
 FLOATS = [np.float64, np.float32]
 
@@ -39,18 +40,18 @@ def checked_target(estimator: Any, X_target: Any) -> np.ndarray:
     return X_target
 
 
-def records_of(rows: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Record]:
+def records_of(rows: dict[str, Rows]) -> dict[str, Record]:
     """Records of each side's rows and weights: sums (d, d), or the rows where they are few."""
     n_rows = sum(len(X) for X, _ in rows.values())
-    n_columns = next(iter(rows.values()))[0].shape[1]
-    kind = FewRows if n_rows < n_columns else SampleMoments.of_rows
-    return {role: kind(*sample) for role, sample in rows.items()}
+    if n_rows < rows["source"][0].shape[1]:
+        return dict(rows)
+    return {role: SampleMoments.of_rows(*sample) for role, sample in rows.items()}
 
 
 def with_more_rows(records: dict[str, Record], role: str, more: SampleMoments) -> dict[str, Record]:
     """The records with further rows of one side, as sums."""
     sums = {
-        role: record.moments() if isinstance(record, FewRows) else record
+        role: record if isinstance(record, SampleMoments) else SampleMoments.of_rows(*record)
         for role, record in records.items()
     }
     return {**sums, role: sums[role].merge(more) if role in sums else more}
@@ -61,15 +62,14 @@ def estimates_of(records: dict[str, Record], kind: str) -> dict[str, Estimate]:
 
     A side without rows is standard normal.
     """
-    roles = list(records)
-    if isinstance(records["source"], FewRows):
-        found = dict(zip(roles, joint_estimates(list(records.values()), kind), strict=True))
+    if isinstance(records["source"], SampleMoments):
+        estimates = [record.estimate(kind) for record in records.values()]
     else:
-        found = {role: record.estimate(kind) for role, record in records.items()}
-    return with_standard_normal(found)
+        estimates = joint_estimates([FewRows(*record) for record in records.values()], kind)
+    return with_standard_normal(dict(zip(records, estimates, strict=True)))
 
 
-def estimates_by(estimator: Any, rows: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict:
+def estimates_by(estimator: Any, rows: dict[str, Rows]) -> dict[str, Estimate]:
     """Means and covariances by an estimator of `sklearn.covariance`, fitted to each side."""
     found = {}
     for role, (X, _) in rows.items():
