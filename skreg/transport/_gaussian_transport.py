@@ -253,8 +253,6 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
         first = not hasattr(self, "_records")
         X = validate_data(self, X, dtype=FLOATS, reset=first)
         weight = checked_weights(sample_weight, X)
-        if not weight.any():
-            raise ValueError("sample_weight must have a positive entry; all are 0")
         records = {} if first else self._records
         self._records = with_more_rows(records, role, SampleMoments.of_rows(X, weight))
         self.n_samples_seen_ = tuple(

@@ -94,6 +94,7 @@ class SampleMoments(NamedTuple):
         return summary(self)
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # seen in the covariance, or of no matter there
     def of_rows(cls, X: np.ndarray, weight: np.ndarray) -> Self:
         """Those of rows (n, d) with weights (n,)."""
         record = moments(X.astype(np.float64, copy=False), weight)
@@ -106,6 +107,7 @@ class SampleMoments(NamedTuple):
             weight @ lengths**2,
         )
 
+    @np.errstate(over="ignore", invalid="ignore")
     def merge(self, other: Self) -> Self:
         """Those of the rows of both."""
         merged = self.moments.merge(other.moments)
@@ -131,6 +133,7 @@ class SampleMoments(NamedTuple):
         )
         return cubic, quartic
 
+    @np.errstate(over="ignore", invalid="ignore")
     def estimate(self, kind: str) -> Estimate:
         """The covariance with shrinkage of a kind in `INTENSITIES`."""
         S, n, d = self.moments.covariance, self.moments.total, len(self.moments.mean)
@@ -172,6 +175,7 @@ class FewRows(NamedTuple):
         return Estimate(self.mean, Spread(inside, outside, basis), rho)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def joint_estimates(samples: list[FewRows], kind: str) -> list[Estimate]:
     """Estimates of samples of fewer rows than columns, in one basis of what they span together."""
     factors = [sample.factor() for sample in samples]
