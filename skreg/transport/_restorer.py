@@ -204,7 +204,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         X_target = target_of(y, X_target)
         if X_target is not None:
             X_target = checked_target(self, X_target)
-        self.encoder_ = self._new_encoder().fit(X if X_target is None else X_target)
+        self.encoder_ = self._new_encoder().fit(X if X_target is None else X_target, None)
         rows = None if X_target is None else self._rows(self._latents(X_target))
         self.transport_ = self._new_transport().fit(self._rows(self._latents(X)), X_target=rows)
         return self
@@ -243,7 +243,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         first = not hasattr(self, "transport_")
         X = validate_data(self, X, dtype=FLOATS, reset=first)
         if first:
-            self.encoder_ = self._new_encoder().fit(X)
+            self.encoder_ = self._new_encoder().fit(X, None)
             transport = self._new_transport()
         else:
             transport = copy(self.transport_).set_params(
