@@ -296,6 +296,8 @@ SETTINGS = {
             "transformer", {"estimator": StandardScaler(), "sampler": SAMPLER}, accuracy=CLOSED
         ),
     ],
+    "GaussianTransport": [Setting("", {}, unlabelled, CLOSED)],
+    "LinearTransportRestorer": [Setting("", {}, unlabelled, CLOSED)],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],

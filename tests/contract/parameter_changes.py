@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 import pytest
 from estimator_cases import CASES, DAG, NETWORK, two_classes
+from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +21,8 @@ WITHOUT_MEANING = {
     "criterion": "a loss of torch, whose parameters are its own",
     "module": "another architecture, whose parameters are its own",
     "callbacks": "objects of skorch",
+    "image_shape": "belongs to the size of patches, asked in tests of its own",
+    "patch_size": "belongs to the shape of an image, asked in tests of its own",
     "warm_start": "how to go on, asked in tests of its own",
 }
 
@@ -52,7 +55,9 @@ ALTERNATIVES = {
     "buffer_size": lambda case: 25,
     "chunk_size": lambda case: 7,
     "class_order": _other_order,
+    "clip": lambda case: (-0.5, 0.5),
     "cv": lambda case: KFold(4),
+    "encoder": lambda case: PCA(2),
     "eps": lambda case: 0.5 if case.cls == "SensitivitySampler" else 0.2,
     "estimator": _other_estimator,
     "exclude_edges": lambda case: [(0, 1), (1, 2)],

@@ -309,8 +309,9 @@ DISPLAYS = {  # a case that each display can draw
 }
 
 
-# these fit clones anew on the data that they are given, and are tested in their folders
-MEASURE = {"CoresetDisplay", "ProbeLearningCurveDisplay"}
+# these fit clones anew on the data that they are given, or need more data than X and y, and are
+# tested in their folders
+MEASURE = {"CoresetDisplay", "ProbeLearningCurveDisplay", "TransportTradeoffDisplay"}
 
 
 def displays():

@@ -1,0 +1,34 @@
+"""The picture of restored images: error against distance, along alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from skreg.bench._statistics import by_seed
+from skreg.bench.arena.views import curve_style, new_figure, share_legend
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def draw_tradeoffs(
+    results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str]
+) -> Figure:
+    """A curve per method in a panel per setting, means over the seeds."""
+    figure, panels = new_figure(len(settings))
+    for panel, setting in zip(panels, settings, strict=True):
+        error, distance = (
+            by_seed(results, setting, metric, ["method", "alpha"]).mean()
+            for metric in ("mse", "distance")
+        )
+        for index, method in enumerate(methods):
+            if method in error.index.get_level_values("method"):
+                panel.plot(distance[method], error[method], label=method, **curve_style(index))
+        panel.set(title=setting, xlabel="Fréchet distance", ylabel="squared error", xscale="log")
+        panel.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.minorticks_off()
+    share_legend(figure, panels[0])
+    return figure
