@@ -27,10 +27,14 @@ def target_of(y: Any, X_target: Any) -> Any:
     return y if np.asarray(y).ndim == 2 else None
 
 
-def checked_target(estimator: Any, X_target: Any) -> np.ndarray:
+def checked_target(estimator: Any, X_target: Any, min_samples: int = 2) -> np.ndarray:
     """Rows of the target with as many columns as the estimator's X has."""
     X_target = check_array(
-        X_target, dtype=FLOATS, input_name="X_target", estimator=estimator, ensure_min_samples=2
+        X_target,
+        dtype=FLOATS,
+        input_name="X_target",
+        estimator=estimator,
+        ensure_min_samples=min_samples,
     )
     if X_target.shape[1] != estimator.n_features_in_:
         raise ValueError(
