@@ -18,6 +18,7 @@ PARTS = (
     "skreg.moments._accumulator.Moments",
     "skreg.ordinal._presto_path.PrestoPath",
     "skreg.semi_supervised._places.Places",
+    "scipy.sparse._csc.csc_array",
     "skreg.transport._gaussian_map.GaussianMap",
     "skreg.transport._sample_covariance.SampleMoments",
     "skreg.transport._spread.Spread",

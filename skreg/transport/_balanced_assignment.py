@@ -34,7 +34,7 @@ class BalancedAssignment(Estimator):
     gamma : float, default=1.0
         Strength of the quadratic term of the plan, for costs divided by their scale. It does not
         change the cost of whole assignments; a weaker one leaves fewer rows split.
-    affinity : bool, default=False
+    maximize : bool, default=False
         Whether X has affinities, the larger the better, in place of costs.
     cost_scaling : {"max", "median"} or None, default="max"
         What the costs are divided by before `gamma` applies.
@@ -97,7 +97,7 @@ class BalancedAssignment(Estimator):
     _parameter_constraints: ClassVar[dict] = {
         "max_nz": [Interval(Integral, 1, None, closed="left"), "array-like", None],
         "gamma": [Interval(Real, 0, None, closed="neither")],
-        "affinity": ["boolean"],
+        "maximize": ["boolean"],
         "cost_scaling": [StrOptions(set(SCALES)), None],
         "tol": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -109,7 +109,7 @@ class BalancedAssignment(Estimator):
         max_nz: int | ArrayLike | None = None,
         *,
         gamma: float = 1.0,
-        affinity: bool = False,
+        maximize: bool = False,
         cost_scaling: Literal["max", "median"] | None = "max",
         tol: float = 1e-8,
         max_iter: int = 200,
@@ -117,7 +117,7 @@ class BalancedAssignment(Estimator):
     ) -> None:
         self.max_nz = max_nz
         self.gamma = gamma
-        self.affinity = affinity
+        self.maximize = maximize
         self.cost_scaling = cost_scaling
         self.tol = tol
         self.max_iter = max_iter
@@ -154,7 +154,7 @@ class BalancedAssignment(Estimator):
         X = validate_data(self, X, dtype=FLOATS)
         n_rows, n_columns = X.shape
         capacity = self._capacities(n_rows, n_columns)
-        cost = -X if self.affinity else X
+        cost = -X if self.maximize else X
         scale = scale_of(cost, self.cost_scaling)
         result = sparse_transport(
             np.full(n_rows, 1.0 / n_rows), capacity / capacity.sum(), cost / scale,
@@ -203,7 +203,7 @@ class BalancedAssignment(Estimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return np.argmin((-X if self.affinity else X) + self.prices_, axis=1)
+        return np.argmin((-X if self.maximize else X) + self.prices_, axis=1)
 
     def _capacities(self, n_rows: int, n_columns: int) -> np.ndarray:
         needed = -(-n_rows // n_columns)

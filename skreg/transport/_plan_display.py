@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from skreg._inside import holder_of
 from skreg.pictures import BLUE, GREY, INK, RED, pyplot
 
 WIDEST = 2.0  # line of the largest entry, in points
@@ -14,7 +15,7 @@ WIDEST = 2.0  # line of the largest entry, in points
 class TransportPlanDisplay:
     """Two clouds of points joined by a plan, or the plan as a matrix above its column counts.
 
-    Use `from_result` to draw. All parameters are stored as attributes.
+    Use `from_result` or `from_estimator` to draw. All parameters are stored as attributes.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class TransportPlanDisplay:
 
         Parameters
         ----------
-        result : SparseTransportResult, or estimator with ``plan_``
+        result : SparseTransportResult
             What holds the plan.
         source : array-like of shape (n_sources, 2), default=None
             Places of the sources.
@@ -104,7 +105,43 @@ class TransportPlanDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        plan = result.plan if hasattr(result, "plan") else result.plan_
+        return cls(plan=result.plan, source=source, target=target).plot(ax=ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        source: ArrayLike | None = None,
+        target: ArrayLike | None = None,
+        *,
+        ax: Any = None,
+    ) -> Self:
+        """Draw the plan of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : SparseTransportTransformer, BalancedAssignment, or what holds one
+            Fitted; a Pipeline or search may hold it.
+        source : array-like of shape (n_sources, 2), default=None
+            Places of the sources.
+        target : array-like of shape (n_targets, 2), default=None
+            Places of the targets. Without both places the matrix is drawn.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; a new figure if None.
+
+        Returns
+        -------
+        TransportPlanDisplay
+            The display, drawn.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no ``plan_``.
+        ValueError
+            As by `from_result`.
+        """
+        plan = holder_of(estimator, "plan_", "TransportPlanDisplay").plan_
         return cls(plan=plan, source=source, target=target).plot(ax=ax)
 
     def plot(self, *, ax: Any = None) -> Self:

@@ -192,10 +192,7 @@ class SparseTransportTransformer(OneToOneFeatureMixin, TransformerMixin, Estimat
         X = validate_data(self, X, dtype=FLOATS)
         X_target = target_of(y, X_target)
         X_target = X if X_target is None else checked_target(self, X_target, min_samples=1)
-        a, b = (
-            _checked_mass(source_mass, X, "source_mass"),
-            _checked_mass(target_mass, X_target, "target_mass"),
-        )
+        a, b = checked_weights(source_mass, X), checked_weights(target_mass, X_target)
         used, wanted = a > 0.0, b > 0.0
         result = self._result(X[used], X_target[wanted], a[used], b[wanted])
         plan = _in_all_places(result.plan, used, wanted)
@@ -281,13 +278,6 @@ class SparseTransportTransformer(OneToOneFeatureMixin, TransformerMixin, Estimat
         taken = (self.plan_.T @ one_hot).toarray()
         masses = self._masses[:, None]
         return np.divide(taken, masses, out=np.zeros_like(taken), where=masses > 0.0)
-
-
-def _checked_mass(mass: ArrayLike | None, X: np.ndarray, name: str) -> np.ndarray:
-    mass = checked_weights(mass, X)
-    if not mass.any():
-        raise ValueError(f"{name} is zero everywhere; there is nothing to transport")
-    return mass
 
 
 def _means_of_targets(plan: Any, X: np.ndarray, X_target: np.ndarray) -> np.ndarray:

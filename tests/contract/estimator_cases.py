@@ -298,6 +298,8 @@ SETTINGS = {
     ],
     "GaussianTransport": [Setting("", {}, unlabelled, CLOSED)],
     "LinearTransportRestorer": [Setting("", {}, unlabelled, CLOSED)],
+    "SparseTransportTransformer": [Setting("", {}, unlabelled, SOLVED)],
+    "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],

@@ -66,6 +66,8 @@ ALTERNATIVES = {
     "include_y": lambda case: None,
     "init": lambda case: np.triu(np.full((5, 5), 0.1), 1),
     "learning_rate": lambda case: 2e-3,
+    "max_nz": lambda case: 20,
+    "metric": lambda case: "manhattan",
     "net_params": lambda case: {"module__width": 4},
     "p": lambda case: 3.0,
     "penalty_weights": _first_out,
