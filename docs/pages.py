@@ -19,6 +19,7 @@ PACKAGES = (
     "causal.metrics",
     "coreset",
     "semi_supervised",
+    "transport",
     "deep",
     "deep.regularizers",
     "deep.torch",

@@ -37,6 +37,7 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
+from ..transport._patch_gaussian import PatchGaussianTransport
 from ..weights._conv_existence import Existence, orthogonal_conv_exists, orthogonal_conv_init_
 from ..weights._conv_orthogonality import orthogonality_bounds, orthogonality_loss
 from ..weights._conv_spectrum import conv_singular_values, conv_spectral_norm
@@ -74,6 +75,7 @@ __all__ = [
     "OrthogonalGradient",
     "PSKDLoss",
     "PSKDTargets",
+    "PatchGaussianTransport",
     "SampleMemory",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",

@@ -146,6 +146,15 @@ def end_over_end(method: str, metric: str, setting: str, *, at_most: float) -> C
     return statistic(ratios, f"{metric} at 0 over that at 1", at_most=at_most, log=True)
 
 
-def least(evidence: Any, metric: str, setting: str, method: str) -> np.ndarray:
-    """The least value along alpha, for each seed."""
-    return np.min([evidence.values(setting, metric, method, at) for at in ALPHAS], axis=0)
+def nearest_is(method: str, rival: str, setting: str) -> Check:
+    """The least distance along alpha is that of a method, and not of its rival."""
+
+    def leads(evidence: Any) -> np.ndarray:
+        ours, theirs = (
+            np.min([evidence.values(setting, "distance", name, at) for at in ALPHAS], axis=0)
+            for name in (method, rival)
+        )
+        return theirs - ours
+
+    label = f"least distance of {rival} less that of {method}"
+    return statistic(leads, label, at_least=0.0)

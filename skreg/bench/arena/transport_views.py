@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+FARTHEST = 3.0  # times the distance and the error of what is not moved: the rest is cut off
+
 
 def draw_tradeoffs(
     results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str]
@@ -26,9 +28,12 @@ def draw_tradeoffs(
         for index, method in enumerate(methods):
             if method in error.index.get_level_values("method"):
                 panel.plot(distance[method], error[method], label=method, **curve_style(index))
-        panel.set(title=setting, xlabel="Fréchet distance", ylabel="squared error", xscale="log")
-        panel.xaxis.get_major_locator().set_params(subs=(1, 2, 5))
-        panel.xaxis.set_major_formatter("{x:g}")
-        panel.minorticks_off()
+        own = distance[methods[0], 1.0], error[methods[0], 1.0]
+        right, top = (
+            1.05 * min(found.max(), FARTHEST * end)
+            for found, end in zip((distance, error), own, strict=True)
+        )
+        panel.set(title=setting, xlabel="Fréchet distance", ylabel="squared error")
+        panel.set(xlim=(0.0, right), ylim=(0.9 * error.min(), top))
     share_legend(figure, panels[0])
     return figure
