@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,14 +13,28 @@ from torch.nn import functional as F
 
 from skreg.bench.arena.networks import one_thread
 from skreg.deep import Regularizer
-from skreg.deep.torch import orthogonality_loss
+from skreg.deep.torch import ExperimentalWarning, orthogonality_loss
 
 
 class Method(NamedTuple):
-    """What is added to plain training: regularizers, made anew for each fit, and skorch's names."""
+    """What is added to plain training.
+
+    Attributes
+    ----------
+    regularizers : tuple of callable
+        They are made anew for each fit.
+    net_params : mapping of str to object
+        By skorch's names.
+    sample_weight : callable or None
+        Weights of the training samples by their targets.
+    n_networks : int
+        Networks that take turns, each of which gets the epochs of plain training.
+    """
 
     regularizers: tuple[Callable[[], Regularizer], ...] = ()
     net_params: Mapping[str, Any] = {}
+    sample_weight: Callable[[Any], Any] | None = None
+    n_networks: int = 1
 
 
 def with_regularizer(make: Callable[..., Regularizer], *args: Any, **params: Any) -> Method:
@@ -37,16 +52,16 @@ def with_decay(strength: float) -> Method:
     return Method(net_params={"optimizer__weight_decay": strength})
 
 
-def fitted(model: Any, method: Method, X: Any, y: Any, sample_weight: Any = None) -> Any:
+def fitted(model: Any, method: Method, X: Any, y: Any) -> Any:
     """The model of plain training, fitted with what a method adds, by one thread.
 
     Parameters
     ----------
     model : DeepClassifier or DeepRegressor
-        Not fitted yet; changed.
+        Not fitted yet; changed. It may have regularizers that belong to plain training.
     method : Method
         What is added. Its regularizers have the names of their classes.
-    X, y, sample_weight : array-like
+    X, y : array-like
         As of ``fit``.
 
     Returns
@@ -54,13 +69,18 @@ def fitted(model: Any, method: Method, X: Any, y: Any, sample_weight: Any = None
     DeepClassifier or DeepRegressor
         The model.
     """
-    regularizers = [make() for make in method.regularizers]
-    model.set_params(
-        regularizers=[(type(one).__name__, one) for one in regularizers],
-        net_params={**(model.net_params or {}), **method.net_params},
-    )
-    with one_thread():
-        return model.fit(X, y, sample_weight)
+    weights = None if method.sample_weight is None else method.sample_weight(y)
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)  # the benchmark's docstring says it
+        added = [make() for make in method.regularizers]
+        model.set_params(
+            regularizers=[
+                *(model.regularizers or ()),
+                *((type(one).__name__, one) for one in added),
+            ],
+            net_params={**(model.net_params or {}), **method.net_params},
+        )
+        return model.fit(X, y, weights)
 
 
 class GaussianNoise(Regularizer):
