@@ -11,6 +11,7 @@ from skreg.bench import Evidence
 from skreg.bench._cli import main
 from skreg.bench.arena import probe_tasks
 from skreg.bench.arena.clock import medians_in_turns, peak_megabytes, timed
+from skreg.bench.arena.coreset_checks import agree_where_above
 from skreg.bench.papers import naive_bayes_probe, sensitivity_sampling
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
@@ -115,7 +116,7 @@ def test_crossings_are_found_seed_by_seed():
 
 def test_lewis_weights_are_compared_where_both_distort():
     rows = [
-        {"setting": sensitivity_sampling.matrix("Heavy tails", p), "method": name, "seed": seed}
+        {"setting": sensitivity_sampling.HEAVY_AT[p], "method": name, "seed": seed}
         | {"n_samples": m, "distortion": distortion * (2.0 if name == "lewis" else 1.0)}
         for p in sensitivity_sampling.POWERS
         for name in ("lewis", "sensitivity")
@@ -123,8 +124,15 @@ def test_lewis_weights_are_compared_where_both_distort():
         for m, distortion in ((100, 0.3), (200, 0.1), (400, 0.004))
     ]
     rows[2]["distortion"] *= 1000  # where one of both is below 0.01 it does not count
-    found = sensitivity_sampling.lewis_to_sensitivity(Evidence(pd.DataFrame(rows), {}, {}))
-    np.testing.assert_allclose(found, 2.0)
+    check = agree_where_above(
+        0.01,
+        *("lewis", "sensitivity", "distortion"),
+        settings=[*sensitivity_sampling.HEAVY_AT.values()],
+        factor=2.1,
+    )
+    found = check(Evidence(pd.DataFrame(rows), {}, {}))
+    assert found.outcome == "reproduced"
+    assert found.measured.startswith("ratio 2 (2 to 2 at 95 %, 3 seeds); ratio 2 (")
 
 
 def test_actions_take_turns_and_a_slow_one_is_not_repeated():
