@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 from skreg.bench import Evidence
 from skreg.bench._cli import main
-from skreg.bench.arena import probe_tasks
+from skreg.bench.arena import probe_checks, probe_tasks
 from skreg.bench.arena.clock import medians_in_turns, peak_megabytes, timed
 from skreg.bench.arena.coreset_checks import agree_where_above
 from skreg.bench.papers import naive_bayes_probe, sensitivity_sampling
@@ -95,7 +95,9 @@ def test_growth_is_read_at_the_ends_of_the_axis():
     benchmark = naive_bayes_probe.benchmark
     evidence = Evidence(pd.DataFrame(rows), benchmark.settings, benchmark.metrics)
     for limit, outcome in ((4, "reproduced"), (6, "contradicted")):
-        check = naive_bayes_probe.grows(naive_bayes_probe.LR, at_least=limit)
+        check = probe_checks.grows(
+            naive_bayes_probe.LR, naive_bayes_probe.TWO_CLASSES, [50, 100, 200, 400], at_least=limit
+        )
         assert check(evidence).outcome == outcome
 
 
@@ -110,7 +112,8 @@ def test_crossings_are_found_seed_by_seed():
         for seed, row in enumerate(table)
         for m, error in zip(sizes, row, strict=True)
     ]
-    found = naive_bayes_probe.crossings_of_tumours(Evidence(pd.DataFrame(rows), {}, {}))
+    evidence = Evidence(pd.DataFrame(rows), {}, {})
+    found = probe_checks.crossing_of_seeds(evidence, naive_bayes_probe.CANCER)
     np.testing.assert_allclose(found, [32.0, np.inf])  # in the middle of 16 and 64 in log scale
 
 
