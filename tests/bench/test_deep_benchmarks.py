@@ -19,7 +19,7 @@ from skreg.bench import Evidence
 from skreg.bench._cells import plan_cells
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import deep_methods, deep_tasks, modular_addition, networks
+from skreg.bench.arena import deep_methods, deep_tasks, embeddings, modular_addition, networks
 from skreg.bench.arena.deep_checks import sooner
 from skreg.bench.papers import stablemax_perpgrad
 from skreg.deep import DeepClassifier
@@ -202,7 +202,7 @@ def test_proxy_network_puts_out_scaled_cosines():
 def test_contrastive_margins_average_over_all_pairs():
     z, y = torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2])
     batch = type("Batch", (), {"y": y})
-    found = deep_methods.ContrastiveMargins().penalty(None, batch, None, z)
+    found = embeddings.ContrastiveMargins().penalty(None, batch, None, z)
     pull, push = [], []
     for i in range(6):
         for j in set(range(6)) - {i}:
@@ -216,4 +216,4 @@ def test_contrastive_margins_average_over_all_pairs():
 @pytest.mark.parametrize("y", [[0], [0, 0], [0, 1, 2]])
 def test_contrastive_margins_are_finite_without_pairs_of_a_kind(y):
     z, batch = torch.randn(len(y), 4), type("Batch", (), {"y": torch.tensor(y)})
-    assert torch.isfinite(deep_methods.ContrastiveMargins().penalty(None, batch, None, z))
+    assert torch.isfinite(embeddings.ContrastiveMargins().penalty(None, batch, None, z))

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from skreg.bench import Evidence
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import deep_methods, fine_tuning, free_kernels
+from skreg.bench.arena import fine_tuning, orthogonal_kernels
 from skreg.bench.arena.deep_checks import over_kernels
 from skreg.bench.papers import conv_orthogonality, tram
 from skreg.deep.torch import orthogonal_conv_init_, orthogonality_loss
@@ -56,22 +56,24 @@ def test_fine_tuning_is_deterministic_and_plain_adam_is_adam():
 
 def test_same_padding_is_wrong_at_orthogonal_kernels_with_stride_two_and_misses_lags_without():
     weight = orthogonal_conv_init_(torch.empty(6, 4, 3, 3, dtype=torch.float64), stride=2)
-    assert deep_methods.same_padding_loss(weight, stride=2) > 1
+    assert orthogonal_kernels.same_padding_loss(weight, stride=2) > 1
     row = torch.zeros(1, 1, 3, 3, dtype=torch.float64)
     row[0, 0, 1, 0] = row[0, 0, 1, 2] = 0.5**0.5  # correlates with itself at lag two only
-    assert deep_methods.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
+    assert orthogonal_kernels.same_padding_loss(row).item() == pytest.approx(0.0, abs=1e-12)
     assert orthogonality_loss(row).item() == pytest.approx(0.5)
 
 
 def test_flattened_kernel_is_a_matrix():
     Q = torch.linalg.qr(torch.randn(36, 6, dtype=torch.float64))[0].T
-    assert deep_methods.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(0, abs=1e-12)
+    assert orthogonal_kernels.flattened_loss(Q.reshape(6, 4, 3, 3)).item() == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 def test_kernel_descends_to_an_orthogonal_convolution():
-    kernel = free_kernels.random_kernel(0, shape=(3, 4, 1), n_steps=200)
+    kernel = orthogonal_kernels.random_kernel(0, shape=(3, 4, 1), n_steps=200)
     before = kernel.weight.clone()
-    weight = free_kernels.descended(kernel, orthogonality_loss)
+    weight = orthogonal_kernels.descended(kernel, orthogonality_loss)
     assert orthogonality_loss(weight) < 1e-3 < orthogonality_loss(before)
     assert torch.equal(kernel.weight, before)
 

@@ -20,12 +20,15 @@ import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, every, gain, level
-from skreg.bench.arena.deep_measures import errors_by_region, trained
-from skreg.bench.arena.deep_methods import Method, with_decay, with_regularizer
-from skreg.bench.arena.deep_recipes import small_regressor
+from skreg.bench.arena.deep_methods import Method, trained, with_decay, with_regularizer
 from skreg.bench.arena.deep_tasks import for_epochs, turned_digits
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.free_features import free_features, measure_features
+from skreg.bench.arena.skewed_targets import (
+    errors_by_region,
+    free_features,
+    measure_features,
+    small_regressor,
+)
 from skreg.deep.regularizers import ConR, Mixup
 from skreg.deep.torch import density_weights
 

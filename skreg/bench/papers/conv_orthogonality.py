@@ -18,13 +18,11 @@ import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena import deep_methods as methods
+from skreg.bench.arena import orthogonal_kernels as kernels
 from skreg.bench.arena.checks import all_of, every, gain, level
 from skreg.bench.arena.deep_checks import over_kernels
-from skreg.bench.arena.deep_measures import robustness, trained
-from skreg.bench.arena.deep_recipes import circular_convolutions
 from skreg.bench.arena.deep_tasks import digits, for_epochs
 from skreg.bench.arena.dots import Dots, dots_of_methods
-from skreg.bench.arena.free_kernels import descent
 from skreg.deep.regularizers import ConvOrthogonality
 from skreg.deep.torch import orthogonality_loss
 
@@ -57,20 +55,20 @@ KERNELS = {
 }
 EXTREMES = {"sigma_min": "smallest", "sigma_max": "largest"}
 
-LOSSES = {EXACT: orthogonality_loss, OCNN: methods.same_padding_loss, FLAT: methods.flattened_loss}
+LOSSES = {EXACT: orthogonality_loss, OCNN: kernels.same_padding_loss, FLAT: kernels.flattened_loss}
 METHODS = {
     EXACT: methods.Method(),
     OCNN: methods.Method(),
     PLAIN: methods.Method(),
     DECAY: methods.with_decay(0.1),
     SMOOTHING: methods.with_smoothing(0.1),
-    FLAT: methods.with_regularizer(methods.FlattenedKernels),
+    FLAT: methods.with_regularizer(kernels.FlattenedKernels),
     **{name: methods.with_regularizer(ConvOrthogonality, s) for s, name in ORTHOGONAL.items()},
 }
 
 benchmark = Benchmark(
     seconds={"quick": 14},
-    settings={name: descent(*shape, LOSSES) for name, shape in KERNELS.items()}
+    settings={name: kernels.descent(*shape, LOSSES) for name, shape in KERNELS.items()}
     | {
         DIGITS: Setting(
             description=(
@@ -79,7 +77,9 @@ benchmark = Benchmark(
                 f"without noise of standard deviation {NOISE}."
             ),
             data=for_epochs(functools.partial(digits, train_size=0.7)),
-            measure=trained(circular_convolutions, functools.partial(robustness, noise=NOISE)),
+            measure=methods.trained(
+                kernels.circular_convolutions, functools.partial(kernels.robustness, noise=NOISE)
+            ),
             metrics=["clean", "noisy", *EXTREMES],
             methods=NETWORKS,
             parameters={"smallest": {"epochs": 1}, "full": {"epochs": 30}},

@@ -14,11 +14,16 @@ from __future__ import annotations
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, level
-from skreg.bench.arena.deep_measures import trained, wrong_labels
-from skreg.bench.arena.deep_methods import Method, with_decay, with_regularizer, with_smoothing
-from skreg.bench.arena.deep_recipes import without_decay
+from skreg.bench.arena.deep_methods import (
+    Method,
+    trained,
+    with_decay,
+    with_regularizer,
+    with_smoothing,
+)
 from skreg.bench.arena.deep_tasks import for_epochs, noisy_digits
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.noisy_labels import without_decay, wrong_labels
 from skreg.deep.regularizers import ELR, PSKD, ELRPlus, Mixup
 
 EXTRA = "deep"
@@ -50,7 +55,7 @@ METHODS = {
     PS_KD: with_regularizer(PSKD),
     ELR_WEAK: with_regularizer(ELR, lam=1.0),
     ELR_: with_regularizer(ELR, lam=3.0),
-    # the paper's ramp of 40000 steps is about half of a network's training
+    # two networks take turns; the paper's ramp of 40000 steps is about half of one's training
     ELR_PLUS: with_regularizer(ELRPlus, ema_rampup=1200)._replace(n_networks=2),
 }
 

@@ -14,9 +14,14 @@ import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
-from skreg.bench.arena.deep_measures import confidence, trained
-from skreg.bench.arena.deep_methods import Method, with_decay, with_regularizer, with_smoothing
-from skreg.bench.arena.deep_recipes import on_noisy_inputs
+from skreg.bench.arena.confident_networks import confidence, on_noisy_inputs
+from skreg.bench.arena.deep_methods import (
+    Method,
+    trained,
+    with_decay,
+    with_regularizer,
+    with_smoothing,
+)
 from skreg.bench.arena.deep_tasks import flipped_clusters, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.deep.regularizers import PSKD, Mixup

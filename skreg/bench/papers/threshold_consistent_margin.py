@@ -18,17 +18,16 @@ import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, ratio
-from skreg.bench.arena.deep_measures import trained, verification
 from skreg.bench.arena.deep_methods import (
-    ContrastiveMargins,
     Method,
+    trained,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
-from skreg.bench.arena.deep_recipes import proxy_softmax
 from skreg.bench.arena.deep_tasks import digits, digits_of_unseen_classes, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
+from skreg.bench.arena.embeddings import ContrastiveMargins, proxy_softmax, verification
 from skreg.deep.regularizers import ThresholdConsistentMargin
 
 EXTRA = "deep"

@@ -19,9 +19,8 @@ import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
-from skreg.bench.arena.deep_measures import accuracy_and_weights, trained
+from skreg.bench.arena.companded_weights import measure
 from skreg.bench.arena.deep_methods import Method, with_regularizer, with_smoothing
-from skreg.bench.arena.deep_recipes import by_cosine_schedule
 from skreg.bench.arena.deep_tasks import digits, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
 from skreg.deep.regularizers import WeightCompander
@@ -60,7 +59,7 @@ benchmark = Benchmark(
                 "with momentum 0.9, weight decay 5e-4 and a cosine schedule; 1597 test digits."
             ),
             data=for_epochs(functools.partial(digits, train_size=200)),
-            measure=trained(by_cosine_schedule, accuracy_and_weights),
+            measure=measure,
             metrics=["accuracy", "log_loss", "largest", "near_zero"],
             parameters={"smallest": {"epochs": 2}, "full": {"epochs": 80}},
         )

@@ -1,4 +1,4 @@
-"""Features of samples that move freely under a contrast alone, without a network before them."""
+"""Regression where targets are rare: features that move under a contrast alone, and networks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from skreg.bench.arena.deep_tasks import Split
 from skreg.bench.arena.networks import one_thread
+from skreg.deep import DeepRegressor
 from skreg.deep.torch import ConRLoss
+from skreg.metrics import shot_scores
 
 RARE = np.array([80, 80.5, 81, 80.2, 90, 90.5, 90.3, 90.8])
 
@@ -71,3 +74,22 @@ def measure_features(
             "near": float((after[1] - before[1]).abs()),
             "moved": float((z.detach() - features.z).abs().max()),
         }
+
+
+def small_regressor(epochs: int, seed: int) -> DeepRegressor:
+    """A small convolutional network for a regression, by Adam on absolute errors."""
+    return DeepRegressor(
+        criterion=torch.nn.L1Loss,
+        optimizer=torch.optim.AdamW,
+        lr=3e-3,
+        max_epochs=epochs,
+        batch_size=64,
+        random_state=seed,
+        net_params={"optimizer__weight_decay": 0.0, "module__width": 16},
+    )
+
+
+def errors_by_region(model: Any, task: Split, seed: int, **regions: float) -> dict[str, float]:
+    """Mean absolute errors where training targets are frequent, in between, or rare."""
+    scores = shot_scores(task.y_test, model.predict(task.X_test), task.y, **regions)
+    return {region: score.mean_absolute_error for region, score in scores.items()}
