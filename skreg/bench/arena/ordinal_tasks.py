@@ -126,7 +126,7 @@ def simulated(design: str, intercepts: tuple[float, ...], **smaller: Mapping[str
     The design is "dense", or "sparse" and the share of differences that are not zero.
     """
     differences, _, density = design.partition(" ")
-    data = {
+    data: dict[str, Any] = {
         "n_samples": 2500,
         "intercepts": intercepts,
         "differences": differences,
@@ -139,5 +139,5 @@ def simulated(design: str, intercepts: tuple[float, ...], **smaller: Mapping[str
         simulation,
         measure_error,
         ["mse"],
-        parameters={"full": data} | {size: data | other for size, other in smaller.items()},
+        parameters={"full": data} | {size: {**data, **other} for size, other in smaller.items()},
     )

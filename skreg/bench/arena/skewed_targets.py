@@ -56,7 +56,7 @@ def measure_features(
     *,
     predicted_right: Collection[str],
 ) -> Iterator[dict[str, Any]]:
-    """How features move under ConR; `predicted_right` are methods with predictions as targets."""
+    """How features move under ConR; `predicted_right` are methods that predict the targets."""
     before = cosines(features.z, features.y)
     for name in methods:
         z = features.z.clone().requires_grad_()
