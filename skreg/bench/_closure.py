@@ -56,7 +56,7 @@ def import_closure(path: Path) -> list[Path]:
 def _only_reads(path: Path) -> bool:
     """Whether a file judges, draws or names: its edits change no outcome of a cell."""
     name = path.stem
-    is_reader = name.endswith("views") or name in ("checks", "dots", "rivals")
+    is_reader = name.endswith(("views", "checks")) or name in ("dots", "rivals")
     return path.parent == BENCH or (path.parent == ARENA and is_reader)
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from skreg.bench import Evidence
+from skreg.bench.arena import descent_checks, descent_runs
 from skreg.bench.arena import descent_problems as problems
-from skreg.bench.arena import descent_runs
 from skreg.bench.papers import block_coordinate_descent as claims
 
 
@@ -57,17 +57,17 @@ def evidence_of(values, setting, column="log_gap"):
 def test_leads_at_the_last_iteration_have_three_outcomes():
     found = evidence_of({"a": [-5.0, -4.9, -5.1], "b": [-3.0, -3.0, -3.1]}, claims.MATRIX)
     for decades, outcome in ((1.5, "reproduced"), (2.0, "undecided"), (2.5, "contradicted")):
-        check = claims.ends_below(claims.MATRIX, "a", ["b"], decades)
+        check = descent_checks.ends_below(claims.MATRIX, "a", ["b"], decades)
         assert check(found).outcome == outcome
     found = evidence_of({"a": [-5.0, -5.0], "b": [-1.0, -1.0], "c": [-9.0, -9.0]}, claims.MATRIX)
-    both = claims.ends_below(claims.MATRIX, "a", ["b", "c"], 1.0)
+    both = descent_checks.ends_below(claims.MATRIX, "a", ["b", "c"], 1.0)
     assert both(found).outcome == "contradicted"
 
 
 def test_orders_are_read_pair_by_pair():
     found = evidence_of({"a": [-5.0, -4.0], "b": [-3.0, -2.0], "c": [-1.0, -0.1]}, claims.MOONS)
-    assert claims.in_order([claims.MOONS], ["a", "b", "c"])(found).outcome == "reproduced"
-    assert claims.in_order([claims.MOONS], ["a", "c", "b"])(found).outcome == "contradicted"
+    assert descent_checks.in_order([claims.MOONS], ["a", "b", "c"])(found).outcome == "reproduced"
+    assert descent_checks.in_order([claims.MOONS], ["a", "c", "b"])(found).outcome == "contradicted"
 
 
 def iterations(**changed):
@@ -80,13 +80,13 @@ def iterations(**changed):
 
 def test_claims_about_iterations_can_fail():
     setting = "Nonnegative lasso, blocks of 20"
-    assert claims.lasso_ends_at_once(setting, 5)(iterations()).outcome == "reproduced"
-    assert claims.lasso_ends_at_once(setting, 3)(iterations()).outcome == "contradicted"
+    assert descent_checks.ends_early(setting, 5, 10)(iterations()).outcome == "reproduced"
+    assert descent_checks.ends_early(setting, 3, 10)(iterations()).outcome == "contradicted"
     slow = iterations(**{"two-metric, variable": [5, 5], "proximal gradient, variable": [49, 49]})
-    assert claims.lasso_ends_at_once(setting, 5)(slow).outcome == "contradicted"
-    assert claims.variable_beats_fixed([setting])(iterations()).outcome == "reproduced"
+    assert descent_checks.ends_early(setting, 5, 10)(slow).outcome == "contradicted"
+    assert descent_checks.variable_beats_fixed([setting])(iterations()).outcome == "reproduced"
     worse = iterations(**{"two-metric, sort": [2, 2]})
-    assert claims.variable_beats_fixed([setting])(worse).outcome == "contradicted"
+    assert descent_checks.variable_beats_fixed([setting])(worse).outcome == "contradicted"
 
 
 def test_curves_hold_a_run_that_ended_early_at_its_last_value():

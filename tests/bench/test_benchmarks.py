@@ -9,8 +9,9 @@ from scipy.special import ndtr
 
 from skreg.bench import Evidence
 from skreg.bench._cli import main
-from skreg.bench.arena import probe_tasks
+from skreg.bench.arena import probe_checks, probe_tasks
 from skreg.bench.arena.clock import medians_in_turns, peak_megabytes, timed
+from skreg.bench.arena.coreset_checks import agree_where_above
 from skreg.bench.papers import naive_bayes_probe, sensitivity_sampling
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
@@ -94,7 +95,9 @@ def test_growth_is_read_at_the_ends_of_the_axis():
     benchmark = naive_bayes_probe.benchmark
     evidence = Evidence(pd.DataFrame(rows), benchmark.settings, benchmark.metrics)
     for limit, outcome in ((4, "reproduced"), (6, "contradicted")):
-        check = naive_bayes_probe.grows(naive_bayes_probe.LR, at_least=limit)
+        check = probe_checks.grows(
+            naive_bayes_probe.LR, naive_bayes_probe.TWO_CLASSES, [50, 100, 200, 400], at_least=limit
+        )
         assert check(evidence).outcome == outcome
 
 
@@ -109,13 +112,14 @@ def test_crossings_are_found_seed_by_seed():
         for seed, row in enumerate(table)
         for m, error in zip(sizes, row, strict=True)
     ]
-    found = naive_bayes_probe.crossings_of_tumours(Evidence(pd.DataFrame(rows), {}, {}))
+    evidence = Evidence(pd.DataFrame(rows), {}, {})
+    found = probe_checks.crossing_of_seeds(evidence, naive_bayes_probe.CANCER)
     np.testing.assert_allclose(found, [32.0, np.inf])  # in the middle of 16 and 64 in log scale
 
 
 def test_lewis_weights_are_compared_where_both_distort():
     rows = [
-        {"setting": sensitivity_sampling.matrix("Heavy tails", p), "method": name, "seed": seed}
+        {"setting": sensitivity_sampling.HEAVY_AT[p], "method": name, "seed": seed}
         | {"n_samples": m, "distortion": distortion * (2.0 if name == "lewis" else 1.0)}
         for p in sensitivity_sampling.POWERS
         for name in ("lewis", "sensitivity")
@@ -123,8 +127,15 @@ def test_lewis_weights_are_compared_where_both_distort():
         for m, distortion in ((100, 0.3), (200, 0.1), (400, 0.004))
     ]
     rows[2]["distortion"] *= 1000  # where one of both is below 0.01 it does not count
-    found = sensitivity_sampling.lewis_to_sensitivity(Evidence(pd.DataFrame(rows), {}, {}))
-    np.testing.assert_allclose(found, 2.0)
+    check = agree_where_above(
+        0.01,
+        *("lewis", "sensitivity", "distortion"),
+        settings=[*sensitivity_sampling.HEAVY_AT.values()],
+        factor=2.1,
+    )
+    found = check(Evidence(pd.DataFrame(rows), {}, {}))
+    assert found.outcome == "reproduced"
+    assert found.measured.startswith("ratio 2 (2 to 2 at 95 %, 3 seeds); ratio 2 (")
 
 
 def test_actions_take_turns_and_a_slow_one_is_not_repeated():

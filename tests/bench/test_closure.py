@@ -62,7 +62,9 @@ class Copy:
 def copy(tmp_path):
     copy = Copy(tmp_path)
     copy.write(
-        PAPER, "from skreg.probe import LinearNaiveBayes\nfrom skreg.bench.arena import aid\n"
+        PAPER,
+        "from skreg.probe import LinearNaiveBayes\n"
+        "from skreg.bench.arena import aid, checks, curve_views, deep_checks\n",
     )
     copy.write("skreg/bench/arena/aid.py", "from skreg.bench.arena import deeper_aid\n")
     copy.write("skreg/bench/arena/deeper_aid.py", "")
@@ -78,6 +80,8 @@ def test_edits_that_count_and_edits_that_do_not(copy):
         "skreg/ordinal/_presto.py",
         "skreg/bench/papers/presto.py",
         "skreg/bench/arena/checks.py",
+        "skreg/bench/arena/deep_checks.py",
+        "skreg/bench/arena/curve_views.py",
         "skreg/bench/arena/views.py",
         "skreg/bench/_report.py",
         "skreg/bench/_benchmark.py",

@@ -19,7 +19,8 @@ from skreg.bench import Evidence
 from skreg.bench._cells import plan_cells
 from skreg.bench._cli import main
 from skreg.bench._registry import find_benchmarks, load_benchmark
-from skreg.bench.arena import deep_methods, deep_tasks, networks, tensor_tasks
+from skreg.bench.arena import deep_methods, deep_tasks, embeddings, modular_addition, networks
+from skreg.bench.arena.deep_checks import sooner
 from skreg.bench.papers import stablemax_perpgrad
 from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import LabelSmoothing
@@ -124,7 +125,8 @@ def lead_of(perp, decay):
         for seed, reached in enumerate(times)
         for epoch in epochs
     ]  # fmt: skip
-    check = stablemax_perpgrad.sooner(stablemax_perpgrad.PERP, "decay")
+    addition = stablemax_perpgrad.ADDITION
+    check = sooner(stablemax_perpgrad.PERP, "decay", "accuracy", setting=addition, reached=0.9)
     return check(Evidence(pd.DataFrame(rows), stablemax_perpgrad.benchmark.settings, {})).outcome
 
 
@@ -175,7 +177,7 @@ def test_classes_to_embed_are_not_those_of_training():
 
 
 def test_pairs_of_addition_are_all_pairs_once():
-    pairs = tensor_tasks.addition(0, modulus=7, epochs=[1])
+    pairs = modular_addition.addition(0, modulus=7, epochs=[1])
     X, y = torch.cat([pairs.X, pairs.X_test]), torch.cat([pairs.y, pairs.y_test])
     assert len(torch.unique(X, dim=0)) == len(X) == 49
     assert torch.equal(y, (X[:, :7].argmax(1) + X[:, 7:].argmax(1)) % 7)
@@ -200,7 +202,7 @@ def test_proxy_network_puts_out_scaled_cosines():
 def test_contrastive_margins_average_over_all_pairs():
     z, y = torch.randn(6, 4), torch.tensor([0, 0, 1, 1, 2, 2])
     batch = type("Batch", (), {"y": y})
-    found = deep_methods.ContrastiveMargins().penalty(None, batch, None, z)
+    found = embeddings.ContrastiveMargins().penalty(None, batch, None, z)
     pull, push = [], []
     for i in range(6):
         for j in set(range(6)) - {i}:
@@ -214,4 +216,4 @@ def test_contrastive_margins_average_over_all_pairs():
 @pytest.mark.parametrize("y", [[0], [0, 0], [0, 1, 2]])
 def test_contrastive_margins_are_finite_without_pairs_of_a_kind(y):
     z, batch = torch.randn(len(y), 4), type("Batch", (), {"y": torch.tensor(y)})
-    assert torch.isfinite(deep_methods.ContrastiveMargins().penalty(None, batch, None, z))
+    assert torch.isfinite(embeddings.ContrastiveMargins().penalty(None, batch, None, z))

@@ -3,7 +3,7 @@
 import pytest
 
 from skreg.bench import Paper
-from skreg.bench._papers import PaperFile, read_papers
+from skreg.bench._papers import ROOM, PaperFile, read_papers
 
 RECORD = """
 import a_package_that_is_not_installed
@@ -78,3 +78,12 @@ def test_every_packaged_paper_has_a_record():
     for paper, _ in papers:
         assert 1950 < paper.year < 2100
         assert all(", " in author for author in paper.authors), paper.title
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_a_claim_file_is_short_enough_to_read_its_claims(path):
+    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= 150, (
+        f"{path.name} has {n_lines} lines, and a claim file at most 150: move what measures, draws "
+        "or makes settings and special checks into a module of skreg/bench/arena/, by subject"
+    )

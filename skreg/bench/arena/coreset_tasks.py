@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from skreg.bench import Axis, Setting
 from skreg.coreset import LpRegressor, importance_scores, lewis_weights, subspace_distortion
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES
@@ -21,6 +22,11 @@ from skreg.coreset._scores import SCORES
 RARE, HEAVY = "Rare columns", "Heavy tails"
 X_ONLY = "lewis of X alone"
 FLOOR = 0.01
+ROWS = Axis("n_samples", "expected rows m")
+SHAPES = {
+    RARE: "1000 x 6; two columns are zero but for 15 rows, five rows are 20 times larger",
+    HEAVY: "2500 x 8 normal rows times the absolute value of a t variable (3 degrees)",
+}
 
 
 def heavy_rows(rng: np.random.Generator, n_rows: int, n_features: int) -> np.ndarray:
@@ -100,3 +106,30 @@ def measure_regression(
             fit = LpRegressor(p=p).fit(X[kept], y[kept], sample_weight=weight)
             excess = np.sum(np.abs(y - fit.predict(X)) ** p) / best - 1
             yield {"method": name, "n_samples": size, "excess_cost": excess}
+
+
+def distortion(kind: str, p: float, **sizes: Sequence[int]) -> Setting:
+    """The setting of samples of one matrix; `sizes` are the numbers of rows by size of the run."""
+    return Setting(
+        f"{SHAPES[kind]}; p = {p:g}.",
+        sampling_problem,
+        measure_distortion,
+        ["distortion"],
+        axis=ROWS,
+        parameters={
+            size: {"kind": kind, "p": p, "sizes": n_rows} for size, n_rows in sizes.items()
+        },
+    )
+
+
+def regression_cost(p: float, **sizes: Sequence[int]) -> Setting:
+    """The setting of regressions on samples; `sizes` are the numbers of rows by size of the run."""
+    return Setting(
+        "8000 rows of the second kind, an intercept, t noise and a dummy of 16 rows; the excess of "
+        f"the sum of p-th powers of residuals over the best fit, p = {p:g}.",
+        regression_problem,
+        measure_regression,
+        ["excess_cost"],
+        axis=ROWS,
+        parameters={size: {"p": p, "sizes": n_rows} for size, n_rows in sizes.items()},
+    )

@@ -1,6 +1,6 @@
 """Contestants of the benchmarks on acyclic graphs: one function for each.
 
-A contestant takes the rows (n, d) and returns a `Graph`.
+A contestant takes the rows (n, d) and returns a `Graph`; a `Published` one has run elsewhere.
 """
 
 from __future__ import annotations
@@ -29,6 +29,16 @@ class Graph(NamedTuple):
 
     adjacency: np.ndarray
     noise_scale: Any = None
+
+
+class Published(NamedTuple):
+    """Numbers from a paper that stand beside ours; the fields are metrics of `dag_tasks`."""
+
+    shd: float
+    shd_c: float | None = None
+    sid: float | None = None
+    tpr: float | None = None
+    fdr: float | None = None
 
 
 def colide(noise: Any, **parameters: Any) -> Callable[[np.ndarray], Graph]:

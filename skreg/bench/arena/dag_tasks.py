@@ -7,7 +7,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from skreg.bench.arena.dag_methods import Graph
+from skreg.bench import Metric
+from skreg.bench.arena.dag_methods import Graph, Published
 from skreg.causal.metrics import (
     cpdag_hamming_distance,
     edge_rates,
@@ -18,6 +19,14 @@ from skreg.causal.metrics import (
 from skreg.datasets import LinearSEM, make_linear_sem
 
 N_SAMPLES = 1000
+METRICS = {
+    "shd": Metric("SHD", digits=1),
+    "shd_c": Metric("SHD-C", digits=1),
+    "sid": Metric("SID / pairs"),
+    "tpr": Metric("true positive rate", better="higher"),
+    "fdr": Metric("false discovery rate"),
+    "noise": Metric("relative noise error"),
+}
 
 
 def draw(seed: int, *, standardize: bool = False, **sem: Any) -> LinearSEM:
@@ -40,7 +49,10 @@ def draw_each(seed: int, *, variances: Iterable[float], **sem: Any) -> dict[floa
 def measure(sem: LinearSEM, methods: Mapping[str, Any], _seed: int) -> Iterator[dict[str, Any]]:
     with threadpool_limits(1):
         for name, method in methods.items():
-            yield {"method": name} | accuracy(sem, method(sem.X))
+            if isinstance(method, Published):
+                yield {"method": name} | method._asdict()
+            else:
+                yield {"method": name} | accuracy(sem, method(sem.X))
 
 
 def measure_each(

@@ -46,6 +46,11 @@ RULES = {
     )
     for selection in selections
 }
+FEW_RULES = [  # for long runs
+    named("variable", "random"),
+    *(named("variable", selection) for selection in ("gs", "gsd")),
+    *(named("sort", selection) for selection in ("gs", "gsl")),
+]
 GRAPH_RULES = {
     GENERAL: None,
     "red-black, index": (RedBlack("index"), "gs", "message_passing"),

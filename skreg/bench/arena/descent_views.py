@@ -29,6 +29,16 @@ def curve_figure(title: str, settings: Sequence[str], methods: Sequence[str]) ->
     )
 
 
+def iterations_figure(title: str, sizes: Mapping[str, int], methods: Sequence[str]) -> Figure:
+    """Iterations against the size of the blocks; `sizes` by setting."""
+    return Figure(
+        f"{title}: iterations to 1e-8, geometric mean over seeds; solid lines are "
+        "variable blocks, dashed ones sorted blocks.",
+        functools.partial(draw_iterations, sizes=sizes, methods=methods),
+        [*sizes],
+    )
+
+
 def draw_curves(
     results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str]
 ) -> MatplotlibFigure:

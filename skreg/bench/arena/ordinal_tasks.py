@@ -19,6 +19,7 @@ from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skreg.bench import Setting
 from skreg.datasets import load_ordinal_diabetes, make_ordinal
 
 SMALLEST_PROBABILITY = 1e-8
@@ -117,3 +118,26 @@ def measure_log_loss(
     for name, probabilities in models.items():
         predicted = np.clip(probabilities(task, seed), SMALLEST_PROBABILITY, 1)
         yield {"method": name, "rare_log_loss": log_loss(task.rare_event, predicted)}
+
+
+def simulated(design: str, intercepts: tuple[float, ...], **smaller: Mapping[str, Any]) -> Setting:
+    """A setting of the paper's simulation; `smaller` says by size what differs from the full one.
+
+    The design is "dense", or "sparse" and the share of differences that are not zero.
+    """
+    differences, _, density = design.partition(" ")
+    data: dict[str, Any] = {
+        "n_samples": 2500,
+        "intercepts": intercepts,
+        "differences": differences,
+        "density": 1 / 3 if density == "1/3" else 1 / 2,
+    }
+    return Setting(
+        f"10 uniform features, 4 classes, {design} differences between boundaries, intercepts "
+        f"{', '.join(f'{a:g}' for a in intercepts)}; coefficients and data drawn anew for every "
+        "seed.",
+        simulation,
+        measure_error,
+        ["mse"],
+        parameters={"full": data} | {size: {**data, **other} for size, other in smaller.items()},
+    )

@@ -1,28 +1,62 @@
-"""Learning curves of linear probes, with the place where two of them cross."""
+"""Pictures of linear probes: learning curves with the place where two cross, samples needed."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skreg.bench import Axis, by_seed
+from skreg.bench import Figure, by_seed
+from skreg.bench.arena.curve_views import curves_of_settings
+from skreg.bench.arena.probe_settings import LABELS, SIZE
 from skreg.bench.arena.views import curve_panels
 from skreg.pictures import INK
 from skreg.probe import crossover_size
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as MatplotlibFigure
 
-LABELS = Axis("n_train", "training samples m")
+
+def learning_curve_figure(
+    settings: Sequence[str], methods: Sequence[str], early: str, late: str
+) -> Figure:
+    """Errors by the number of labels; `early` is ahead at few of them, `late` at many."""
+    return Figure(
+        "Test error against the number of labels: mean over seeds, with bands of one standard "
+        "error. The dashed line is the size at which linear naive Bayes and logistic "
+        "regression cross, the grey band its 95 % bootstrap interval over seeds. Both axes are "
+        "logarithmic.",
+        functools.partial(
+            draw_learning_curves, settings=settings, methods=methods, early=early, late=late
+        ),
+        settings,
+    )
+
+
+def sample_complexity_figure(setting: str, methods: Sequence[str]) -> Figure:
+    """Samples that methods need on a mixture of two classes, by the number of features."""
+    return Figure(
+        "Simulation with two classes: the samples that each method needs to come within 0.01 "
+        "of the Bayes error, against the number of features; both axes are logarithmic, so a "
+        "straight line of slope one is linear growth.",
+        curves_of_settings(
+            [setting],
+            "sample_complexity",
+            SIZE,
+            methods,
+            "samples to Bayes error + 0.01",
+            n_columns=2,
+        ),
+        [setting],
+    )
 
 
 def draw_learning_curves(
     results: pd.DataFrame, settings: Sequence[str], methods: Sequence[str], early: str, late: str
-) -> Figure:
-    """Errors by the number of labels; `early` is ahead at few of them, `late` at many."""
+) -> MatplotlibFigure:
     figure, panels = curve_panels(results, settings, "error", LABELS, methods, "test error")
     for panel, setting in zip(panels, settings, strict=True):
         errors = by_seed(results, setting, "error", ["method", LABELS.column])

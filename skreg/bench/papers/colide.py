@@ -24,21 +24,15 @@ run, of about a minute for each of 30 fits by CoLiDE, and resumes where it stopp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting
-from skreg.bench.arena import dag_tasks as tasks
+from skreg.bench import Benchmark, Claim, Figure, Paper
+from skreg.bench.arena import dag_methods as methods
+from skreg.bench.arena import dag_settings as settings
 from skreg.bench.arena.checks import all_of, gain, level, ratio
-from skreg.bench.arena.dag_methods import colide, direct_lingam, empty_graph, sort_n_regress
+from skreg.bench.arena.curve_views import curves_from_zero
+from skreg.bench.arena.dag_tasks import METRICS
 from skreg.bench.arena.rivals import needs_of
-from skreg.bench.arena.views import draw_curves, new_figure, share_legend
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
-
-    from skreg.datasets import LinearSEM
 
 PAPER = Paper(
     title="CoLiDE: Concomitant Linear DAG Estimation",
@@ -54,122 +48,45 @@ EV, NV, LS, UNIT_FREE = "CoLiDE-EV", "CoLiDE-NV", "LS (DAGMA)", "CoLiDE-EV, any 
 SORT, EMPTY, LINGAM = "SortNRegress", "Empty graph", "DirectLiNGAM"
 GAUSSIAN = [EV, NV, LS, SORT, EMPTY]
 PUBLISHED = {
-    f"published: {name}": row
-    for name, row in {
-        NV: {"shd": 390.7, "shd_c": 407.9, "sid": 22734 / (200 * 199), "tpr": 0.68, "fdr": 0.25},
-        EV: {"shd": 426.5},
-        LS: {"shd": 470.2},
-        SORT: {"shd": 397.8, "shd_c": 402.1, "sid": 22560 / (200 * 199), "tpr": 0.62, "fdr": 0.20},
-    }.items()
+    f"published: {NV}": methods.Published(390.7, 407.9, 22734 / (200 * 199), 0.68, 0.25),
+    f"published: {EV}": methods.Published(426.5),
+    f"published: {LS}": methods.Published(470.2),
+    f"published: {SORT}": methods.Published(397.8, 402.1, 22560 / (200 * 199), 0.62, 0.20),
 }
 PUBLISHED_SPREAD = 35.6  # standard deviation of the distance of NV
 METHODS = {
-    EV: colide("ev"),
-    NV: colide("nv"),
-    LS: colide("ls"),
-    UNIT_FREE: colide("ev", scale="global"),
-    SORT: sort_n_regress,
-    EMPTY: empty_graph,
-    LINGAM: direct_lingam,
+    EV: methods.colide("ev"),
+    NV: methods.colide("nv"),
+    LS: methods.colide("ls"),
+    UNIT_FREE: methods.colide("ev", scale="global"),
+    SORT: methods.sort_n_regress,
+    EMPTY: methods.empty_graph,
+    LINGAM: methods.direct_lingam,
     **PUBLISHED,
-}
-METRICS = {
-    "shd": Metric("SHD", digits=1),
-    "shd_c": Metric("SHD-C", digits=1),
-    "sid": Metric("SID / pairs"),
-    "tpr": Metric("true positive rate", better="higher"),
-    "fdr": Metric("false discovery rate"),
-    "noise": Metric("relative noise error"),
 }
 EQUAL, STANDARDISED, TABLE = "Equal variances", "Standardised columns", "Table 2"
 UNEQUAL = {d: f"Unequal variances, {d} nodes" for d in (20, 50, 100)}
-VARIANCE = Axis("variance", "noise variance")
-SMALL: dict[str, Any] = {"n_features": 20, "weight_range": (0.5, 2.0)}
-WEAK: dict[str, Any] = {"weight_range": (0.25, 1.0), "noise_variance": (0.5, 10.0)}
-
-
-def measure_beside_published(
-    sem: LinearSEM, methods: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    ours = {name: method for name, method in methods.items() if name not in PUBLISHED}
-    yield from tasks.measure(sem, ours, seed)
-    for name in methods.keys() - ours.keys():
-        yield {"method": name} | PUBLISHED[name]
-
-
-def recovery(
-    description: str, sizes: Sequence[str] = ("full",), methods: Sequence[str] = GAUSSIAN,
-    **data: Any,
-) -> Setting:  # fmt: skip
-    return Setting(
-        description, tasks.draw, tasks.measure, list(METRICS), methods=methods,
-        parameters=dict.fromkeys(sizes, data),
-    )  # fmt: skip
+SETTINGS = {
+    EQUAL: settings.equal_variances([*GAUSSIAN, UNIT_FREE]),
+    STANDARDISED: settings.standardised(GAUSSIAN),
+    UNEQUAL[20]: settings.unequal_variances(GAUSSIAN),
+    **{
+        f"Noise {noise}": settings.not_gaussian(noise, [*GAUSSIAN, LINGAM])
+        for noise in ("exponential", "laplace", "gumbel")
+    },
+    "Scale-free graph": settings.scale_free(GAUSSIAN),
+    **{UNEQUAL[d]: settings.weak_weights(d, GAUSSIAN) for d in (50, 100)},
+    TABLE: settings.weak_weights(200, [*GAUSSIAN, *PUBLISHED]),
+}
 
 
 def ahead(setting: str, method: str, rival: str, edges: float, at: float | None = None) -> Any:
     return gain(method, rival, "shd", setting=setting, at=at, at_least=edges)
 
 
-def draw_against_variance(results: pd.DataFrame) -> MatplotlibFigure:
-    figure, (panel,) = new_figure(1)
-    figure.set_size_inches(6.5, 4.0)
-    draw_curves(panel, results, EQUAL, "shd", "variance", [EV, NV, LS, UNIT_FREE, SORT])
-    variances = sorted(results.loc[results["setting"] == EQUAL, "variance"].unique())
-    panel.set(xscale="log", xlabel="noise variance", ylabel="structural Hamming distance (edges)")
-    panel.set_xticks(variances, labels=[f"{variance:g}" for variance in variances])
-    panel.minorticks_off()
-    panel.set_ylim(bottom=0)
-    share_legend(figure, panel)
-    return figure
-
-
 benchmark = Benchmark(
     seconds={"quick": 31},
-    settings={
-        EQUAL: Setting(
-            "20 nodes, weights from 0.5 to 2, the same noise variance in all nodes; one graph for "
-            "each seed, at several variances.",
-            tasks.draw_each, tasks.measure_each, list(METRICS), axis=VARIANCE,
-            methods=[*GAUSSIAN, UNIT_FREE],
-            parameters={
-                "smallest": {**SMALL, "n_features": 10, "variances": [0.1]},
-                "quick": {**SMALL, "variances": [0.1, 50.0]},
-                "full": {**SMALL, "variances": [0.1, 0.5, 1.0, 5.0, 10.0, 50.0]},
-            },
-        ),
-        STANDARDISED: recovery(
-            "20 nodes, weights from 0.5 to 2, noise variance 1; then every column has variance 1.",
-            ("quick", "full"), **SMALL, standardize=True,
-        ),
-        UNEQUAL[20]: recovery(
-            "20 nodes, weights from 0.5 to 2, noise variances from 0.5 to 10.",
-            **SMALL, noise_variance=WEAK["noise_variance"],
-        ),
-        **{
-            f"Noise {noise}": recovery(
-                f"20 nodes, weights from 0.5 to 2, {noise} noise of variance 5.",
-                methods=[*GAUSSIAN, LINGAM], **SMALL, noise=noise, noise_variance=5.0,
-            )
-            for noise in ("exponential", "laplace", "gumbel")
-        },
-        "Scale-free graph": recovery(
-            "20 nodes, scale-free graph, weights from 0.5 to 2, noise variance 5.",
-            **SMALL, graph="scale-free", noise_variance=5.0,
-        ),
-        **{
-            UNEQUAL[d]: recovery(
-                f"{d} nodes, weights from 0.25 to 1, noise variances from 0.5 to 10.",
-                n_features=d, **WEAK,
-            )
-            for d in (50, 100)
-        },
-        TABLE: Setting(
-            "200 nodes, weights from 0.25 to 1, noise variances from 0.5 to 10.",
-            tasks.draw, measure_beside_published, list(METRICS), methods=[*GAUSSIAN, *PUBLISHED],
-            parameters={"full": {"n_features": 200, **WEAK}},
-        ),
-    },
+    settings=SETTINGS,
     methods=METHODS,
     metrics=METRICS,
     repeats={"smallest": 1, "quick": 10, "full": 10},
@@ -221,7 +138,10 @@ benchmark = Benchmark(
         Figure(
             "Distance to the true graph of 20 nodes by the variance of the noise, mean over seeds "
             "with bands of one standard error.",
-            draw_against_variance,
+            curves_from_zero(
+                [EV, NV, LS, UNIT_FREE, SORT], "shd", settings.VARIANCE,
+                "structural Hamming distance (edges)", setting=EQUAL,
+            ),
             [EQUAL],
         )
     ],

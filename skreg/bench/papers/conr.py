@@ -16,22 +16,21 @@ mixup of inputs and targets, and weights by inverse density.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import torch
+import functools
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, every, gain, level
-from skreg.bench.arena.deep_methods import Method, fitted, with_decay, with_regularizer
+from skreg.bench.arena.deep_methods import Method, trained, with_decay, with_regularizer
 from skreg.bench.arena.deep_tasks import for_epochs, turned_digits
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import one_thread
-from skreg.bench.arena.tensor_tasks import Features, cosines, free_features
-from skreg.deep import DeepRegressor
+from skreg.bench.arena.skewed_targets import (
+    errors_by_region,
+    free_features,
+    measure_features,
+    small_regressor,
+)
 from skreg.deep.regularizers import ConR, Mixup
-from skreg.deep.torch import ConRLoss, density_weights
-from skreg.metrics import shot_scores
+from skreg.deep.torch import density_weights
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -53,63 +52,17 @@ BIN_WIDTH = 5.0  # degrees
 
 # degrees are standardized: one standard deviation is about 15 of them
 WITH_CONR = with_regularizer(ConR, beta=0.2, window=0.1, push=0.2)
+BY_DENSITY = functools.partial(density_weights, bin_width=BIN_WIDTH)
 METHODS = {
     PLAIN: Method(),
     DECAY: with_decay(0.1),
     MIXUP: with_regularizer(Mixup, 1.0),
-    WEIGHTED: Method(),
+    WEIGHTED: Method(sample_weight=BY_DENSITY),
     CONR: WITH_CONR,
-    CONR_WEIGHTED: WITH_CONR,
+    CONR_WEIGHTED: WITH_CONR._replace(sample_weight=BY_DENSITY),
     NOT_CONFUSED: Method(),
 }
 TRAINED = [name for name in METHODS if name != NOT_CONFUSED]
-
-
-def measure_features(
-    features: Features, methods: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    before = cosines(features.z, features.y)
-    for name in methods:
-        z = features.z.clone().requires_grad_()
-        loss, optimizer = ConRLoss(), torch.optim.Adam([z], lr=0.05)
-        predictions = features.y if name == NOT_CONFUSED else features.predictions
-        with one_thread():
-            for _ in range(features.steps):
-                optimizer.zero_grad()
-                loss(z, features.y, predictions).backward()
-                optimizer.step()
-        after = cosines(z.detach(), features.y)
-        yield {
-            "method": name,
-            "fall": float(before[0] - after[0]),
-            "near": float((after[1] - before[1]).abs()),
-            "moved": float((z.detach() - features.z).abs().max()),
-        }
-
-
-def measure_digits(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    images, epochs = data
-    density = density_weights(images.y, bin_width=BIN_WIDTH)
-    for name, method in methods.items():
-        model = DeepRegressor(
-            criterion=torch.nn.L1Loss,
-            optimizer=torch.optim.AdamW,
-            lr=3e-3,
-            max_epochs=epochs,
-            batch_size=64,
-            random_state=seed,
-            net_params={"optimizer__weight_decay": 0.0, "module__width": 16},
-        )
-        weight = density if name in (WEIGHTED, CONR_WEIGHTED) else None
-        fitted(model, method, images.X, images.y, weight)
-        with one_thread():
-            predicted = model.predict(images.X_test)
-        scores = shot_scores(
-            images.y_test, predicted, images.y, bin_width=BIN_WIDTH, many=100, few=20
-        )
-        errors = {region: scores[region].mean_absolute_error for region in REGIONS}
-        yield {"method": name, **errors}
-
 
 benchmark = Benchmark(
     settings={
@@ -120,7 +73,7 @@ benchmark = Benchmark(
                 "common."
             ),
             data=free_features,
-            measure=measure_features,
+            measure=functools.partial(measure_features, predicted_right=[NOT_CONFUSED]),
             metrics=["fall", "near", "moved"],
             methods=[CONR, NOT_CONFUSED],
             parameters={"smallest": {"steps": 3}, "full": {"steps": 200}},
@@ -133,7 +86,10 @@ benchmark = Benchmark(
                 "fewer than 20. A small convolutional network, 20 epochs of Adam."
             ),
             data=for_epochs(turned_digits),
-            measure=measure_digits,
+            measure=trained(
+                small_regressor,
+                functools.partial(errors_by_region, bin_width=BIN_WIDTH, many=100, few=20),
+            ),
             metrics=[*REGIONS],
             methods=TRAINED,
             parameters={"smallest": {"epochs": 1}, "full": {"epochs": 20}},

@@ -15,31 +15,16 @@ Rivals are cross entropy alone, weight decay, label smoothing, and the flattened
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-import numpy as np
-import torch
-
-from skreg.bench import Benchmark, Claim, Evidence, Figure, Metric, Paper, Setting
-from skreg.bench.arena.checks import Check, all_of, every, gain, level, statistic
-from skreg.bench.arena.deep_methods import (
-    FlattenedKernels,
-    Method,
-    fitted,
-    flattened_loss,
-    same_padding_loss,
-    with_decay,
-    with_regularizer,
-    with_smoothing,
-)
+from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
+from skreg.bench.arena import deep_methods as methods
+from skreg.bench.arena import orthogonal_kernels as kernels
+from skreg.bench.arena.checks import all_of, every, gain, level
+from skreg.bench.arena.deep_checks import over_kernels
 from skreg.bench.arena.deep_tasks import digits, for_epochs
 from skreg.bench.arena.dots import Dots, dots_of_methods
-from skreg.bench.arena.networks import CircularCNN, one_thread
-from skreg.bench.arena.tensor_tasks import Kernel, descended, random_kernel
-from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import ConvOrthogonality
-from skreg.deep.torch import conv_singular_values, orthogonality_loss
+from skreg.deep.torch import orthogonality_loss
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -60,7 +45,7 @@ PLAIN, DECAY, SMOOTHING = "Cross entropy", "Weight decay", "Label smoothing 0.1"
 FLAT, OCNN = "Flattened kernel", "OCNN's code"
 ORTHOGONAL = {strength: f"L_orth, strength {strength:g}" for strength in (1e-3, 1e-2, 1e-1)}
 EXACT, STRONG = "L_orth alone", ORTHOGONAL[1e-1]
-DIGITS = "Digits"
+DIGITS, NOISE = "Digits", 0.3
 NETWORKS = [PLAIN, DECAY, SMOOTHING, FLAT, *ORTHOGONAL.values()]
 # kernels alone: outputs, inputs and stride
 KERNELS = {
@@ -68,85 +53,22 @@ KERNELS = {
     "Kernels alone, 8 from 3 channels": (8, 3, 1),
     "Kernels alone, 6 from 4 channels, stride 2": (6, 4, 2),
 }
-NOISE = 0.3
+EXTREMES = {"sigma_min": "smallest", "sigma_max": "largest"}
 
-LOSSES = {EXACT: orthogonality_loss, OCNN: same_padding_loss, FLAT: flattened_loss}
+LOSSES = {EXACT: orthogonality_loss, OCNN: kernels.same_padding_loss, FLAT: kernels.flattened_loss}
 METHODS = {
-    EXACT: Method(),
-    OCNN: Method(),
-    PLAIN: Method(),
-    DECAY: with_decay(0.1),
-    SMOOTHING: with_smoothing(0.1),
-    FLAT: with_regularizer(FlattenedKernels),
-    **{name: with_regularizer(ConvOrthogonality, s) for s, name in ORTHOGONAL.items()},
+    EXACT: methods.Method(),
+    OCNN: methods.Method(),
+    PLAIN: methods.Method(),
+    DECAY: methods.with_decay(0.1),
+    SMOOTHING: methods.with_smoothing(0.1),
+    FLAT: methods.with_regularizer(kernels.FlattenedKernels),
+    **{name: methods.with_regularizer(ConvOrthogonality, s) for s, name in ORTHOGONAL.items()},
 }
-
-
-def measure_kernel(
-    kernel: Kernel, methods: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    for name in methods:
-        with one_thread():
-            weight = descended(kernel, LOSSES[name])
-        sigma = conv_singular_values(weight, 8 * kernel.stride, stride=kernel.stride)
-        yield {"method": name, "sigma_min": float(sigma.min()), "sigma_max": float(sigma.max())}
-
-
-def measure_digits(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    task, epochs = data
-    noise = np.random.default_rng(seed).normal(0, NOISE, task.X_test.shape).astype(np.float32)
-    for name, method in methods.items():
-        model = DeepClassifier(
-            module=CircularCNN,
-            optimizer=torch.optim.AdamW,
-            lr=3e-3,
-            max_epochs=epochs,
-            batch_size=64,
-            standardize=False,
-            random_state=seed,
-            net_params={"optimizer__weight_decay": 0.0},
-        )
-        sigma = fitted(model, method, task.X, task.y).net_.module_.singular_values()
-        with one_thread():
-            yield {
-                "method": name,
-                "clean": 100 * model.score(task.X_test, task.y_test),
-                "noisy": 100 * model.score(task.X_test + noise, task.y_test),
-                "sigma_min": float(sigma.min()),
-                "sigma_max": float(sigma.max()),
-            }
-
-
-def of_all_kernels(
-    name: str, metric: str, *, at_least: float | None = None, at_most: float | None = None
-) -> Check:
-    """The smallest or largest singular value of all kernels alone is bounded."""
-
-    def extremes(evidence: Evidence) -> np.ndarray:
-        values = np.array([evidence.values(setting, metric, name) for setting in KERNELS])
-        return values.min(axis=0) if metric == "sigma_min" else values.max(axis=0)
-
-    label = f"{'smallest' if metric == 'sigma_min' else 'largest'} singular value of {name}"
-    return statistic(extremes, label, at_least=at_least, at_most=at_most)
-
 
 benchmark = Benchmark(
     seconds={"quick": 14},
-    settings={
-        name: Setting(
-            description=f"{M} x {C} x 3 x 3; 500 steps of Adam, learning rate falling to zero.",
-            data=functools.partial(random_kernel, shape=(M, C, stride)),
-            measure=measure_kernel,
-            metrics=["sigma_min", "sigma_max"],
-            methods=[*LOSSES],
-            parameters={
-                "smallest": {"n_steps": 5},
-                "quick": {"n_steps": 500},
-                "full": {"n_steps": 500},
-            },
-        )
-        for name, (M, C, stride) in KERNELS.items()
-    }
+    settings={name: kernels.descent(*shape, LOSSES) for name, shape in KERNELS.items()}
     | {
         DIGITS: Setting(
             description=(
@@ -155,8 +77,10 @@ benchmark = Benchmark(
                 f"without noise of standard deviation {NOISE}."
             ),
             data=for_epochs(functools.partial(digits, train_size=0.7)),
-            measure=measure_digits,
-            metrics=["clean", "noisy", "sigma_min", "sigma_max"],
+            measure=methods.trained(
+                kernels.circular_convolutions, functools.partial(kernels.robustness, noise=NOISE)
+            ),
+            metrics=["clean", "noisy", *EXTREMES],
             methods=NETWORKS,
             parameters={"smallest": {"epochs": 1}, "full": {"epochs": 30}},
         ),
@@ -183,8 +107,8 @@ benchmark = Benchmark(
         Claim(
             "Descent on the flattened kernel, or with same padding, does not.",
             all_of(
-                *(of_all_kernels(name, "sigma_min", at_most=0.8) for name in (OCNN, FLAT)),
-                *(of_all_kernels(name, "sigma_max", at_least=1.2) for name in (OCNN, FLAT)),
+                *(over_kernels(KERNELS, name, "sigma_min", at_most=0.8) for name in (OCNN, FLAT)),
+                *(over_kernels(KERNELS, name, "sigma_max", at_least=1.2) for name in (OCNN, FLAT)),
             ),
             [*KERNELS],
         ),
@@ -217,12 +141,7 @@ benchmark = Benchmark(
             "Means over the seeds with intervals at 95 %; singular values of all convolutions.",
             dots_of_methods(
                 Dots(DIGITS, {"clean": "clean", "noisy": "noisy"}, "Test digits", "Accuracy (%)"),
-                Dots(
-                    DIGITS,
-                    {"sigma_min": "smallest", "sigma_max": "largest"},
-                    "Singular values",
-                    "Stretching by a convolution",
-                ),
+                Dots(DIGITS, EXTREMES, "Singular values", "Stretching by a convolution"),
                 methods=NETWORKS,
             ),
             [DIGITS],

@@ -12,25 +12,18 @@ Rivals are plain cross entropy, label smoothing, weight decay, mixup and PS-KD.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import numpy as np
-import torch
-
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, level
 from skreg.bench.arena.deep_methods import (
     Method,
-    fitted,
+    trained,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
 from skreg.bench.arena.deep_tasks import for_epochs, noisy_digits
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import perceptron
-from skreg.deep import DeepClassifier
+from skreg.bench.arena.noisy_labels import without_decay, wrong_labels
 from skreg.deep.regularizers import ELR, PSKD, ELRPlus, Mixup
 
 EXTRA = "deep"
@@ -62,36 +55,9 @@ METHODS = {
     PS_KD: with_regularizer(PSKD),
     ELR_WEAK: with_regularizer(ELR, lam=1.0),
     ELR_: with_regularizer(ELR, lam=3.0),
-    # the paper's ramp of 40000 steps is about half of a network's training
-    ELR_PLUS: with_regularizer(ELRPlus, ema_rampup=1200),
+    # two networks take turns; the paper's ramp of 40000 steps is about half of one's training
+    ELR_PLUS: with_regularizer(ELRPlus, ema_rampup=1200)._replace(n_networks=2),
 }
-
-
-def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    digits, epochs = data
-    wrong = digits.y != digits.truth
-    for name, method in methods.items():
-        model = DeepClassifier(
-            module=lambda: perceptron(64, 256, 256, 10),
-            optimizer=torch.optim.SGD,
-            lr=0.05,
-            max_epochs=2 * epochs if name == ELR_PLUS else epochs,  # two networks take turns
-            batch_size=64,
-            random_state=seed,
-            net_params={"optimizer__momentum": 0.9},
-        )
-        fitted(model, method, digits.X, digits.y)
-        predicted = model.predict(digits.X)
-        running = dict(model.net_.regularizers).get("ELR")
-        suspected = predicted != digits.y if running is None else running.label_issues_
-        yield {
-            "method": name,
-            "accuracy": model.score(digits.X_test, digits.y_test),
-            "memorised": np.mean(predicted[wrong] == digits.y[wrong]),
-            "found": np.mean(suspected[wrong]),
-            "false_alarms": np.mean(suspected[~wrong]),
-        }
-
 
 benchmark = Benchmark(
     settings={
@@ -102,7 +68,7 @@ benchmark = Benchmark(
                 "epochs of SGD without weight decay; 540 clean test digits."
             ),
             data=for_epochs(noisy_digits),
-            measure=measure,
+            measure=trained(without_decay, wrong_labels),
             metrics=["accuracy", "memorised", "found", "false_alarms"],
             parameters={"smallest": {"epochs": 4}, "full": {"epochs": 120}},
         )

@@ -16,21 +16,16 @@ misclassified.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import NearestCentroid
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting, by_seed
-from skreg.bench.arena import probe_tasks as tasks
-from skreg.bench.arena.checks import Check, all_of, gain, ratio, statistic
-from skreg.bench.arena.probe_views import LABELS, crossings, draw_learning_curves
-from skreg.bench.arena.views import curve_panels
+from skreg.bench import Benchmark, Claim, Metric, Paper
+from skreg.bench.arena import probe_checks as checks
+from skreg.bench.arena import probe_settings as settings
+from skreg.bench.arena.probe_settings import FEATURES, LR, NB
+from skreg.bench.arena.probe_views import learning_curve_figure, sample_complexity_figure
 from skreg.probe import LinearNaiveBayes
 
 PAPER = Paper(
@@ -45,8 +40,8 @@ PAPER = Paper(
     code="https://github.com/ML-GSAI/Revisiting-Dis-vs-Gen-Classifiers",
 )  # fmt: skip
 
-NB, LR, CENTROID = "LinearNaiveBayes", "LogisticRegression", "NearestCentroid"
-LDA, BALANCED = "LDA, Ledoit-Wolf shrinkage", "LogisticRegression, balanced"
+LDA, CENTROID = "LDA, Ledoit-Wolf shrinkage", "NearestCentroid"
+BALANCED = "LogisticRegression, balanced"
 METHODS = {
     NB: LinearNaiveBayes(),
     "LinearNaiveBayes, LOO shrinkage": LinearNaiveBayes(shrinkage="loo"),
@@ -59,110 +54,18 @@ METHODS = {
 TWO_CLASSES, FIVE_CLASSES = "Gaussian mixture, 2 classes", "Gaussian mixture, 5 classes"
 CANCER, PIXELS = "Breast cancer", "Digits, raw pixels"
 SAME, NEW = "Digits, frozen features, same classes", "Digits, frozen features, new classes"
-FEATURES, TEN_CLASSES = [50, 100, 200, 400], [20, 30, 50, 100, 200, 500]
+FEW_LABELS = [(CANCER, [4, 8, 16], 0.01), (SAME, [30, 50], 0), (NEW, [20], 0)]
 CURVES, SIMULATED = (CANCER, PIXELS, SAME, NEW), [NB, LR, "GaussianNB", LDA]
-SIZE = Axis("n_features", "features n")
-
-
-def grows(method: str, **bound: float) -> Check:
-    """Samples needed with the most features over those with the fewest."""
-
-    def growth(evidence: Any) -> np.ndarray:
-        few, many = (
-            evidence.values(TWO_CLASSES, "sample_complexity", method, n)
-            for n in (FEATURES[0], FEATURES[-1])
-        )
-        return many / few
-
-    label = f"m of {method} at n = {FEATURES[-1]} over that at {FEATURES[0]}"
-    return statistic(growth, label, log=True, **bound)
-
-
-def nb_leads_at(setting: str, sizes: Sequence[int], margin: float, rival: str = LR) -> Check:
-    """Lead of naive Bayes in the mean over some sizes."""
-
-    def lead(evidence: Any) -> np.ndarray:
-        ours, theirs = (
-            np.mean([evidence.values(setting, "error", name, m) for m in sizes], axis=0)
-            for name in (NB, rival)
-        )
-        return theirs - ours
-
-    where = ", ".join(map(str, sizes))
-    return statistic(lead, f"error of {rival} less that of NB at {where}", at_least=margin)
-
-
-def lr_leads_at(setting: str, sizes: Sequence[int]) -> Check:
-    return all_of(*(gain(LR, NB, "error", setting=setting, at=m) for m in sizes))
-
-
-def nb_loses_at(setting: str, size: int) -> Check:
-    rivals = (LR, CENTROID)
-    return all_of(*(gain(rival, NB, "error", setting=setting, at=size) for rival in rivals),
-                  names=rivals)  # fmt: skip
-
-
-def crossings_of_tumours(evidence: Any) -> np.ndarray:
-    return crossings(by_seed(evidence.results, CANCER, "error", ["method", "n_train"]), NB, LR)
-
-
-def curve_setting(
-    description: str, data: Callable[..., Any], smallest: list[int], full: list[int],
-    quick: list[int] | None = None,
-) -> Setting:  # fmt: skip
-    sizes = {"smallest": smallest, "quick": quick or full, "full": full}
-    parameters = {size: {"train_sizes": found} for size, found in sizes.items()}
-    return Setting(
-        description, data, tasks.measure_curves, ["error"], axis=LABELS, parameters=parameters
-    )
-
-
-def mixture_setting(description: str, parameters: dict[str, dict[str, Any]]) -> Setting:
-    return Setting(
-        description, tasks.gaussian_mixtures, tasks.measure_sample_complexity,
-        ["sample_complexity"], axis=SIZE, methods=SIMULATED,
-        parameters=parameters,
-    )  # fmt: skip
-
-
-_TWO = {"n_classes": 2, "n_features": FEATURES, "largest": 1000, "n_test": 10_000}
-_FIVE = {"n_classes": 5, "n_features": [50], "largest": 2000, "n_test": 10_000}
-_TINY = {"n_classes": 2, "n_features": [10, 20], "largest": 100, "n_test": 1000}
 
 benchmark = Benchmark(
     seconds={"quick": 31},
     settings={
-        TWO_CLASSES: mixture_setting(
-            "Simulation: normal classes with means −1 and 1 in every coordinate and one diagonal "
-            "covariance (variance n in half of the features, 1 in the others). Measured is the "
-            "first training size at which the test error falls below the Bayes error + 0.01, on "
-            "sizes that grow by a fifth; ∞ where the largest size did not suffice.",
-            {"smallest": _TINY, "quick": {**_TWO, "n_test": 2000}, "full": _TWO},
-        ),
-        FIVE_CLASSES: mixture_setting(
-            "As above, with five classes at −1, 1, 2, 4 and 8 in every coordinate, shifted and "
-            "scaled as in the paper.",
-            {"quick": {**_FIVE, "n_test": 2000}, "full": _FIVE},
-        ),
-        CANCER: curve_setting(
-            "569 tumours, 30 features, 2 classes; 150 rows are kept for the test.",
-            tasks.breast_cancer, [8, 32], [4, 8, 16, 32, 64, 128, 256],
-        ),
-        PIXELS: curve_setting(
-            "1797 images of digits, 64 pixels, 10 classes; 500 rows are kept for the test.",
-            tasks.digit_pixels, [20, 50], [20, 30, 50, 100, 200, 500, 1000],
-            quick=[20, 50, 100, 200],
-        ),
-        SAME: curve_setting(
-            "The 128 hidden units of a network that was trained on 800 other digits with all ten "
-            "classes; 400 rows are kept for the test.",
-            tasks.frozen_features_of_same_classes, [30, 50], TEN_CLASSES,
-        ),
-        NEW: curve_setting(
-            "The 128 hidden units of a network that was trained on the digits 0 to 4, probed on "
-            "the digits 5 to 9; 400 rows are kept for the test.",
-            tasks.frozen_features_of_new_classes, [20, 50], [10, 20, 50, 100, 400],
-        ),
+        TWO_CLASSES: settings.two_classes(SIMULATED),
+        FIVE_CLASSES: settings.five_classes(SIMULATED),
+        CANCER: settings.CANCER,
+        PIXELS: settings.PIXELS,
+        SAME: settings.SAME_CLASSES,
+        NEW: settings.NEW_CLASSES,
     },
     methods=METHODS,
     metrics={
@@ -176,100 +79,72 @@ benchmark = Benchmark(
         Claim(
             "Simulation: the samples that logistic regression needs grow linearly with n, at least "
             "fourfold for eight times the features.",
-            grows(LR, at_least=4), [TWO_CLASSES],
+            checks.grows(LR, TWO_CLASSES, FEATURES, at_least=4), [TWO_CLASSES],
         ),
         Claim(
             "Simulation: the samples that naive Bayes needs grow no faster than log n, at most "
             "twofold for eight times the features.",
-            grows(NB, at_most=2), [TWO_CLASSES],
+            checks.grows(NB, TWO_CLASSES, FEATURES, at_most=2), [TWO_CLASSES],
         ),
         *(
             Claim(
                 f"Simulation, {n_classes} classes: logistic regression needs at least five times "
                 "the samples that naive Bayes needs.",
-                all_of(*(
-                    ratio(LR, NB, "sample_complexity", setting=setting, at=n, at_least=5)
-                    for n in sizes
-                )),
-                [setting],
+                checks.lr_needs_more(setting, sizes, 5), [setting],
             )
             for n_classes, setting, sizes in ((2, TWO_CLASSES, FEATURES), (5, FIVE_CLASSES, [50]))
         ),
         Claim(
             "Breast cancer: naive Bayes is ahead by 0.01 at few labels.",
-            nb_leads_at(CANCER, [4, 8, 16], 0.01), [CANCER],
+            checks.nb_leads_at(CANCER, [4, 8, 16], 0.01), [CANCER],
         ),
         Claim(
             "Breast cancer: logistic regression is ahead at many labels.",
-            lr_leads_at(CANCER, [128, 256]), [CANCER],
+            checks.lr_leads_at(CANCER, [128, 256]), [CANCER],
         ),
         Claim(
             "Breast cancer: the curves cross between 16 and 128 labels.",
-            all_of(
-                statistic(crossings_of_tumours, "crossing", at_least=16, log=True),
-                statistic(crossings_of_tumours, "crossing", at_most=128, log=True),
-            ),
-            [CANCER],
+            checks.crosses_between(CANCER, 16, 128), [CANCER],
         ),
         Claim(
             "Frozen features, same classes: naive Bayes is ahead at 30 and 50 labels.",
-            nb_leads_at(SAME, [30, 50], 0), [SAME],
+            checks.nb_leads_at(SAME, [30, 50], 0), [SAME],
         ),
         Claim(
             "Frozen features, same classes: logistic regression is ahead from 100 labels.",
-            lr_leads_at(SAME, [100, 200, 500]), [SAME], ["full"],
+            checks.lr_leads_at(SAME, [100, 200, 500]), [SAME], ["full"],
         ),
         Claim(
             "Frozen features, new classes: naive Bayes is ahead at 20 labels.",
-            nb_leads_at(NEW, [20], 0), [NEW],
+            checks.nb_leads_at(NEW, [20], 0), [NEW],
         ),
         Claim(
             "Frozen features, new classes: logistic regression is ahead from 50 labels.",
-            lr_leads_at(NEW, [50, 100, 400]), [NEW],
+            checks.lr_leads_at(NEW, [50, 100, 400]), [NEW],
         ),
         *(
             Claim(
                 f"Beyond the paper, {setting}: the lead at few labels is more than the unbalanced "
                 "draws; it remains against logistic regression with balanced class weights.",
-                nb_leads_at(setting, sizes, margin, rival=BALANCED), [setting], ["full"],
+                checks.nb_leads_at(setting, sizes, margin, rival=BALANCED), [setting], ["full"],
             )
-            for setting, sizes, margin in (
-                (CANCER, [4, 8, 16], 0.01), (SAME, [30, 50], 0), (NEW, [20], 0),
-            )
+            for setting, sizes, margin in FEW_LABELS
         ),
         *(
             Claim(
                 f"Limit of the method: with two labels per class ({which} classes), naive Bayes "
                 "without shrinkage loses to logistic regression and to the nearest centroid.",
-                nb_loses_at(setting, size), [setting], ["full"],
+                checks.nb_loses_at(setting, size, (LR, CENTROID)), [setting], ["full"],
             )
             for which, setting, size in (("same", SAME, 20), ("new", NEW, 10))
         ),
         Claim(
             "Limit of the method: on raw pixels of digits naive Bayes is never ahead.",
-            lr_leads_at(PIXELS, [20, 30, 50, 100, 200, 500, 1000]), [PIXELS], ["full"],
+            checks.lr_leads_at(PIXELS, [20, 30, 50, 100, 200, 500, 1000]), [PIXELS], ["full"],
         ),
     ],
     figures=[
-        Figure(
-            "Test error against the number of labels: mean over seeds, with bands of one standard "
-            "error. The dashed line is the size at which linear naive Bayes and logistic "
-            "regression cross, the grey band its 95 % bootstrap interval over seeds. Both axes are "
-            "logarithmic.",
-            functools.partial(
-                draw_learning_curves, settings=CURVES, methods=[*METHODS], early=NB, late=LR
-            ),
-            CURVES,
-        ),
-        Figure(
-            "Simulation with two classes: the samples that each method needs to come within 0.01 "
-            "of the Bayes error, against the number of features; both axes are logarithmic, so a "
-            "straight line of slope one is linear growth.",
-            lambda results: curve_panels(
-                results, [TWO_CLASSES], "sample_complexity", SIZE, SIMULATED,
-                "samples to Bayes error + 0.01", n_columns=2,
-            )[0],
-            [TWO_CLASSES],
-        ),
+        learning_curve_figure(CURVES, [*METHODS], NB, LR),
+        sample_complexity_figure(TWO_CLASSES, SIMULATED),
     ],
 )  # fmt: skip

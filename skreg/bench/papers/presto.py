@@ -16,20 +16,14 @@ known truth; there the log-loss of the rare class on held-out rows is measured.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+from typing import Any
 
-import numpy as np
-
-from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting, by_seed
+from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena import ordinal_tasks as tasks
 from skreg.bench.arena.checks import all_of, ratio
-from skreg.bench.arena.views import draw_intervals, new_figure, share_legend
+from skreg.bench.arena.ordinal_views import draw_ratios
 from skreg.ordinal import PrestoClassifierCV, ProportionalOddsClassifier
-from skreg.pictures import INK
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
 
 PAPER = Paper(
     title="Predicting Rare Events by Shrinking Towards Proportional Odds",
@@ -74,43 +68,7 @@ NAMES = {
     for design, intercepts in PUBLISHED
 }
 QUICK, DIABETES = "sparse 1/2, α = (0, 3.5, 5.5)", "Diabetes in four stages"
-
-
-def simulation_setting(name: str) -> Setting:
-    design, intercepts = NAMES[name]
-    data = {
-        "n_samples": 2500,
-        "intercepts": intercepts,
-        "differences": design.partition(" ")[0],
-        "density": 1 / 3 if design.endswith("1/3") else 1 / 2,
-    }
-    parameters = {"full": data}
-    if name == QUICK:
-        parameters |= {"quick": data, "smallest": data | {"n_samples": 1500}}
-    return Setting(
-        f"10 uniform features, 4 classes, {design} differences between boundaries, intercepts "
-        f"{', '.join(f'{a:g}' for a in intercepts)}; coefficients and data drawn anew for every "
-        "seed.",
-        tasks.simulation, tasks.measure_error, ["mse"], parameters=parameters,
-    )  # fmt: skip
-
-
-def draw_ratios(results: pd.DataFrame) -> MatplotlibFigure:
-    names = [name for name in NAMES if name in set(results["setting"])]
-    errors = [by_seed(results, name, "mse", ["method"]) for name in names]
-    figure, panels = new_figure(2)
-    figure.set_size_inches(9.2, 1.6 + 0.4 * len(names))
-    for column, (panel, rival) in enumerate(zip(panels, (LOGISTIC, ODDS), strict=True)):
-        ratios = {
-            method: [np.asarray(error[method] / error[rival]) for error in errors]
-            for method in (BRIER, LOG_LOSS)
-        }
-        draw_intervals(panel, names if not column else [""] * len(names), ratios, geometric=True)
-        published = [PUBLISHED[NAMES[name]][column] for name in names]
-        panel.plot(published, range(len(names)), "D", color=INK, label="paper's median, Brier")
-        panel.set(title=f"Against {rival.lower()}", xlabel="ratio of mean squared errors")
-    share_legend(figure, panels[0])
-    return figure
+SMALLER: dict[str, Any] = {"quick": {}, "smallest": {"n_samples": 1500}}
 
 
 def ahead(setting: str, limits: dict[str, float], metric: str = "mse", ours: str = BRIER) -> Any:
@@ -123,7 +81,10 @@ def ahead(setting: str, limits: dict[str, float], metric: str = "mse", ours: str
 
 benchmark = Benchmark(
     seconds={"quick": 21},
-    settings={name: simulation_setting(name) for name in NAMES}
+    settings={
+        name: tasks.simulated(*case, **(SMALLER if name == QUICK else {}))
+        for name, case in NAMES.items()
+    }
     | {
         DIABETES: Setting(
             "442 patients, 10 features; the disease's progression cut at its quantiles 0.5, 0.8 "
@@ -171,7 +132,10 @@ benchmark = Benchmark(
             "Ratio of PRESTO's mean squared error to that of each rival: geometric mean over the "
             "seeds with its interval at 95 %, next to the medians of the paper. Left of the line "
             "PRESTO is ahead.",
-            draw_ratios,
+            functools.partial(
+                draw_ratios, methods=[BRIER, LOG_LOSS], rivals=[LOGISTIC, ODDS],
+                published={name: PUBLISHED[case] for name, case in NAMES.items()},
+            ),
             [QUICK],
         )
     ],

@@ -11,30 +11,20 @@ Rivals are plain cross entropy, label smoothing, weight decay and mixup.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import numpy as np
-import torch
-from sklearn.metrics import log_loss
-from skorch.callbacks import LRScheduler
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
+from skreg.bench.arena.confident_networks import confidence, on_noisy_inputs
 from skreg.bench.arena.deep_methods import (
-    GaussianNoise,
     Method,
-    fitted,
+    trained,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
 from skreg.bench.arena.deep_tasks import flipped_clusters, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import perceptron
-from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import PSKD, Mixup
-from skreg.metrics import expected_calibration_error, risk_coverage_score
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -60,38 +50,6 @@ METHODS = {
 }
 
 
-def measure_with_noise(
-    noise: float, data: Any, methods: Mapping[str, Any], seed: int
-) -> Iterator[dict[str, Any]]:
-    clusters, epochs = data
-    steps = [epochs // 2, 3 * epochs // 4]
-    for name, method in methods.items():
-        model = DeepClassifier(
-            module=lambda: perceptron(20, 128, 128, 5),
-            optimizer=torch.optim.SGD,
-            lr=0.05,
-            max_epochs=epochs,
-            batch_size=50,
-            callbacks=[LRScheduler("MultiStepLR", milestones=steps, gamma=0.1)],
-            random_state=seed,
-            net_params={
-                "optimizer__momentum": 0.9,
-                "optimizer__nesterov": True,
-                "optimizer__weight_decay": 5e-4,
-            },
-        )
-        noised = (functools.partial(GaussianNoise, noise), *method.regularizers)
-        fitted(model, method._replace(regularizers=noised), clusters.X, clusters.y)
-        probability = model.predict_proba(clusters.X_test)
-        yield {
-            "method": name,
-            "error": np.mean(probability.argmax(axis=1) != clusters.y_test),
-            "log_loss": log_loss(clusters.y_test, probability),
-            "calibration": expected_calibration_error(clusters.y_test, probability),
-            "risk_coverage": risk_coverage_score(clusters.y_test, probability),
-        }
-
-
 def setting_with(noise: float, note: str) -> Setting:
     return Setting(
         description=(
@@ -99,7 +57,7 @@ def setting_with(noise: float, note: str) -> Setting:
             f"noise of standard deviation {noise} is added to the inputs of each step. {note}"
         ),
         data=for_epochs(flipped_clusters),
-        measure=functools.partial(measure_with_noise, noise),
+        measure=trained(functools.partial(on_noisy_inputs, noise=noise), confidence),
         metrics=["error", "log_loss", "calibration", "risk_coverage"],
         parameters={"smallest": {"epochs": 4}, "full": {"epochs": 80}},
     )

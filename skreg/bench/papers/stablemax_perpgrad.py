@@ -13,23 +13,14 @@ entropy, label smoothing, and weight decays between 1 and 8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import torch
 from torch import nn
 
-from skreg.bench import Axis, Benchmark, Claim, Evidence, Figure, Metric, Paper, Setting, by_seed
-from skreg.bench.arena.checks import Check, all_of, level, statistic
-from skreg.bench.arena.networks import one_thread
-from skreg.bench.arena.tensor_tasks import FullBatch, Pairs, addition, trained
-from skreg.bench.arena.views import draw_curves, new_figure
-from skreg.deep.torch import StableMaxCrossEntropyLoss, softmax_collapse_rate
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
+from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting
+from skreg.bench.arena.checks import all_of, level
+from skreg.bench.arena.curve_views import curves_of_groups
+from skreg.bench.arena.deep_checks import sooner
+from skreg.bench.arena.modular_addition import FullBatch, addition, measure
+from skreg.deep.torch import StableMaxCrossEntropyLoss
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -50,9 +41,10 @@ DECAYS = {decay: f"Weight decay {decay:g}" for decay in (1.0, 3.0, 8.0)}
 PERP, PERP_PLAIN = "perp-Grad, rescaled", "perp-Grad"
 PERP_GLOBAL, PERP_STABLE = "perp-Grad, global", "perp-Grad and StableMax"
 STABLE = "StableMax"
+UNPROJECTED = [PLAIN, SMOOTHING, *DECAYS.values(), STABLE]
+PROJECTED = [PERP, PERP_PLAIN, PERP_GLOBAL, PERP_STABLE]
 ADDITION = "Addition modulo 59"
-LAST = 300  # epoch
-
+EPOCH, LAST = Axis("epoch", "Epoch"), 300
 
 METHODS = {
     PLAIN: FullBatch(),
@@ -65,51 +57,6 @@ METHODS = {
     STABLE: FullBatch(StableMaxCrossEntropyLoss),
 }
 
-
-def measure(pairs: Pairs, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    with one_thread():
-        for name, method in methods.items():
-            for epoch, net in trained(pairs, method, seed):
-                with torch.no_grad():
-                    logits = net(pairs.X)
-                    test = (net(pairs.X_test).argmax(1) == pairs.y_test).float().mean()
-                yield {
-                    "method": name,
-                    "epoch": epoch,
-                    "accuracy": float(test),
-                    "train_accuracy": float((logits.argmax(1) == pairs.y).float().mean()),
-                    "collapse": float(softmax_collapse_rate(logits)),
-                }
-
-
-def sooner(method: str, rival: str) -> Check:
-    """A method reaches test accuracy 0.9 before a rival, by the epochs that are looked at."""
-
-    def epochs_needed(evidence: Evidence, name: str) -> pd.Series:
-        accuracy = by_seed(evidence.results, ADDITION, "accuracy", ["method", "epoch"])[name]
-        reached = accuracy >= 0.9
-        return reached.idxmax(axis=1).where(reached.any(axis=1), np.inf)
-
-    def lead(evidence: Evidence) -> np.ndarray:
-        return (epochs_needed(evidence, rival) - epochs_needed(evidence, method)).to_numpy()
-
-    return statistic(lead, f"epochs before {rival}", at_least=1)
-
-
-def draw_accuracy(results: pd.DataFrame) -> MatplotlibFigure:
-    figure, panels = new_figure(2)
-    shown = {
-        "Without projection of the gradient": [PLAIN, SMOOTHING, *DECAYS.values(), STABLE],
-        "With perp-Grad": [PERP, PERP_PLAIN, PERP_GLOBAL, PERP_STABLE],
-    }
-    for panel, (title, names) in zip(panels, shown.items(), strict=True):
-        draw_curves(panel, results, ADDITION, "accuracy", "epoch", names)
-        panel.set(title=title, xlabel="Epoch", ylabel="Test accuracy", ylim=(-0.03, 1.03))
-        panel.set_xticks(results["epoch"].unique())
-        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.1), ncols=2, fontsize="small")
-    return figure
-
-
 benchmark = Benchmark(
     settings={
         ADDITION: Setting(
@@ -120,7 +67,7 @@ benchmark = Benchmark(
             data=addition,
             measure=measure,
             metrics=["accuracy", "train_accuracy", "collapse"],
-            axis=Axis("epoch", "Epoch"),
+            axis=EPOCH,
             parameters={
                 "smallest": {"modulus": 7, "epochs": [50, LAST]},
                 "full": {"modulus": 59, "epochs": [50, 100, 150, 200, 250, LAST]},
@@ -161,14 +108,29 @@ benchmark = Benchmark(
         ),
         Claim(
             "Weight decay needs longer.",
-            all_of(*(sooner(PERP_PLAIN, name) for name in DECAYS.values())),
+            all_of(
+                *(
+                    sooner(PERP_PLAIN, decay, "accuracy", setting=ADDITION, reached=0.9)
+                    for decay in DECAYS.values()
+                )
+            ),
             [ADDITION],
         ),
     ],
     figures=[
         Figure(
             "Test accuracy by epoch: mean over the seeds, with a band of one standard error.",
-            draw_accuracy,
+            curves_of_groups(
+                {
+                    "Without projection of the gradient": UNPROJECTED,
+                    "With perp-Grad": PROJECTED,
+                },
+                "accuracy",
+                EPOCH,
+                "Test accuracy",
+                setting=ADDITION,
+                ylim=(-0.03, 1.03),
+            ),
             [ADDITION],
         )
     ],

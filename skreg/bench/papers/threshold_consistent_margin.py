@@ -15,27 +15,20 @@ beside OPIS: the two are different virtues.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import torch
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain, ratio
 from skreg.bench.arena.deep_methods import (
-    ContrastiveMargins,
     Method,
-    fitted,
+    trained,
     with_decay,
     with_regularizer,
     with_smoothing,
 )
 from skreg.bench.arena.deep_tasks import digits, digits_of_unseen_classes, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import ProxyNetwork
-from skreg.deep import DeepClassifier
+from skreg.bench.arena.embeddings import ContrastiveMargins, proxy_softmax, verification
 from skreg.deep.regularizers import ThresholdConsistentMargin
-from skreg.metrics import operating_point_inconsistency_score, recall_at_k
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -77,29 +70,6 @@ METHODS = {
     for weight, name in TCM.items()
 }
 
-
-def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    task, epochs = data
-    for name, method in methods.items():
-        model = DeepClassifier(
-            module=ProxyNetwork,
-            optimizer=torch.optim.AdamW,
-            lr=1e-3,
-            max_epochs=epochs,
-            batch_size=128,
-            random_state=seed,
-            net_params={"optimizer__weight_decay": 0.0},
-        )
-        embed = fitted(model, method, task.X, task.y).net_.module_.embedding
-        with torch.no_grad():
-            embeddings = embed(torch.from_numpy(task.X_test)).numpy()
-        yield {
-            "method": name,
-            "opis": 1000 * operating_point_inconsistency_score(embeddings, task.y_test),
-            "recall": recall_at_k(embeddings, task.y_test),
-        }
-
-
 benchmark = Benchmark(
     seconds={"quick": 28},
     settings={
@@ -109,14 +79,14 @@ benchmark = Benchmark(
                 "of Adam."
             ),
             data=for_epochs(functools.partial(digits, train_size=900)),
-            measure=measure,
+            measure=trained(proxy_softmax, verification),
             metrics=["opis", "recall"],
             parameters={"smallest": {"epochs": 2}, "quick": {"epochs": 30}, "full": {"epochs": 30}},
         ),
         UNSEEN: Setting(
             description="Six random classes to train on, all digits of the other four to embed.",
             data=for_epochs(digits_of_unseen_classes),
-            measure=measure,
+            measure=trained(proxy_softmax, verification),
             metrics=["opis", "recall"],
             parameters={"full": {"epochs": 30}},
         ),

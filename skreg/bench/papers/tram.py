@@ -15,24 +15,17 @@ Rivals are Adam, weight decay, label smoothing, and the trust region as a penalt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import torch
-from torch.nn import functional as F
-
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
 from skreg.bench.arena.dots import Dots, dots_of_methods
-from skreg.bench.arena.networks import one_thread
-from skreg.bench.arena.tensor_tasks import (
+from skreg.bench.arena.fine_tuning import (
     FineTuning,
-    Pretrained,
-    fine_tuned,
+    from_initial,
+    from_noised,
+    measure,
     pretrained_digits,
-    shifted,
 )
-from skreg.deep.torch import SAM, TRAM, FisherSAM, TrustRegionDistance, epsilon_sharpness
+from skreg.deep.torch import SAM, TRAM, FisherSAM, TrustRegionDistance
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -55,15 +48,6 @@ PENALTY, NOISED_PENALTY = "Penalty, initial", "Penalty, noised inputs"
 SETTING = "Shifted digits"
 
 
-def initial() -> TrustRegionDistance:
-    return TrustRegionDistance("initial")
-
-
-def noised() -> TrustRegionDistance:
-    generator = torch.Generator().manual_seed(0)
-    return TrustRegionDistance("input_noise", sigma=0.5, generator=generator)
-
-
 METHODS = {
     ADAM: FineTuning(),
     DECAY: FineTuning(weight_decay=0.1),
@@ -71,32 +55,12 @@ METHODS = {
     SAM_: FineTuning(lambda base: SAM(base, 0.05)),
     ASAM: FineTuning(lambda base: SAM(base, 0.5, adaptive=True)),
     FISHER: FineTuning(FisherSAM),
-    INITIAL: FineTuning(TRAM, initial),
+    INITIAL: FineTuning(TRAM, from_initial),
     PREVIOUS: FineTuning(TRAM, TrustRegionDistance),
-    NOISED: FineTuning(TRAM, noised),
-    PENALTY: FineTuning(distance=initial, penalty=0.1),
-    NOISED_PENALTY: FineTuning(distance=noised, penalty=0.1),
+    NOISED: FineTuning(TRAM, from_noised),
+    PENALTY: FineTuning(distance=from_initial, penalty=0.1),
+    NOISED_PENALTY: FineTuning(distance=from_noised, penalty=0.1),
 }
-
-
-def measure(task: Pretrained, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    with one_thread():
-        for name, method in methods.items():
-            network, distance = fine_tuned(task, method, seed)
-            with torch.no_grad():
-                inside = network(task.X_test).argmax(1) == task.y_test
-                outside = network(shifted(task.X_test)).argmax(1) == task.y_test.repeat(4)
-            sharpness = epsilon_sharpness(
-                network.double(), F.cross_entropy, task.X.double(), task.y, eps=1e-3, lr=1.0
-            )
-            yield {
-                "method": name,
-                "inside": 100 * float(inside.double().mean()),
-                "outside": 100 * float(outside.double().mean()),
-                "sharpness": sharpness,
-                "distance": distance,
-            }
-
 
 benchmark = Benchmark(
     settings={

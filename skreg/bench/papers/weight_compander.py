@@ -16,24 +16,14 @@ Rivals are the plain network, label smoothing and dropout.
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import numpy as np
-import torch
-from sklearn.metrics import log_loss
-from skorch.callbacks import LRScheduler
 
 from skreg.bench import Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena.checks import all_of, gain
-from skreg.bench.arena.deep_methods import Method, fitted, with_regularizer, with_smoothing
+from skreg.bench.arena.companded_weights import measure
+from skreg.bench.arena.deep_methods import Method, with_regularizer, with_smoothing
 from skreg.bench.arena.deep_tasks import digits, for_epochs
 from skreg.bench.arena.dots import CAPTION, Dots, dots_of_methods
-from skreg.bench.arena.networks import perceptron
-from skreg.deep import DeepClassifier
 from skreg.deep.regularizers import WeightCompander
-from skreg.deep.torch import ExperimentalWarning, weight_statistics
 
 EXTRA = "deep"
 PAPER = Paper(
@@ -60,39 +50,6 @@ METHODS = {
     FLAT: with_regularizer(WeightCompander, 1.0, 8.0),
     LEARNED: with_regularizer(WeightCompander, 2.0, 4.0, learnable=True),
 }
-
-
-def network(dropout: float = 0.0) -> torch.nn.Sequential:
-    return perceptron(64, 256, 256, 10, dropout=dropout)
-
-
-def measure(data: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-    task, epochs = data
-    for name, method in methods.items():
-        model = DeepClassifier(
-            module=network,
-            optimizer=torch.optim.SGD,
-            lr=0.05,
-            max_epochs=epochs,
-            batch_size=50,
-            standardize=False,
-            callbacks=[LRScheduler("CosineAnnealingLR", T_max=epochs)],
-            random_state=seed,
-            net_params={"optimizer__momentum": 0.9, "optimizer__weight_decay": 5e-4},
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            fitted(model, method, task.X, task.y)
-        probability = model.predict_proba(task.X_test)
-        _, middle, _ = weight_statistics(model.net_.module_)
-        yield {
-            "method": name,
-            "accuracy": 100 * np.mean(probability.argmax(axis=1) == task.y_test),
-            "log_loss": log_loss(task.y_test, probability),
-            "largest": middle.largest,
-            "near_zero": middle.share_near_zero,
-        }
-
 
 benchmark = Benchmark(
     settings={
