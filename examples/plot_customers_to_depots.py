@@ -25,7 +25,7 @@ plt.rcParams.update(STYLE)
 CAPACITY, N_DEPOTS = 50, 12
 rng = np.random.default_rng(0)
 towns = np.array([[2.0, 2.0], [7.0, 6.0], [5.0, 4.0]])
-spread = np.array([0.8, 1.0, 3.0])
+spread = np.array([0.8, 1.0, 2.0])
 town = rng.choice(3, size=CAPACITY * N_DEPOTS, p=[0.45, 0.35, 0.2])
 customers = towns[town] + spread[town][:, None] * rng.normal(size=(CAPACITY * N_DEPOTS, 2))
 depots = np.array([[x, y] for x in (1.5, 4.0, 6.5, 9.0) for y in (1.5, 4.5, 7.5)])
@@ -49,7 +49,7 @@ def draw(ax, labels, title):
     ax.set(title=title, aspect="equal", xlabel="km", ylabel="km")
 
 
-figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 2, figsize=(9.6, 5.0), sharex=True, sharey=True)
 draw(axes[0], nearest, "Nearest depot; above capacity in red")
 draw(axes[1], model.labels_, "Balanced assignment")
 
@@ -67,8 +67,8 @@ print(f"nearest depots       {distance.min(axis=1).sum():.3f} km, capacities ign
 # %%
 # Where would another place pay?
 # ------------------------------
-# In the optimum every customer goes where distance plus price is least. The price of a depot is what
-# one more place there would save, beside the depot where a place is worth least.
+# In the optimum every customer goes where distance plus price is least. The price of a depot is
+# what one more place there would save, beside the depot where a place is worth least.
 
 figure, ax = plt.subplots(figsize=(6.4, 4.0))
 order = np.argsort(model.prices_)

@@ -262,6 +262,32 @@ def evaluate_on_support(starts, sources, cost, alpha, beta, gamma, plan, row_sum
 
 
 @kernel
+def widest_support(cost, alpha, beta, k, plan):
+    """(starts, sources) of k entries in each column: the largest of a plan, then those with the
+    largest alpha_i + beta_j - c_ij, ties by their order."""
+    n_sources, n_targets = cost.shape
+    starts, chosen = np.arange(n_targets + 1) * k, np.empty(n_targets * k, dtype=np.int64)
+    s, work = np.empty(n_sources), np.empty(n_sources)
+    sources = np.empty(n_sources, dtype=np.int64)
+    for j in range(n_targets):
+        highest = -np.inf
+        for i in range(n_sources):
+            s[i], sources[i] = alpha[i] + beta[j] - cost[i, j], i
+            highest = max(highest, s[i])
+        largest = 0.0
+        for e in range(plan.starts[j], plan.starts[j + 1]):
+            largest = max(largest, plan.mass[e])
+        for e in range(plan.starts[j], plan.starts[j + 1]):
+            s[plan.sources[e]] = highest + (1.0 + abs(highest)) * (1.0 + plan.mass[e] / largest)
+        for i in range(n_sources):
+            work[i] = s[i]
+        _keep_largest(s, sources, n_sources, _kth_largest(work, n_sources, k), k)
+        for e in range(k):
+            chosen[j * k + e] = sources[e]
+    return starts, chosen
+
+
+@kernel
 def distance(plan, other):
     """Sum of the absolute differences of two plans, whose columns are in the order of sources."""
     total = 0.0

@@ -127,9 +127,10 @@ def sparse_transport(
         those where the last step ended.
     recovery : {"relaxed", "k_sparse", "dual"}, default="relaxed"
         Which plan: "relaxed", the minimum of the envelope, meets the marginals but may have more
-        than k entries in a column. "k_sparse" keeps the k largest of these in each column and takes
-        the best plan on them. "dual" has the maximisers of the dual's columns, at most k entries
-        each, which meet the marginals only where the dual is differentiable.
+        than k entries in a column. "k_sparse" allows k entries in each column, the largest of these
+        first, then those that would cost least, and takes the best plan on them. "dual" has the
+        maximisers of the dual's columns, at most k entries each, which meet the marginals only
+        where the dual is differentiable.
     tol : float, default=1e-8
         Largest marginal error and largest gap of the relaxed plan; its last move is at most ten
         times as large.
