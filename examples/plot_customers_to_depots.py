@@ -45,7 +45,14 @@ def draw(ax, labels, title):
     colours = [RED if count > CAPACITY else INK for count in served]
     ax.scatter(*depots.T, s=90, color=colours, marker="s", zorder=3)
     for depot, count in zip(depots, served, strict=True):
-        ax.annotate(count, depot, xytext=(7, 5), textcoords="offset points", zorder=4)
+        ax.annotate(
+            count,
+            depot,
+            xytext=(7, 5),
+            textcoords="offset points",
+            zorder=4,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+        )
     ax.set(title=title, aspect="equal", xlabel="km", ylabel="km")
 
 
