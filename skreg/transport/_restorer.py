@@ -25,9 +25,10 @@ PATH = np.dtype([("alpha", float), ("mse", float), ("w2", float)])
 
 
 def _of_transport(name):
-    return property(
-        lambda self: getattr(self.transport_, name), doc=f"`{name}` of `transport_`, in latents."
-    )
+    def learned(self: Any) -> Any:
+        return getattr(self.transport_, name)
+
+    return property(learned, doc=f"`{name}` of `transport_`, in latents.")
 
 
 class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator):
@@ -184,7 +185,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         X : array-like of shape (n_source, n_features)
             Outputs of the model.
         y : array-like, default=None
-            The target, if it is a matrix and `X_target` is None; ignored otherwise.
+            The target, if it is a matrix and `X_target` is None; labels are ignored.
         X_target : array-like of shape (n_target, n_features), default=None
             Real examples. Without any, the target is the standard normal distribution of latents.
 
@@ -201,7 +202,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
-        X_target = target_of(y, X_target)
+        X_target = target_of(y, X_target, X.shape[1])
         if X_target is not None:
             X_target = checked_target(self, X_target)
         self.encoder_ = self._new_encoder().fit(X if X_target is None else X_target, None)
@@ -222,8 +223,8 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         Parameters
         ----------
         X : array-like of shape (n, n_features)
-            Further rows. The encoder is fitted on those of the first call: begin with the target,
-            or freeze a fitted encoder.
+            Further rows. The encoder is fitted on those of the first call, principal components on
+            at least two: begin with the target, or freeze a fitted encoder.
         y : object, default=None
             Ignored.
         role : {"source", "target"}, default="source"
@@ -241,7 +242,8 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         """
         self._check_parameters()
         first = not hasattr(self, "transport_")
-        X = validate_data(self, X, dtype=FLOATS, reset=first)
+        needed = 2 if first and self.encoder is None and self.patch_size is None else 1
+        X = validate_data(self, X, dtype=FLOATS, reset=first, ensure_min_samples=needed)
         if first:
             self.encoder_ = self._new_encoder().fit(X, None)
             transport = self._new_transport()
@@ -261,7 +263,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
                 "patch_size and image_shape belong together; got "
                 f"patch_size={self.patch_size!r} and image_shape={self.image_shape!r}"
             )
-        if self.patch_size is None:
+        if self.patch_size is None or self.image_shape is None:
             return
         if len(self.image_shape) not in (2, 3) or min(self.image_shape[:2]) < self.patch_size:
             raise ValueError(
@@ -296,7 +298,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         return patches_of(self._images(latents), self.patch_size)
 
     def _images(self, latents):
-        height, width, *channels = self.image_shape
+        height, width, *channels = self.image_shape or ()
         n_channels = channels[0] if channels else 1
         if latents[0].size != height * width * n_channels:
             raise ValueError(
@@ -306,15 +308,15 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         return latents.reshape(-1, height, width, n_channels)
 
     def _transported(self, latents):
+        transport = copy(self.transport_)
+        transport.random_state = check_random_state(self.random_state)  # blocks differ in noise
         if self.patch_size is None:
-            moved = self.transport_.transform(self._rows(latents), alpha=0.0)
+            moved = transport.transform(self._rows(latents), alpha=0.0)
         else:
-            whole = copy(self.transport_)
-            whole.random_state = check_random_state(self.random_state)  # blocks differ in noise
             moved = moved_by_patches(
                 self._images(latents),
                 self.patch_size,
-                lambda rows: whole.transform(rows, alpha=0.0),
+                lambda rows: transport.transform(rows, alpha=0.0),
             )
         return moved.reshape(latents.shape)
 

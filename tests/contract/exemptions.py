@@ -16,7 +16,6 @@ PLACES = "a network's random initial weights belong to places: of columns and of
 TWO_ROWS = "a covariance needs two rows: with one there is no map yet, and no answer"
 EXEMPT: dict[tuple[str, str], str] = {
     ("GaussianTransport", "test_batches_of_one_row"): TWO_ROWS,
-    ("LinearTransportRestorer", "test_batches_of_one_row"): TWO_ROWS,
     (
         "LinearTransportRestorer",
         "test_an_offset_of_the_columns_moves_an_intercept_only",

@@ -297,6 +297,18 @@ def test_a_refused_batch_changes_nothing(digits):
     np.testing.assert_array_equal(restorer.transform(unseen), before)
 
 
+def test_single_rows_are_batches_where_the_encoder_needs_no_more(digits):
+    restored, clean, unseen, _ = digits
+    with pytest.raises(ValueError, match="minimum of 2"):
+        LinearTransportRestorer().partial_fit(clean[:1], role="target")
+    frozen = FrozenEstimator(PCA(3).fit(clean))
+    single = LinearTransportRestorer(frozen)
+    for i in range(5):
+        single.partial_fit(clean[[i]], role="target").partial_fit(restored[[i]])
+    whole = LinearTransportRestorer(frozen).fit(restored[:5], X_target=clean[:5])
+    np.testing.assert_allclose(single.transform(unseen), whole.transform(unseen), atol=1e-8)
+
+
 class Denoiser(Ridge, TransformerMixin):
     """A model as a step of a pipeline: transform is predict."""
 
