@@ -164,9 +164,11 @@ class PatchGaussianTransport:
         restorer = self.compute()
         latents = self._encoded(images)
         self._check_shape(latents, restorer)
-        moved = restorer.transform(latents.reshape(len(latents), -1)).reshape(latents.shape)
+        moved = restorer.transform_path(latents.reshape(len(latents), -1), [0.0])
         with _evaluating(self.decoder):
-            decoded = self.decoder(torch.from_numpy(moved).movedim(-1, 1).to(images))
+            decoded = self.decoder(
+                torch.from_numpy(moved.reshape(latents.shape)).movedim(-1, 1).to(images)
+            )
         mixed = images.clone() if alpha == 1 else (1 - alpha) * decoded + alpha * images
         return mixed if self.clip is None else mixed.clamp(*self.clip)
 

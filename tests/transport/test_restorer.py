@@ -355,6 +355,19 @@ def test_frames_keep_their_columns(digits):
     assert list(moved.columns) == list(restored.columns)
 
 
+@pytest.mark.parametrize("params", [{}, {"patch_size": 2, "image_shape": (4, 5)}], ids=str)
+def test_where_all_transformers_return_frames(digits, params):
+    pytest.importorskip("pandas")
+    restored, clean, unseen, true = (part[:, :20] for part in digits)
+    wanted = LinearTransportRestorer(**params).fit(restored, X_target=clean).transform(unseen)
+    with sklearn.config_context(transform_output="pandas"):
+        restorer = LinearTransportRestorer(**params).fit(restored, X_target=clean)
+        np.testing.assert_array_equal(restorer.transform(unseen).to_numpy(), wanted)
+        restorer.score_path(unseen, true, [0.0])
+        partial = LinearTransportRestorer(**params).partial_fit(clean, role="target")
+        assert partial.partial_fit(restored).transform_path(unseen, [1.0]).shape == (1, 300, 20)
+
+
 # ------------------------------------------------------------------------------------------------
 # what cannot be meant
 
