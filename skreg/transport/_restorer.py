@@ -269,7 +269,8 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
     def _new_encoder(self):
         if self.encoder is not None:
             return clone(self.encoder)
-        return PCA(0.99) if self.patch_size is None else FunctionTransformer()
+        own = PCA(0.99) if self.patch_size is None else FunctionTransformer()
+        return own.set_output(transform="default")
 
     def _new_transport(self):
         return GaussianTransport(self.covariance, noise=self.noise, random_state=self.random_state)
