@@ -220,6 +220,15 @@ def test_a_patch_replaced_by_its_mean_blurs_twice_with_repeated_edges(size):
     np.testing.assert_allclose(blurred[:, inner, inner, 0], twice[:, inner, inner], atol=1e-12)
 
 
+def test_edges_are_repeated_outwards():
+    """A constant image has no edges, whatever its patches are averaged with."""
+    images = np.full((1, 5, 6, 2), 3.0)
+    blurred = moved_by_patches(
+        images, 3, lambda rows: np.broadcast_to(rows.mean(axis=1, keepdims=True), rows.shape)
+    )
+    np.testing.assert_allclose(blurred, images, rtol=1e-14)
+
+
 def test_blocks_of_images_are_independent(monkeypatch):
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(9, 20)), 2.0 * rng.normal(size=(9, 20))
