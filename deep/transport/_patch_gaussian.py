@@ -1,5 +1,6 @@
 """Images with the distribution of real ones, by a linear map of patches of an encoder's latents."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -159,14 +160,25 @@ class PatchGaussianTransport:
         Raises
         ------
         ValueError
-            If one side has had no images, or latents have another shape than before.
+            If `alpha` is not finite, one side has had no images, or latents have another shape than
+            before.
         """
+        if not math.isfinite(alpha):
+            raise ValueError(
+                f"alpha must be a finite number, 0 to 1 between both ends; got {alpha}"
+            )
         restorer = self.compute()
         latents = self._encoded(images)
         self._check_shape(latents, restorer)
-        moved = restorer.transform(latents.reshape(len(latents), -1)).reshape(latents.shape)
+        moved = restorer.transform_path(latents.reshape(len(latents), -1), [0.0])
         with _evaluating(self.decoder):
-            decoded = self.decoder(torch.from_numpy(moved).movedim(-1, 1).to(images))
+            decoded = self.decoder(
+                # some devices have no double precision: the type goes first
+                torch.from_numpy(moved.reshape(latents.shape))
+                .movedim(-1, 1)
+                .to(images.dtype)
+                .to(images.device)
+            )
         mixed = images.clone() if alpha == 1 else (1 - alpha) * decoded + alpha * images
         return mixed if self.clip is None else mixed.clamp(*self.clip)
 

@@ -1,5 +1,6 @@
 """The optimal map of one distribution to another as if both were normal."""
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,6 +23,7 @@ from skreg.transport._sample_covariance import INTENSITIES, SampleMoments
 from skreg.transport._sides import (
     FLOATS,
     ROLES,
+    Record,
     checked_target,
     estimates_by,
     estimates_of,
@@ -92,7 +94,8 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
     -----
     Where both sides have together fewer rows than columns, everything happens within their span
     and costs memory in proportion to rows times columns; the attributes that are matrices are
-    formed when they are asked for.
+    formed when they are asked for. The rows are kept then, so that `partial_fit` can go on;
+    otherwise only sums are.
 
     References
     ----------
@@ -124,6 +127,8 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
         "rtol": [Interval(Real, 0, 1, closed="left")],
         "random_state": ["random_state"],
     }
+
+    _records: Mapping[str, Record]
 
     def __init__(
         self,
@@ -159,7 +164,8 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
         X : array-like of shape (n_source, n_features)
             Rows of the source.
         y : array-like, default=None
-            The target, if it is a matrix and `X_target` is None; ignored otherwise (labels).
+            The target, if it is a matrix and `X_target` is None; labels are ignored, also those in
+            a single column.
         X_target : array-like of shape (n_target, n_features), default=None
             Rows of the target. Without any, the target is the standard normal distribution, and
             the map is the whitening that moves rows least (ZCA).
@@ -182,7 +188,7 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
         self._validate_params()
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         rows = {"source": (X, checked_weights(sample_weight, X))}
-        X_target = target_of(y, X_target)
+        X_target = target_of(y, X_target, X.shape[1])
         if X_target is not None:
             X_target = checked_target(self, X_target)
             rows["target"] = (X_target, checked_weights(target_weight, X_target))
@@ -203,7 +209,7 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
                 f"covariance to be one of {sorted(INTENSITIES)}"
             )
         else:
-            vars(self).pop("_records", None)
+            self.__dict__.pop("_records", None)
             self._learn(estimates_by(self.covariance, rows))
         self.n_samples_seen_ = tuple(
             np.count_nonzero(rows[role][1]) if role in rows else 0 for role in ROLES
@@ -253,13 +259,12 @@ class GaussianTransport(OneToOneFeatureMixin, TransformerMixin, Estimator):
         first = not hasattr(self, "_records")
         X = validate_data(self, X, dtype=FLOATS, reset=first)
         weight = checked_weights(sample_weight, X)
-        records = {} if first else self._records
-        self._records = with_more_rows(records, role, SampleMoments.of_rows(X, weight))
-        self.n_samples_seen_ = tuple(
-            self._records[role].n_rows if role in self._records else 0 for role in ROLES
-        )
-        if "source" in self._records and min(r.n_rows for r in self._records.values()) > 1:
-            self._learn(estimates_of(self._records, self.covariance))
+        more = SampleMoments.of_rows(X, weight)
+        self._records = records = with_more_rows({} if first else self._records, role, more)
+        seen = {role: record.n_rows for role, record in records.items()}
+        self.n_samples_seen_ = tuple(seen.get(role, 0) for role in ROLES)
+        if "source" in seen and min(seen.values()) > 1:
+            self._learn(estimates_of(records, self.covariance))
         return self
 
     def _learn(self, estimates):

@@ -17,7 +17,7 @@ from skreg._sklearn import HasMethods, Interval, StrOptions
 from skreg._state import all_or_nothing
 from skreg.transport._gaussian_transport import GaussianTransport
 from skreg.transport._interpolation import between, checked_alpha
-from skreg.transport._patches import moved_by_patches, patches_of
+from skreg.transport._layout import Layout
 from skreg.transport._sample_covariance import INTENSITIES
 from skreg.transport._sides import FLOATS, checked_target, target_of
 
@@ -25,9 +25,10 @@ PATH = np.dtype([("alpha", float), ("mse", float), ("w2", float)])
 
 
 def _of_transport(name):
-    return property(
-        lambda self: getattr(self.transport_, name), doc=f"`{name}` of `transport_`, in latents."
-    )
+    def learned(self: Any) -> Any:
+        return getattr(self.transport_, name)
+
+    return property(learned, doc=f"`{name}` of `transport_`, in latents.")
 
 
 class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator):
@@ -184,7 +185,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         X : array-like of shape (n_source, n_features)
             Outputs of the model.
         y : array-like, default=None
-            The target, if it is a matrix and `X_target` is None; ignored otherwise.
+            The target, if it is a matrix and `X_target` is None; labels are ignored.
         X_target : array-like of shape (n_target, n_features), default=None
             Real examples. Without any, the target is the standard normal distribution of latents.
 
@@ -201,12 +202,14 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
-        X_target = target_of(y, X_target)
+        X_target = target_of(y, X_target, X.shape[1])
         if X_target is not None:
             X_target = checked_target(self, X_target)
         self.encoder_ = self._new_encoder().fit(X if X_target is None else X_target, None)
-        rows = None if X_target is None else self._rows(self._latents(X_target))
-        self.transport_ = self._new_transport().fit(self._rows(self._latents(X)), X_target=rows)
+        rows = None if X_target is None else self._layout.rows(self._latents(X_target))
+        self.transport_ = self._new_transport().fit(
+            self._layout.rows(self._latents(X)), X_target=rows
+        )
         return self
 
     @all_or_nothing
@@ -222,8 +225,8 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         Parameters
         ----------
         X : array-like of shape (n, n_features)
-            Further rows. The encoder is fitted on those of the first call: begin with the target,
-            or freeze a fitted encoder.
+            Further rows. The encoder is fitted on those of the first call, principal components on
+            at least two: begin with the target, or freeze a fitted encoder.
         y : object, default=None
             Ignored.
         role : {"source", "target"}, default="source"
@@ -241,7 +244,8 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         """
         self._check_parameters()
         first = not hasattr(self, "transport_")
-        X = validate_data(self, X, dtype=FLOATS, reset=first)
+        needed = 2 if first and self.encoder is None and self.patch_size is None else 1
+        X = validate_data(self, X, dtype=FLOATS, reset=first, ensure_min_samples=needed)
         if first:
             self.encoder_ = self._new_encoder().fit(X, None)
             transport = self._new_transport()
@@ -249,30 +253,24 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
             transport = copy(self.transport_).set_params(
                 **self._new_transport().get_params(deep=False)
             )
-        self.transport_ = transport.partial_fit(self._rows(self._latents(X)), role=role)
+        self.transport_ = transport.partial_fit(self._layout.rows(self._latents(X)), role=role)
         return self
 
     def _check_parameters(self):
         self._validate_params()
         if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] <= self.clip[1]):
             raise ValueError(f"clip must be (lowest, highest); got {self.clip!r}")
-        if (self.patch_size is None) != (self.image_shape is None):
-            raise ValueError(
-                "patch_size and image_shape belong together; got "
-                f"patch_size={self.patch_size!r} and image_shape={self.image_shape!r}"
-            )
-        if self.patch_size is None:
-            return
-        if len(self.image_shape) not in (2, 3) or min(self.image_shape[:2]) < self.patch_size:
-            raise ValueError(
-                "image_shape must be (height, width) or (height, width, channels) with sides of at "
-                f"least patch_size={self.patch_size}; got {self.image_shape!r}"
-            )
+        Layout.of(self.patch_size, self.image_shape)
+
+    @property
+    def _layout(self):
+        return Layout.of(self.patch_size, self.image_shape)
 
     def _new_encoder(self):
         if self.encoder is not None:
             return clone(self.encoder)
-        return PCA(0.99) if self.patch_size is None else FunctionTransformer()
+        own = PCA(0.99) if self.patch_size is None else FunctionTransformer()
+        return own.set_output(transform="default")
 
     def _new_transport(self):
         return GaussianTransport(self.covariance, noise=self.noise, random_state=self.random_state)
@@ -289,34 +287,11 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
             )
         return signals
 
-    def _rows(self, latents):
-        """What the map acts on: flat latents, or their patches."""
-        if self.patch_size is None:
-            return latents.reshape(len(latents), -1)
-        return patches_of(self._images(latents), self.patch_size)
-
-    def _images(self, latents):
-        height, width, *channels = self.image_shape
-        n_channels = channels[0] if channels else 1
-        if latents[0].size != height * width * n_channels:
-            raise ValueError(
-                f"image_shape={self.image_shape!r} has {height * width * n_channels} numbers, but "
-                f"a row of latents has {latents[0].size}"
-            )
-        return latents.reshape(-1, height, width, n_channels)
-
     def _transported(self, latents):
-        if self.patch_size is None:
-            moved = self.transport_.transform(self._rows(latents), alpha=0.0)
-        else:
-            whole = copy(self.transport_)
-            whole.random_state = check_random_state(self.random_state)  # blocks differ in noise
-            moved = moved_by_patches(
-                self._images(latents),
-                self.patch_size,
-                lambda rows: whole.transform(rows, alpha=0.0),
-            )
-        return moved.reshape(latents.shape)
+        transport = copy(self.transport_)
+        transport.random_state = check_random_state(self.random_state)  # blocks differ in noise
+        transport.set_output(transform="default")  # arrays, whatever all transformers are set to
+        return self._layout.moved(latents, lambda rows: transport.transform(rows, alpha=0.0))
 
     def transform(self, X: Any, alpha: float | None = None) -> np.ndarray:
         """Move outputs of the model towards real data.

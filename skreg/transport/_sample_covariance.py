@@ -101,7 +101,7 @@ class SampleMoments(NamedTuple):
         deviations = X - record.mean
         lengths = np.einsum("ij,ij->i", deviations, deviations)
         return cls(
-            np.count_nonzero(weight),
+            int(np.count_nonzero(weight)),
             record,
             (weight * lengths) @ deviations,
             weight @ lengths**2,

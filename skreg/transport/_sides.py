@@ -1,5 +1,6 @@
 """The two sides of a map: which rows each has left behind, and how those become covariances."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ ROLES = ("source", "target")
 FLOATS = [np.float64, np.float32]
 
 
-def target_of(y: Any, X_target: Any) -> Any:
-    """The rows of the target: `X_target`, or a y that is a matrix and no labels."""
+def target_of(y: Any, X_target: Any, n_features: int) -> Any:
+    """The rows of the target: `X_target`, or a y that is a matrix and no column of labels."""
     if X_target is not None or y is None:
         return X_target
-    return y if np.asarray(y).ndim == 2 else None
+    shape = np.asarray(y).shape
+    return y if len(shape) == 2 and (shape[1] > 1 or n_features == 1) else None
 
 
 def checked_target(estimator: Any, X_target: Any, min_samples: int = 2) -> np.ndarray:
@@ -48,11 +50,13 @@ def records_of(rows: dict[str, Rows]) -> dict[str, Record]:
     """Records of each side's rows and weights: sums (d, d), or the rows where they are few."""
     n_rows = sum(len(X) for X, _ in rows.values())
     if n_rows < rows["source"][0].shape[1]:
-        return dict(rows)
+        return {role: (X.copy(), weight.copy()) for role, (X, weight) in rows.items()}
     return {role: SampleMoments.of_rows(*sample) for role, sample in rows.items()}
 
 
-def with_more_rows(records: dict[str, Record], role: str, more: SampleMoments) -> dict[str, Record]:
+def with_more_rows(
+    records: Mapping[str, Record], role: str, more: SampleMoments
+) -> dict[str, SampleMoments]:
     """The records with further rows of one side, as sums."""
     sums = {
         role: record if isinstance(record, SampleMoments) else SampleMoments.of_rows(*record)
@@ -61,15 +65,14 @@ def with_more_rows(records: dict[str, Record], role: str, more: SampleMoments) -
     return {**sums, role: sums[role].merge(more) if role in sums else more}
 
 
-def estimates_of(records: dict[str, Record], kind: str) -> dict[str, Estimate]:
+def estimates_of(records: Mapping[str, Record], kind: str) -> dict[str, Estimate]:
     """Means and covariances of both sides in one basis.
 
     A side without rows is standard normal.
     """
-    if isinstance(records["source"], SampleMoments):
-        estimates = [record.estimate(kind) for record in records.values()]
-    else:
-        estimates = joint_estimates([FewRows(*record) for record in records.values()], kind)
+    sums = [record for record in records.values() if isinstance(record, SampleMoments)]
+    few = [FewRows(*rows) for rows in records.values() if not isinstance(rows, SampleMoments)]
+    estimates = joint_estimates(few, kind) if few else [record.estimate(kind) for record in sums]
     return with_standard_normal(dict(zip(records, estimates, strict=True)))
 
 

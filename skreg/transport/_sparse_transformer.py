@@ -164,7 +164,7 @@ class SparseTransportTransformer(OneToOneFeatureMixin, TransformerMixin, Estimat
         X : array-like of shape (n_sources, n_features)
             Samples of the source domain.
         y : array-like, default=None
-            The target's samples, if it is a matrix and `X_target` is None; ignored otherwise.
+            The target's samples, if it is a matrix and `X_target` is None; labels are ignored.
         X_target : array-like of shape (n_targets, n_features), default=None
             Samples of the target domain. Without any, X is transported to itself, which smooths it.
         source_mass : array-like of shape (n_sources,), default=None
@@ -190,7 +190,7 @@ class SparseTransportTransformer(OneToOneFeatureMixin, TransformerMixin, Estimat
         """
         self._validate_params()
         X = validate_data(self, X, dtype=FLOATS)
-        X_target = target_of(y, X_target)
+        X_target = target_of(y, X_target, X.shape[1])
         X_target = X if X_target is None else checked_target(self, X_target, min_samples=1)
         a, b = checked_weights(source_mass, X), checked_weights(target_mass, X_target)
         used, wanted = a > 0.0, b > 0.0

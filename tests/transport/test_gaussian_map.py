@@ -6,6 +6,7 @@ import pytest
 from scipy.linalg import cholesky, solve_triangular, sqrtm
 
 from skreg.transport._gaussian_map import gaussian_map
+from skreg.transport._interpolation import inverse_map
 from skreg.transport._spread import Spread
 
 RTOL = 1e-10
@@ -180,3 +181,29 @@ def test_covariances_within_a_span_are_the_dense_ones(outside_s, outside_r):
     assert cost == pytest.approx(same, rel=1e-12)
     rows = rng.normal(size=(3, 9))
     np.testing.assert_allclose(operator.rows_times(rows), rows @ A.T, atol=1e-12)
+
+
+def test_directions_that_share_nothing_are_not_coupled():
+    """Their image is the conditional mean, zero, and all of the target there is noise."""
+    rng = np.random.default_rng(8)
+    Q, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+    S, R = (Q * [1.0, 2.0, 0.0, 0.0, 0.0]) @ Q.T, (Q * [0.0, 8.0, 4.0, 9.0, 1.0]) @ Q.T
+    A, N, cost = mapped(S, R)
+    np.testing.assert_allclose(A, (Q * [0.0, 2.0, 0.0, 0.0, 0.0]) @ Q.T, atol=1e-12)
+    np.testing.assert_allclose(N, (Q * [0.0, 0.0, 4.0, 9.0, 1.0]) @ Q.T, atol=1e-12)
+    assert cost == pytest.approx(1.0 + 2.0 + 14.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.8])
+def test_the_way_back_begins_at_the_covariance_with_noise(alpha):
+    rng = np.random.default_rng(7)
+    F = rng.normal(size=(5, 2))
+    S, R = F @ F.T, spd(rng, 5)
+    A, N, _ = mapped(S, R)
+    step = (1 - alpha) * A + alpha * np.eye(5)
+    between = step @ S @ step.T + (1 - alpha) ** 2 * N
+    back = inverse_map(gaussian_map(Spread(S), Spread(R), RTOL), Spread(S), alpha, RTOL)
+    assert back.noise is None
+    B = back.operator.inside
+    np.testing.assert_allclose(B @ between @ B.T, S, atol=1e-10)
+    np.testing.assert_allclose(B, B.T, atol=1e-10)

@@ -99,10 +99,12 @@ def test_a_matrix_in_place_of_y_is_the_target_and_labels_are_not():
     wanted = GaussianTransport().fit(X, X_target=T).transform(X)
     np.testing.assert_array_equal(GaussianTransport().fit(X, T).transform(X), wanted)
     np.testing.assert_array_equal(GaussianTransport().fit(X, -X, X_target=T).transform(X), wanted)
+    white = GaussianTransport().fit(X).transform(X)
     labels = np.arange(60) % 2
-    np.testing.assert_array_equal(
-        GaussianTransport().fit(X, labels).transform(X), GaussianTransport().fit(X).transform(X)
-    )
+    np.testing.assert_array_equal(GaussianTransport().fit(X, labels).transform(X), white)
+    np.testing.assert_array_equal(GaussianTransport().fit(X, labels[:, None]).transform(X), white)
+    one = GaussianTransport().fit(X[:, :1], T[:, :1])
+    assert one.operator_[0, 0] == pytest.approx(T[:, 0].std() / X[:, 0].std(), rel=1e-12)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -428,3 +430,12 @@ def test_the_oracle_approximating_formula_of_one_row_twice():
         GaussianTransport("oas").fit(np.ones((2, 3))).shrinkage_source_
         == oas(np.ones((2, 3)), assume_centered=False)[1]
     )
+
+
+def test_a_fit_of_few_rows_keeps_none_that_the_caller_can_change():
+    X, T = two_samples(d=30, n_source=20, n_target=8)
+    whole = GaussianTransport("oas").fit(X, X_target=T)
+    first = X[:10].copy()
+    some = GaussianTransport("oas").fit(first, X_target=T)
+    first[:] = 0.0
+    np.testing.assert_allclose(some.partial_fit(X[10:]).operator_, whole.operator_, atol=1e-9)

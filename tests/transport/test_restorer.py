@@ -220,6 +220,15 @@ def test_a_patch_replaced_by_its_mean_blurs_twice_with_repeated_edges(size):
     np.testing.assert_allclose(blurred[:, inner, inner, 0], twice[:, inner, inner], atol=1e-12)
 
 
+def test_edges_are_repeated_outwards():
+    """A constant image has no edges, whatever its patches are averaged with."""
+    images = np.full((1, 5, 6, 2), 3.0)
+    blurred = moved_by_patches(
+        images, 3, lambda rows: np.broadcast_to(rows.mean(axis=1, keepdims=True), rows.shape)
+    )
+    np.testing.assert_allclose(blurred, images, rtol=1e-14)
+
+
 def test_blocks_of_images_are_independent(monkeypatch):
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(9, 20)), 2.0 * rng.normal(size=(9, 20))
@@ -297,6 +306,18 @@ def test_a_refused_batch_changes_nothing(digits):
     np.testing.assert_array_equal(restorer.transform(unseen), before)
 
 
+def test_single_rows_are_batches_where_the_encoder_needs_no_more(digits):
+    restored, clean, unseen, _ = digits
+    with pytest.raises(ValueError, match="minimum of 2"):
+        LinearTransportRestorer().partial_fit(clean[:1], role="target")
+    frozen = FrozenEstimator(PCA(3).fit(clean))
+    single = LinearTransportRestorer(frozen)
+    for i in range(5):
+        single.partial_fit(clean[[i]], role="target").partial_fit(restored[[i]])
+    whole = LinearTransportRestorer(frozen).fit(restored[:5], X_target=clean[:5])
+    np.testing.assert_allclose(single.transform(unseen), whole.transform(unseen), atol=1e-8)
+
+
 class Denoiser(Ridge, TransformerMixin):
     """A model as a step of a pipeline: transform is predict."""
 
@@ -341,6 +362,19 @@ def test_frames_keep_their_columns(digits):
     restorer = LinearTransportRestorer().set_output(transform="pandas")
     moved = restorer.fit(restored, X_target=clean).transform(unseen)
     assert list(moved.columns) == list(restored.columns)
+
+
+@pytest.mark.parametrize("params", [{}, {"patch_size": 2, "image_shape": (4, 5)}], ids=str)
+def test_where_all_transformers_return_frames(digits, params):
+    pytest.importorskip("pandas")
+    restored, clean, unseen, true = (part[:, :20] for part in digits)
+    wanted = LinearTransportRestorer(**params).fit(restored, X_target=clean).transform(unseen)
+    with sklearn.config_context(transform_output="pandas"):
+        restorer = LinearTransportRestorer(**params).fit(restored, X_target=clean)
+        np.testing.assert_array_equal(restorer.transform(unseen).to_numpy(), wanted)
+        restorer.score_path(unseen, true, [0.0])
+        partial = LinearTransportRestorer(**params).partial_fit(clean, role="target")
+        assert partial.partial_fit(restored).transform_path(unseen, [1.0]).shape == (1, 300, 20)
 
 
 # ------------------------------------------------------------------------------------------------

@@ -148,6 +148,8 @@ def test_what_cannot_be_meant_is_refused():
     with pytest.raises(ValueError, match="patch_size"):
         PatchGaussianTransport(nn.Identity(), nn.Identity(), 9).update(source, "source")
     transport.update(target, "target")
+    with pytest.raises(ValueError, match="alpha must be a finite number"):
+        transport.transport(source, alpha=float("nan"))
     assert repr(transport) == (
         "PatchGaussianTransport(patch_size=3, 240 patches of the source, 240 of the target)"
     )
