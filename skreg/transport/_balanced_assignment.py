@@ -214,7 +214,7 @@ class BalancedAssignment(Estimator):
                 f"shape {capacity.shape}"
             )
         if not np.all(np.isfinite(capacity)) or np.any(capacity != np.floor(capacity)):
-            raise ValueError(f"max_nz must be whole numbers, not {self.max_nz}")
+            raise ValueError(f"max_nz must be whole numbers, not {self.max_nz!r}")
         capacity = np.broadcast_to(capacity.astype(np.int64), n_columns).copy()
         if capacity.min() < 1:
             raise ValueError(

@@ -163,7 +163,9 @@ class TransportPlanDisplay:
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        self.lines_ = self.image_ = self.counts_ = None
+        self.lines_: Any = None
+        self.image_: Any = None
+        self.counts_: Any = None
         if places is None:
             self._draw_matrix(ax, plan)
         else:

@@ -1,5 +1,6 @@
 """Domain adaptation by sparse transport plans."""
 
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -19,7 +20,7 @@ from skreg.rows import checked_weights
 from skreg.transport._sides import FLOATS, checked_target, target_of
 from skreg.transport._sparse import SparseTransportResult, sparse_transport
 
-SCALES = {"max": np.max, "median": np.median}
+SCALES: dict[str, Callable[[np.ndarray], Any]] = {"max": np.max, "median": np.median}
 
 
 def scale_of(cost: np.ndarray, scaling: str | None) -> float:
@@ -265,15 +266,16 @@ class SparseTransportTransformer(OneToOneFeatureMixin, TransformerMixin, Estimat
             If there is not one label for each source.
         """
         check_is_fitted(self)
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y")
-        if y.shape != (self.plan_.shape[0],):
+        labels = np.asarray(check_array(y, ensure_2d=False, dtype=None, input_name="y"))
+        if labels.shape != (self.plan_.shape[0],):
             raise ValueError(
                 f"y must have one label for each of the {self.plan_.shape[0]} sources, not the "
-                f"shape {y.shape}"
+                f"shape {labels.shape}"
             )
-        classes, codes = np.unique(y, return_inverse=True)
+        classes, codes = np.unique(labels, return_inverse=True)
         one_hot = sparse.csr_array(
-            (np.ones(len(y)), (np.arange(len(y)), codes)), shape=(len(y), len(classes))
+            (np.ones(len(codes)), (np.arange(len(codes)), codes)),
+            shape=(len(codes), len(classes)),
         )
         taken = (self.plan_.T @ one_hot).toarray()
         masses = self._masses[:, None]
