@@ -37,6 +37,8 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
+from ..transport._router import Routing, SparsityConstrainedRouter
+from ..transport._sparse_value import sparse_transport_value
 from ..weights._conv_existence import Existence, orthogonal_conv_exists, orthogonal_conv_init_
 from ..weights._conv_orthogonality import orthogonality_bounds, orthogonality_loss
 from ..weights._conv_spectrum import conv_singular_values, conv_spectral_norm
@@ -74,7 +76,9 @@ __all__ = [
     "OrthogonalGradient",
     "PSKDLoss",
     "PSKDTargets",
+    "Routing",
     "SampleMemory",
+    "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
     "TrustRegionDistance",
@@ -111,6 +115,7 @@ __all__ = [
     "remove_weight_compander",
     "smooth_targets",
     "softmax_collapse_rate",
+    "sparse_transport_value",
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",

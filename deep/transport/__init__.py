@@ -1,0 +1,1 @@
+"""Distributions moved onto others, in the latents of networks."""
