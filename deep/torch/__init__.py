@@ -37,7 +37,8 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
-from ..transport._router import Routing, SparsityConstrainedRouter
+from ..transport._router import SparsityConstrainedRouter
+from ..transport._routing import Routing
 from ..transport._sparse_value import sparse_transport_value
 from ..weights._conv_existence import Existence, orthogonal_conv_exists, orthogonal_conv_init_
 from ..weights._conv_orthogonality import orthogonality_bounds, orthogonality_loss

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from skreg.transport import SparseTransportResult, sparse_transport, sparse_transport_batch
+from skreg.transport import sparse_transport, sparse_transport_batch
 
-from ..frame._batches import in_full_precision
+from ._envelope_gradient import Envelope, as_array
 
 ROUNDING = 10.0  # difference of the sums of masses that counts as rounding, over their type's own
 
@@ -110,7 +110,7 @@ def sparse_transport_value(
         b.expand(*batch, n_targets).reshape(-1, n_targets),
         C.reshape(-1, n_sources, n_targets),
     )
-    options = {"max_nz": max_nz, "gamma": gamma, "tol": tol, "max_iter": max_iter}
+    options: dict[str, Any] = {"max_nz": max_nz, "gamma": gamma, "tol": tol, "max_iter": max_iter}
     sources, targets, costs = map(as_array, problems)
     targets = _of_one_sum(sources, targets, ROUNDING * max(_rounding(a), _rounding(b)))
     if batch:
@@ -118,71 +118,6 @@ def sparse_transport_value(
     else:
         results = [sparse_transport(sources[0], targets[0], costs[0], **options)]
     return Envelope.apply(*problems, results, batch)
-
-
-class Envelope(torch.autograd.Function):
-    """Values of problems that were solved; their derivatives are plans and potentials."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        C: torch.Tensor,
-        results: list[SparseTransportResult],
-        batch: torch.Size,
-    ) -> torch.Tensor:
-        ctx.save_for_backward(a, b, C)
-        ctx.results = results
-        return C.new_tensor([result.value for result in results]).reshape(batch)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        needed = ctx.needs_input_grad[:3]
-        return (
-            *EnvelopeGradient.apply(upstream, *ctx.saved_tensors, ctx.results, needed),
-            None,
-            None,
-        )
-
-
-class EnvelopeGradient(torch.autograd.Function):
-    """Plans and potentials, which know what they depend on, so that none takes them for constant.
-
-    With a constant upstream, `once_differentiable` would leave second derivatives out in silence.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any,  # noqa: ARG004
-        upstream: torch.Tensor,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        C: torch.Tensor,
-        results: list[SparseTransportResult],
-        needed: tuple[bool, ...],
-    ) -> tuple[torch.Tensor | None, ...]:
-        parts = (
-            lambda: [_shortest(result)[0] for result in results],
-            lambda: [_shortest(result)[1] for result in results],
-            lambda: [result.plan.toarray() for result in results],
-        )
-        return tuple(
-            _scaled(part(), upstream).to(like) if wanted else None
-            for part, like, wanted in zip(parts, (a, b, C), needed, strict=True)
-        )
-
-    @staticmethod
-    def backward(ctx: Any, *upstream: torch.Tensor) -> None:  # noqa: ARG004
-        raise RuntimeError(
-            "sparse_transport_value can be differentiated once, but its gradient was asked for a "
-            "derivative: leave out create_graph=True and what is made of the gradient, or detach it"
-        )
-
-
-def as_array(x: torch.Tensor) -> np.ndarray:
-    """An array of single or double precision, which shares the memory of such a CPU tensor."""
-    return in_full_precision(x.detach()).cpu().numpy()
 
 
 def _check_shapes(a, b, C):
@@ -210,15 +145,3 @@ def _of_one_sum(sources, targets, tolerance):
     own = targets.sum(1, keepdims=True, dtype=np.float64)
     near = (np.abs(total - own) <= tolerance * total) & (own > 0.0)
     return targets * np.divide(total, own, out=np.ones_like(own), where=near)
-
-
-def _shortest(result):
-    """Potentials of one sum: nothing but the direction in which no plan exists is taken away."""
-    alpha, beta = result.alpha, result.beta
-    shift = (beta.sum() - alpha.sum()) / (len(alpha) + len(beta))
-    return alpha + shift, beta - shift
-
-
-def _scaled(parts, upstream):
-    derivative = torch.as_tensor(np.stack(parts)).to(upstream)
-    return derivative * upstream.reshape(-1, *[1] * (derivative.ndim - 1))

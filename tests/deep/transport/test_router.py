@@ -40,7 +40,7 @@ ADVERSE = {
 }
 
 
-@pytest.mark.parametrize("capacity", [0.4, 1.0, 1.25, 2.0, 1, 11])
+@pytest.mark.parametrize("capacity", [0.4, 1.0, 2.0, 11])
 @pytest.mark.parametrize("gamma", [0.01, 1.0])
 @pytest.mark.parametrize("name", ADVERSE)
 def test_no_expert_is_overfull_and_no_token_dropped_without_need(name, gamma, capacity):
@@ -67,13 +67,11 @@ def test_room_for_each_token_once_is_balanced_assignment(gamma, seed):
     np.testing.assert_array_equal(mask, expected)
 
 
-@pytest.mark.parametrize("name", ["two values", "three values", "copies"])
+@pytest.mark.parametrize("name", ["three values", "copies"])
 def test_of_ties_the_assignment_is_optimal(name):
     logits = ADVERSE[name].double()
     n, m = logits.shape
-    room = -(-n // m)
-    if room * m > n:
-        pytest.skip("experts need not be full")
+    room = n // m
     mask = SparsityConstrainedRouter(room)(logits).mask
     tokens, seats = linear_sum_assignment(-logits.numpy().repeat(room, axis=1))
     best = logits.numpy()[tokens, seats // room].sum()
@@ -215,6 +213,12 @@ def test_a_mixture_learns_which_expert_is_whose():
         assert routing.load.tolist() == [64, 64]
     assert losses[-1] < 0.2 * losses[0]
     assert not torch.equal(gate.weight, mixture.gate.weight)
+
+
+def test_a_loose_tolerance_loses_no_small_shares():
+    routing = SparsityConstrainedRouter(1.0, tol=0.1)(torch.zeros(64, 32))
+    assert routing.load.tolist() == [2] * 32
+    assert routing.n_dropped == 0
 
 
 def test_copies_route_alike():

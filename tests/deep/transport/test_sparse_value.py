@@ -90,6 +90,14 @@ def test_a_batch_is_its_problems():
         torch.testing.assert_close(one, other)
 
 
+def test_no_problems_have_no_values():
+    C = torch.zeros(0, 4, 2, requires_grad=True)
+    values = sparse_transport_value(torch.full((4,), 0.25), torch.full((2,), 0.5), C, max_nz=2)
+    values.sum().backward()
+    assert values.shape == (0,)
+    assert C.grad.shape == (0, 4, 2)
+
+
 def test_costs_alone_may_want_a_derivative():
     a, b = torch.full((4,), 0.25), torch.full((2,), 0.5)
     C = torch.tensor([[0.0, 1.0], [0.2, 0.9], [1.0, 0.0], [0.7, 0.1]], requires_grad=True)
