@@ -12,6 +12,7 @@ from ._envelope_gradient import Envelope, as_array
 ROUNDING = 10.0  # difference of the sums of masses that counts as rounding, over their type's own
 
 
+@torch.compiler.disable
 def sparse_transport_value(
     a: torch.Tensor,
     b: torch.Tensor,

@@ -98,6 +98,19 @@ def test_no_problems_have_no_values():
     assert C.grad.shape == (0, 4, 2)
 
 
+def test_functions_around_it_can_be_compiled():
+    a, b = torch.full((6,), 1 / 6), torch.full((2,), 0.5)
+    C = torch.rand(6, 2, requires_grad=True)
+
+    def loss(C):
+        return 2 * sparse_transport_value(a, b, C.sqrt(), max_nz=3)
+
+    found, expected = torch.compile(loss, backend="eager")(C), loss(C)
+    assert found.item() == expected.item()
+    (derivative,) = torch.autograd.grad(found, C)
+    torch.testing.assert_close(derivative, torch.autograd.grad(expected, C)[0])
+
+
 def test_costs_alone_may_want_a_derivative():
     a, b = torch.full((4,), 0.25), torch.full((2,), 0.5)
     C = torch.tensor([[0.0, 1.0], [0.2, 0.9], [1.0, 0.0], [0.7, 0.1]], requires_grad=True)
