@@ -102,3 +102,7 @@ plan = sparse_transport(
 print(f"customers of a depot: {plan.n_nonzero_per_column}, proved optimal: {plan.exact}")
 TransportPlanDisplay.from_result(plan, customers, depots)
 plt.show()
+
+# %%
+# Where to go next: the guide's page on transport says what is solved, and what a plan can prove;
+# :ref:`sphx_glr_gallery_plot_restored_digits.py` moves a distribution without a plan.

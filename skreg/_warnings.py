@@ -4,11 +4,11 @@ import sys
 import warnings
 from types import FrameType
 
-INSIDE = {"skreg", "sklearn", "skorch", "joblib"}
+INSIDE = {"skreg", "sklearn", "skorch", "torch", "joblib"}
 
 
 def warn(message, category=UserWarning):
-    """Warn at the nearest caller outside of skreg, scikit-learn, skorch and joblib.
+    """Warn at the nearest caller outside of skreg, scikit-learn, skorch, torch and joblib.
 
     How many frames lie in between depends on whether an estimator was fitted directly, in a
     pipeline or in a grid search.

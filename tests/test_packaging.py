@@ -106,7 +106,7 @@ def test_pins_satisfy_the_declared_requirements():
     assert pins["torch"] == "2.13.0"
 
     def number(version):
-        return [int(part) for part in version.split(".")]
+        return [int(part) for part in re.findall(r"\d+", version)]
 
     for name, pin in pins.items():
         assert number(pin) >= number(floors[name]), name

@@ -38,6 +38,9 @@ from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
 from ..transport._patch_gaussian import PatchGaussianTransport
+from ..transport._router import SparsityConstrainedRouter
+from ..transport._routing import Routing
+from ..transport._sparse_value import sparse_transport_value
 from ..weights._conv_existence import Existence, orthogonal_conv_exists, orthogonal_conv_init_
 from ..weights._conv_orthogonality import orthogonality_bounds, orthogonality_loss
 from ..weights._conv_spectrum import conv_singular_values, conv_spectral_norm
@@ -76,7 +79,9 @@ __all__ = [
     "PSKDLoss",
     "PSKDTargets",
     "PatchGaussianTransport",
+    "Routing",
     "SampleMemory",
+    "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
     "TrustRegionDistance",
@@ -113,6 +118,7 @@ __all__ = [
     "remove_weight_compander",
     "smooth_targets",
     "softmax_collapse_rate",
+    "sparse_transport_value",
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",

@@ -104,11 +104,13 @@ class Envelope(NamedTuple):
 def solve_envelope(problem, alpha, beta, tol, max_iter, tick=lambda: None):
     """Proximal steps until the marginal error, the gap and the move of the plan are small.
 
-    Masses must add up to 1. The gap is relative to the value above the least of the costs.
+    Masses must add up to 1. The gap is relative to the value above the least of the costs. If the
+    steps run out, the plan with the least error and gap is returned.
     """
     last = Plan.empty(len(problem.b), 0)
     mu = max(FIRST * np.ptp(problem.cost) * len(problem.a), LEAST * problem.gamma)
     best, best_alpha, n_newton = -np.inf, alpha, 0
+    kept, least = None, np.inf
     for _ in range(max_iter):
 
         def at(alpha, beta, mu=mu, last=last):
@@ -126,11 +128,15 @@ def solve_envelope(problem, alpha, beta, tol, max_iter, tick=lambda: None):
             best, best_alpha = bound.value, alpha
         value = problem.value(point.plan)
         gap = problem.gap(value, best)
+        ended = max(point.error, gap, distance(point.plan, last) / MOVE) <= tol
+        if ended or kept is None or max(point.error, gap) < least:
+            kept, least = (point, value, gap), max(point.error, gap)
+        if ended:
+            break
         if not solved(point):
             mu *= FAIL
             continue
-        moved, last = distance(point.plan, last), point.plan
-        if point.error <= tol and gap <= tol and moved <= MOVE * tol:
-            break
+        last = point.plan
         mu *= FALL if n_steps <= FEW else RISE if n_steps >= MANY else 1.0
+    point, value, gap = kept
     return Envelope(point, value, best, best_alpha, gap, n_newton)

@@ -1,6 +1,7 @@
 """`sparse_transport` against hand-made answers, POT, cvxpy and scipy's assignments."""
 
 import re
+import warnings
 
 import numpy as np
 import ot
@@ -245,6 +246,16 @@ def test_the_best_target_potentials_are_those_of_a_projection_on_the_sparse_simp
     if k < 12:
         np.testing.assert_allclose(plan, wanted, atol=1e-12)
     np.testing.assert_allclose(plan.sum(axis=0), b, atol=1e-12)
+
+
+def test_a_tolerance_below_rounding_returns_the_best_plan_on_the_way():
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        a, b, C = 7 * rng.dirichlet(np.ones(6)), 7 * rng.dirichlet(np.ones(4)), rng.random((6, 4))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            result = sparse_transport(a, b, C, max_nz=2, gamma=0.3, tol=1e-15, max_iter=100)
+        assert result.marginal_error <= 1e-9
 
 
 def test_steps_that_run_out_are_told():
