@@ -31,7 +31,7 @@ class SparsityConstrainedRouter(nn.Module):
     there is room: only for n > k m some are, n - k m of them.
 
     The plan is found on the CPU for detached logits. Gradients reach these through the gate
-    weights alone: their softmax over the experts that take a token.
+    weights alone: the softmax of the logits, and zero for experts that do not take a token.
 
     The spread s is the mean size of what is left of the logits without the means of tokens and of
     experts. The mask hence is the same for other units of the logits, and whatever is added to all

@@ -47,7 +47,7 @@ def test_no_expert_is_overfull_and_no_token_dropped_without_need(name, gamma, ca
     logits = ADVERSE[name]
     n, m = logits.shape
     room = capacity if isinstance(capacity, int) else int(np.ceil(capacity * n / m))
-    routing = SparsityConstrainedRouter(capacity, gamma)(logits)
+    routing = SparsityConstrainedRouter(capacity, gamma, renormalize=True)(logits)
     assert routing.load.max() <= room
     assert routing.n_dropped == max(0, n - room * m)
     taken = routing.mask.any(-1)
@@ -161,7 +161,7 @@ def test_dropped_tokens_have_no_weight_and_no_gradient():
 
 def test_a_forced_expert_of_negligible_gate_has_the_whole_weight():
     logits = torch.tensor([[200.0, 0.0], [400.0, 0.0]], requires_grad=True)
-    routing = SparsityConstrainedRouter(1.0)(logits)
+    routing = SparsityConstrainedRouter(1.0, renormalize=True)(logits)
     assert routing.weights.tolist() == [[0.0, 1.0], [1.0, 0.0]]
     routing.weights.sum().backward()
     assert not logits.grad.any()
