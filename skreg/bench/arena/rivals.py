@@ -15,6 +15,10 @@ NEEDS = {
     "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
     "statsmodels": ("statsmodels", "race"),
     "POT, linear": ("ot", "dev"),
+    **dict.fromkeys(
+        ("POT, dual", "POT, semi-dual", "POT, EMD", "POT, EMD + quadratic", "POT, quadratic"),
+        ("ot", "race"),
+    ),
     "CLARABEL, one alpha": ("cvxpy", "convex"),
 }
 
