@@ -66,7 +66,9 @@ class Tokens(NamedTuple):
     capacity: int
 
 
-def skewed_tokens(seed: int, *, n_tokens: int, n_experts: int, skew: float = 1.5) -> Tokens:
+def skewed_tokens(
+    seed: int, *, n_tokens: int = 512, n_experts: int = 16, skew: float = 1.5
+) -> Tokens:
     """Normal logits, of which experts have different means: most tokens favour few experts."""
     rng = np.random.default_rng(seed)
     popularity = skew * rng.normal(size=n_experts)

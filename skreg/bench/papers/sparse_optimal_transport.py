@@ -125,9 +125,6 @@ benchmark = Benchmark(
             "expert takes at most 32 tokens.",
             assignments.skewed_tokens, assignments.measure_routes, ["load", "served", "affinity"],
             methods=[*ROUTES],
-            parameters=dict.fromkeys(
-                ("smallest", "quick", "full"), {"n_tokens": 512, "n_experts": 16}
-            ),
         ),
     },
     methods=PLANS | CLUSTERINGS | ROUTES,
