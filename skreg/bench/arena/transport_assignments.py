@@ -14,6 +14,10 @@ from sklearn.datasets import load_digits
 
 from skreg.transport import BalancedAssignment, sparse_transport
 
+BALANCED, KMEANS, BEST = "BalancedAssignment", "k-means", "scipy, linear_sum_assignment"
+TRANSPORT, TOP_1 = "transport", "favourite expert"
+FIRST_COME, EXPERT_CHOICE = "favourite expert, if not full", "experts choose"
+
 
 class Clusters(NamedTuple):
     """Squared distances of points to centres, k-means' own labels, and places of each centre."""
@@ -122,3 +126,12 @@ def measure_routes(
             "served": routes.any(axis=1).mean(),
             "affinity": (gate * routes).max(axis=1).mean(),
         }
+
+
+CLUSTERINGS = {BALANCED: balanced, KMEANS: nearest_centres, BEST: best_within_capacity}
+ROUTES = {
+    TRANSPORT: transport_routes,
+    TOP_1: favourite_routes,
+    FIRST_COME: first_come_routes,
+    EXPERT_CHOICE: expert_choice_routes,
+}

@@ -1,4 +1,4 @@
-"""Two clouds of points, ways to sparse plans between them, what is measured, and checks along k.
+"""Two clouds of points, ways to sparse plans between them, and what is measured.
 
 A method is a function of a `Problem` that returns what is measured, or None where it has no answer.
 """
@@ -15,9 +15,13 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial.distance import cdist
 
-from skreg.bench.arena.checks import Check, statistic
 from skreg.transport import sparse_transport
 from skreg.transport._envelope import Problem
+
+RELAXED, SPARSE, DUAL = "relaxed", "k-sparse", "dual"
+BY_VALUE, BY_GRADIENT = "L-BFGS, stopped by value", "L-BFGS, stopped by gradient"
+POT_DUAL, POT_SEMI_DUAL = "POT, dual", "POT, semi-dual"
+EMD, QUADRATIC = "POT, EMD + quadratic", "POT, quadratic"
 
 KS = (1, 2, 4, 8, 10, 16, 32, 200)
 LARGEST_ERROR = 1e-6  # of the marginals, where a plan counts as one
@@ -156,50 +160,14 @@ def pot_quadratic(problem: Problem) -> Measured:
     return {"value": -log["res"].fun}
 
 
-def along_k(evidence: Any, setting: str, metric: str, method: str) -> np.ndarray:
-    """Values of one method, shape (n_ks, n_seeds); those k that it has an answer for."""
-    rows = evidence.results
-    rows = rows[(rows["setting"] == setting) & (rows["method"] == method)]
-    ks = sorted(rows["k"].unique())
-    return np.array([evidence.values(setting, metric, method, k) for k in ks])
-
-
-def never_rises(method: str, metric: str, setting: str, *, slack: float) -> Check:
-    """The largest step upwards along k, for each seed, is rounding."""
-
-    def rises(evidence: Any) -> np.ndarray:
-        return np.diff(along_k(evidence, setting, metric, method), axis=0).max(axis=0)
-
-    return statistic(rises, f"largest rise of {metric} along k", at_most=slack)
-
-
-def largest_along_k(method: str, metric: str, setting: str, **bound: float) -> Check:
-    """The largest value along k, seed by seed."""
-
-    def largest(evidence: Any) -> np.ndarray:
-        values = along_k(evidence, setting, metric, method)
-        return values.max(axis=0) if len(values) else values
-
-    return statistic(largest, f"largest {metric} of {method} along k", log=True, **bound)
-
-
-def ratio_along_k(
-    method: str, metric: str, setting: str, at: int, to: int, **bound: float
-) -> Check:
-    """Geometric mean over the seeds of one method's value at one k over that at another."""
-
-    def ratios(evidence: Any) -> np.ndarray:
-        value, base = (evidence.values(setting, metric, method, k) for k in (at, to))
-        return (value / base).to_numpy()
-
-    return statistic(ratios, f"{metric} at {at} over those at {to}", log=True, **bound)
-
-
-def agrees(method: str, oracle: str, metric: str, setting: str, at: int, *, to: float) -> Check:
-    """Two methods have one value, up to a difference on average over the seeds."""
-
-    def differences(evidence: Any) -> np.ndarray:
-        one, other = (evidence.values(setting, metric, name, at) for name in (method, oracle))
-        return np.abs(one - other).to_numpy()
-
-    return statistic(differences, f"distance to {oracle} (at {at})", at_most=to)
+PLANS: dict[str, Method] = {
+    RELAXED: ours("relaxed"),
+    SPARSE: ours("k_sparse"),
+    DUAL: ours("dual"),
+    BY_VALUE: plain_lbfgs(500, ftol=1e-9, gtol=1e-9),
+    BY_GRADIENT: plain_lbfgs(2000, ftol=0.0, gtol=1e-6),
+    POT_DUAL: pot("dual"),
+    POT_SEMI_DUAL: pot("semi-dual"),
+    EMD: pot_emd,
+    QUADRATIC: pot_quadratic,
+}

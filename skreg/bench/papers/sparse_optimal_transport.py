@@ -18,18 +18,38 @@ expert's favourites. No network is trained.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
 
 from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting
 from skreg.bench.arena import transport_assignments as assignments
+from skreg.bench.arena import transport_checks as along
 from skreg.bench.arena import transport_tasks as tasks
 from skreg.bench.arena.checks import all_of, every, level, ratio
 from skreg.bench.arena.rivals import needs_of
-from skreg.bench.arena.views import draw_curves, new_figure, share_legend
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as MatplotlibFigure
+from skreg.bench.arena.transport_assignments import (
+    BALANCED,
+    BEST,
+    CLUSTERINGS,
+    EXPERT_CHOICE,
+    FIRST_COME,
+    KMEANS,
+    ROUTES,
+    TOP_1,
+    TRANSPORT,
+)
+from skreg.bench.arena.transport_tasks import (
+    BY_GRADIENT,
+    BY_VALUE,
+    DUAL,
+    EMD,
+    KS,
+    PLANS,
+    POT_DUAL,
+    POT_SEMI_DUAL,
+    QUADRATIC,
+    RELAXED,
+    SPARSE,
+)
 
 PAPER = Paper(
     title="Sparsity-Constrained Optimal Transport",
@@ -42,60 +62,16 @@ PAPER = Paper(
     code="https://github.com/PythonOT/POT",
 )
 
-RELAXED, SPARSE, DUAL = "relaxed", "k-sparse", "dual"
-BY_VALUE, BY_GRADIENT = "L-BFGS, stopped by value", "L-BFGS, stopped by gradient"
-POT_DUAL, POT_SEMI_DUAL = "POT, dual", "POT, semi-dual"
-EMD, QUADRATIC = "POT, EMD + quadratic", "POT, quadratic"
-PLANS = {
-    RELAXED: tasks.ours("relaxed"),
-    SPARSE: tasks.ours("k_sparse"),
-    DUAL: tasks.ours("dual"),
-    BY_VALUE: tasks.plain_lbfgs(500, ftol=1e-9, gtol=1e-9),
-    BY_GRADIENT: tasks.plain_lbfgs(2000, ftol=0.0, gtol=1e-6),
-    POT_DUAL: tasks.pot("dual"),
-    POT_SEMI_DUAL: tasks.pot("semi-dual"),
-    EMD: tasks.pot_emd,
-    QUADRATIC: tasks.pot_quadratic,
-}
-BALANCED, KMEANS, BEST = "BalancedAssignment", "k-means", "scipy, linear_sum_assignment"
-CLUSTERINGS = {
-    BALANCED: assignments.balanced,
-    KMEANS: assignments.nearest_centres,
-    BEST: assignments.best_within_capacity,
-}
-TRANSPORT, TOP_1 = "transport", "favourite expert"
-FIRST_COME, EXPERT_CHOICE = "favourite expert, if not full", "experts choose"
-ROUTES = {
-    TRANSPORT: assignments.transport_routes,
-    TOP_1: assignments.favourite_routes,
-    FIRST_COME: assignments.first_come_routes,
-    EXPERT_CHOICE: assignments.expert_choice_routes,
-}
 CLOUDS, ABOVE = "200 points to 20", "Just above n / m"
 DIGITS, TOKENS = "Digits in clusters of 180", "512 tokens to 16 experts"
 K = Axis("k", "k, sources per target")
-
-
-def draw_plans(results: pd.DataFrame) -> MatplotlibFigure:
-    methods = [RELAXED, SPARSE, DUAL, BY_GRADIENT, POT_DUAL, POT_SEMI_DUAL]
-    figure, (values, errors) = new_figure(2)
-    draw_curves(values, results, CLOUDS, "dual_value", "k", methods)
-    draw_curves(errors, results, CLOUDS, "error", "k", methods, geometric=True)
-    for panel in (values, errors):
-        panel.set(xlabel=K.label, xscale="log")
-        panel.set_xticks(tasks.KS, labels=map(str, tasks.KS))
-        panel.minorticks_off()
-    values.set(title="Dual value")
-    errors.set(title="Marginal error", yscale="log")
-    share_legend(figure, errors)
-    return figure
 
 
 def fewer_iterations(method: str) -> Claim:
     return Claim(
         f"{method}: k = 200, where the dual is smooth, takes at most half the iterations of "
         "k = 16.",
-        tasks.ratio_along_k(method, "iterations", CLOUDS, 200, 16, at_most=0.5), [CLOUDS],
+        along.ratio_along_k(method, "iterations", CLOUDS, 200, 16, at_most=0.5), [CLOUDS],
     )  # fmt: skip
 
 
@@ -169,9 +145,9 @@ benchmark = Benchmark(
             "The relaxed value never rises with k, is EMD + gamma/2 sum b^2 at k = 1 and that of "
             "quadratically regularised transport at k = n (to 1e-7, about 1e-6 of it).",
             all_of(
-                tasks.never_rises(RELAXED, "value", CLOUDS, slack=1e-9),
-                tasks.agrees(RELAXED, EMD, "value", CLOUDS, 1, to=1e-7),
-                tasks.agrees(RELAXED, QUADRATIC, "value", CLOUDS, 200, to=1e-7),
+                along.never_rises(RELAXED, "value", CLOUDS, slack=1e-9),
+                along.agrees(RELAXED, EMD, "value", CLOUDS, 1, to=1e-7),
+                along.agrees(RELAXED, QUADRATIC, "value", CLOUDS, 200, to=1e-7),
             ),
             [CLOUDS],
         ),
@@ -184,7 +160,7 @@ benchmark = Benchmark(
         Claim(
             "The plain dual's marginal error is above 1e-2 for some k, at skreg's potentials, by "
             "L-BFGS and by POT.",
-            all_of(*(tasks.largest_along_k(name, "error", CLOUDS, at_least=1e-2)
+            all_of(*(along.largest_along_k(name, "error", CLOUDS, at_least=1e-2)
                      for name in (DUAL, BY_GRADIENT, POT_DUAL, POT_SEMI_DUAL))),
             [CLOUDS],
         ),
@@ -227,7 +203,10 @@ benchmark = Benchmark(
             "Dual value and marginal error against k: means over the seeds (geometric for the "
             "error) with bands of one standard error. The plain dual stalls below its maximum "
             "for small k, and its plans miss their marginals until k is large.",
-            draw_plans,
+            functools.partial(
+                along.draw_along_k, setting=CLOUDS, ks=KS,
+                methods=[RELAXED, DUAL, BY_GRADIENT, POT_DUAL, POT_SEMI_DUAL],
+            ),
             [CLOUDS],
         )
     ],
