@@ -156,13 +156,27 @@ def evidence(values):
 def test_checks_along_k_look_at_the_worst_step_and_the_largest_value_of_each_seed():
     falling, rising = evidence([[3, 2, 2], [4, 3, 1]]), evidence([[3, 2, 2.5], [4, 3, 3.6]])
     falls = along.never_rises("it", "value", claims.CLOUDS, slack=1e-9)
-    assert falls(evidence([[3, 2, 2], [4, 3, 3]])).outcome == "reproduced"
+    assert falls(falling).outcome == "reproduced"  # steps of 0 and of -1 at least
     assert falls(rising).outcome != "reproduced"
     assert "0.55" in falls(rising).measured
     largest = along.largest_along_k("it", "value", claims.CLOUDS, at_least=3)
     assert f"{12**0.5:.3g}" in largest(falling).measured
     ratio = along.ratio_along_k("it", "value", claims.CLOUDS, 4, 1, at_most=0.5)
     assert f"{(2 / 3 / 4) ** 0.5:.3g}" in ratio(falling).measured
+
+
+def test_dual_values_fall_behind_by_the_share_that_is_missing_and_never_by_less_than_nothing():
+    rows = [
+        {"setting": "it", "method": method, "seed": seed, "dual_value": value}
+        for method, values in {race.OURS: (1.0, 0.9), race.DUAL: (0.5, 1.0)}.items()
+        for seed, value in enumerate(values)
+    ]
+    settings = {"it": next(iter(transport_speed.CONTESTS.values()))}
+    found = Evidence(pd.DataFrame(rows), settings, transport_speed.benchmark.metrics)
+    behind = race.falls_behind(race.OURS, race.DUAL, "it", at_most=1e-6)
+    assert "0.05 (" in behind(found).measured
+    even = Evidence(found.results.replace(0.9, 1.0), settings, found.metrics)
+    assert behind(even).outcome == "reproduced"
 
 
 def test_costs_are_given_in_the_precision_that_is_raced():

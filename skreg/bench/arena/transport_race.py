@@ -126,11 +126,11 @@ def warm_up(names: Iterable[str]) -> None:
         SOLVERS[name](costs_of(name, small))
 
 
-def relative_lead(method: str, rival: str, setting: str, *, at_least: float) -> Check:
-    """By what share of it the dual value is above a rival's; negative where it is below."""
+def falls_behind(method: str, rival: str, setting: str, *, at_most: float) -> Check:
+    """The share by which the dual value is below a rival's; leads elsewhere make up for none."""
 
-    def leads(evidence: Any) -> np.ndarray:
+    def shortfalls(evidence: Any) -> np.ndarray:
         ours, theirs = (evidence.values(setting, "dual_value", name) for name in (method, rival))
-        return (ours / theirs - 1.0).to_numpy()
+        return (1.0 - ours / theirs).to_numpy().clip(0.0)
 
-    return statistic(leads, f"relative lead over {rival} in dual value", at_least=at_least)
+    return statistic(shortfalls, f"dual value behind {rival}", at_most=at_most)

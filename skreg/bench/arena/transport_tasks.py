@@ -9,7 +9,7 @@ import contextlib
 import io
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
@@ -71,7 +71,7 @@ def about_plan(problem: Problem, plan: np.ndarray) -> dict[str, float]:
     return {"error": error, "excess": max(int((plan > 0).sum(axis=0).max()) - problem.k, 0)}
 
 
-def ours(recovery: str) -> Method:
+def ours(recovery: Literal["relaxed", "k_sparse", "dual"]) -> Method:
     """`sparse_transport`; no answer where it refuses a k that is too small by counting."""
 
     def solved(problem: Problem) -> Measured:

@@ -77,7 +77,7 @@ def fewer_iterations(method: str) -> Claim:
 
 
 benchmark = Benchmark(
-    seconds={"quick": 20},
+    seconds={"quick": 30},
     settings={
         CLOUDS: Setting(
             "Normal points in the plane, of equal mass; the targets are one further in each "
