@@ -14,7 +14,11 @@ NEEDS = {
     # it asks for scipy 1.13 at most, but runs with later ones
     "DirectLiNGAM": ("lingam", "pip install graphviz pygam semopy && pip install --no-deps lingam"),
     "statsmodels": ("statsmodels", "race"),
-    "POT, linear": ("ot", "dev"),
+    "POT, linear": ("ot", "race"),
+    **dict.fromkeys(
+        ("POT, dual", "POT, semi-dual", "POT, EMD", "POT, EMD + quadratic", "POT, quadratic"),
+        ("ot", "race"),
+    ),
     "CLARABEL, one alpha": ("cvxpy", "convex"),
 }
 
