@@ -30,7 +30,7 @@ LEAST = 0.1  # first mu over gamma
 FALL, RISE, FAIL = 0.3, 2.0, 4.0  # of mu after few Newton steps, after many, after too many
 FEW, MANY, TOO_MANY = 6, 12, 40
 INEXACT = 0.1  # marginal error of a step, over the move of the plan
-MOVE = 10.0  # largest move of the plan in the last step, over the tolerance
+MOVE = 1000.0  # largest move of the plan in the last step, over the tolerance
 
 
 class Problem(NamedTuple):
@@ -47,7 +47,7 @@ class Problem(NamedTuple):
         n_targets = len(self.b)
         block = 1 if self.cost.flags.f_contiguous else BLOCK
         rows, columns = np.empty_like(self.a), np.empty_like(self.b)
-        room = n_targets * (min(self.k, len(self.a)) + 8)
+        room = n_targets * min(4 * self.k + 32, len(self.a))  # the first plans are wide
         while True:
             plan = Plan.empty(n_targets, room)
             total, size = evaluate(
@@ -86,8 +86,11 @@ def first_potentials(problem):
     """Potentials at which every target takes some of its nearest sources."""
     n_sources, n_targets = problem.cost.shape
     near = min(n_sources, max(1, 2 * -(-n_sources // n_targets))) - 1
-    beta = np.partition(problem.cost, near, axis=0)[near] + problem.gamma * problem.b
-    return np.zeros(n_sources), beta.astype(np.float64)
+    beta = problem.gamma * problem.b
+    for first in range(0, n_targets, BLOCK):  # partition copies what it is given
+        block = slice(first, first + BLOCK)
+        beta[block] += np.partition(problem.cost[:, block], near, axis=0)[near]
+    return np.zeros(n_sources), beta
 
 
 class Envelope(NamedTuple):

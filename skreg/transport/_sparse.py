@@ -132,8 +132,8 @@ def sparse_transport(
         maximisers of the dual's columns, at most k entries each, which meet the marginals only
         where the dual is differentiable.
     tol : float, default=1e-8
-        Largest marginal error and largest gap of the relaxed plan; its last move is at most ten
-        times as large.
+        Largest marginal error and largest gap of the relaxed plan; its last move is at most a
+        thousand times as large.
     max_iter : int, default=200
         Largest number of proximal steps.
     warm_start : SparseTransportResult, default=None
@@ -168,8 +168,9 @@ def sparse_transport(
     -----
     Proximal steps on the plan, each solved by semismooth Newton steps for the potentials. One pass
     over the costs gives the dual's value, gradient and plan: the k largest entries of a column come
-    from a partial selection among its positive ones. Memory is O(n_sources + n_targets) beside the
-    plan and a dense system of the smaller side.
+    from a partial selection among its positive ones. Memory beside the costs is that of
+    a dense system of the smaller side and of two or three plans, of which the first ones have far
+    more entries than the last.
 
     For given alpha, the best beta do not change which entries of a column are the k largest, so
     that the semi-dual is the dual maximised over beta: both have the same maximum.
