@@ -10,7 +10,7 @@ while the Newton steps for the dual are few, and rises where they are many. For 
 dual objective at mu = 0 bounds the minimum from below.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -113,7 +113,8 @@ def solve_envelope(problem, alpha, beta, tol, max_iter, tick=lambda: None):
     last = Plan.empty(len(problem.b), 0)
     mu = max(FIRST * np.ptp(problem.cost) * len(problem.a), LEAST * problem.gamma)
     best, best_alpha, n_newton = -np.inf, alpha, 0
-    kept, least = None, np.inf
+    kept: Any = None  # set in the first step
+    least = np.inf
     for _ in range(max_iter):
 
         def at(alpha, beta, mu=mu, last=last):

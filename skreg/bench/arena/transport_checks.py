@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skreg.bench import Figure
 from skreg.bench.arena.checks import Check, statistic
 from skreg.bench.arena.views import draw_curves, new_figure, share_legend
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as MatplotlibFigure
 
 
 def along_k(evidence: Any, setting: str, metric: str, method: str) -> np.ndarray:
@@ -64,17 +66,26 @@ def agrees(method: str, oracle: str, metric: str, setting: str, at: int, *, to: 
     return statistic(differences, f"distance to {oracle} (at {at})", at_most=to)
 
 
-def draw_along_k(
-    results: pd.DataFrame, setting: str, ks: Sequence[int], methods: Sequence[str]
-) -> Figure:
+def figure_along_k(setting: str, methods: Sequence[str]) -> Figure:
     """Dual value and marginal error against k."""
+    return Figure(
+        "Dual value and marginal error against k: means over the seeds (geometric for the error) "
+        "with bands of one standard error. The plain dual stalls below its maximum for small k, "
+        "and its plans miss their marginals until k is large.",
+        functools.partial(draw_along_k, setting=setting, methods=methods),
+        [setting],
+    )
+
+
+def draw_along_k(results: pd.DataFrame, setting: str, methods: Sequence[str]) -> MatplotlibFigure:
     figure, (values, errors) = new_figure(2)
     draw_curves(values, results, setting, "dual_value", "k", methods)
     draw_curves(errors, results, setting, "error", "k", methods, geometric=True)
     values.set(title="Dual value", xlabel="k", xscale="log")
     errors.set(title="Marginal error", xlabel="k", xscale="log", yscale="log")
+    ks = sorted(results.loc[results["setting"] == setting, "k"].unique())
     for panel in (values, errors):
-        panel.set_xticks(ks, labels=map(str, ks))
+        panel.set_xticks(ks, labels=[f"{k:g}" for k in ks])
         panel.minorticks_off()
     share_legend(figure, errors)
     return figure
