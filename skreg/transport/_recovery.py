@@ -5,24 +5,54 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from skreg.transport._columns import Plan, evaluate_on_support, widest_support
+from skreg.transport._envelope import solve_envelope
 from skreg.transport._newton import Point, ascend
 
 NEWTON_STEPS = 100
 INFEASIBLE = 2  # what linprog answers
 
 
-def sparsest(problem, found, tol):
+def sparsest(problem, found, tol, max_iter):
     """The best plan on k entries of each column, the largest of the relaxed one among them.
 
+    Where none lies there, the relaxed plans for smaller k are tried, which have fewer entries.
     Returns its point, the number of Newton steps, and a hint where there is no such plan.
     """
-    support = support_of(problem, found, problem.k)
-    point, n_steps = cheapest_on_support(problem, support, found.point.alpha, found.point.beta, tol)
-    hint = ""
-    if point.error > tol and not is_feasible(problem, support):
-        k = smallest_feasible(problem, found)
-        hint = f" No plan was found with {problem.k} entries in each column; there is one with {k}."
-    return point, found.n_iter + n_steps, hint
+    point, n_iter, hint = None, found.n_iter, ""
+    for k in _smaller_and_smaller(problem):
+        relaxed = found
+        if k < problem.k:
+            start = found.point.alpha, found.point.beta
+            relaxed = solve_envelope(problem._replace(k=k), *start, tol, max_iter)
+        support = support_of(problem, relaxed, problem.k)
+        new, n_steps = cheapest_on_support(problem, support, relaxed.point, tol)
+        n_iter += n_steps + (relaxed.n_iter if k < problem.k else 0)
+        if point is None or new.error < point.error:
+            point = new
+        if point.error <= tol:
+            break
+    else:
+        hint = _hint(problem, found)
+    return point, n_iter, hint
+
+
+def _smaller_and_smaller(problem):
+    """k, then k - 1, k - 2, k - 4, .. down to the fewest entries that can hold all sources."""
+    fewest = -(-np.count_nonzero(problem.a) // len(problem.b))
+    yield problem.k
+    step = 1
+    while problem.k - step > fewest:
+        yield problem.k - step
+        step *= 2
+    if fewest < problem.k:
+        yield fewest
+
+
+def _hint(problem, found):
+    if is_feasible(problem, support_of(problem, found, problem.k)):
+        return ""
+    k = smallest_feasible(problem, found)
+    return f" No plan was found with {problem.k} entries in each column; there is one with {k}."
 
 
 def support_of(problem, found, k):
@@ -31,8 +61,9 @@ def support_of(problem, found, k):
     return widest_support(problem.cost, point.alpha, point.beta, k, point.plan)
 
 
-def cheapest_on_support(problem, support, alpha, beta, tol):
-    """Minimum of <T, C> + gamma/2 ||T||^2 over the plans with entries of `support` only."""
+def cheapest_on_support(problem, support, start, tol):
+    """Minimum of <T, C> + gamma/2 ||T||^2 over the plans with entries of `support` only, from the
+    potentials of a point."""
     starts, sources = support
     targets = np.repeat(np.arange(len(problem.b)), np.diff(starts))
     cost = problem.cost[sources, targets].astype(np.float64)
@@ -49,7 +80,7 @@ def cheapest_on_support(problem, support, alpha, beta, tol):
     def solved(point):
         return point.error <= 0.5 * tol
 
-    return ascend(at, at(alpha, beta), solved, problem.gamma, 0.0, NEWTON_STEPS)
+    return ascend(at, at(start.alpha, start.beta), solved, problem.gamma, 0.0, NEWTON_STEPS)
 
 
 def is_feasible(problem, support):
@@ -69,7 +100,8 @@ def is_feasible(problem, support):
 
 def smallest_feasible(problem, found):
     """The smallest k for which a plan lies on `support_of`."""
-    low, high = problem.k + 1, len(problem.a)
+    fullest = int(np.diff(found.point.plan.starts).max())  # on which the relaxed plan lies
+    low, high = problem.k + 1, max(problem.k + 1, fullest)
     while low < high:
         middle = (low + high) // 2
         if is_feasible(problem, support_of(problem, found, middle)):

@@ -128,7 +128,8 @@ def sparse_transport(
     recovery : {"relaxed", "k_sparse", "dual"}, default="relaxed"
         Which plan: "relaxed", the minimum of the envelope, meets the marginals but may have more
         than k entries in a column. "k_sparse" allows k entries in each column, the largest of these
-        first, then those that would cost least, and takes the best plan on them. "dual" has the
+        first, then those that would cost least, and takes the best plan on them; where none
+        lies there, it begins with relaxed plans for smaller k. "dual" has the
         maximisers of the dual's columns, at most k entries each, which meet the marginals only
         where the dual is differentiable.
     tol : float, default=1e-8
@@ -201,7 +202,7 @@ def sparse_transport(
     if method == "dual":
         bound = problem.bound(found.point.alpha, found.point.beta)
     if recovery == "k_sparse":
-        point, n_iter, hint = sparsest(problem, found, tol)
+        point, n_iter, hint = sparsest(problem, found, tol, max_iter)
     else:
         point, n_iter, hint = bound if recovery == "dual" else found.point, found.n_iter, ""
     result = _result(problem, point, bound, n_iter, tol)
