@@ -90,7 +90,7 @@ class LinearTransportRestorer(OneToOneFeatureMixin, TransformerMixin, Estimator)
         Numbers of rows, of patches if there are any, of the source and of the target.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, if they are all strings.
 
     See Also
