@@ -53,7 +53,7 @@ def contest(shape: dict[str, int], gamma: float, sizes: tuple[str, ...]) -> Sett
 
 CONTESTS = {
     "500 x 500, gamma = 1": contest(SQUARE, 1.0, ("smallest", "quick", "full")),
-    "500 x 500, gamma = 0.1": contest(SQUARE, 0.1, ("quick", "full")),
+    "500 x 500, gamma = 0.1": contest(SQUARE, 0.1, ("full",)),
     "2000 x 200, gamma = 1": contest(TALL, 1.0, ("full",)),
     "2000 x 200, gamma = 0.1": contest(TALL, 0.1, ("full",)),
 }
@@ -79,7 +79,7 @@ def faster(setting: str, rival: str) -> Claim:
 
 
 benchmark = Benchmark(
-    seconds={"quick": 20},
+    seconds={"quick": 10},
     settings={
         **CONTESTS,
         GROWTH: Setting(
