@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
 
 from skreg.transport import BalancedAssignment
+from skreg.transport._balanced_assignment import _whole
 
 
 def least_cost(cost, capacity):
@@ -69,6 +71,13 @@ def test_one_column_wanted_by_all_and_equal_costs_keep_to_the_capacities():
     np.testing.assert_array_equal(BalancedAssignment().fit(cost).capacity_used_, 10)
     cost[:, 0] = 0.0
     np.testing.assert_array_equal(BalancedAssignment(10).fit(cost).capacity_used_, 10)
+
+
+def test_a_plan_that_overfills_a_column_does_not_overfill_it_with_labels():
+    plan = sparse.csc_array(np.column_stack([np.full(4, 0.25), np.zeros(4)]))
+    labels, n_split = _whole(plan, np.array([[0.0, 9], [0, 1], [0, 8], [0, 2]]), np.array([2, 2]))
+    np.testing.assert_array_equal(np.bincount(labels), [2, 2])
+    assert n_split == 2
 
 
 def test_prices_balance_further_rows_of_the_same_kind():

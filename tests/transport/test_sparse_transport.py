@@ -175,6 +175,10 @@ def test_masses_of_any_sum_scale_the_plan():
     result = sparse_transport(100 * a, 100 * b, C, max_nz=6, gamma=0.01, tol=1e-10)
     np.testing.assert_allclose(result.plan.toarray(), 100 * plan, rtol=1e-6, atol=1e-7)
     assert result.marginal_error <= 1e-10
+    result = sparse_transport(100 * a, 100 * b, C, max_nz=20, gamma=0.01, tol=1e-10)
+    own = (result.plan * C).sum() + 0.5 * 0.01 * (result.plan**2).sum()
+    assert result.value == pytest.approx(own, rel=1e-9)
+    assert result.dual_value == pytest.approx(own, rel=1e-7)
 
 
 def test_a_warm_start_takes_fewer_steps_to_the_same_plan():
@@ -202,6 +206,10 @@ def test_costs_without_differences_give_spread_masses():
     for level in (0.0, 7.0):
         result = sparse_transport(a, b, np.full((12, 3), level), max_nz=12)
         np.testing.assert_allclose(result.plan.toarray(), np.outer(a, b), atol=1e-8)
+        tied = sparse_transport(a, b, np.full((12, 3), level), max_nz=4)
+        assert tied.marginal_error <= 1e-8
+        # at most 4 of 12 equal sources for each: mass 1/12 in each entry, in the best plan
+        assert tied.value == pytest.approx(level + 0.5 / 12, abs=1e-7)
 
 
 @pytest.mark.parametrize("forbidding", [1e3, 1e12])
