@@ -9,6 +9,8 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.coreset`: importance scores of rows, and weighted subsets that keep l_p losses.
 - `skreg.semi_supervised`: labels spread over graphs.
 - `skreg.transport`: sparse transport plans, and linear maps between distributions.
+- `skreg.robustness`: certified robustness, and the tilting of linear boundaries.
+- `skreg.domain`: heads for each source domain, for rows of a domain unknown.
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -29,12 +31,14 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import coreset as coreset
     from skreg import datasets as datasets
     from skreg import deep as deep
+    from skreg import domain as domain
     from skreg import export as export
     from skreg import linear_model as linear_model
     from skreg import metrics as metrics
     from skreg import optim as optim
     from skreg import ordinal as ordinal
     from skreg import probe as probe
+    from skreg import robustness as robustness
     from skreg import semi_supervised as semi_supervised
     from skreg import transport as transport
 
@@ -44,12 +48,14 @@ _SUBPACKAGES = (
     "coreset",
     "datasets",
     "deep",
+    "domain",
     "export",
     "linear_model",
     "metrics",
     "optim",
     "ordinal",
     "probe",
+    "robustness",
     "semi_supervised",
     "transport",
 )
