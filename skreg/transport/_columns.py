@@ -20,8 +20,9 @@ import numpy as np
 
 from skreg._jit import kernel
 
-BLOCK = 16  # targets whose costs are read together, where they lie beside one another
+BLOCK = 8  # targets whose costs are read together, where they lie beside one another
 STEPS = 100  # of the search for tau, which ends after a few
+SAME = 1e-14  # relative difference of two 1 / tau that is rounding
 
 
 class Plan(NamedTuple):
@@ -41,7 +42,7 @@ class Plan(NamedTuple):
     @classmethod
     def empty(cls, n_targets, capacity):
         return cls(
-            np.zeros(n_targets + 1, dtype=np.int64), np.empty(capacity, dtype=np.int64),
+            np.zeros(n_targets + 1, dtype=np.int64), np.empty(capacity, dtype=np.int32),
             np.empty(capacity), np.empty(capacity, dtype=np.bool_), np.empty(n_targets),
         )  # fmt: skip
 
@@ -51,6 +52,24 @@ class Plan(NamedTuple):
         return self._replace(
             sources=self.sources[:size], mass=self.mass[:size], fractional=self.fractional[:size]
         )
+
+
+class Near(NamedTuple):
+    """Entries of all columns that can be positive at certain potentials, with their costs.
+
+    Without an entry it stands for all entries.
+    """
+
+    starts: np.ndarray
+    sources: np.ndarray
+    cost: np.ndarray
+
+    @classmethod
+    def empty(cls, cost, capacity):
+        return cls(
+            np.zeros(cost.shape[1] + 1, dtype=np.int64), np.empty(capacity, dtype=np.int32),
+            np.empty(capacity, dtype=cost.dtype),
+        )  # fmt: skip
 
 
 @kernel
@@ -101,16 +120,16 @@ def _threshold(s, size, kth, k, ratio):  # noqa: C901  one compiled loop
             high = inverse
         else:
             low = inverse
+        if n_fractional == 0 and n_whole == k:
+            break
         step = 0.5 * (low + high)
         if n_fractional > 0:
             newton = ((k - n_whole) / ratio + n_fractional) / total
+            if abs(newton - inverse) <= SAME * inverse:
+                inverse = newton
+                break
             if low < newton < high:
                 step = newton
-        elif n_whole == k:
-            break
-        if abs(step - inverse) <= 1e-15 * inverse:
-            inverse = step
-            break
         inverse = step
     return 1.0 / inverse
 
@@ -131,19 +150,71 @@ def _keep_largest(s, sources, size, kth, k):
 
 
 @kernel
-def _positive(cost, alpha, beta, first, width, shift, largest, s, sources, sizes):
-    """Entries of `width` targets with s > 0, in the order of the sources."""
+def _positive(cost, near, alpha, beta, first, width, mu, last, shift, s, sources, sizes):
+    """Entries of `width` targets with s > 0, in the order of the sources.
+
+    `shift` is zero everywhere, before and after.
+    """
+    for l in range(width):
+        for e in range(last.starts[first + l], last.starts[first + l + 1]):
+            shift[l, last.sources[e]] = mu * last.mass[e]
+    if len(near.sources) > 0:
+        _positive_of_near(near, alpha, beta, first, width, shift, s, sources, sizes)
+    else:
+        _positive_of_all(cost, alpha, beta, first, width, shift, s, sources, sizes)
+    for l in range(width):
+        for e in range(last.starts[first + l], last.starts[first + l + 1]):
+            shift[l, last.sources[e]] = 0.0
+
+
+@kernel
+def _positive_of_near(near, alpha, beta, first, width, shift, s, sources, sizes):
+    for l in range(width):
+        sizes[l] = 0
+        for e in range(near.starts[first + l], near.starts[first + l + 1]):
+            i = near.sources[e]
+            value = alpha[i] + beta[first + l] - near.cost[e] + shift[l, i]
+            if value > 0.0:
+                s[l, sizes[l]], sources[l, sizes[l]] = value, i
+                sizes[l] += 1
+
+
+@kernel
+def _positive_of_all(cost, alpha, beta, first, width, shift, s, sources, sizes):
     for l in range(width):
         sizes[l] = 0
     for i in range(cost.shape[0]):
         for l in range(width):
-            value = alpha[i] + beta[first + l] - cost[i, first + l]
-            if value > -largest[l]:
-                value += shift[l, i]
-                if value > 0.0:
-                    s[l, sizes[l]] = value
-                    sources[l, sizes[l]] = i
-                    sizes[l] += 1
+            value = alpha[i] + beta[first + l] - cost[i, first + l] + shift[l, i]
+            if value > 0.0:
+                s[l, sizes[l]], sources[l, sizes[l]] = value, i
+                sizes[l] += 1
+
+
+@kernel
+def entries_near(cost, alpha, beta, margin, mu, block, last, near):
+    """Write the entries that are positive somewhere within `margin` of the potentials.
+
+    Returns their number; those beyond the room of `near` are counted, not written.
+    """
+    n_sources, n_targets = cost.shape
+    room, used = len(near.sources), 0
+    every = Near(near.starts, near.sources[:0], near.cost[:0])
+    s, shift = np.empty((block, n_sources)), np.zeros((block, n_sources))
+    sources, sizes = np.empty((block, n_sources), dtype=np.int32), np.empty(block, dtype=np.int64)
+    farthest = beta + margin
+    for first in range(0, n_targets, block):
+        width = min(block, n_targets - first)
+        _positive(cost, every, alpha, farthest, first, width, mu, last, shift, s, sources, sizes)
+        for l in range(width):
+            near.starts[first + l] = used
+            for e in range(sizes[l]):
+                if used < room:
+                    near.sources[used] = sources[l, e]
+                    near.cost[used] = cost[sources[l, e], first + l]
+                used += 1
+    near.starts[n_targets] = used
+    return used
 
 
 @kernel
@@ -174,31 +245,24 @@ def semi_dual_potentials(cost, alpha, b, k, gamma):
 
 @kernel
 def evaluate(  # noqa: C901  one compiled loop
-    cost, alpha, beta, k, gamma, mu, block, last, plan, row_sums, column_sums
+    cost, near, alpha, beta, k, gamma, mu, block, last, plan, row_sums, column_sums
 ):
-    """Sum of the maxima, and the plan with its row and column sums.
+    """Sum of the maxima, and the plan with its row and column sums, of the entries `near`.
 
     Returns (sum, number of entries). Entries beyond the room of `plan` are counted, not written.
     """
     n_sources, n_targets = cost.shape
     room, used, total = len(plan.sources), 0, 0.0
     s, work = np.empty((block, n_sources)), np.empty(n_sources)
-    sources, sizes = np.empty((block, n_sources), dtype=np.int64), np.empty(block, dtype=np.int64)
-    shift, largest = np.zeros((block, n_sources)), np.empty(block)
+    sources, sizes = np.empty((block, n_sources), dtype=np.int32), np.empty(block, dtype=np.int64)
+    shift = np.zeros((block, n_sources))
     for i in range(n_sources):
         row_sums[i] = 0.0
     for first in range(0, n_targets, block):
         width = min(block, n_targets - first)
-        for l in range(width):
-            largest[l] = 0.0
-            for e in range(last.starts[first + l], last.starts[first + l + 1]):
-                shift[l, last.sources[e]] = mu * last.mass[e]
-                largest[l] = max(largest[l], mu * last.mass[e])
-        _positive(cost, alpha, beta, first, width, shift, largest, s, sources, sizes)
+        _positive(cost, near, alpha, beta, first, width, mu, last, shift, s, sources, sizes)
         for l in range(width):
             j = first + l
-            for e in range(last.starts[j], last.starts[j + 1]):
-                shift[l, last.sources[e]] = 0.0
             size, tau = sizes[l], 0.0
             if size > k:
                 for e in range(size):
@@ -266,9 +330,9 @@ def widest_support(cost, alpha, beta, k, plan):
     """(starts, sources) of k entries in each column: the largest of a plan, then those with the
     largest alpha_i + beta_j - c_ij, ties by their order."""
     n_sources, n_targets = cost.shape
-    starts, chosen = np.arange(n_targets + 1) * k, np.empty(n_targets * k, dtype=np.int64)
+    starts, chosen = np.arange(n_targets + 1) * k, np.empty(n_targets * k, dtype=np.int32)
     s, work = np.empty(n_sources), np.empty(n_sources)
-    sources = np.empty(n_sources, dtype=np.int64)
+    sources = np.empty(n_sources, dtype=np.int32)
     for j in range(n_targets):
         highest = -np.inf
         for i in range(n_sources):

@@ -43,17 +43,16 @@ class Point(NamedTuple):
 
 def ascend(
     evaluate: Callable[[np.ndarray, np.ndarray], Point],
-    start: Point,
+    point: Point,
     solved: Callable[[Point], bool],
     stiffness: float,
     mu: float,
     max_steps: int,
 ) -> tuple[Point, int]:
-    """Newton steps until `solved`; returns the last point and the number of steps.
+    """Newton steps from a point until `solved`; returns the last point and the number of steps.
 
     An entry that is not fractional adds 1 / `stiffness` to the second derivative.
     """
-    point = start
     for n_steps in range(max_steps):
         if solved(point):
             return point, n_steps
@@ -109,7 +108,9 @@ def _search(evaluate, point, p, q):
     first = point.slope(p, q)
     low, slope_low, high, slope_high = 0.0, first, np.inf, 0.0
     step = 1.0
+    new = None
     for _ in range(TRIALS):
+        del new  # its plan, which may be wide, before the next one is made
         new = evaluate(point.alpha + step * p, point.beta + step * q)
         slope = new.slope(p, q)
         if slope < TOO_FAR * first:

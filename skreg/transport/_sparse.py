@@ -198,7 +198,7 @@ def sparse_transport(
     alpha, beta = _start(problem, warm_start)
     with counter(verbose=verbose, by="sparse_transport", unit="proximal step") as tick:
         found = solve_envelope(problem, alpha, beta, tol, max_iter, tick)
-    bound = problem.semi_dual(found.best_alpha)
+    bound = found.bound
     if method == "dual":
         bound = problem.bound(found.point.alpha, found.point.beta)
     if recovery == "k_sparse":

@@ -9,8 +9,9 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg.bench.arena import transport_tasks
 from skreg.transport import sparse_transport
-from skreg.transport._envelope import Problem, first_potentials
+from skreg.transport._envelope import Problem, ProximalDual, first_potentials
 
 SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
 HALVES = np.full(2, 0.5)
@@ -140,11 +141,41 @@ def test_derivatives_of_the_dual_are_what_the_marginals_lack(mu):
     last = problem.bound(alpha + 0.05, beta).plan
     p, q = rng.normal(size=30), rng.normal(size=7)
 
-    def value(step):
-        return problem.point(alpha + step * p, beta + step * q, mu, last).value
+    dual = ProximalDual(problem, mu, last)
 
-    slope = problem.point(alpha, beta, mu, last).slope(p, q)
+    def value(step):
+        return dual(alpha + step * p, beta + step * q).value
+
+    slope = dual(alpha, beta).slope(p, q)
     assert (value(1e-6) - value(-1e-6)) / 2e-6 == pytest.approx(slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("reach", [0.1, 0.9, 1.5])
+def test_a_list_of_near_entries_gives_what_all_entries_give(reach, order):
+    a, b, C = clouds(6, 60, 11)
+    problem = Problem(np.asarray(C, order=order), a, b, 8, 0.5)
+    rng = np.random.default_rng(1)
+    solved = sparse_transport(a, b, C, max_nz=8, gamma=0.5)
+    centre = solved.alpha + rng.normal(scale=0.003, size=60), solved.beta
+    last = ProximalDual(problem, 0.4, problem.bound(*centre).plan)(*centre).plan
+    dual, plain = ProximalDual(problem, 0.2, last), ProximalDual(problem, 0.2, last)
+    dual.stay_near(*centre, margin=0.02)
+    assert last.starts[-1] < dual.near.starts[-1] < C.size / 2
+    p, q = rng.random(60), rng.random(11)
+    step = reach * 0.02 / (p.max() + q.max())
+    found, wanted = (at(centre[0] + step * p, centre[1] + step * q) for at in (dual, plain))
+    assert found.value == wanted.value
+    for part in ("starts", "sources", "mass", "fractional", "kappa"):
+        np.testing.assert_array_equal(getattr(found.plan, part), getattr(wanted.plan, part))
+
+
+def test_proximal_steps_do_not_turn_in_circles():
+    """Two plans took turns where a step was done before it had begun: 296 Newton steps, not 74."""
+    for seed in range(6):
+        problem = transport_tasks.clouds(seed, n_sources=80, n_targets=80, k=2, gamma=3.0)
+        C, a, b, k, gamma = problem
+        assert sparse_transport(a, b, C, max_nz=k, gamma=gamma, tol=1e-8).n_iter < 150
 
 
 def test_order_of_points_and_constants_in_rows_and_columns_change_nothing():
