@@ -151,7 +151,7 @@ def test_derivatives_of_the_dual_are_what_the_marginals_lack(mu):
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("reach", [0.1, 0.9, 1.5])
+@pytest.mark.parametrize("reach", [0.1, 0.99, 10.0])
 def test_a_list_of_near_entries_gives_what_all_entries_give(reach, order):
     a, b, C = clouds(6, 60, 11)
     problem = Problem(np.asarray(C, order=order), a, b, 8, 0.5)
@@ -162,7 +162,7 @@ def test_a_list_of_near_entries_gives_what_all_entries_give(reach, order):
     dual, plain = ProximalDual(problem, 0.2, last), ProximalDual(problem, 0.2, last)
     dual.stay_near(*centre, margin=0.02)
     assert last.starts[-1] < dual.near.starts[-1] < C.size / 2
-    p, q = rng.random(60), rng.random(11)
+    p, q = 0.1 * rng.random(60), rng.random(11)
     step = reach * 0.02 / (p.max() + q.max())
     found, wanted = (at(centre[0] + step * p, centre[1] + step * q) for at in (dual, plain))
     assert found.value == wanted.value
@@ -171,9 +171,9 @@ def test_a_list_of_near_entries_gives_what_all_entries_give(reach, order):
 
 
 def test_proximal_steps_do_not_turn_in_circles():
-    """Two plans took turns where a step was done before it had begun: 296 Newton steps, not 74."""
-    for seed in range(6):
-        problem = transport_tasks.clouds(seed, n_sources=80, n_targets=80, k=2, gamma=3.0)
+    """Two plans took turns where a step was done before it had begun: 583 Newton steps, not 74."""
+    for seed in range(5):
+        problem = transport_tasks.clouds(seed, n_sources=300, n_targets=300, k=2, gamma=1.0)
         C, a, b, k, gamma = problem
         assert sparse_transport(a, b, C, max_nz=k, gamma=gamma, tol=1e-8).n_iter < 150
 
