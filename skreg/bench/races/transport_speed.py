@@ -9,9 +9,9 @@ nobody grades itself; POT's dual thus gets the best target potentials for its so
 EMD, without a quadratic term and without a bound on the entries, is there for the scale.
 
 Two normal clouds of points of equal mass, squared distances over their largest. The growth has 200
-targets and k = n / 100, twice what the sources need. Memory is the peak of what Python and numpy
-allocate beside the costs; what compiled kernels allocate is not seen, which is a few blocks of 16
-columns.
+targets and k = n / 100, twice what the sources need. Memory is the peak of what Python, numpy
+and compiled kernels allocate beside the costs: two or three plans, the first of which are wide, and
+blocks of eight columns.
 """
 
 from __future__ import annotations
