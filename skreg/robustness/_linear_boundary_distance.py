@@ -246,11 +246,13 @@ def robust_accuracy_score(
 
 
 def _checked_eps(eps: ArrayLike) -> np.ndarray:
-    lengths = np.asarray(eps, dtype=np.float64)
+    refusal = f"eps={eps!r} must be one or several finite lengths, none of them negative"
+    try:
+        lengths = np.asarray(eps, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(refusal) from error
     if lengths.ndim > 1 or not np.all((lengths >= 0.0) & np.isfinite(lengths)):
-        raise ValueError(
-            f"eps={eps!r} must be one or several finite lengths, none of them negative"
-        )
+        raise ValueError(refusal)
     return lengths
 
 

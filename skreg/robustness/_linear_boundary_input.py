@@ -47,8 +47,6 @@ def labelled_rows(
     labels = column_or_1d(y)
     check_consistent_length(X, labels)
     weight = checked_weights(sample_weight, X)
-    if not weight.any():
-        raise ValueError("sample_weight is zero for all rows: nothing is left to measure")
     return LabelledRows(X, positions_of(boundary, labels), weight)
 
 
@@ -72,7 +70,7 @@ def pair_of(boundary: LinearBoundary, pair: Any) -> tuple[int, int]:
         if not boundary.is_binary:
             raise ValueError(
                 f"the estimator has {len(classes)} classes: choose two of them by pair, such as "
-                f"pair=({classes[0]!r}, {classes[1]!r}), or call adversarial_strength for all pairs"
+                f"pair={tuple(classes[:2].tolist())}, or call adversarial_strength for all pairs"
             )
         return 0, 1
     labels = list(pair) if isinstance(pair, (tuple, list, np.ndarray)) else []
@@ -88,9 +86,9 @@ def pair_of(boundary: LinearBoundary, pair: Any) -> tuple[int, int]:
 def require_rows_of(boundary: LinearBoundary, rows: LabelledRows, positions: Any) -> None:
     """Raise ValueError if a class has no row of positive weight."""
     total = np.bincount(rows.codes, rows.weight, len(boundary.classes))
-    for position in positions:
-        if not total[position] > 0.0:
-            raise ValueError(
-                f"y has no rows (of positive weight) of class {boundary.classes[position]!r}; "
-                "centroids of both classes are needed"
-            )
+    missing = boundary.classes[[k for k in positions if not total[k] > 0.0]].tolist()
+    if missing:
+        raise ValueError(
+            f"y has no rows (of positive weight) of class {missing[0]!r}, but centroids are those "
+            "of every class"
+        )

@@ -15,6 +15,7 @@ from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, NuSVC
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._inside import fitted_inside
@@ -53,14 +54,23 @@ def boundary_and_rows(estimator: Any, X: Any) -> tuple[LinearBoundary, Any]:
         If the estimator is not fitted.
     """
     boundary = linear_boundary_of(estimator)
-    rows = validate_data(
-        estimator, X, reset=False, accept_sparse="csr", dtype=[np.float64, np.float32]
-    )
+    rows = _checked_rows(estimator, X)
     n_features = boundary.coef.shape[1]
     if rows.shape[1] != n_features:
         raise ValueError(f"X has {rows.shape[1]} features, but the estimator has {n_features}")
     _require_agreement(estimator, X, rows, boundary)
     return boundary, rows
+
+
+def _checked_rows(estimator: Any, X: Any) -> Any:
+    """X as numbers; its names are those of the fit, if there the estimator saw some.
+
+    A Pipeline whose first step is "passthrough" does not tell of names, though it saw some.
+    """
+    checks: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+    if hasattr(estimator, "feature_names_in_"):
+        return validate_data(estimator, X, reset=False, **checks)
+    return check_array(X, estimator=estimator, input_name="X", **checks)
 
 
 def linear_boundary_of(estimator: Any) -> LinearBoundary:
@@ -208,8 +218,8 @@ def _read_ordinal(model: Any) -> tuple[Scores, np.ndarray]:
 
 def _refuse(estimator: Any) -> tuple[Scores, np.ndarray]:
     raise TypeError(
-        f"{_name(estimator)} changes or combines what the classifiers within it decide, and has no "
-        "linear boundary of its own; give one of these"
+        f"{_name(estimator)} changes or combines what the classifiers within it decide: it has no "
+        "linear boundary, even if they have some. Give one of them, if it is linear"
     )
 
 

@@ -76,7 +76,7 @@ class TiltingDisplay:
     >>> X, y = load_digits(return_X_y=True)
     >>> X, y = X[(y == 3) | (y == 8)] / 16, y[(y == 3) | (y == 8)]
     >>> TiltingDisplay.from_estimator(LogisticRegression(C=100).fit(X, y), X, y)
-    TiltingDisplay(357 rows, classes 3 and 8, angle=0.904)
+    TiltingDisplay(357 rows, classes 3 and 8, angle=0.605)
     """
 
     def __init__(

@@ -54,7 +54,7 @@ class TiltingPathDisplay:
     >>> TiltingPathDisplay.from_estimator(
     ...     LogisticRegression(), X, y, param_range=[1e-3, 0.01, 0.1, 1, 10]
     ... )
-    TiltingPathDisplay(5 values of C, recommended C=0.1)
+    TiltingPathDisplay(5 values of C, recommended C=0.01)
     """
 
     def __init__(self, *, path: TiltingPath) -> None:

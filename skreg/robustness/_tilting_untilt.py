@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
 from skreg._sklearn import HasMethods, Interval, _fit_context
+from skreg._state import all_or_nothing
 from skreg.robustness._linear_boundary_input import LabelledRows, labelled_rows, require_rows_of
 from skreg.robustness._linear_boundary_of import boundary_and_rows
 from skreg.robustness._tilting import require_line_and_normal
@@ -63,6 +64,7 @@ class UntiltedClassifier(ClassifierMixin, Estimator):
         self.estimator = estimator
         self.t = t
 
+    @all_or_nothing
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the classifier and turn its boundary back.
