@@ -252,7 +252,8 @@ READERS: tuple[tuple[Any, Any], ...] = (
 def _require_agreement(estimator: Any, X: Any, rows: Any, boundary: LinearBoundary) -> None:
     """Compare labels, and scores if the estimator has some, of a few rows."""
     some = np.unique(np.linspace(0, rows.shape[0] - 1, N_COMPARED).astype(int))
-    given, rows = _safe_indexing(X, some), rows[some]
+    # names of columns are for the estimator; everything else is as good as numbers
+    given, rows = _safe_indexing(X, some) if hasattr(X, "columns") else rows[some], rows[some]
     scores = boundary.scores(rows)
     rounding = ROUNDING[rows.dtype.char] * _size_of_terms(boundary, rows)
     told = _own_scores(estimator, given)

@@ -1,6 +1,6 @@
 """Angle, strength and errors of a linear classifier along a parameter of its regularization."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import combinations
 from numbers import Real
@@ -63,7 +63,7 @@ def tilting_path(
     y: ArrayLike,
     *,
     param_name: str = "C",
-    param_range: ArrayLike,
+    param_range: Iterable[Any],
     cv: Any = None,
     X_val: Any = None,
     y_val: ArrayLike | None = None,
@@ -174,7 +174,9 @@ def tilting_path(
     if not is_classifier(estimator):
         raise TypeError(f"{type(estimator).__name__} is not a classifier; give a linear one")
     p, values = checked_p(p), _checked_values(estimator, param_name, param_range)
-    X, y = indexable(X, column_or_1d(y))
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not tol >= 0.0:
+        raise ValueError(f"tol={tol!r} must be an angle in radians, not below 0")
+    X, y = indexable(X if hasattr(X, "shape") else np.asarray(X), column_or_1d(y))
     weight = None if sample_weight is None else checked_weights(sample_weight, X)
     folds = _checked_folds(X, y, cv, X_val, y_val, weight)
     held_out = None if X_val is None else (X_val, column_or_1d(y_val))
@@ -204,15 +206,15 @@ def tilting_path(
 # input
 
 
-def _checked_values(estimator: Any, param_name: str, param_range: ArrayLike) -> np.ndarray:
+def _checked_values(estimator: Any, param_name: str, param_range: Iterable[Any]) -> np.ndarray:
     if param_name not in estimator.get_params():
         raise ValueError(
             f"param_name={param_name!r} is no parameter of {type(estimator).__name__}; in a "
             "Pipeline write step__parameter, such as logisticregression__C"
         )
-    if isinstance(param_range, str) or np.ndim(np.asarray(param_range, dtype=object)) != 1:
+    if isinstance(param_range, str) or not np.iterable(param_range):
         raise ValueError(f"param_range={param_range!r} must be a sequence of values")
-    values = list(np.asarray(param_range, dtype=object))
+    values = list(param_range)
     if not values:
         raise ValueError("param_range is empty: give at least one value")
     if all(isinstance(value, Real) and not isinstance(value, bool) for value in values):

@@ -139,6 +139,7 @@ class UntiltedClassifier(ClassifierMixin, Estimator):
         ndarray of shape (n_samples,)
             Labels.
         """
+        check_is_fitted(self)
         return self.classes_[(self.decision_function(X) > 0.0).astype(int)]
 
     def __sklearn_tags__(self):
