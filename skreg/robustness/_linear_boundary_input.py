@@ -35,7 +35,7 @@ class LabelledRows(NamedTuple):
 
 def checked_p(p: Any) -> float:
     """p as a number from 1 to infinity."""
-    if isinstance(p, bool) or not isinstance(p, Real) or not p >= 1.0:
+    if isinstance(p, bool) or not isinstance(p, Real) or not float(p) >= 1.0:
         raise ValueError(f"p={p!r} is no norm of perturbations: give a number from 1 to numpy.inf")
     return float(p)
 

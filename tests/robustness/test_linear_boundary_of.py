@@ -43,6 +43,7 @@ from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOdds
 from skreg.probe import LinearNaiveBayes
 from skreg.robustness import boundary_distance, boundary_tilting, robust_accuracy_score
 
+pytestmark = pytest.mark.filterwarnings("ignore:Class PassiveAggressive:FutureWarning")
 LINEAR = {
     *("ComplementNB", "LinearDiscriminantAnalysis", "LinearSVC", "LogisticRegression"),
     *("LogisticRegressionCV", "MultinomialNB", "NearestCentroid", "OneVsRestClassifier"),
@@ -104,7 +105,7 @@ def classifiers_of_sklearn():
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize("name", sorted(LINEAR))
+@pytest.mark.parametrize("name", [n for n, _ in classifiers_of_sklearn() if n in LINEAR])
 def test_every_linear_classifier_of_sklearn_agrees(name, n_classes):
     X, y = data(n_classes)
     assert_decides_so(quietly(dict(classifiers_of_sklearn())[name], X, y), X, y)
@@ -123,7 +124,8 @@ def test_every_other_classifier_of_sklearn_is_refused_by_name(name):
 
 
 def test_the_walk_meets_all_linear_ones():
-    assert {name for name, _ in classifiers_of_sklearn()} >= LINEAR
+    found = {name for name, _ in classifiers_of_sklearn()}
+    assert found >= LINEAR - {"PassiveAggressiveClassifier"}  # on its way out of scikit-learn
 
 
 OTHERS = [
