@@ -10,7 +10,7 @@ from skreg.robustness._tilting_path import TiltingPath, short, tilting_path
 
 TYPES = {0: ("nearest centroid (type 0)", GREY), 1: ("pays (type 1)", GREEN),
          2: ("overfitting (type 2)", RED)}  # fmt: skip
-FEW = 12  # values that are all named
+ROOM = (30, 14)  # of a name: width and height in pixels
 
 
 class TiltingPathDisplay:
@@ -153,9 +153,9 @@ class TiltingPathDisplay:
             if np.any(path.type[shown] == kind)
         ]
         self.chosen_ = self._draw_choice(ax)
-        self._name_values(ax, shown)
         ax.set(xscale="log", xlabel="adversarial strength", ylabel="error, %")
         _label_log_axis(ax)
+        self._name_values(ax, shown)
         ax.legend(loc="best")
         return self
 
@@ -186,10 +186,16 @@ class TiltingPathDisplay:
         )
 
     def _name_values(self, ax: Any, shown: np.ndarray) -> None:
-        """Values of the parameter beside their points: all, or the chosen ones of many."""
+        """Values of the parameter above their points where there is room, the chosen ones first."""
         path = self.path
-        named = shown if len(shown) <= FEW else [path.recommended_index, path.best_index]
-        for k in dict.fromkeys(named):
+        places = np.column_stack([path.strength, 100 * path.test_error])
+        named: list[int] = []
+        for k in dict.fromkeys([path.recommended_index, path.best_index, *shown]):
+            here = ax.transData.transform(places[[k]])
+            apart = np.abs(ax.transData.transform(places[named]) - here) > ROOM if named else True
+            if not np.all(np.any(apart, axis=-1)):
+                continue
+            named.append(k)
             ax.annotate(
                 short(path.param[k]),
                 (path.strength[k], 100 * path.test_error[k]),

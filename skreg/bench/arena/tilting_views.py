@@ -16,7 +16,7 @@ ERRORS = {"test_error": "test error", "train_error": "training error"}
 
 
 def draw_paths(results: pd.DataFrame, settings: Sequence[str], method: str) -> Figure:
-    """Means over the seeds, a panel per setting; each point is named by its C."""
+    """Means over the seeds, a panel per setting; points from C = 1 on are named."""
     figure, panels = new_figure(len(settings))
     for panel, setting in zip(panels, settings, strict=True):
         strength = by_seed(results, setting, "strength", ["method", "C"]).mean()[method]
@@ -24,7 +24,7 @@ def draw_paths(results: pd.DataFrame, settings: Sequence[str], method: str) -> F
             error = 100 * by_seed(results, setting, metric, ["method", "C"]).mean()[method]
             panel.plot(strength, error, label=label, **curve_style(index))
             if metric == "test_error":
-                for C, place in strength.items():
+                for C, place in strength[strength.index >= 1.0].items():  # others are crowded
                     panel.annotate(
                         f"{C:g}", (place, error[C]), xytext=(0, 6), ha="center",
                         textcoords="offset points", fontsize="x-small",
