@@ -171,8 +171,9 @@ def _moved(estimator: Any, X: Any, times: float, by: str) -> Any:
     distance = _signed_distance(boundary, rows, 2.0)
     if not np.isfinite(distance).all():
         raise ValueError("the boundary is infinitely far away: one class is never predicted")
-    moved = rows.toarray() if sparse.issparse(rows) else rows
-    moved = moved - np.multiply.outer(times * distance, unit(boundary.coef[0])).astype(rows.dtype)
+    step = (-times * distance).astype(rows.dtype)
+    moved = np.multiply.outer(step, unit(boundary.coef[0]).astype(rows.dtype))
+    moved = np.asarray(rows + moved) if sparse.issparse(rows) else np.add(moved, rows, out=moved)
     if hasattr(X, "iloc"):
         return type(X)(moved, index=X.index, columns=X.columns)
     return moved

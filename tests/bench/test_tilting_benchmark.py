@@ -36,9 +36,8 @@ def test_wrong_labels_are_balanced_and_in_training_rows_only():
 def test_choices_are_those_of_the_path():
     task = digits.noisy_pair(0, digits=(3, 8))
     path = tilting_path(digits.logistic(), task.X, task.y, param_range=digits.GRID)
-    for which in ("recommended", "best"):
-        model = digits.by_tilting(which)(task, path)
-        assert model.C == path[f"{which}_param"]
+    for which, C in (("recommended", path.recommended_param), ("best", path.best_param)):
+        assert digits.by_tilting(which)(task, path).get_params()["C"] == C
     back = digits.untilted(task, path)
     assert back.t * back.angle_ == pytest.approx(path.angle[path.recommended_index], rel=1e-6)
 

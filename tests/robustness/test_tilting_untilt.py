@@ -170,6 +170,16 @@ def test_what_cannot_be_turned_back_is_refused():
         untilt(backwards, X, y, 0.5)
 
 
+def test_it_is_stored_by_skops():
+    io = pytest.importorskip("skops.io")
+    from skreg.export import skops_types
+
+    X, y = classes()
+    part = untilt(LogisticRegression().fit(X, y), X, y, 0.5)
+    again = io.loads(io.dumps(part), trusted=skops_types())
+    np.testing.assert_array_equal(again.decision_function(X), part.decision_function(X))
+
+
 def test_a_failed_fit_leaves_the_last_one():
     X, y = classes()
     part = UntiltedClassifier(LogisticRegression()).fit(X, y)

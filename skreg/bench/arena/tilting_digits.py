@@ -85,7 +85,7 @@ def measure_choice(
         path = tilting_path(logistic(), task.X, task.y, param_range=GRID)
         chosen = {name: choose(task, path) for name, choose in methods.items()}
     for name, model in chosen.items():
-        plain, robust = robust_accuracy_score(model, task.X_test, task.y_test, [0.0, EPS])
+        plain, robust = np.ravel(robust_accuracy_score(model, task.X_test, task.y_test, [0.0, EPS]))
         yield {
             "method": name,
             "strength": adversarial_strength(model, task.X, task.y),
