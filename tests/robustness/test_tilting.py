@@ -110,6 +110,14 @@ def test_errors_are_those_of_the_classifier():
     assert tilting.error_distance == pytest.approx(-d[d < 0].sum() / len(d), rel=1e-13)
 
 
+def test_rows_on_the_boundary_belong_to_the_first_class():
+    X, y = np.array([[-2.0], [0.0], [0.0], [0.0], [1.0]]), np.array([0, 0, 0, 1, 1])
+    model = given([1.0])
+    for pair in ((0, 1), (1, 0)):
+        error_rate = boundary_tilting(model, X, y, pair=pair).error_rate
+        assert error_rate == pytest.approx(np.mean(model.predict(X) != y)) == pytest.approx(0.2)
+
+
 def test_two_dimensions_by_hand():
     X, y = np.array([[0.0, 0.0], [2.0, 0.0]]), [0, 1]
     model = given([1.0, 1.0], 3.0)
@@ -142,6 +150,13 @@ def test_angles_keep_their_digits(angle):
     tilting = boundary_tilting(given([np.cos(angle), np.sin(angle)]), X, y)
     assert tilting.angle == pytest.approx(angle, rel=1e-7 if angle < np.pi / 2 else 1e-15)
     assert tilting.is_tilted == (1e-7 < angle < np.pi - 1e-7)
+
+
+def test_the_direction_of_a_small_tilt_is_perpendicular_to_the_line():
+    z, v = np.linalg.qr(np.random.default_rng(0).normal(size=(30, 2)))[0].T
+    tilting = boundary_tilting(given(z + 1e-6 * v), np.array([-z, z]), [0, 1])
+    assert abs(tilting.tilt_direction @ tilting.centroid_direction) < 1e-14
+    assert tilting.tilt_direction @ v == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("t", [0.0, 0.5, 1.0, 1.3, 1.5])

@@ -87,6 +87,13 @@ def test_rare_classes_and_equal_projections_fall_back_to_the_midpoint():
     assert -part.intercept_[0] == pytest.approx(0.45)
 
 
+def test_no_threshold_lies_between_equal_projections():
+    """Between the rows at 0 there would be no error; the best that there is lies at 0.5."""
+    X, y = np.array([[0.0], [0.0], [1.0]]), np.array([0, 1, 1])
+    part = untilt(LogisticRegression().fit(X, y), X, y, 0.0)
+    assert -part.intercept_[0] == pytest.approx(0.5)
+
+
 def test_it_is_a_classifier_as_others_are():
     X, y = classes()
     frame, labels = pd.DataFrame(X, columns=list("abcde")), np.array(["no", "yes"])[y]
