@@ -8,6 +8,7 @@ from functools import singledispatch
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.feature_selection import SelectorMixin
 from sklearn.frozen import FrozenEstimator
@@ -31,7 +32,7 @@ class Scores(NamedTuple):
 
 KNOWN = (
     "StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA, IncrementalPCA, TruncatedSVD, "
-    "random projections, selections of columns, FunctionTransformer without a function, or "
+    "random projections, selections of columns, ColumnTransformer of these, FunctionTransformer without a function, or "
     "'passthrough'"
 )
 
@@ -160,6 +161,22 @@ def _(step: FunctionTransformer, scores: Scores) -> Scores:
     if step.func is not None:
         raise TypeError("nothing is known of its function")
     return scores
+
+
+@pull_back.register
+def _(step: ColumnTransformer, scores: Scores) -> Scores:
+    """Each transformer's scores are those of its block of what comes out."""
+    coef, intercept = np.zeros((len(scores.coef), step.n_features_in_)), scores.intercept
+    for name, transformer, _ in step.transformers_:
+        block = step.output_indices_[name]
+        if block.start == block.stop:  # "drop", or a selection of no column
+            continue
+        inside = Scores(scores.coef[:, block], np.zeros(len(coef)))
+        inside = pull_back_through([(name, transformer)], inside)
+        # a scatter by positions: names, masks, slices and functions have become these in `fit`
+        coef[:, step._transformer_to_input_indices[name]] += inside.coef
+        intercept = intercept + inside.intercept
+    return Scores(coef, intercept)
 
 
 @pull_back.register

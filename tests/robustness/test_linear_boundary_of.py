@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn import set_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_blobs
 from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -246,6 +247,30 @@ def test_behind_steps_on_sparse_rows():
     for step in steps:
         model = quietly(make_pipeline(clone(step), LogisticRegression()), S, y)
         np.testing.assert_allclose(boundary_distance(model, S), boundary_distance(model, X))
+
+
+def test_behind_transformers_of_single_columns():
+    X, y = data(3)
+    frame = pd.DataFrame(X * [1.0, 100.0, 0.01, 3.0, 1.0], columns=list("abcde"))
+    columns = ColumnTransformer(
+        [
+            ("scaled", StandardScaler(), ["d", "a"]),
+            ("again", make_pipeline(MinMaxScaler(), PCA(1)), ["a", "b"]),
+            ("none", StandardScaler(), []),
+            ("gone", "drop", ["c"]),
+        ],
+        remainder="passthrough",
+    )
+    model = make_pipeline(columns, LogisticRegression(C=10, max_iter=1000))
+    assert_decides_so(model.fit(frame, y), frame, y)
+    by_position = ColumnTransformer(
+        [("scaled", RobustScaler(), [True, False, True, False, True])], remainder="passthrough"
+    )
+    model = make_pipeline(by_position, LogisticRegression(C=10, max_iter=1000))
+    assert_decides_so(model.fit(X, y), X, y)
+    bad = ColumnTransformer([("bad", Normalizer(), [0, 1])], remainder="passthrough")
+    with pytest.raises(TypeError, match=r"step 'columntransformer' .*step 'bad' .Normalizer"):
+        boundary_distance(make_pipeline(bad, LogisticRegression()).fit(X, y), X)
 
 
 def test_a_step_takes_no_step_for_its_parent():
