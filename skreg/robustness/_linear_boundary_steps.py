@@ -32,8 +32,8 @@ class Scores(NamedTuple):
 
 KNOWN = (
     "StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler, PCA, IncrementalPCA, TruncatedSVD, "
-    "random projections, selections of columns, ColumnTransformer of these, FunctionTransformer without a function, or "
-    "'passthrough'"
+    "random projections, selections of columns, ColumnTransformer and Pipeline of these, "
+    "FunctionTransformer without a function, or 'passthrough'"
 )
 
 
