@@ -136,9 +136,9 @@ def test_a_path_from_an_estimator_is_that_of_the_function(fitted):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         display = TiltingPathDisplay.from_estimator(
-            model, X, y, param_range=np.logspace(-3, 3, 20), cv=3, ax=ax
+            model, X, y, param_range=np.logspace(-3, 3, 20), cv=2, ax=ax
         )
-        path = tilting_path(model, X, y, param_range=np.logspace(-3, 3, 20), cv=3)
+        path = tilting_path(model, X, y, param_range=np.logspace(-3, 3, 20), cv=2)
     assert display.ax_ is ax
     assert display.figure_ is figure
     np.testing.assert_array_equal(display.path.strength, path.strength)
