@@ -100,9 +100,12 @@ def _read(estimator: Any) -> tuple[Scores, np.ndarray]:
         return _read_ordinal(estimator)
     if all(hasattr(estimator, name) for name in ("coef_", "intercept_", "classes_")):
         return _scores(estimator.coef_, estimator.intercept_), np.asarray(estimator.classes_)
-    for inner in ("best_estimator_", "estimator_"):
-        if hasattr(estimator, inner):
-            return _read(getattr(estimator, inner))
+    if hasattr(estimator, "best_estimator_"):
+        return _read(estimator.best_estimator_)
+    # a holder that passes on the scores of what it holds can be held to them, row by row; labels
+    # alone would not tell of one that decides otherwise near the boundary, as smoothing does
+    if hasattr(estimator, "estimator_") and hasattr(estimator, "decision_function"):
+        return _read(estimator.estimator_)
     if hasattr(estimator, "refit") and not estimator.refit:
         raise TypeError(f"{_name(estimator)} was fitted with refit=False and holds no classifier")
     raise TypeError(

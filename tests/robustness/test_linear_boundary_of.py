@@ -1,5 +1,6 @@
 """Every linear classifier is read as it decides; what is not linear is refused by name."""
 
+import importlib
 import inspect
 import warnings
 
@@ -38,11 +39,13 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import SVC, LinearSVC, NuSVC
 from sklearn.utils import all_estimators
 
+import skreg
 from skreg.coreset import CoresetEstimator, SensitivitySampler
 from skreg.linear_model import SparseLogisticRegression, SparseLogisticRegressionCV
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOddsClassifier
 from skreg.probe import LinearNaiveBayes
 from skreg.robustness import boundary_distance, boundary_tilting, robust_accuracy_score
+from skreg.semi_supervised import GraphLabelPropagation
 
 pytestmark = pytest.mark.filterwarnings("ignore:Class PassiveAggressive:FutureWarning")
 LINEAR = {
@@ -163,6 +166,44 @@ def test_more_linear_classifiers_of_two_classes(model):
     assert tilting.error_rate == pytest.approx(np.mean(model.predict(X) != labels))
     positive = boundary_distance(model, X) > 0
     np.testing.assert_array_equal(positive, model.predict(X) == "low")
+
+
+def classifiers_of_skreg():
+    """All public classifiers but networks, which need an extra."""
+    rooms = [name for name in skreg.__all__ if name[0] != "_" and name != "deep"]
+    modules = [importlib.import_module(f"skreg.{room}") for room in rooms]
+    public = [getattr(module, name) for module in modules for name in module.__all__]
+    classes = {thing for thing in public if inspect.isclass(thing)}
+    return sorted((c for c in classes if issubclass(c, ClassifierMixin)), key=lambda c: c.__name__)
+
+
+@pytest.mark.parametrize("cls", classifiers_of_skreg(), ids=lambda cls: cls.__name__)
+def test_every_classifier_of_skreg_agrees_or_is_refused(cls):
+    X, y = data(2)
+    needed = {"estimator": LogisticRegression()}
+    parameters = inspect.signature(cls).parameters
+    try:
+        model = quietly(cls(**{k: v for k, v in needed.items() if k in parameters}), X, y)
+    except (TypeError, ValueError):
+        pytest.skip("does not fit such data")
+    try:
+        boundary_distance(model, X)
+    except TypeError as refusal:
+        assert cls.__name__ in str(refusal)  # noqa: PT017
+    else:
+        assert_decides_so(model, X, y)
+
+
+def test_labels_on_graphs_and_networks_are_refused():
+    X, y = data(2)
+    with pytest.raises(TypeError, match="GraphLabelPropagation is not a linear classifier"):
+        boundary_distance(GraphLabelPropagation().fit(X, y), X)
+    pytest.importorskip("skorch")
+    from skreg.deep import DeepClassifier
+
+    network = DeepClassifier(max_epochs=1, device="cpu", random_state=0).fit(X, y)
+    with pytest.raises(TypeError, match="DeepClassifier is not a linear classifier"):
+        boundary_distance(network, X)
 
 
 def test_the_order_of_an_ordinal_model_is_not_that_of_the_signs():
@@ -364,6 +405,24 @@ class Exponential(Twisted):
 
     def decision_function(self, X):
         return np.sinh(self.inner_.decision_function(X))
+
+
+class Cautious(ClassifierMixin, BaseEstimator):
+    """Labels of what it holds, but close to the boundary."""
+
+    def fit(self, X, y):
+        self.estimator_ = LogisticRegression().fit(X, y)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X):
+        return (self.estimator_.decision_function(X) > 1e-6).astype(int)
+
+
+def test_a_holder_is_not_known_by_its_labels_alone():
+    X, y = data(2)
+    with pytest.raises(TypeError, match="Cautious is not a linear classifier"):
+        boundary_distance(Cautious().fit(X, y), X)
 
 
 @pytest.mark.parametrize("cls", [Twisted, Exponential])
