@@ -20,10 +20,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._inside import fitted_inside
 from skreg._sklearn import _safe_indexing
+from skreg._warnings import warn
 from skreg.robustness._linear_boundary import LinearBoundary, has_boundary
 from skreg.robustness._linear_boundary_steps import Scores, pull_back_through
 
 N_COMPARED = 32  # rows on which a classifier's own answers are compared with the boundary
+LOST = 1e-3  # share of the scores beyond which their rounding is told
 ROUNDING = {"d": 1e-6, "f": 1e-3}  # of sums of products in double and single precision
 
 
@@ -50,6 +52,8 @@ def boundary_and_rows(estimator: Any, X: Any) -> tuple[LinearBoundary, Any]:
         If the estimator is no linear classifier, naming the class or the step that is not linear.
     ValueError
         If X does not fit, or if no two classes have different weights.
+    UserWarning
+        If the scores are lost in rounding.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
     """
@@ -253,22 +257,40 @@ READERS: tuple[tuple[Any, Any], ...] = (
 
 
 def _require_agreement(estimator: Any, X: Any, rows: Any, boundary: LinearBoundary) -> None:
-    """Compare labels, and scores if the estimator has some, of a few rows."""
+    """Compare labels, and scores if the estimator has some, of a few rows.
+
+    They may differ by rounding; a warning tells where that is no small part of the scores.
+    """
     some = np.unique(np.linspace(0, rows.shape[0] - 1, N_COMPARED).astype(int))
     # names of columns are for the estimator; everything else is as good as numbers
     given, rows = _safe_indexing(X, some) if hasattr(X, "columns") else rows[some], rows[some]
     scores = boundary.scores(rows)
     rounding = ROUNDING[rows.dtype.char] * _size_of_terms(boundary, rows)
-    told = _own_scores(estimator, given)
-    agree = _labels_agree(np.asarray(estimator.predict(given)), scores, rounding, boundary)
+    told, labels = _own_scores(estimator, given), np.asarray(estimator.predict(given))
+    agree = _labels_agree(labels, scores, rounding, boundary)
+    exact = _labels_agree(labels, scores, LOST * np.abs(scores), boundary)
     if told is not None:
         agree = agree and told.shape == scores.shape and _numbers_agree(told, scores, rounding)
+        exact = agree and exact and _numbers_agree(told, scores, LOST * _largest(scores))
     if not agree:
         raise TypeError(
             f"{_name(estimator)} does not decide by its coef_ and intercept_: it answers to rows "
             "of X otherwise than linear scores would. Only classifiers that are linear in X have a "
             "linear boundary"
         )
+    if not exact:
+        warn(
+            f"scores of {_name(estimator)} are lost in rounding: its own and those of its linear "
+            f"boundary differ by more than {LOST:g} of their size, so that distances and angles "
+            "are not those that it decides by. Give X in double precision and with smaller offsets, "
+            "or leave out directions without variance, as of a whitening PCA of few rows"
+        )
+
+
+def _largest(scores: np.ndarray) -> np.ndarray:
+    """The largest finite score, for each of them."""
+    finite = np.abs(scores[np.isfinite(scores)])
+    return np.full_like(scores, finite.max(initial=0.0))
 
 
 def _own_scores(estimator: Any, given: Any) -> np.ndarray | None:

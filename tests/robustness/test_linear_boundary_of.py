@@ -407,6 +407,38 @@ class Exponential(Twisted):
         return np.sinh(self.inner_.decision_function(X))
 
 
+class Labels(ClassifierMixin, BaseEstimator):
+    """x > 1e6, with an error that is small beside the terms of the score."""
+
+    def fit(self, X, y):
+        self.classes_, self.error_ = np.unique(y), 0.05
+        self.coef_, self.intercept_ = np.array([[1.0]]), np.array([-1e6])
+        return self
+
+    def predict(self, X):
+        return (X[:, 0] - 1e6 + self.error_ > 0.0).astype(int)
+
+
+def test_scores_that_are_lost_in_rounding_are_told():
+    """Single precision has steps of 1 at 1e7, as large as the data's deviation."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)) + 1e7
+    y = (X[:, 0] > 1e7).astype(int)
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    single = X.astype(np.float32)
+    with pytest.warns(UserWarning, match="Pipeline are lost in rounding"):
+        boundary_distance(model.fit(single, y), single)
+    near = 1e6 + np.array([[-0.01], [0.01]])
+    labels = Labels().fit(near, [0, 1])
+    with pytest.warns(UserWarning, match="Labels are lost in rounding"):
+        boundary_distance(labels, near)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        boundary_distance(model.fit(X, y), X)
+        labels.error_ = 0.0
+        boundary_distance(labels, near)
+
+
 class Cautious(ClassifierMixin, BaseEstimator):
     """Labels of what it holds, but close to the boundary."""
 
