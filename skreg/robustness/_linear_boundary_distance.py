@@ -49,6 +49,11 @@ def boundary_distance(estimator: Any, X: Any, *, p: float = 2, signed: bool = Tr
     ValueError
         If X does not fit or is not finite, if `p` is below 1, or if the weights are zero.
 
+    Warns
+    -----
+    UserWarning
+        If scores of the estimator are lost in rounding, as in single precision at a large offset.
+
     See Also
     --------
     project_to_boundary : The points that are reached.

@@ -52,10 +52,13 @@ def boundary_and_rows(estimator: Any, X: Any) -> tuple[LinearBoundary, Any]:
         If the estimator is no linear classifier, naming the class or the step that is not linear.
     ValueError
         If X does not fit, or if no two classes have different weights.
-    UserWarning
-        If the scores are lost in rounding.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
+
+    Warns
+    -----
+    UserWarning
+        If the scores are lost in rounding.
     """
     boundary = linear_boundary_of(estimator)
     rows = _checked_rows(estimator, X)
@@ -280,8 +283,8 @@ def _require_agreement(estimator: Any, X: Any, rows: Any, boundary: LinearBounda
         )
     if not exact:
         warn(
-            f"scores of {_name(estimator)} are lost in rounding: its own and those of its linear "
-            f"boundary differ by more than {LOST:g} of their size, so that distances and angles "
+            f"scores of {_name(estimator)} are lost in rounding: its own differ from those of its "
+            f"linear boundary by more than {LOST:g} of their size, so that distances and angles "
             "are not those that it decides by. Give X in double precision and with smaller offsets, "
             "or leave out directions without variance, as of a whitening PCA of few rows"
         )

@@ -100,6 +100,11 @@ def boundary_tilting(
         coincide, if the weights are zero, if `p` is below 1, or if there are more than two classes
         and no `pair`.
 
+    Warns
+    -----
+    UserWarning
+        If scores of the estimator are lost in rounding, as in single precision at a large offset.
+
     See Also
     --------
     adversarial_strength : The strengths of all pairs of classes.
