@@ -285,7 +285,7 @@ def _require_agreement(estimator: Any, X: Any, rows: Any, boundary: LinearBounda
         warn(
             f"scores of {_name(estimator)} are lost in rounding: its own differ from those of its "
             f"linear boundary by more than {LOST:g} of their size, so that distances and angles "
-            "are not those that it decides by. Give X in double precision and with smaller offsets, "
+            "are not those that it decides by. Give X in double precision, with smaller offsets, "
             "or leave out directions without variance, as of a whitening PCA of few rows"
         )
 
