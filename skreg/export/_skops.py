@@ -19,6 +19,7 @@ PARTS = (
     "skreg.ordinal._presto_path.PrestoPath",
     "skreg.semi_supervised._places.Places",
     "scipy.sparse._csc.csc_array",
+    "skreg.robustness._tilting_untilt.UntiltedClassifier",
     "skreg.transport._gaussian_map.GaussianMap",
     "skreg.transport._sample_covariance.SampleMoments",
     "skreg.transport._spread.Spread",

@@ -306,6 +306,7 @@ DISPLAYS = {  # a case that each display can draw
     "PrestoPathDisplay": "PrestoClassifierCV",
     "RegularizationPathDisplay": "LassoCV",
     "LossCurveDisplay": "DeepClassifier",
+    "TiltingDisplay": "SparseLogisticRegression-binary",
 }
 
 
@@ -314,6 +315,7 @@ DISPLAYS = {  # a case that each display can draw
 MEASURE = {
     "CoresetDisplay",
     "ProbeLearningCurveDisplay",
+    "TiltingPathDisplay",
     "TransportPlanDisplay",
     "TransportTradeoffDisplay",
 }
