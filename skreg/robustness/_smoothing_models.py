@@ -1,0 +1,175 @@
+"""How the scores of a fitted estimator are reached: by its methods, or faster where it is affine."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.feature_selection import SelectorMixin
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
+
+from skreg._optional import require
+from skreg.robustness import _smoothing_modules as modules
+from skreg.robustness._smoothing_scores import (
+    ACTIVATIONS,
+    AffineScores,
+    InputScores,
+    LayerScores,
+    Scores,
+    logits_of_decisions,
+    logits_of_probabilities,
+)
+
+AFFINE = (StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler, PCA, TruncatedSVD)
+ROWS = 1024  # of the identity matrix at a time, to read slopes off
+PROBES = 16
+AGREEMENT = 1e-6  # of a head's scores with its coefficients, as a share of the largest
+
+
+def scores_of(estimator: Any, sigma: float, response: str, shape: tuple[int, ...]) -> Scores:
+    """The fastest exact way to the scores of a fitted estimator.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has no method that gives the `response`.
+    """
+    if is_module(estimator):
+        return modules.ModuleScores(estimator, sigma, shape, response == "predict_proba")
+    _refuse_pairs(estimator)
+    if response != "predict_proba" and len(shape) == 1:
+        found = _affine_or_layers(estimator, sigma, shape[0])
+        if found is not None:
+            return found
+    return InputScores(model_of(estimator, response), sigma, shape)
+
+
+is_module = modules.is_module
+
+
+def check_response(estimator: Any, response: str) -> None:
+    """Refuse what has no scores before it is fitted."""
+    if is_module(estimator):
+        return
+    if not hasattr(estimator, "fit"):
+        raise ValueError(f"estimator must be a classifier or a torch.nn.Module; got {estimator!r}")
+    if response == "logits" and type(steps_of(estimator)[1]) is MLPClassifier:
+        return
+    model_of(estimator, response)
+
+
+def while_evaluating(estimator: Any) -> AbstractContextManager:
+    """Modules in it are in evaluation mode, without gradients, and then as they were."""
+    module = modules.module_inside(estimator)
+    return nullcontext() if module is None else modules.evaluating(module)
+
+
+def model_of(estimator: Any, response: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Scores of shape (n, n_classes) for arrays, of an estimator that may know names."""
+    framed = with_names(estimator)
+    if response != "predict_proba" and hasattr(estimator, "decision_function"):
+        return lambda X: logits_of_decisions(estimator.decision_function(framed(X)))
+    if response != "logits" and hasattr(estimator, "predict_proba"):
+        return lambda X: logits_of_probabilities(estimator.predict_proba(framed(X)))
+    wanted = {
+        "auto": "neither decision_function nor predict_proba",
+        "logits": "no decision_function, as response='logits' asks for",
+        "predict_proba": "no predict_proba, as response='predict_proba' asks for",
+    }
+    raise ValueError(
+        f"{type(estimator).__name__} has {wanted[response]}; smoothing needs scores of the classes"
+    )
+
+
+def _refuse_pairs(estimator):
+    head = steps_of(estimator)[1]
+    if getattr(head, "decision_function_shape", "ovr") == "ovo" and len(estimator.classes_) > 2:
+        raise ValueError(
+            f"{type(head).__name__} has decision_function_shape='ovo', scores of pairs of classes; "
+            "set it to 'ovr'"
+        )
+
+
+def with_names(estimator: Any) -> Callable[[np.ndarray], Any]:
+    """What makes of an array the frame that an estimator fitted on frames asks for."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return lambda X: X
+    pandas = require(
+        "pandas", "bench", f"smoothing a {type(estimator).__name__} with feature names"
+    )
+    return lambda X: pandas.DataFrame(X, columns=names, copy=False)
+
+
+def steps_of(estimator: Any) -> tuple[list[Any], Any]:
+    """Transformers, and the classifier behind them, of a Pipeline, search or frozen estimator."""
+    if hasattr(estimator, "best_estimator_"):
+        return steps_of(estimator.best_estimator_)
+    if type(estimator).__name__ == "FrozenEstimator":
+        return steps_of(estimator.estimator)
+    if not hasattr(estimator, "steps"):
+        return [], estimator
+    inner, head = steps_of(estimator.steps[-1][1])
+    before = [step for _, step in estimator.steps[:-1] if step not in (None, "passthrough")]
+    return before + inner, head
+
+
+def _affine_or_layers(estimator, sigma, n_features):
+    transformers, head = steps_of(estimator)
+    if not all(map(_is_affine, transformers)):
+        return None
+    framed = with_names(estimator)
+
+    def transformed(X):
+        X = framed(X)
+        for step in transformers:
+            X = step.transform(X)
+        return X
+
+    def slopes_of(function):
+        origin = function(np.zeros((1, n_features)))
+        parts = [
+            function(sigma * np.eye(min(ROWS, n_features - start), n_features, k=start)) - origin
+            for start in range(0, n_features, ROWS)
+        ]
+        return np.concatenate(parts).T
+
+    if type(head) is MLPClassifier:
+        W, intercepts = head.coefs_, head.intercepts_
+
+        def first(X):
+            return np.asarray(transformed(X)) @ W[0] + intercepts[0]
+
+        layers = [
+            (np.float32(w.T), np.float32(b[:, None]))
+            for w, b in zip(W[1:], intercepts[1:], strict=True)
+        ]
+        return LayerScores(first, slopes_of(first), ACTIVATIONS[head.activation], layers)
+    if hasattr(head, "coef_") and hasattr(head, "decision_function"):
+
+        def decisions(X):
+            return logits_of_decisions(head.decision_function(transformed(X)))
+
+        probes = np.random.default_rng(0).normal(scale=sigma, size=(PROBES, n_features))
+        if _agrees_with_coefficients(head, np.asarray(transformed(probes)), decisions(probes)):
+            return AffineScores.of(decisions, slopes_of(decisions))
+    return None
+
+
+def _is_affine(step):
+    if type(step) in AFFINE:
+        return not getattr(step, "clip", False)
+    return isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform
+
+
+def _agrees_with_coefficients(head, X, z):
+    """Whether scores are X coef + intercept, as a linear classifier's are."""
+    coef, intercept = np.atleast_2d(head.coef_), np.asarray(getattr(head, "intercept_", 0.0))
+    if coef.shape[1] != X.shape[1]:
+        return False
+    by_hand = logits_of_decisions(X @ coef.T + intercept)
+    if by_hand.shape != z.shape:
+        return False
+    return np.abs(by_hand - z).max() <= AGREEMENT * max(np.abs(z).max(), 1e-300)
