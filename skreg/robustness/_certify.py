@@ -1,9 +1,10 @@
-"""Certification of one input: which map and class, then what can be proved about them.
+"""Certification of inputs: which map and class, then what can be proved about them.
 
-Nothing here draws. Draws come in as `Tally`, so that a simulation goes through the same lines as a
-classifier.
+Nothing here draws. Draws come in as `Tally`, one for each input, so that a simulation goes through
+the same lines as a classifier.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +12,9 @@ from scipy.special import bdtr
 
 from skreg.robustness._bounds import Bounds
 from skreg.robustness._radii import RadiusKind, certified_radius
-from skreg.robustness._simplex_maps import SLOPES, Candidate
-from skreg.robustness._smoothing_votes import Tally, foreseen
+from skreg.robustness._smoothing_votes import Moments, Tally, bounds_of
+
+LEAST_SLOPE = 1e-300  # that of scores that do not depend on the input
 
 
 class Rule(NamedTuple):
@@ -41,95 +43,106 @@ class Rule(NamedTuple):
         return self.alpha / (n_candidates * n_classes * (1 if lower_only else 2))
 
 
-class Certificate(NamedTuple):
-    """What is proved about one input; class -1 stands for abstention."""
+class Certificates(NamedTuple):
+    """What is proved about several inputs; class -1 stands for abstention."""
 
-    label: int
-    radius: float
-    p_lower: float
-    p_upper: float
-    map_index: int
+    label: np.ndarray
+    radius: np.ndarray
+    p_lower: np.ndarray
+    p_upper: np.ndarray
+    map_index: np.ndarray
 
 
-class Choice(NamedTuple):
+class Choices(NamedTuple):
     """Candidate and class that the first draws chose, and whether more draws are in vain."""
 
-    map_index: int
-    label: int
-    hopeless: bool
+    map_index: np.ndarray
+    label: np.ndarray
+    hopeless: np.ndarray
 
 
 class Proved(NamedTuple):
-    """For each candidate: bounds of its top class and of the others, and the radius."""
+    """For each input and candidate: bounds of its top class and of the others, and the radius."""
 
     p_lower: np.ndarray
     p_upper: np.ndarray
     radius: np.ndarray
 
 
-def prove(candidates: list[Candidate], bounds: Bounds, labels: np.ndarray, rule: Rule) -> Proved:
-    """Radii from bounds of shape (n_candidates, n_classes), for a top class of each candidate."""
-    top = np.arange(bounds.lower.shape[1]) == labels[:, None]
-    p_lower = bounds.lower[top]
+def prove(bounds: Bounds, labels: np.ndarray, slopes: np.ndarray, rule: Rule) -> Proved:
+    """Radii from bounds of shape (n_samples, n_candidates, n_classes), for given top classes."""
+    n_classes = bounds.lower.shape[-1]
+    top = np.arange(n_classes) == labels[..., None]
+    p_lower = np.where(top, bounds.lower, 0.0).max(axis=-1)
     p_upper = 1.0 - p_lower
-    if not rule.bounds_lower_only(bounds.lower.shape[1]):
-        p_upper = np.minimum(np.where(top, 0.0, bounds.upper).max(axis=1), p_upper)
-    slopes = None
-    if rule.lipschitz is not None:
-        of_maps = np.array([SLOPES[name] * t for name, t in candidates])
-        slopes = of_maps * max(rule.lipschitz, 1e-300)
-    radius = certified_radius(p_lower, p_upper, rule.sigma, rule.radius, slopes)
-    return Proved(p_lower, p_upper, radius)
+    if not rule.bounds_lower_only(n_classes):
+        p_upper = np.minimum(np.where(top, 0.0, bounds.upper).max(axis=-1), p_upper)
+    L = None if rule.lipschitz is None else slopes * max(rule.lipschitz, LEAST_SLOPE)
+    return Proved(p_lower, p_upper, certified_radius(p_lower, p_upper, rule.sigma, rule.radius, L))
 
 
-def choose(first: Tally, rule: Rule) -> Choice:
+def choose(firsts: Sequence[Tally], rule: Rule) -> Choices:
     """The candidate whose radius will be largest if the n draws look like the first ones.
 
     Early abstention needs no part of alpha, since it certifies nothing. It happens where even
     classes as far apart as the first draws allow, at level alpha, would not be told apart.
     """
-    delta = rule.level(*first.sums.shape)
-    labels = first.sums.argmax(axis=1)
-    expected = foreseen(first, first.means, rule.n, delta)
-    radius = prove(first.candidates, expected, labels, rule).radius
-    best = int(radius.argmax())
-    hopeless = radius[best] <= 0.0 and first.n > 1 and _best_case(first, labels, rule) <= 0.0
-    return Choice(best, int(labels[best]), bool(hopeless))
+    first = Moments.of(firsts)
+    delta = rule.level(*first.means.shape[1:])
+    labels = first.means.argmax(axis=-1)
+    expected = first.foreseen(first.means, rule.n, delta)
+    radius = prove(expected, labels, first.slopes, rule).radius
+    best = radius.argmax(axis=-1)
+    hopeless = radius.max(axis=-1) <= 0.0
+    if hopeless.any() and first.n > 1:
+        hopeless &= _best_case(first, labels, rule, delta) <= 0.0
+    return Choices(best, _at(labels, best), hopeless & (first.n > 1))
 
 
-def _best_case(first, labels, rule):
+def _best_case(first, labels, rule, delta):
     """The largest radius that the first draws do not exclude."""
-    likely = foreseen(first, first.means, first.n, rule.alpha)
-    top = np.arange(first.sums.shape[1]) == labels[:, None]
+    likely = first.bounds(rule.alpha)
+    top = np.arange(first.means.shape[-1]) == labels[..., None]
     apart = np.where(top, likely.upper, likely.lower)
-    bounds = foreseen(first, apart, rule.n, rule.level(*first.sums.shape))
-    return prove(first.candidates, bounds, labels, rule).radius.max()
+    bounds = first.foreseen(apart, rule.n, delta)
+    return prove(bounds, labels, first.slopes, rule).radius.max(axis=-1)
 
 
-def certificate_of_choice(tally: Tally, choice: Choice, rule: Rule) -> Certificate:
-    """For one candidate and a class that were fixed before the draws of the tally."""
-    bounds = tally.bounds(rule.level(*tally.sums.shape))
-    proved = prove(tally.candidates, bounds, np.array([choice.label]), rule)
-    return _certificate(choice.label, proved, 0)._replace(map_index=choice.map_index)
+def certificates_of_choices(tallies: Sequence[Tally], choices: Choices, rule: Rule) -> Certificates:
+    """For a candidate and a class of each input that were fixed before the draws of its tally.
+
+    Tallies hold that candidate alone; where the first draws decided, they are without draws and
+    nothing is known of the probabilities.
+    """
+    n_samples = len(tallies)
+    radius, p_lower, p_upper = np.zeros(n_samples), np.zeros(n_samples), np.ones(n_samples)
+    drawn = np.flatnonzero(~choices.hopeless)
+    if len(drawn):
+        some = [tallies[i] for i in drawn]
+        moments = Moments.of(some)
+        bounds = bounds_of(some, moments, rule.level(*moments.means.shape[1:]))
+        proved = prove(bounds, choices.label[drawn, None], moments.slopes, rule)
+        p_lower[drawn], p_upper[drawn], radius[drawn] = (values[:, 0] for values in proved)
+    label = np.where(radius > 0.0, choices.label, -1)
+    return Certificates(label, radius, p_lower, p_upper, choices.map_index)
 
 
-def best_certificate(tally: Tally, rule: Rule) -> Certificate:
+def best_certificates(tallies: Sequence[Tally], rule: Rule) -> Certificates:
     """The largest radius among all candidates, each with its own top class, on one sample."""
-    bounds = tally.bounds(rule.level(*tally.sums.shape))
-    labels = tally.sums.argmax(axis=1)
-    proved = prove(tally.candidates, bounds, labels, rule)
-    best = int(proved.radius.argmax())
-    return _certificate(int(labels[best]), proved, best)
+    moments = Moments.of(tallies)
+    bounds = bounds_of(tallies, moments, rule.level(*moments.means.shape[1:]))
+    labels = moments.means.argmax(axis=-1)
+    proved = prove(bounds, labels, moments.slopes, rule)
+    best = proved.radius.argmax(axis=-1)
+    p_lower, p_upper, radius = (_at(values, best) for values in proved)
+    return Certificates(
+        np.where(radius > 0.0, _at(labels, best), -1), radius, p_lower, p_upper, best
+    )
 
 
-def give_up(choice: Choice) -> Certificate:
-    """Abstention without further draws: nothing is known of the probabilities."""
-    return Certificate(-1, 0.0, 0.0, 1.0, choice.map_index)
-
-
-def _certificate(label, proved, j):
-    p_lower, p_upper, radius = (float(values[j]) for values in proved)
-    return Certificate(label if radius > 0.0 else -1, radius, p_lower, p_upper, j)
+def _at(values, places):
+    """values[i, places[i]]."""
+    return np.take_along_axis(values, places[:, None], axis=1)[:, 0]
 
 
 def vote(counts: np.ndarray, alpha: float) -> np.ndarray:

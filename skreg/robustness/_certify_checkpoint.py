@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 
+from skreg.robustness._certify import Certificates
 from skreg.robustness._smoothing_modules import module_inside
 
 SHARE = 0.05  # of the time may go into writing
@@ -34,9 +35,9 @@ class Found(NamedTuple):
     def empty(cls, n_rows: int) -> "Found":
         return cls(np.zeros(n_rows, dtype=bool), {name: np.zeros(n_rows, t) for name, t in FIELDS})
 
-    def put(self, rows: range, certificates: list[Any]) -> None:
+    def put(self, rows: range, certificates: Certificates) -> None:
         for name, column in self.columns.items():
-            column[rows.start : rows.stop] = [getattr(one, name) for one in certificates]
+            column[rows.start : rows.stop] = getattr(certificates, name)
         self.done[rows.start : rows.stop] = True
 
 

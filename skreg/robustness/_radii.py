@@ -140,7 +140,9 @@ def certified_radius(
 
 
 def _quantile(p):
-    return ndtri(np.clip(p, INSIDE, 1.0 - INSIDE))
+    """Phi^-1, with Phi^-1(1 - p) = -Phi^-1(p) to the last digit."""
+    tail = ndtri(np.maximum(np.minimum(p, 1.0 - p), INSIDE))
+    return np.where(p > 0.5, -tail, tail)
 
 
 def _probabilities(values, name):

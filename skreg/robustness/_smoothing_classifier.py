@@ -24,11 +24,11 @@ from skreg._sklearn import HasMethods, Interval, StrOptions, _routing_enabled
 from skreg._state import all_or_nothing
 from skreg.robustness._certification_result import CertificationResult
 from skreg.robustness._certify import (
+    Certificates,
     Rule,
-    best_certificate,
-    certificate_of_choice,
+    best_certificates,
+    certificates_of_choices,
     choose,
-    give_up,
     vote,
 )
 from skreg.robustness._certify_checkpoint import Checkpoint, Found, fingerprint
@@ -319,7 +319,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
         classes = np.unique(y)
         if len(classes) == n_outputs:
             return classes
-        if classes.dtype.kind in "iu" and 0 <= classes[0] and classes[-1] < n_outputs:
+        if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < n_outputs:
             return np.arange(n_outputs)
         raise ValueError(
             f"the module has {n_outputs} outputs, but y has the {len(classes)} classes "
@@ -498,7 +498,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
             L = scores.lipschitz(self.sigma)
         return Rule(self.sigma, self.alpha, self.n, self.radius, self.selection, L)
 
-    def _certifier(self, X, seed) -> Callable[[range], list[Any]]:
+    def _certifier(self, X, seed) -> Callable[[range], Certificates]:
         """What certifies some rows."""
         scores = self._scores(X.shape[1:])
         rule, candidates, n_classes = self._rule(scores), self.candidates_, len(self.classes_)
@@ -509,7 +509,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
             places = scores.place(X[rows.start : rows.stop])
             tallies = [Tally(candidates, n_classes, keep) for _ in rows]
             main.add(places, rows, tallies)
-            return [best_certificate(tally, rule) for tally in tallies]
+            return best_certificates(tallies, rule)
 
         if self.selection == "union":
             return on_one_sample
@@ -519,16 +519,13 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
             places = scores.place(X[rows.start : rows.stop])
             firsts = [Tally(candidates, n_classes) for _ in rows]
             first.add(places, rows, firsts)
-            choices = [choose(tally, rule) for tally in firsts]
-            tallies = [
-                None if choice.hopeless else Tally([candidates[choice.map_index]], n_classes, keep)
-                for choice in choices
-            ]
-            main.add(places, rows, tallies)
-            return [
-                give_up(choice) if tally is None else certificate_of_choice(tally, choice, rule)
-                for tally, choice in zip(tallies, choices, strict=True)
-            ]
+            choices = choose(firsts, rule)
+            tallies = [Tally([candidates[j]], n_classes, keep) for j in choices.map_index]
+            drawn = np.flatnonzero(~choices.hopeless)
+            main.add(
+                [places[i] for i in drawn], [rows[i] for i in drawn], [tallies[i] for i in drawn]
+            )
+            return certificates_of_choices(tallies, choices, rule)
 
         return on_two_samples
 
@@ -548,7 +545,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
                 counts[rows.start : rows.stop] = found
         return counts
 
-    def _in_threads(self, work, chunks) -> Iterator[tuple[range, list[Any]]]:
+    def _in_threads(self, work, chunks) -> Iterator[tuple[range, Any]]:
         """The chunks with what work makes of them, in order."""
         parallel = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")
         results = parallel(delayed(work)(rows) for rows in chunks)

@@ -58,18 +58,10 @@ class Draws:
             kept.extend(blocks)
             self._kept = kept
 
-    def add(self, places: Sequence[Any], rows: Sequence[int], tallies: list[Tally | None]) -> None:
-        """Count the scores of some rows in, except where a tally is None."""
-        wanted = [
-            (place, row, tally)
-            for place, row, tally in zip(places, rows, tallies, strict=True)
-            if tally is not None
-        ]
-        if self.shared:
-            together = [wanted] if wanted else []
-        else:
-            together = [[one] for one in wanted]
-        for some in together:
+    def add(self, places: Sequence[Any], rows: Sequence[int], tallies: Sequence[Tally]) -> None:
+        """Count the scores of some rows in."""
+        wanted = list(zip(places, rows, tallies, strict=True))
+        for some in [wanted] if self.shared and wanted else [[one] for one in wanted]:
             row = () if self.shared else (some[0][1],)
             for noise in self._blocks(*row) if self._kept is None else self._kept:
                 for place, _, tally in some:

@@ -28,7 +28,7 @@ def check_abstain_label(abstain_label: Any, classes: np.ndarray) -> None:
     if _among(classes, abstain_label) in classes.tolist():
         raise ValueError(
             f"abstain_label = {abstain_label!r} is one of the classes {classes.tolist()}: choose "
-            "another"
+            "another number or text, or None"
         )
 
 

@@ -1,4 +1,4 @@
-"""How the scores of a fitted estimator are reached: by its methods, or faster where it is affine."""
+"""How the scores of a fitted estimator are reached: by its methods, or faster if it is affine."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from skreg.robustness._bounds import (
     clopper_pearson,
     empirical_bernstein_bound,
 )
-from skreg.robustness._simplex_maps import ARGMAX, SOFT, Candidate
+from skreg.robustness._simplex_maps import ARGMAX, SLOPES, SOFT, Candidate
 
 LARGEST_STD = 0.5  # of numbers in [0, 1]
 
@@ -65,33 +66,16 @@ class Tally:
                     self._kept[j].append(part)
 
     @property
-    def means(self) -> np.ndarray:
-        """Means of the draws, shape (n_candidates, n_classes)."""
-        return self.sums / self.n
-
-    @property
     def stds(self) -> np.ndarray:
         """Standard deviations of the draws, their largest possible one after a single draw."""
         if self.n < 2:
             return np.full_like(self.sums, LARGEST_STD)
-        spread = np.maximum(self.squares - self.sums * self.means, 0.0)
+        spread = np.maximum(self.squares - self.sums**2 / self.n, 0.0)
         return np.sqrt(spread / (self.n - 1))
 
-    def bounds(self, delta: float) -> Bounds:
-        """Bounds of every candidate and class, shape (n_candidates, n_classes)."""
-        if self.keep:
-            return self._bounds_of_draws(delta)
-        return foreseen(self, self.means, self.n, delta)
-
-    def _bounds_of_draws(self, delta):
-        lower, upper = np.empty_like(self.sums), np.empty_like(self.sums)
-        for j, kept in enumerate(self._kept):
-            if kept:
-                found = betting_bound(np.concatenate(kept, axis=1), delta)
-            else:
-                found = clopper_pearson(self.sums[j], self.n, delta)
-            lower[j], upper[j] = found
-        return Bounds(lower, upper)
+    def kept(self, j: int) -> np.ndarray:
+        """Draws of the j-th candidate, shape (n_classes, n)."""
+        return np.concatenate(self._kept[j], axis=1)
 
 
 def votes_of(z: np.ndarray) -> np.ndarray:
@@ -102,18 +86,61 @@ def votes_of(z: np.ndarray) -> np.ndarray:
     return np.bincount(z.argmax(axis=0), minlength=len(z))
 
 
-def foreseen(tally: Tally, means: np.ndarray, n: int, delta: float) -> Bounds:
-    """Bounds from n draws with these means and the tally's standard deviations.
+class Moments(NamedTuple):
+    """Tallies of several inputs, stacked.
 
-    Those of betting are narrower than these, in about the same order.
+    Attributes
+    ----------
+    n : int
+        Number of draws.
+    means, stds : ndarray of shape (n_samples, n_candidates, n_classes)
+        Means and standard deviations of the draws.
+    hard : ndarray of bool of shape (n_samples, n_candidates)
+        Where the draws are votes.
+    slopes : ndarray of shape (n_samples, n_candidates)
+        Lipschitz constants of the maps in L2.
     """
-    means = np.clip(means, 0.0, 1.0)
-    hard = [candidate.name == ARGMAX for candidate in tally.candidates]
-    soft = np.logical_not(hard)
-    lower, upper = np.empty_like(means), np.empty_like(means)
-    lower[hard], upper[hard] = clopper_pearson(means[hard] * n, n, delta)
-    if soft.any():
-        lower[soft], upper[soft] = empirical_bernstein_bound(
-            means[soft], tally.stds[soft], n, delta
+
+    n: int
+    means: np.ndarray
+    stds: np.ndarray
+    hard: np.ndarray
+    slopes: np.ndarray
+
+    @classmethod
+    def of(cls, tallies: Sequence[Tally]) -> Self:
+        """Those of tallies with the same number of draws and of candidates."""
+        candidates = [tally.candidates for tally in tallies]
+        n = tallies[0].n
+        return cls(
+            n,
+            np.minimum(np.stack([tally.sums for tally in tallies]) / n, 1.0),
+            np.stack([tally.stds for tally in tallies]),
+            np.array([[name == ARGMAX for name, _ in row] for row in candidates]),
+            np.array([[SLOPES[name] * t for name, t in row] for row in candidates]),
         )
-    return Bounds(lower, upper)
+
+    def bounds(self, delta: float) -> Bounds:
+        """Bounds from the draws themselves, shape (n_samples, n_candidates, n_classes)."""
+        return self.foreseen(self.means, self.n, delta)
+
+    def foreseen(self, means: np.ndarray, n: int, delta: float) -> Bounds:
+        """Bounds that n draws with other means and the same deviations would give."""
+        lower, upper = np.empty_like(means), np.empty_like(means)
+        hard, soft = self.hard, ~self.hard
+        if hard.any():
+            lower[hard], upper[hard] = clopper_pearson(means[hard] * n, n, delta)
+        if soft.any():
+            lower[soft], upper[soft] = empirical_bernstein_bound(
+                means[soft], self.stds[soft], n, delta
+            )
+        return Bounds(lower, upper)
+
+
+def bounds_of(tallies: Sequence[Tally], moments: Moments, delta: float) -> Bounds:
+    """Bounds from the moments or, for what was kept, by betting."""
+    found = moments.bounds(delta)
+    for i, j in np.argwhere(~moments.hard):
+        if tallies[i].keep:
+            found.lower[i, j], found.upper[i, j] = betting_bound(tallies[i].kept(j), delta)
+    return found
