@@ -167,7 +167,9 @@ def _is_affine(step):
 def _agrees_with_coefficients(head, X, z):
     """Whether scores are X coef + intercept, as a linear classifier's are."""
     coef, intercept = np.atleast_2d(head.coef_), np.asarray(getattr(head, "intercept_", 0.0))
-    if coef.shape[1] != X.shape[1]:
+    if coef.shape[1] != X.shape[1] or not (
+        np.isfinite(coef).all() and np.isfinite(intercept).all()
+    ):
         return False
     by_hand = logits_of_decisions(X @ coef.T + intercept)
     if by_hand.shape != z.shape:

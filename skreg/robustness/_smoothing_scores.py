@@ -118,7 +118,7 @@ def as_classes(z: np.ndarray) -> np.ndarray:
 
 def logits_of_decisions(decisions: np.ndarray) -> np.ndarray:
     """Scores of shape (n, n_classes) from what a `decision_function` returns."""
-    z = np.asarray(decisions)
+    z = np.clip(decisions, FAR, -FAR)  # of a class without weight the score may be -inf
     if z.ndim == 2 and z.shape[1] > 1:
         return z
     z = z.reshape(-1)

@@ -506,6 +506,15 @@ def test_one_row_one_column(dtype):
     assert 0.2 < result.radius[0] <= 0.5
 
 
+def test_scores_of_minus_infinity_are_never_reached(iris):
+    X, y = iris
+    absent = LinearNaiveBayes().fit(X, y, sample_weight=(y < 2).astype(float))
+    assert np.isneginf(absent.decision_function(X)).any()
+    model = smoothed(FrozenEstimator(absent), X, y)
+    assert (model.predict_proba(X[::5])[:, 2] == 0).all()
+    assert (model.certify(X[:100:5]).label == y[:100:5]).mean() > 0.9
+
+
 def test_nan_scores_are_refused(iris):
     class Broken(GaussianNB):
         def predict_proba(self, X):
