@@ -20,6 +20,7 @@ PACKAGES = (
     "coreset",
     "semi_supervised",
     "transport",
+    "robustness",
     "deep",
     "deep.regularizers",
     "deep.torch",

@@ -210,8 +210,8 @@ class CertifiedAccuracyDisplay:
                 self.radii, accuracy, where="pre", color=colour, linestyle=dashes, label=label
             )
             self.marks_ += ax.plot(
-                [0.0, 0.0], [accuracy[0], accuracy[0] + share], color=colour, linewidth=4,
-                alpha=0.4, solid_capstyle="butt",
+                [0.0, 0.0], [accuracy[0], accuracy[0] + share], color=colour, linewidth=7,
+                alpha=0.4, solid_capstyle="butt", clip_on=False,
             )  # fmt: skip
         ax.set(xlabel="L2 radius", ylabel="certified accuracy", ylim=(0.0, 1.02))
         ax.set_xlim(left=0.0)

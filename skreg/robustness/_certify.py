@@ -116,12 +116,12 @@ def certificates_of_choices(tallies: Sequence[Tally], choices: Choices, rule: Ru
     """
     n_samples = len(tallies)
     radius, p_lower, p_upper = np.zeros(n_samples), np.zeros(n_samples), np.ones(n_samples)
-    drawn = np.flatnonzero(~choices.hopeless)
-    if len(drawn):
+    drawn = np.flatnonzero(~choices.hopeless).tolist()
+    if drawn:
         some = [tallies[i] for i in drawn]
         moments = Moments.of(some)
         bounds = bounds_of(some, moments, rule.level(*moments.means.shape[1:]))
-        proved = prove(bounds, choices.label[drawn, None], moments.slopes, rule)
+        proved = prove(bounds, choices.label[drawn][:, None], moments.slopes, rule)
         p_lower[drawn], p_upper[drawn], radius[drawn] = (values[:, 0] for values in proved)
     label = np.where(radius > 0.0, choices.label, -1)
     return Certificates(label, radius, p_lower, p_upper, choices.map_index)

@@ -113,7 +113,8 @@ class Checkpoint:
         handle, name = tempfile.mkstemp(dir=self.path.absolute().parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, about=np.array(head), done=self.found.done, **self.found.columns)
+                parts: dict[str, Any] = {"about": np.array(head), "done": self.found.done}
+                np.savez(file, **parts, **self.found.columns)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, self.path)

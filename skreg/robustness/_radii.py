@@ -1,5 +1,6 @@
 """Radii within which a smoothed classifier does not change its mind, from bounds of two classes."""
 
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -153,5 +154,5 @@ def _probabilities(values, name):
 
 
 def _check_sigma(sigma):
-    if not (np.isscalar(sigma) and 0.0 < sigma < np.inf):
+    if not (isinstance(sigma, Real) and 0.0 < sigma < np.inf):
         raise ValueError(f"sigma must be a positive finite number; got {sigma!r}")

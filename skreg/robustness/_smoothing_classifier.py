@@ -431,7 +431,9 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
         float
             Accuracy.
         """
-        return float(np.average(self.predict(X) == column_or_1d(y), weights=sample_weight))
+        right = self.predict(X) == column_or_1d(y)
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        return float(np.average(right, weights=weights))
 
     def certified_accuracy(self, X: Any, y: ArrayLike, radii: ArrayLike) -> np.ndarray:
         """Share of rows whose class is right and proved up to each radius.

@@ -143,7 +143,7 @@ def _affine_or_layers(estimator, sigma, n_features):
             return np.asarray(transformed(X)) @ W[0] + intercepts[0]
 
         layers = [
-            (np.float32(w.T), np.float32(b[:, None]))
+            (w.T.astype(np.float32), b[:, None].astype(np.float32))
             for w, b in zip(W[1:], intercepts[1:], strict=True)
         ]
         return LayerScores(first, slopes_of(first), ACTIVATIONS[head.activation], layers)
