@@ -29,6 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skreg.probe import LinearNaiveBayes
 from skreg.robustness import RandomizedSmoothingClassifier
+from skreg.robustness._certify import choose
 from skreg.robustness._smoothing_models import scores_of
 from skreg.robustness._smoothing_scores import AffineScores, InputScores, LayerScores
 
@@ -324,9 +325,14 @@ def test_a_known_slope_helps_where_the_margin_is_small():
     assert unsure.any()
     assert (found["auto"].radius[unsure] > found[None].radius[unsure]).all()
     assert (found["auto"].radius >= found[10 * slope].radius).all()
+    steep = {**common, "temperatures": [20.0], "lipschitz": "auto"}
+    found["steep"] = RandomizedSmoothingClassifier(FrozenEstimator(linear), **steep).fit(
+        X, y
+    ).certify(X[:100])  # fmt: skip
     # the truth: E softmax crosses one half on the boundary itself
     distance = np.abs(linear.decision_function(X[:100])) / np.linalg.norm(linear.coef_)
     assert (found["auto"].radius <= distance).all()
+    assert (found["steep"].radius <= distance).all()
 
 
 def test_a_slope_that_is_not_known_is_refused(iris):
@@ -468,6 +474,23 @@ def test_containers(iris):
         assert_same_result(smoothed(GaussianNB(), form, y).certify(form[:9]), wanted, 1e-9)
     single = smoothed(GaussianNB(), X, y).certify(X[:9].astype(np.float32))
     np.testing.assert_allclose(single.radius, wanted.radius, atol=1e-3)
+
+
+def test_selection_and_proof_have_different_draws(iris, monkeypatch):
+    """With as many draws for both, the first ones say something else than the bounds."""
+    X, y = iris
+    model = smoothed(LogisticRegression(max_iter=500), X, y, n0=400, n=400, maps=("argmax",))
+    seen = []
+
+    def watched(firsts, rule):
+        seen.extend(tally.sums[0].max() for tally in firsts)
+        return choose(firsts, rule)
+
+    monkeypatch.setattr("skreg.robustness._smoothing_classifier.choose", watched)
+    result = model.certify(X[100:])
+    shares = model.predict_proba(X[100:]).max(axis=1) * 400
+    assert (np.array(seen) != shares).mean() > 0.5
+    assert (result.p_lower < shares / 400).all()
 
 
 def test_in_a_search(iris):
