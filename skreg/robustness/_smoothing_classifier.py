@@ -39,11 +39,11 @@ from skreg.robustness._smoothing_draws import ROWS_TOGETHER, Draws, chunks_of_ro
 from skreg.robustness._smoothing_labels import check_abstain_label, label_table
 from skreg.robustness._smoothing_models import (
     check_response,
-    is_module,
     scores_of,
     while_evaluating,
     with_names,
 )
+from skreg.robustness._smoothing_modules import is_module
 from skreg.robustness._smoothing_scores import AffineScores
 from skreg.robustness._smoothing_votes import Tally
 from skreg.rows import checked_weights
@@ -283,7 +283,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
             self.estimator_ = self._fitted(X, y, sample_weight)
             self.classes_ = np.asarray(self.estimator_.classes_)
         check_abstain_label(self.abstain_label, self.classes_)
-        self._scores(X.shape[1:])
+        check_response(self.estimator_, self.response)
         return self
 
     @property
@@ -477,6 +477,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
     def _checked(self, X):
         check_is_fitted(self, "estimator_")
         self._check_parameters()
+        check_response(self.estimator_, self.response)
         check_abstain_label(self.abstain_label, self.classes_)
         return validate_data(self, X, dtype=FLOATS, allow_nd=True, reset=False)
 

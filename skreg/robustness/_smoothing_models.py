@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA, TruncatedSVD
@@ -11,19 +11,24 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from skreg._optional import require
-from skreg.robustness import _smoothing_modules as modules
+from skreg.robustness._smoothing_modules import (
+    ModuleScores,
+    evaluating,
+    is_module,
+    module_inside,
+)
 from skreg.robustness._smoothing_scores import (
     ACTIVATIONS,
     AffineScores,
     InputScores,
     LayerScores,
     Scores,
+    as_classes,
     logits_of_decisions,
     logits_of_probabilities,
 )
 
 AFFINE = (StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler, PCA, TruncatedSVD)
-ROWS = 1024  # of the identity matrix at a time, to read slopes off
 PROBES = 16
 AGREEMENT = 1e-6  # of a head's scores with its coefficients, as a share of the largest
 
@@ -37,8 +42,7 @@ def scores_of(estimator: Any, sigma: float, response: str, shape: tuple[int, ...
         If the estimator has no method that gives the `response`.
     """
     if is_module(estimator):
-        return modules.ModuleScores(estimator, sigma, shape, response == "predict_proba")
-    _refuse_pairs(estimator)
+        return ModuleScores(estimator, sigma, shape, response == "predict_proba")
     if response != "predict_proba" and len(shape) == 1:
         found = _affine_or_layers(estimator, sigma, shape[0])
         if found is not None:
@@ -46,24 +50,27 @@ def scores_of(estimator: Any, sigma: float, response: str, shape: tuple[int, ...
     return InputScores(model_of(estimator, response), sigma, shape)
 
 
-is_module = modules.is_module
-
-
 def check_response(estimator: Any, response: str) -> None:
-    """Refuse what has no scores before it is fitted."""
+    """Refuse what has no scores of classes, fitted or not."""
     if is_module(estimator):
         return
     if not hasattr(estimator, "fit"):
         raise ValueError(f"estimator must be a classifier or a torch.nn.Module; got {estimator!r}")
-    if response == "logits" and type(steps_of(estimator)[1]) is MLPClassifier:
-        return
-    model_of(estimator, response)
+    head = steps_of(estimator)[1]
+    pairs = getattr(head, "decision_function_shape", "ovr") == "ovo"
+    if pairs and len(getattr(estimator, "classes_", ())) > 2:
+        raise ValueError(
+            f"{type(head).__name__} has decision_function_shape='ovo', scores of pairs of classes; "
+            "set it to 'ovr'"
+        )
+    if response != "logits" or type(head) is not MLPClassifier:
+        model_of(estimator, response)
 
 
 def while_evaluating(estimator: Any) -> AbstractContextManager:
     """Modules in it are in evaluation mode, without gradients, and then as they were."""
-    module = modules.module_inside(estimator)
-    return nullcontext() if module is None else modules.evaluating(module)
+    module = module_inside(estimator)
+    return nullcontext() if module is None else evaluating(module)
 
 
 def model_of(estimator: Any, response: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -81,15 +88,6 @@ def model_of(estimator: Any, response: str) -> Callable[[np.ndarray], np.ndarray
     raise ValueError(
         f"{type(estimator).__name__} has {wanted[response]}; smoothing needs scores of the classes"
     )
-
-
-def _refuse_pairs(estimator):
-    head = steps_of(estimator)[1]
-    if getattr(head, "decision_function_shape", "ovr") == "ovo" and len(estimator.classes_) > 2:
-        raise ValueError(
-            f"{type(head).__name__} has decision_function_shape='ovo', scores of pairs of classes; "
-            "set it to 'ovr'"
-        )
 
 
 def with_names(estimator: Any) -> Callable[[np.ndarray], Any]:
@@ -116,46 +114,76 @@ def steps_of(estimator: Any) -> tuple[list[Any], Any]:
     return before + inner, head
 
 
-def _affine_or_layers(estimator, sigma, n_features):
-    transformers, head = steps_of(estimator)
-    if not all(map(_is_affine, transformers)):
-        return None
-    framed = with_names(estimator)
+class _Ahead(NamedTuple):
+    """Affine transformers ahead of a classifier."""
 
-    def transformed(X):
-        X = framed(X)
-        for step in transformers:
+    framed: Callable[[np.ndarray], Any]
+    steps: list[Any]
+    sigma: float
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """What the classifier sees of inputs."""
+        X = self.framed(X)
+        for step in self.steps:
             X = step.transform(X)
         return X
 
-    def slopes_of(function):
-        origin = function(np.zeros((1, n_features)))
-        parts = [
-            function(sigma * np.eye(min(ROWS, n_features - start), n_features, k=start)) - origin
-            for start in range(0, n_features, ROWS)
-        ]
-        return np.concatenate(parts).T
+    def slopes(self, W: np.ndarray) -> np.ndarray:
+        """sigma times slopes of the inputs, from those of what the classifier sees."""
+        for step in reversed(self.steps):
+            W = _pulled_back(W, step)
+        return self.sigma * W
 
+
+def _affine_or_layers(estimator, sigma, n_features):
+    steps, head = steps_of(estimator)
+    if not all(map(_is_affine, steps)):
+        return None
+    ahead = _Ahead(with_names(estimator), steps, sigma)
     if type(head) is MLPClassifier:
-        W, intercepts = head.coefs_, head.intercepts_
-
-        def first(X):
-            return np.asarray(transformed(X)) @ W[0] + intercepts[0]
-
-        layers = [
-            (w.T.astype(np.float32), b[:, None].astype(np.float32))
-            for w, b in zip(W[1:], intercepts[1:], strict=True)
-        ]
-        return LayerScores(first, slopes_of(first), ACTIVATIONS[head.activation], layers)
+        return _layer_scores(head, ahead)
     if hasattr(head, "coef_") and hasattr(head, "decision_function"):
-
-        def decisions(X):
-            return logits_of_decisions(head.decision_function(transformed(X)))
-
-        probes = np.random.default_rng(0).normal(scale=sigma, size=(PROBES, n_features))
-        if _agrees_with_coefficients(head, np.asarray(transformed(probes)), decisions(probes)):
-            return AffineScores.of(decisions, slopes_of(decisions))
+        return _affine_scores(head, ahead, n_features)
     return None
+
+
+def _layer_scores(head, ahead):
+    (W, *others), (b, *intercepts) = head.coefs_, head.intercepts_
+    layers = [
+        (w.T.astype(np.float32), c[:, None].astype(np.float32))
+        for w, c in zip(others, intercepts, strict=True)
+    ]
+    return LayerScores(
+        lambda X: np.asarray(ahead.transform(X)) @ W + b,
+        ahead.slopes(W.T), ACTIVATIONS[head.activation], layers,
+    )  # fmt: skip
+
+
+def _affine_scores(head, ahead, n_features):
+    def decisions(X):
+        return logits_of_decisions(head.decision_function(ahead.transform(X)))
+
+    probes = np.random.default_rng(0).normal(scale=ahead.sigma, size=(PROBES, n_features))
+    if not _agrees_with_coefficients(head, np.asarray(ahead.transform(probes)), decisions(probes)):
+        return None
+    W = as_classes(np.atleast_2d(np.asarray(head.coef_, dtype=float)))
+    return AffineScores.of(decisions, ahead.slopes(W))
+
+
+def _pulled_back(W, step):
+    """W A for the matrix A of an affine step, of shape (n_columns_out, n_columns_in)."""
+    if isinstance(step, SelectorMixin):
+        support = step.get_support()
+        wide = np.zeros((len(W), len(support)))
+        wide[:, support] = W
+        return wide
+    if isinstance(step, MinMaxScaler):
+        return W * step.scale_
+    if isinstance(step, (PCA, TruncatedSVD)):
+        if getattr(step, "whiten", False):
+            W = W / np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
+        return W @ step.components_
+    return W if step.scale_ is None else W / step.scale_
 
 
 def _is_affine(step):

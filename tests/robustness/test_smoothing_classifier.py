@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits, load_iris, make_classification
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest
@@ -23,7 +23,13 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -83,6 +89,17 @@ FAST = {
     "pipeline": (make_pipeline(StandardScaler(), PCA(3, whiten=True), LinearSVC()), AffineScores),
     "selection": (
         make_pipeline(RobustScaler(), SelectKBest(k=2), "passthrough", LogisticRegression()),
+        AffineScores,
+    ),
+    "unscaled": (
+        make_pipeline(
+            RobustScaler(with_scaling=False),
+            StandardScaler(with_std=False),
+            MaxAbsScaler(),
+            TruncatedSVD(3, random_state=0),
+            PCA(2),
+            LogisticRegression(),
+        ),
         AffineScores,
     ),
     "nested": (
@@ -375,6 +392,8 @@ def test_abstentions_are_errors_in_every_score():
     result = model.certify(X)
     assert list(result.abstain) == [False, False, True, True]
     assert list(result.certified_accuracy([0, 1, 0, 1], [0.0])) == [0.5]
+    # an abstention is no answer, even where the truth is no class
+    assert list(result.certified_accuracy([0, 1, -1, -1], [0.0])) == [0.5]
 
 
 LABELS = {
