@@ -78,7 +78,7 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
         the scores (or, with ``response="predict_proba"``, probabilities) of the classes.
     sigma : float, default=0.25
         Standard deviation of the noise, in the unit of X as it is given to `certify`. The largest
-        radius that can be proved is some 3.7 sigma.
+        radius that can be proved with 10,000 draws is some 3.1 sigma.
     n0 : int, default=1000
         Draws that choose the class and the map, with ``selection="split"``.
     n : int, default=10000
@@ -565,7 +565,10 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
         about = {name: repr(_plain(getattr(self, name))) for name in SETTINGS}
         if isinstance(self.random_state, Integral):
             about["random_state"] = repr(int(self.random_state))
-        about |= {"estimator": fingerprint(self.estimator_), "X": fingerprint(X)}
+        about |= {
+            "estimator": fingerprint(self.estimator_),
+            "X": fingerprint(np.ascontiguousarray(X)),
+        }
         about["classes"] = repr(self.classes_.tolist())
         return Checkpoint(path, about, seed_of(self.random_state), len(X))
 

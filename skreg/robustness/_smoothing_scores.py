@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 COARSE = 1e3  # single precision rounds inputs by 6e-8 of them: up to this many sigma it may
+WIDE = 1e30  # single precision holds products of draws with sigma up to there
 LEAST = 1e-12  # probabilities are at least that before their logarithm is taken
 FAR = -1e30  # a score that far below the largest is never reached
 
@@ -41,11 +42,16 @@ class InputScores(NamedTuple):
     shape: tuple[int, ...]
 
     def place(self, X: np.ndarray) -> list[np.ndarray]:
-        limit = COARSE * self.sigma
+        limit = COARSE * self.sigma if self._fits_single_precision else -1.0
         return [x.astype(np.float32) if np.abs(x).max() <= limit else x for x in X]
 
     def noise(self, draws: np.ndarray) -> np.ndarray:
-        return (draws * np.float32(self.sigma)).reshape(-1, *self.shape)
+        kind = np.float32 if self._fits_single_precision else np.float64
+        return (draws * kind(self.sigma)).reshape(-1, *self.shape)
+
+    @property
+    def _fits_single_precision(self):
+        return 1.0 / WIDE < self.sigma < WIDE
 
     def scores(self, place: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(self.model(place + noise).T)

@@ -97,6 +97,13 @@ def test_batches_threads_and_another_process_may_change(model, tmp_path):
     assert (got.label[got.abstain] == -5).all()
 
 
+def test_the_layout_of_rows_does_not_matter(model, tmp_path):
+    wanted = model.certify(ROWS, checkpoint=tmp_path / "a")
+    Counted.calls = 0
+    assert_equal(model.certify(np.asfortranarray(ROWS), checkpoint=tmp_path / "a"), wanted)
+    assert Counted.calls == 0
+
+
 CHANGES = {
     "sigma": {"sigma": 0.6},
     "n0": {"n0": 51},

@@ -64,6 +64,20 @@ def smoothed(estimator, X, y, sigma=0.5, **params):
     ).fit(X, y)
 
 
+class InUnits(GaussianNB):
+    """Scores that no fast way knows, of inputs in a unit."""
+
+    def __init__(self, unit=1.0):
+        super().__init__()
+        self.unit = unit
+
+    def fit(self, X, y):
+        return super().fit(X / self.unit, y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X / self.unit)
+
+
 def assert_same_result(got, wanted, tolerance=0.0):
     for name in ("label", "abstain", "map_index"):
         np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), name)
@@ -247,6 +261,17 @@ def test_seeds(iris, model):
     assert (other.predict_proba(rows) != first).any()
     other.set_params(random_state=np.random.RandomState(0))
     np.testing.assert_array_equal(other.predict_proba(rows), first)
+
+
+@pytest.mark.parametrize("unit", [1e-50, 1e50])
+def test_units_beyond_single_precision(iris, unit):
+    X, y = iris
+    found = [
+        smoothed(InUnits(scale), scale * X, y, sigma=0.5 * scale).certify(scale * X[::9]).radius
+        / scale
+        for scale in (1.0, unit)
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=0.01)
 
 
 @pytest.mark.parametrize("unit", [0.125, 1000.0, 1e-9])
