@@ -110,11 +110,12 @@ class Checkpoint:
     def save(self) -> None:
         """Write to a new file that takes the place of the old one in one step."""
         head = json.dumps({"about": self.about, "seed": self.seed})
+        parts: dict[str, Any] = {"about": np.array(head), "done": self.found.done}
+        parts |= self.found.columns
         handle, name = tempfile.mkstemp(dir=self.path.absolute().parent, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
-                parts: dict[str, Any] = {"about": np.array(head), "done": self.found.done}
-                np.savez(file, **parts, **self.found.columns)
+                np.savez(file, **parts)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(name, self.path)

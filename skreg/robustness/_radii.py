@@ -1,6 +1,5 @@
 """Radii within which a smoothed classifier does not change its mind, from bounds of two classes."""
 
-from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -8,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erf, ndtri
 
 INSIDE = 1e-12  # probabilities are kept that far from 0 and 1, where quantiles are infinite
+NUMBERS = (int, float, np.integer, np.floating)
 RadiusKind = Literal["multi", "mono", "margin"]
 
 
@@ -154,5 +154,5 @@ def _probabilities(values, name):
 
 
 def _check_sigma(sigma):
-    if not (isinstance(sigma, Real) and 0.0 < sigma < np.inf):
+    if not (isinstance(sigma, NUMBERS) and 0.0 < sigma < np.inf):
         raise ValueError(f"sigma must be a positive finite number; got {sigma!r}")

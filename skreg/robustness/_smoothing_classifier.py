@@ -270,17 +270,18 @@ class RandomizedSmoothingClassifier(MetaEstimatorMixin, ClassifierMixin, Estimat
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=FLOATS, allow_nd=True)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if len(np.unique(y)) < 2:
+        labels = column_or_1d(y, warn=True)
+        check_classification_targets(labels)
+        if len(np.unique(labels)) < 2:
             raise ValueError(
-                f"y has one class, {y[0]!r}, but smoothing tells classes apart: give two or more"
+                f"y has one class, {labels[0]!r}, but smoothing tells classes apart: give two or "
+                "more"
             )
         if is_module(self.estimator):
             self.estimator_ = self.estimator
-            self.classes_ = self._classes_of_module(X, y)
+            self.classes_ = self._classes_of_module(X, labels)
         else:
-            self.estimator_ = self._fitted(X, y, sample_weight)
+            self.estimator_ = self._fitted(X, labels, sample_weight)
             self.classes_ = np.asarray(self.estimator_.classes_)
         check_abstain_label(self.abstain_label, self.classes_)
         check_response(self.estimator_, self.response)
