@@ -198,6 +198,8 @@ NETWORK = {
     "random_state": 0,
     "net_params": {"module__width": 8},
 }
+# an odd number of draws and a level near 1, so that nothing abstains
+SMOOTHING = {"n0": 50, "n": 501, "alpha": 0.999, "abstain_label": -11, "random_state": 0}
 SAMPLER = SensitivitySampler(n_samples=40, random_state=0)
 
 
@@ -300,6 +302,9 @@ SETTINGS = {
     "LinearTransportRestorer": [Setting("", {}, unlabelled, CLOSED)],
     "SparseTransportTransformer": [Setting("", {}, unlabelled, SOLVED)],
     "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
+    "RandomizedSmoothingClassifier": [
+        Setting("", {"estimator": LinearNaiveBayes(), **SMOOTHING}, accuracy=CLOSED),
+    ],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],

@@ -38,6 +38,8 @@ def _other_order(case):
 
 
 def _other_estimator(case):
+    if case.cls == "RandomizedSmoothingClassifier":
+        return LinearNaiveBayes(shrinkage=0.5)
     if case.cls == "CoresetEstimator":
         if case.is_classifier:
             return LinearNaiveBayes(shrinkage=0.5)
@@ -48,6 +50,7 @@ def _other_estimator(case):
 
 
 ALTERNATIVES = {
+    "abstain_label": lambda case: -7,
     "affinity": lambda case: "rbf" if case.params["affinity"] == "knn" else "knn",
     "alphas": lambda case: [0.3, 0.1],
     "beta_1": lambda case: 0.9,
@@ -66,6 +69,7 @@ ALTERNATIVES = {
     "include_y": lambda case: None,
     "init": lambda case: np.triu(np.full((5, 5), 0.1), 1),
     "learning_rate": lambda case: 2e-3,
+    "maps": lambda case: ("argmax",),
     "max_nz": lambda case: 20,
     "metric": lambda case: "manhattan",
     "net_params": lambda case: {"module__width": 4},
@@ -85,6 +89,7 @@ ALTERNATIVES = {
     "standardize": lambda case: False,
     "trainable": lambda case: ["*weight*"],
     "temperature": lambda case: 2.0,
+    "temperatures": lambda case: [1.0, 5.0],
     "tiers": lambda case: [0, 0, 1, 1, 2],
     "tol": lambda case: 10.0 * case.params["tol"],
 }

@@ -313,6 +313,7 @@ DISPLAYS = {  # a case that each display can draw
 # these fit clones anew on the data that they are given, or need more data than X and y, and are
 # tested in their folders
 MEASURE = {
+    "CertifiedAccuracyDisplay",
     "CoresetDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",

@@ -233,6 +233,8 @@ def rescaled_columns(case, factors):
         return {}
     if ignores_a_common_unit(case):
         return {} if common else None
+    if case.cls == "RandomizedSmoothingClassifier":  # noise has one size for all columns
+        return {"sigma": factors[0] * case.params["sigma"]} if common else None
     by_entries = "groups" not in case.params and case.params.get("l1_ratio", 1.0) == 1.0
     if "penalty_weights" in case.params and by_entries:
         return {"penalty_weights": factors}

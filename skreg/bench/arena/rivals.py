@@ -19,6 +19,8 @@ NEEDS = {
         ("POT, dual", "POT, semi-dual", "POT, EMD", "POT, EMD + quadratic", "POT, quadratic"),
         ("ot", "race"),
     ),
+    # its certificates ask for statsmodels, but its list of requirements does not
+    "ART": ("art", "pip install adversarial-robustness-toolbox statsmodels"),
     "CLARABEL, one alpha": ("cvxpy", "convex"),
 }
 
