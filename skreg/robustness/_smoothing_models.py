@@ -5,12 +5,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA, TruncatedSVD
-from sklearn.feature_selection import SelectorMixin
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from skreg._optional import require
+from skreg.robustness._linear_boundary_steps import Scores as AffineMap
+from skreg.robustness._linear_boundary_steps import pull_back_through
 from skreg.robustness._smoothing_modules import (
     ModuleScores,
     evaluating,
@@ -28,9 +27,8 @@ from skreg.robustness._smoothing_scores import (
     logits_of_probabilities,
 )
 
-AFFINE = (StandardScaler, MaxAbsScaler, MinMaxScaler, RobustScaler, PCA, TruncatedSVD)
 PROBES = 16
-AGREEMENT = 1e-6  # of a head's scores with its coefficients, as a share of the largest
+AGREEMENT = 1e-6  # of scores with coefficients, as a share of the largest
 
 
 def scores_of(estimator: Any, sigma: float, response: str, shape: tuple[int, ...]) -> Scores:
@@ -128,78 +126,68 @@ class _Ahead(NamedTuple):
             X = step.transform(X)
         return X
 
-    def slopes(self, W: np.ndarray) -> np.ndarray:
-        """sigma times slopes of the inputs, from those of what the classifier sees."""
-        for step in reversed(self.steps):
-            W = _pulled_back(W, step)
-        return self.sigma * W
+    def slopes(self, W: np.ndarray, n_features: int) -> np.ndarray | None:
+        """sigma times slopes of the inputs, from those of what the classifier sees.
+
+        None if a step is not known to be affine, or does not answer as one.
+        """
+        named = [(str(place), step) for place, step in enumerate(self.steps)]
+        try:
+            slopes = pull_back_through(named, AffineMap(W, np.zeros(len(W)))).coef
+        except TypeError:
+            return None
+        probes = self.probes(n_features)
+        ahead = np.asarray(self.transform(probes) - self.transform(np.zeros_like(probes)))
+        return self.sigma * slopes if _same(probes @ slopes.T, ahead @ W.T) else None
+
+    def probes(self, n_features: int) -> np.ndarray:
+        """A few inputs at random."""
+        return np.random.default_rng(0).normal(scale=self.sigma, size=(PROBES, n_features))
 
 
 def _affine_or_layers(estimator, sigma, n_features):
     steps, head = steps_of(estimator)
-    if not all(map(_is_affine, steps)):
-        return None
     ahead = _Ahead(with_names(estimator), steps, sigma)
     if type(head) is MLPClassifier:
-        return _layer_scores(head, ahead)
+        return _layer_scores(head, ahead, n_features)
     if hasattr(head, "coef_") and hasattr(head, "decision_function"):
         return _affine_scores(head, ahead, n_features)
     return None
 
 
-def _layer_scores(head, ahead):
+def _layer_scores(head, ahead, n_features):
     (W, *others), (b, *intercepts) = head.coefs_, head.intercepts_
+    slopes = ahead.slopes(W.T, n_features)
+    if slopes is None:
+        return None
     layers = [
         (w.T.astype(np.float32), c[:, None].astype(np.float32))
         for w, c in zip(others, intercepts, strict=True)
     ]
     return LayerScores(
         lambda X: np.asarray(ahead.transform(X)) @ W + b,
-        ahead.slopes(W.T), ACTIVATIONS[head.activation], layers,
+        slopes, ACTIVATIONS[head.activation], layers,
     )  # fmt: skip
 
 
 def _affine_scores(head, ahead, n_features):
+    W = np.atleast_2d(np.asarray(head.coef_, dtype=float))
+    slopes = ahead.slopes(as_classes(W), n_features) if np.isfinite(W).all() else None
+    if slopes is None:
+        return None
+
     def decisions(X):
         return logits_of_decisions(head.decision_function(ahead.transform(X)))
 
-    probes = np.random.default_rng(0).normal(scale=ahead.sigma, size=(PROBES, n_features))
-    if not _agrees_with_coefficients(head, np.asarray(ahead.transform(probes)), decisions(probes)):
-        return None
-    W = as_classes(np.atleast_2d(np.asarray(head.coef_, dtype=float)))
-    return AffineScores.of(decisions, ahead.slopes(W))
+    probes = ahead.probes(n_features)
+    by_hand = np.asarray(ahead.transform(probes)) @ W.T + getattr(head, "intercept_", 0.0)
+    if not _same(logits_of_decisions(by_hand), decisions(probes)):
+        return None  # a head that does not decide by its coefficients
+    return AffineScores.of(decisions, slopes)
 
 
-def _pulled_back(W, step):
-    """W A for the matrix A of an affine step, of shape (n_columns_out, n_columns_in)."""
-    if isinstance(step, SelectorMixin):
-        support = step.get_support()
-        wide = np.zeros((len(W), len(support)))
-        wide[:, support] = W
-        return wide
-    if isinstance(step, MinMaxScaler):
-        return W * step.scale_
-    if isinstance(step, (PCA, TruncatedSVD)):
-        if getattr(step, "whiten", False):
-            W = W / np.maximum(np.sqrt(step.explained_variance_), np.finfo(float).eps)
-        return W @ step.components_
-    return W if step.scale_ is None else W / step.scale_
-
-
-def _is_affine(step):
-    if type(step) in AFFINE:
-        return not getattr(step, "clip", False)
-    return isinstance(step, SelectorMixin) and type(step).transform is SelectorMixin.transform
-
-
-def _agrees_with_coefficients(head, X, z):
-    """Whether scores are X coef + intercept, as a linear classifier's are."""
-    coef, intercept = np.atleast_2d(head.coef_), np.asarray(getattr(head, "intercept_", 0.0))
-    if coef.shape[1] != X.shape[1] or not (
-        np.isfinite(coef).all() and np.isfinite(intercept).all()
-    ):
+def _same(numbers, others):
+    """Whether two arrays of scores are the same, as far as the largest of them can tell."""
+    if numbers.shape != others.shape or not np.isfinite(numbers).all():
         return False
-    by_hand = logits_of_decisions(X @ coef.T + intercept)
-    if by_hand.shape != z.shape:
-        return False
-    return np.abs(by_hand - z).max() <= AGREEMENT * max(np.abs(z).max(), 1e-300)
+    return np.abs(numbers - others).max() <= AGREEMENT * max(np.abs(others).max(), 1e-300)
