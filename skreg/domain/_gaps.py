@@ -19,6 +19,7 @@ from scipy.special import entr
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
 LEAST_ENTROPY = 1e-8  # added to entropies, which may be zero
+ROUNDING = 1e-10  # a spread below this share of a column's size is no spread
 LEAST = np.finfo(np.float64).tiny  # below it distances count as this, and weights stay numbers
 
 
@@ -95,8 +96,8 @@ def whitening_within(
     spread = np.sqrt((deviations**2).sum(axis=0))
     apart = root * (means[codes] - (root**2 * means[codes]).sum(axis=0))
     total = np.sqrt((deviations**2 + apart**2).sum(axis=0))
-    # rounding leaves some variance where there is none
-    varies = spread > 1e-10 * np.maximum(total, np.abs(means).max(axis=0))
+    total[total <= ROUNDING * np.abs(means).max(axis=0)] = 0.0  # what is left of a constant
+    varies = spread > ROUNDING * np.maximum(total, np.abs(means).max(axis=0))
     inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=varies)
     _, singular, directions = np.linalg.svd(deviations * inverse, full_matrices=False)
     cut = singular.max(initial=0.0) * max(Z.shape) * np.finfo(np.float64).eps
