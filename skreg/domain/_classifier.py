@@ -21,7 +21,7 @@ from skreg.domain._estimator import (
     Level,
     Similarity,
 )
-from skreg.domain._gaps import entropies, entropy_affinity
+from skreg.domain._gaps import LEAST_ENTROPY, entropies, entropy_affinity
 from skreg.domain._heads import RunningBest, RunningMean, aligned, held_out_temperature
 from skreg.domain._online import AdaptsOnline
 from skreg.domain._temperature import tempered
@@ -311,10 +311,8 @@ default="similarity"
         running = RunningBest() if self.combine == "hard" else RunningMean(self.gamma)
         for i in range(len(self._heads)):  # each is asked once, and none is kept
             proba = self._proba_of(i, Z)
-            gap = entropies(proba)
-            if self.level == "batch":
-                gap = np.full_like(gap, gap.mean())
-            running.add(proba, entropy_affinity(gap))
+            gap = entropies(proba) + LEAST_ENTROPY
+            running.add(proba, np.full_like(gap, gap.mean()) if self.level == "batch" else gap)
         return running.result
 
     def predict(

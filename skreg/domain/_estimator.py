@@ -42,6 +42,7 @@ from skreg.domain._heads import (
     by_chosen_head,
     check_takes_weights,
     fitted_heads,
+    in_blocks,
     rows_by,
     weighted_sum,
 )
@@ -329,15 +330,20 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         domains = chosen_alias(domains, sample_domain)
         Z = self._features(X)
         if domains is None:
-            return self._combined(Z, answer)
+            return self._combined_in_blocks(Z, answer)
         known = known_domains(domains, self.domains_, Z.shape[0])
         if (known >= 0).all():
             return by_chosen_head(known, Z, answer)
 
         def of_group(i: int, rows: Any) -> np.ndarray:
-            return answer(i, rows) if i >= 0 else self._combined(rows, answer)
+            return answer(i, rows) if i >= 0 else self._combined_in_blocks(rows, answer)
 
         return by_chosen_head(known, Z, of_group)
+
+    def _combined_in_blocks(self, Z, answer):
+        if self.level == "batch":  # a choice for all rows needs all rows
+            return self._combined(Z, answer)
+        return in_blocks(Z, len(self._heads), lambda rows: self._combined(rows, answer))
 
     def _combined(self, Z, answer):
         start = self._candidates.start

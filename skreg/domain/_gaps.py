@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.special import entr
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
 LEAST_ENTROPY = 1e-8  # added to entropies, which may be zero
@@ -135,13 +134,13 @@ def distances(Z: Any, center: Center) -> np.ndarray:
     means = center.means - origin  # an offset that all rows share would cost digits
     if sparse.issparse(Z):
         to_origin = row_norms(Z, squared=True) - 2.0 * (Z @ origin) + origin @ origin
-        products = Z @ means.T - origin @ means.T
+        products = np.asfortranarray(Z @ means.T - origin @ means.T)
     else:
         rows = Z - origin
         if center.whitening is not None:
             rows, means = rows @ center.whitening, means @ center.whitening
         to_origin = row_norms(rows, squared=True)
-        products = rows @ means.T
+        products = (means @ rows.T).T  # heads come one after the other in memory from here on
     products *= -2.0
     products += to_origin[:, None]
     products += row_norms(means, squared=True)
@@ -163,8 +162,8 @@ def cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
     ndarray of shape (n, n_domains)
         Gaps from 0 to 2.
     """
-    lengths = row_norms(Z)[:, None] * row_norms(means)
-    products = np.asarray(safe_sparse_dot(Z, means.T, dense_output=True))
+    lengths = np.asfortranarray(row_norms(Z)[:, None] * row_norms(means))
+    products = np.asarray(safe_sparse_dot(Z, means.T, dense_output=True), order="F")
     cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0.0)
     return np.clip(1.0 - cosines, 0.0, 2.0)
 
@@ -182,7 +181,10 @@ def entropies(proba: np.ndarray) -> np.ndarray:
     ndarray of shape (n,)
         From 0 to log(n_classes).
     """
-    return entr(proba).sum(axis=-1)
+    logs = np.maximum(proba, LEAST)
+    np.log(logs, out=logs)
+    logs *= proba
+    return -(logs @ np.ones(proba.shape[1], dtype=proba.dtype))  # sums along short rows are slow
 
 
 def entropy_affinity(gaps: np.ndarray) -> np.ndarray:

@@ -13,8 +13,11 @@ from sklearn.utils.validation import has_fit_parameter
 from skreg._sklearn import _check_method_params, _routing_enabled, _safe_indexing
 from skreg._warnings import warn
 from skreg.domain._temperature import best_temperature
+from skreg.rows import CACHE_BYTES, chunk_slices, rows_per_chunk
 
 CALIBRATION_FOLDS = 5
+ROWS_AT_LEAST = 2048  # of a block: calls of a head cost time as well
+ROWS_PER_HEAD = 64
 
 
 def rows_by(codes: np.ndarray, n: int) -> list[np.ndarray]:
@@ -160,6 +163,31 @@ def aligned(proba: np.ndarray, own: np.ndarray, classes: np.ndarray) -> np.ndarr
     return full
 
 
+def in_blocks(Z: Any, n_heads: int, answer: Callable[[Any], np.ndarray]) -> np.ndarray:
+    """Answers for blocks of rows, one after the other, that stay in cache from head to head.
+
+    Parameters
+    ----------
+    Z : {array, sparse matrix, dataframe} of shape (n, n_features)
+        Features; only those of an array are cut.
+    n_heads : int
+        Number of heads that share the rows of a block.
+    answer : callable
+        What is said of a block.
+
+    Returns
+    -------
+    ndarray of shape (n, ...)
+        The answers.
+    """
+    if not isinstance(Z, np.ndarray):
+        return answer(Z)
+    in_cache = rows_per_chunk(Z.shape[1], Z.itemsize, n_bytes=2 * CACHE_BYTES)
+    slices = chunk_slices(len(Z), max(ROWS_AT_LEAST, ROWS_PER_HEAD * n_heads, in_cache))
+    parts = [answer(Z[block]) for block in slices]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def by_chosen_head(
     chosen: np.ndarray, Z: Any, answer: Callable[[int, Any], np.ndarray]
 ) -> np.ndarray:
@@ -207,68 +235,66 @@ def weighted_sum(weights: np.ndarray, answers: Iterator[np.ndarray]) -> np.ndarr
     ndarray of shape (n, ...)
         The sum.
     """
-    total: Any = 0.0
+    total: Any = None
     for share, answer in zip(weights.T, answers, strict=True):
-        total = total + share.reshape(-1, *[1] * (answer.ndim - 1)) * answer
+        part = share.reshape(-1, *[1] * (answer.ndim - 1)) * answer
+        total = part if total is None else np.add(total, part, out=total)
     return total
 
 
 class RunningBest:
-    """The answer of the greatest affinity in each row, of heads that come one after the other."""
+    """The answer of the least gap in each row, of heads that come one after the other."""
 
     def __init__(self) -> None:
-        self.affinity: np.ndarray | None = None
+        self.gap: np.ndarray | None = None
 
-    def add(self, answer: np.ndarray, affinity: np.ndarray) -> None:
+    def add(self, answer: np.ndarray, gap: np.ndarray) -> None:
         """Take in a head.
 
         Parameters
         ----------
         answer : ndarray of shape (n, n_classes)
             What it says.
-        affinity : ndarray of shape (n,)
-            Its affinities.
+        gap : ndarray of shape (n,)
+            Its gaps.
         """
-        if self.affinity is None:
-            self.affinity, self.value = affinity.copy(), answer.copy()
+        if self.gap is None:
+            self.gap, self.result = gap, answer.copy()
             return
-        better = affinity > self.affinity
-        self.value[better], self.affinity[better] = answer[better], affinity[better]
-
-    @property
-    def result(self) -> np.ndarray:
-        """The answers."""
-        return self.value
+        better = gap < self.gap
+        np.copyto(self.result, answer, where=better[:, None])
+        np.copyto(self.gap, gap, where=better)
 
 
 class RunningMean:
-    """Mean of the answers with weights exp(gamma a), of heads that come one after the other.
+    """Mean of the answers with weights g^-gamma, of heads that come one after the other.
 
-    Weights are kept relative to the greatest so far, as in a softmax that does not overflow.
+    Weights are kept relative to that of the least gap so far, so that none overflows.
     """
 
     def __init__(self, gamma: float) -> None:
         self.gamma = gamma
-        self.top: np.ndarray | None = None
+        self.least: np.ndarray | None = None
 
-    def add(self, answer: np.ndarray, affinity: np.ndarray) -> None:
+    def add(self, answer: np.ndarray, gap: np.ndarray) -> None:
         """Take in a head.
 
         Parameters
         ----------
         answer : ndarray of shape (n, n_classes)
             What it says.
-        affinity : ndarray of shape (n,)
-            Its affinities.
+        gap : ndarray of shape (n,)
+            Its gaps, all positive.
         """
-        exponent = self.gamma * affinity
-        if self.top is None:
-            self.top, self.total, self.sum = exponent, np.ones(len(answer)), answer.copy()
+        if self.least is None:
+            self.least, self.total, self.sum = gap, np.ones(len(gap)), answer.copy()
             return
-        top = np.maximum(self.top, exponent)
-        before, now = np.exp(self.top - top), np.exp(exponent - top)
-        self.sum = before[:, None] * self.sum + now[:, None] * answer
-        self.total, self.top = before * self.total + now, top
+        least = np.minimum(self.least, gap)
+        before, now = (least / self.least) ** self.gamma, (least / gap) ** self.gamma
+        self.sum *= before[:, None]
+        self.sum += now[:, None] * answer
+        self.total = before * self.total + now
+        self.least = least
 
     @property
     def result(self) -> np.ndarray:
