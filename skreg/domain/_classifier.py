@@ -302,7 +302,7 @@ default="similarity"
         if self.selection != "entropy":
             return super()._affinities(gaps)
         if self.level == "batch":
-            gaps = np.broadcast_to(gaps.mean(axis=0), gaps.shape)
+            gaps = gaps.mean(axis=0, keepdims=True)
         return entropy_affinity(gaps)
 
     def _combined(self, Z, answer):

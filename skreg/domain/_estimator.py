@@ -35,6 +35,7 @@ from skreg.domain._gaps import (
     distances,
     domain_means,
     hard_weights,
+    relative_squares,
     soft_weights,
     whitening_within,
 )
@@ -175,7 +176,9 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         self._learned_rule = self._rule
         self.domain_means_ = self.discriminator_ = self._whitening = None
         if self.selection == "similarity":
-            Z = self._numbers(Z)
+            Z = check_array(
+                Z, accept_sparse="csr", dtype=FLOATS, input_name="features", estimator=self
+            )
             self.domain_means_ = domain_means(Z, codes, weight, len(self.domains_))
             if self.similarity == "mahalanobis":
                 self._fit_whitening(Z, codes, weight)
@@ -204,10 +207,10 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
 
     def _numbers(self, Z):
         """Features as an array of numbers, as distances need them."""
-        if isinstance(Z, np.ndarray) and Z.dtype in FLOATS and self.featurizer_ is None:
+        if isinstance(Z, np.ndarray) and Z.dtype in FLOATS:
             return Z
         return check_array(
-            Z, accept_sparse="csr", dtype=FLOATS, input_name="features", estimator=self
+            Z, accept_sparse="csr", dtype=FLOATS, ensure_all_finite=False, estimator=self
         )
 
     # gaps and weights
@@ -216,7 +219,10 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         """Features of new rows, as the heads see them."""
         check_is_fitted(self)
         if self.featurizer_ is None:
-            return validate_data(self, X, accept_sparse="csr", dtype=FLOATS, reset=False)
+            # whether all numbers are finite is asked of distances, and by the heads
+            return validate_data(
+                self, X, accept_sparse="csr", dtype=FLOATS, reset=False, ensure_all_finite=False
+            )
         validate_data(self, X, skip_check_array=True, reset=False)
         return self.featurizer_.transform(X)
 
@@ -242,19 +248,34 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             return slice(0, n_domains)
         return slice(0, n_heads)
 
-    def _gaps(self, Z):
-        """Gaps of the candidates, shape (n, n_candidates)."""
-        n, candidates = Z.shape[0], range(len(self._heads))[self._candidates]
+    def _check_learned(self):
         if self.selection in ("similarity", "discriminator") and self._rule != self._learned_rule:
             raise ValueError(
                 f"{type(self).__name__} was fitted for the rule {self._learned_rule}, and what "
                 f"{self._rule} needs was not learned: fit again after such a change"
             )
+
+    def _finite(self, gaps, Z):
+        """Gaps; rows that are not finite are found here, without a look at every number."""
+        if not np.isfinite(gaps.sum()):
+            check_array(Z, accept_sparse="csr", input_name="features", estimator=self)
+            raise ValueError(
+                "distances to the means of the domains overflow: divide the columns by their "
+                "scale, for instance by featurizer=StandardScaler()"
+            )
+        return gaps
+
+    def _gaps(self, Z):
+        """Gaps of the candidates, shape (n, n_candidates)."""
+        n, candidates = Z.shape[0], range(len(self._heads))[self._candidates]
+        self._check_learned()
         if self.selection == "similarity":
             Z = self._numbers(Z)
             if self.similarity == "cosine":
-                return cosine_gaps(Z, self.domain_means_)
-            return distances(Z, Center(self.domain_means_, self._whitening))
+                gaps = cosine_gaps(Z, self.domain_means_)
+            else:
+                gaps = distances(Z, Center(self.domain_means_, self._whitening))
+            return self._finite(gaps, Z)
         if self.selection == "discriminator" and self.discriminator_ is not None:
             proba = self.discriminator_.predict_proba(Z)
             return -np.log(np.maximum(proba, np.finfo(np.float64).tiny))
@@ -263,7 +284,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
     def _affinities(self, gaps):
         """Affinities of the candidates: of each row, or in each row those of all rows together."""
         if self.level == "batch":
-            gaps = np.broadcast_to(gaps.mean(axis=0), gaps.shape)
+            gaps = gaps.mean(axis=0, keepdims=True)
         return distance_affinity(gaps) if self.selection == "similarity" else -gaps
 
     @property
@@ -271,13 +292,24 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         return self.combine == "soft" or self.selection == "uniform"
 
     def _weights_of_candidates(self, Z):
-        gaps = self._gaps(Z)
+        """Weights of the candidates; a single row of them where all rows have the same."""
         if self.selection in ("uniform", "shared"):
-            return np.full(gaps.shape, 1.0 / gaps.shape[1])
-        affinities = self._affinities(gaps)
+            n_candidates = len(range(len(self._heads))[self._candidates])
+            return np.full((1, n_candidates), 1.0 / n_candidates)
+        affinities = self._affinities(self._gaps(Z))
         if self.combine == "soft":
             return soft_weights(affinities, self.gamma)
-        return hard_weights(affinities.argmax(axis=1), gaps.shape[1])
+        return hard_weights(affinities.argmax(axis=1), affinities.shape[1])
+
+    def _chosen(self, Z):
+        """Position of the best candidate at each row."""
+        plain = self.selection == "similarity" and self.similarity != "cosine"
+        if plain and self.level == "sample":
+            self._check_learned()
+            Z = self._numbers(Z)
+            squares = relative_squares(Z, Center(self.domain_means_, self._whitening))
+            return self._finite(squares, Z).argmin(axis=1)
+        return np.broadcast_to(self._affinities(self._gaps(Z)).argmax(axis=1), Z.shape[:1])
 
     def _with_all_heads(self, of_candidates, others):
         everything = np.full((len(of_candidates), len(self._heads)), others)
@@ -315,7 +347,9 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             Not negative, with rows of sum one; zeros and ones where a single head is chosen. The
             order is that of `domains_`, then the shared head, if there is one.
         """
-        return self._with_all_heads(self._weights_of_candidates(self._features(X)), 0.0)
+        Z = self._features(X)
+        weights = self._with_all_heads(self._weights_of_candidates(Z), 0.0)
+        return np.tile(weights, (Z.shape[0], 1)) if len(weights) < Z.shape[0] else weights
 
     # answers
 
@@ -352,7 +386,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             return weighted_sum(weights, (answer(start + i, Z) for i in range(weights.shape[1])))
         if self.selection == "shared":
             return answer(start, Z)
-        return by_chosen_head(start + self._affinities(self._gaps(Z)).argmax(axis=1), Z, answer)
+        return by_chosen_head(start + self._chosen(Z), Z, answer)
 
     # routing and tags
 

@@ -131,20 +131,42 @@ def distances(Z: Any, center: Center) -> np.ndarray:
         Distances, not squared.
     """
     origin = center.means.mean(axis=0)
-    means = center.means - origin  # an offset that all rows share would cost digits
+    squares = relative_squares(Z, center)
     if sparse.issparse(Z):
-        to_origin = row_norms(Z, squared=True) - 2.0 * (Z @ origin) + origin @ origin
-        products = np.asfortranarray(Z @ means.T - origin @ means.T)
+        squares += (row_norms(Z, squared=True) - 2.0 * (Z @ origin) + origin @ origin)[:, None]
     else:
         rows = Z - origin
-        if center.whitening is not None:
-            rows, means = rows @ center.whitening, means @ center.whitening
-        to_origin = row_norms(rows, squared=True)
-        products = (means @ rows.T).T  # heads come one after the other in memory from here on
+        rows = rows if center.whitening is None else rows @ center.whitening
+        squares += row_norms(rows, squared=True)[:, None]
+    return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
+
+
+def relative_squares(Z: Any, center: Center) -> np.ndarray:
+    """Squared distances less what does not depend on the domain: enough to find the nearest.
+
+    With x and m_k relative to the mean of all means, |x - m_k|^2 - |x|^2 = |m_k|^2 - 2 x'm_k.
+
+    Parameters
+    ----------
+    Z : {ndarray, sparse matrix} of shape (n, n_features)
+        Features.
+    center : Center
+        Means and metric.
+
+    Returns
+    -------
+    ndarray of shape (n, n_domains)
+        Numbers of either sign; the domains come one after the other in memory.
+    """
+    origin = center.means.mean(axis=0)
+    means = dual = center.means - origin  # an offset that all rows share would cost digits
+    if center.whitening is not None:
+        means = means @ center.whitening
+        dual = means @ center.whitening.T
+    products = (Z @ dual.T).T if sparse.issparse(Z) else dual @ Z.T
     products *= -2.0
-    products += to_origin[:, None]
-    products += row_norms(means, squared=True)
-    return np.sqrt(np.maximum(products, 0.0, out=products), out=products)
+    products += (row_norms(means, squared=True) + 2.0 * dual @ origin)[:, None]
+    return products.T
 
 
 def cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
