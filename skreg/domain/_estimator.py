@@ -103,8 +103,6 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         # without domains, all rows belong to one
         domains = np.zeros(n, dtype=np.int64) if domains is None else as_vector(domains, n)
         rows = np.flatnonzero(weight)  # rows without weight are not there
-        if not len(rows):
-            raise ValueError("all of sample_weight is zero: there is no row to learn from")
         if len(rows) < n:
             X, y, weight, domains = _safe_indexing(X, rows), y[rows], weight[rows], domains[rows]
             routed = {name: self._rows_of(value, rows, n) for name, value in routed.items()}

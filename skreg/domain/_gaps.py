@@ -18,6 +18,7 @@ from scipy import sparse
 from sklearn.utils.extmath import row_norms, safe_sparse_dot
 
 LEAST_ENTROPY = 1e-8  # added to entropies, which may be zero
+quiet = np.errstate(invalid="ignore", over="ignore")  # callers ask whether gaps are finite
 ROUNDING = 1e-10  # a spread below this share of a column's size is no spread
 LEAST = np.finfo(np.float64).tiny  # below it distances count as this, and weights stay numbers
 
@@ -115,6 +116,7 @@ def _share_left_out(apart, inverse, total, kept):
     return float(max(in_columns, in_directions))
 
 
+@quiet
 def distances(Z: Any, center: Center) -> np.ndarray:
     """Distance of each row to the mean of each domain, Euclidean or Mahalanobis'.
 
@@ -141,6 +143,7 @@ def distances(Z: Any, center: Center) -> np.ndarray:
     return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
 
 
+@quiet
 def relative_squares(Z: Any, center: Center) -> np.ndarray:
     """Squared distances less what does not depend on the domain: enough to find the nearest.
 
@@ -169,6 +172,7 @@ def relative_squares(Z: Any, center: Center) -> np.ndarray:
     return products.T
 
 
+@quiet
 def cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
     """One minus the cosine of each row with each mean; that of a zero row is 0.
 

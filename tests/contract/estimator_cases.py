@@ -19,7 +19,7 @@ import pytest
 from exemptions import NO_CASE
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
@@ -300,6 +300,14 @@ SETTINGS = {
     "LinearTransportRestorer": [Setting("", {}, unlabelled, CLOSED)],
     "SparseTransportTransformer": [Setting("", {}, unlabelled, SOLVED)],
     "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
+    "DomainSpecificClassifier": [
+        Setting("", {"estimator": LinearNaiveBayes()}, accuracy=CLOSED),
+        Setting("entropy", {"estimator": LinearNaiveBayes(), "selection": "entropy"}, two_classes),
+    ],
+    "DomainSpecificRegressor": [
+        Setting("", {"estimator": Ridge(alpha=0.1)}, accuracy=CLOSED),
+        Setting("soft", {"estimator": LinearRegression(), "combine": "soft"}, two_targets, CLOSED),
+    ],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],
