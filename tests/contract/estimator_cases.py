@@ -301,8 +301,12 @@ SETTINGS = {
     "SparseTransportTransformer": [Setting("", {}, unlabelled, SOLVED)],
     "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
     "DomainSpecificClassifier": [
-        Setting("", {"estimator": LinearNaiveBayes()}, accuracy=CLOSED),
-        Setting("entropy", {"estimator": LinearNaiveBayes(), "selection": "entropy"}, two_classes),
+        Setting("", {"estimator": LinearNaiveBayes(), "random_state": 0}, accuracy=CLOSED),
+        Setting(
+            "entropy",
+            {"estimator": LinearNaiveBayes(), "selection": "entropy", "random_state": 0},
+            two_classes,
+        ),
     ],
     "DomainSpecificRegressor": [
         Setting("", {"estimator": Ridge(alpha=0.1)}, accuracy=CLOSED),
