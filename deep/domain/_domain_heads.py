@@ -206,6 +206,8 @@ default="similarity"
     ----------
     means : Tensor of shape (n_domains, d)
         Mean features of the domains, zero before `finish`. In ``state_dict``.
+    present : Tensor of shape (n_domains,), bool
+        Which domains had samples; the heads of others are never chosen. In ``state_dict``.
     finished : Tensor of shape (), bool
         Whether the heads are combined. In ``state_dict``.
 
@@ -234,6 +236,7 @@ default="similarity"
 
     extra_repr = settings
     means: torch.Tensor
+    present: torch.Tensor
     finished: torch.Tensor
 
     def __init__(
@@ -262,6 +265,7 @@ default="similarity"
                 nn.Linear(discriminator_width, n_domains, **like),
             )
         self.register_buffer("means", torch.zeros(n_domains, d, **like))
+        self.register_buffer("present", torch.ones(n_domains, dtype=torch.bool))
         self.register_buffer("finished", torch.tensor(False, device=like["device"]))
         self.passes_features = False
         self.shared = shared  # last: its input is what other parts know as penultimate features
@@ -287,13 +291,15 @@ default="similarity"
         self.selection, self.combine, self.gamma = selection, combine, gamma
         self.similarity = similarity
 
-    def finish(self, means: torch.Tensor) -> "DomainHeads":
+    def finish(self, means: torch.Tensor, present: torch.Tensor | None = None) -> "DomainHeads":
         """Combine the heads from now on, in evaluation mode.
 
         Parameters
         ----------
         means : Tensor of shape (n_domains, d)
             Mean features of the domains.
+        present : Tensor of shape (n_domains,), bool, optional
+            Which domains had samples; all if None.
 
         Returns
         -------
@@ -301,6 +307,7 @@ default="similarity"
             This module.
         """
         self.means.copy_(means)
+        self.present.copy_(torch.ones_like(self.present) if present is None else present)
         self.finished.fill_(True)
         return self
 
@@ -395,10 +402,11 @@ default="similarity"
 
     def _gaps(self, z, logits):
         told = None if self.discriminator is None else self.discriminator(z)
-        return gaps(
+        found = gaps(
             logits, z, self.selection,
             means=self.means, domain_logits=told, similarity=self.similarity,
         )  # fmt: skip
+        return found.masked_fill(~F.pad(self.present, (0, 1), value=True), torch.inf)
 
     def _weights(self, found):
         return head_weights(found, self.selection, soft=self.combine == "soft", gamma=self.gamma)

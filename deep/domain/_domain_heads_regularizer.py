@@ -5,9 +5,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from skorch.dataset import get_len
 from torch import nn
-from torch.utils.data import Dataset
+from torch.utils.data import Subset
 
 from skreg._warnings import warn
 from skreg.domain._labels import encoded_domains
@@ -135,7 +134,11 @@ default="similarity"
             )
         self.heads_.choose(self.selection, self.combine, self.gamma, self.similarity)
 
-    def on_train_begin(self, net: Net, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+    def on_train_begin(self, net: Net, **kwargs: Any) -> None:
+        """Numbers of samples are known, and looked at, when the first epoch begins."""
+        self.looked_at_numbers_ = False
+
+    def on_epoch_begin(self, net: Net, dataset_train: Any = None, **kwargs: Any) -> None:
         """Check that every sample has a domain.
 
         Raises
@@ -143,18 +146,22 @@ default="similarity"
         ValueError
             If a sample's number is beyond the domains.
         """
-        if self.codes_ is None:
+        if self.codes_ is None or self.looked_at_numbers_:
             return
-        index = IndexedDataset(X).index if isinstance(X, Dataset) else np.arange(get_len(X))
-        n, largest = len(self.codes_), int(np.max(index, initial=-1))
-        if largest >= n:
+        self.looked_at_numbers_ = True
+        given = len(self.codes_)
+        if net.n_samples_ > given:
             raise ValueError(
-                f"DomainSpecificHeads got the domains of {n} samples, but there is a sample of "
-                f"number {largest}: give the domain of every one, in the order of their numbers"
+                f"DomainSpecificHeads got the domains of {given} samples, but there is a sample "
+                f"of number {net.n_samples_ - 1}: give the domain of every one, in the order of "
+                "their numbers"
             )
-        if len(index) < n and np.array_equal(index, np.arange(len(index))):
+        data = dataset_train
+        while isinstance(data, Subset):
+            data = data.dataset
+        if net.n_samples_ < given and len(data) == net.n_samples_:
             warn(
-                f"DomainSpecificHeads takes {len(index)} training samples for the first of {n}, "
+                f"DomainSpecificHeads takes {len(data)} training samples for the first of {given}, "
                 "whose domains it got. If they are others, as in cross-validation, give fit their "
                 "numbers: sample_index"
             )
@@ -184,6 +191,9 @@ default="similarity"
 
     def finalize(self, net: Net, module: nn.Module) -> None:
         """Take the mean features of the domains, and combine the heads from here on."""
+        if net.training_set_ is None:  # training that could not go on: all is as it was
+            self.heads_.finished.fill_(True)
+            return
         self.heads_.passes_features = True
         try:
             training = net.training_outputs()
@@ -198,7 +208,8 @@ default="similarity"
         z = training.outputs.to(self.heads_.means.dtype)
         summed = torch.zeros_like(self.heads_.means).index_add(0, domain, weight[:, None] * z)
         everywhere = [mean_over_processes(part, 1, net.process_group) for part in (summed, total)]
-        self.heads_.finish(everywhere[0] / everywhere[1].clamp(min=1e-30)[:, None])
+        summed, total = everywhere
+        self.heads_.finish(summed / total.clamp(min=1e-30)[:, None], total > 0)
 
     def resume(self, net: Net, module: nn.Module) -> None:
         """Let the shared head speak alone while training goes on."""
