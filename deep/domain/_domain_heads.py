@@ -324,7 +324,9 @@ default="similarity"
         Tensor of shape (n, n_domains, n_classes)
             The logits.
         """
-        return self.heads(z).unflatten(1, (self.n_domains, self.shared.out_features))
+        return self.heads(z.to(self.heads.weight.dtype)).unflatten(
+            1, (self.n_domains, self.shared.out_features)
+        )
 
     def own_logits(self, z: torch.Tensor, domain: torch.Tensor) -> torch.Tensor:
         """Logits of each sample by the head of its domain.
@@ -364,7 +366,8 @@ default="similarity"
         """
         if self.discriminator is None:
             return z.new_zeros(())
-        losses = F.cross_entropy(self.discriminator(z.detach()), domain, reduction="none")
+        told = self.discriminator(z.detach().to(self.heads.weight.dtype))
+        losses = F.cross_entropy(told, domain, reduction="none")
         return losses.mean() if weight is None else (weight * losses).mean()
 
     def gap_estimates(self, z: torch.Tensor) -> torch.Tensor:

@@ -47,7 +47,7 @@ REFUSED = {
     ),
 }
 ARGUMENTS = {
-    "DomainSpecificHeads": {"domains": np.arange(24) % 2},
+    "DomainSpecificHeads": {"domains": np.arange(96) % 2},  # of later rows, too
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets
     "GradientClipping": {"max_norm": 0.1},
