@@ -17,10 +17,32 @@ within itself), the mean of all heads, and the best single head, which needs the
 
 from __future__ import annotations
 
-from skreg.bench import Axis, Benchmark, Claim, Figure, Metric, Paper, Setting
-from skreg.bench.arena import domain_networks as networks
-from skreg.bench.arena import domain_tasks as tasks
+from skreg.bench import Benchmark, Claim, Figure, Paper
 from skreg.bench.arena.checks import all_of, gain
+from skreg.bench.arena.domain_settings import (
+    BEST,
+    COOLED,
+    DIGITS,
+    ENDS,
+    ENTROPY,
+    INNER,
+    METRICS,
+    NET_ENTROPY,
+    NET_POOLED,
+    NET_SIMILAR,
+    OF_NETWORKS,
+    ON_FEATURES,
+    POOLED,
+    RULES,
+    SETTINGS,
+    SIMILAR,
+    STANDARDISED,
+    TOLD,
+    TOLD_SOFT,
+    TRAINED,
+    UNIFORM,
+)  # fmt: skip
+from skreg.bench.arena.domain_tasks import ANGLES
 from skreg.bench.arena.domain_views import draw_domains
 
 EXTRA = "deep"
@@ -37,32 +59,6 @@ PAPER = Paper(
     code="https://github.com/yfzhang114/AdaNPC",
 )  # fmt: skip
 
-SIMILAR, ENTROPY, COOLED = "Similarity", "Entropy", "Entropy, calibrated"
-TOLD, TOLD_SOFT = "Discriminator", "Discriminator, soft"
-POOLED, STANDARDISED = "Pooled", "Pooled, standardised by domain"
-UNIFORM, BEST = "Mean of heads", "Best head (oracle)"
-NET_POOLED, NET_SIMILAR = "Network, pooled", "Network, similarity"
-NET_ENTROPY = "Network, entropy"
-ON_FEATURES = {
-    SIMILAR: tasks.by_rule(),
-    ENTROPY: tasks.by_rule(selection="entropy"),
-    COOLED: tasks.by_fit(selection="entropy", calibrate=True),
-    TOLD: tasks.by_fit(selection="discriminator"),
-    TOLD_SOFT: tasks.by_fit(selection="discriminator", combine="soft"),
-    POOLED: tasks.by_rule(selection="shared"),
-    STANDARDISED: tasks.standardised,
-    UNIFORM: tasks.by_rule(selection="uniform"),
-    BEST: tasks.best_head,
-}
-OF_NETWORKS = {
-    NET_POOLED: networks.Rule(None),
-    NET_SIMILAR: networks.Rule("similarity"),
-    NET_ENTROPY: networks.Rule("entropy"),
-}
-RULES, DIGITS, TRAINED = "Four rules", "Turned digits", "Turned digits, networks"
-ENDS, INNER = (0, 75), (15, 30, 45, 60)
-ANGLE = Axis("angle", "angle held out")
-
 
 def at_angles(method: str, rival: str, setting: str, angles: tuple[int, ...], **bound: float):
     return all_of(
@@ -72,31 +68,9 @@ def at_angles(method: str, rival: str, setting: str, angles: tuple[int, ...], **
 
 benchmark = Benchmark(
     seconds={"quick": 20},
-    settings={
-        RULES: Setting(
-            "Means 2 N(0, I), rules N(0, I), the target's mean moved by 0.5 N(0, I); 500 rows.",
-            tasks.shifted_concepts, tasks.measure, ["accuracy", "source"], methods=[*ON_FEATURES],
-        ),
-        DIGITS: Setting(
-            "Disjoint sixths of 1797 digits; one angle is predicted from the five others.",
-            tasks.held_out_angles, tasks.measure_angles, ["accuracy"], axis=ANGLE,
-            methods=[*ON_FEATURES],
-            parameters={"quick": {"targets": (0, 30)}, "full": {}},
-        ),
-        TRAINED: Setting(
-            "The same angles at the ends; 60 epochs of Adam.",
-            networks.turned_digits, networks.measure, ["accuracy"], axis=ANGLE,
-            methods=[*OF_NETWORKS],
-            parameters={
-                "quick": {"targets": (0,), "max_epochs": 20}, "full": {"targets": ENDS},
-            },
-        ),
-    },
+    settings=SETTINGS,
     methods=ON_FEATURES | OF_NETWORKS,
-    metrics={
-        "accuracy": Metric("Accuracy on the target", better="higher"),
-        "source": Metric("Accuracy on held-out rows of the sources", better="higher"),
-    },
+    metrics=METRICS,
     repeats={"smallest": 1, "quick": 3, "full": 10},
     reference=SIMILAR,
     together=True,
@@ -134,7 +108,7 @@ benchmark = Benchmark(
             "rules and at each angle, with heads that are not calibrated.",
             all_of(
                 gain(POOLED, ENTROPY, "accuracy", setting=RULES),
-                at_angles(POOLED, ENTROPY, DIGITS, tasks.ANGLES),
+                at_angles(POOLED, ENTROPY, DIGITS, ANGLES),
             ),
             [RULES, DIGITS], ["full"],
         ),
@@ -142,7 +116,7 @@ benchmark = Benchmark(
             "Limit of the method: so does entropy with calibrated heads.",
             all_of(
                 gain(POOLED, COOLED, "accuracy", setting=RULES),
-                at_angles(POOLED, COOLED, DIGITS, tasks.ANGLES),
+                at_angles(POOLED, COOLED, DIGITS, ANGLES),
             ),
             [RULES, DIGITS], ["full"],
         ),
