@@ -20,6 +20,7 @@ PACKAGES = (
     "coreset",
     "semi_supervised",
     "transport",
+    "domain",
     "deep",
     "deep.regularizers",
     "deep.torch",

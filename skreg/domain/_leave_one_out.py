@@ -54,7 +54,7 @@ class DomainScores(NamedTuple):
     def worst(self) -> tuple[Any, float]:
         """The domain of the least score, and that score."""
         i = int(self.scores.argmin())
-        return self.domains[i], float(self.scores[i])
+        return self.domains.tolist()[i], float(self.scores[i])
 
     def as_dict(self) -> dict[Any, float]:
         """The scores by domain.
@@ -151,7 +151,7 @@ def leave_one_domain_out_score(
     n = len(y)
     names, codes = encoded_domains(domains, n)
     if len(names) < 2:
-        raise ValueError(f"{BY} needs two domains or more; all rows are of {names[0]!r}")
+        raise ValueError(f"{BY} needs two domains or more; all rows are of {names.tolist()[0]!r}")
     given = names[codes]
     weight = None if sample_weight is None else checked_weights(sample_weight, np.empty((n, 0)))
     _check_weights(weight, names, codes)
@@ -173,9 +173,9 @@ def _check_weights(weight, names, codes):
         return
     total = np.bincount(codes, weight, len(names))
     if (total == 0.0).any():
+        name = names.tolist()[total.argmin()]
         raise ValueError(
-            f"no row of domain {names[total.argmin()]!r} has a positive sample_weight: leave its "
-            "rows out"
+            f"no row of domain {name!r} has a positive sample_weight: leave its rows out"
         )
 
 
