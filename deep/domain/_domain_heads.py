@@ -67,6 +67,9 @@ class DRMLoss(nn.Module):
     tensor(1.3863)
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(
         self,
         own: torch.Tensor,
