@@ -258,20 +258,20 @@ default="similarity"
         self.n_domains, self.discriminator_width = n_domains, discriminator_width
         self.choose(selection, combine, gamma, similarity)
         d, n_classes = shared.in_features, shared.out_features
-        like = {"device": shared.weight.device, "dtype": shared.weight.dtype}
-        self.heads = nn.Linear(d, n_domains * n_classes, **like)
+        self.heads = nn.Linear(d, n_domains * n_classes)
         self.discriminator = None
         if selection == "discriminator":
             self.discriminator = nn.Sequential(
-                nn.Linear(d, discriminator_width, **like),
+                nn.Linear(d, discriminator_width),
                 nn.ReLU(),
-                nn.Linear(discriminator_width, n_domains, **like),
+                nn.Linear(discriminator_width, n_domains),
             )
-        self.register_buffer("means", torch.zeros(n_domains, d, **like))
+        self.register_buffer("means", torch.zeros(n_domains, d))
         self.register_buffer("present", torch.ones(n_domains, dtype=torch.bool))
-        self.register_buffer("finished", torch.tensor(False, device=like["device"]))
+        self.register_buffer("finished", torch.tensor(False))
         self.passes_features = False
         self.shared = shared  # last: its input is what other parts know as penultimate features
+        self.to(device=shared.weight.device, dtype=shared.weight.dtype)
 
     def choose(
         self,

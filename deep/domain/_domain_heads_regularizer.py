@@ -4,7 +4,6 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import nn
 from torch.utils.data import Subset
 
@@ -86,7 +85,7 @@ default="similarity"
 
     def __init__(
         self,
-        domains: ArrayLike | None = None,
+        domains: Any = None,
         selection: Selection = "similarity",
         combine: Literal["hard", "soft"] = "hard",
         gamma: float = 1.0,

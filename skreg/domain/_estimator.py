@@ -84,6 +84,8 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
     similarity: str
     discriminator: Any
     n_jobs: int | None
+    domain_means_: Any
+    discriminator_: Any
 
     def _head(self) -> Any:
         """What the heads are clones of."""

@@ -77,7 +77,7 @@ class DomainScores(NamedTuple):
 def leave_one_domain_out_score(
     estimator: Any,
     X: Any,
-    y: ArrayLike,
+    y: Any,
     *,
     domains: ArrayLike | None = None,
     sample_domain: ArrayLike | None = None,

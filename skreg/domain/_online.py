@@ -183,4 +183,4 @@ class AdaptsOnline(DomainSpecificEstimator):
                 head.partial_fit(_safe_indexing(Z, kept), labels[kept], **weight)
 
     def _forget_adaptation(self):
-        vars(self).pop("_as_fitted", None)
+        self.__dict__.pop("_as_fitted", None)
