@@ -23,6 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skreg.domain import DomainSpecificClassifier, DomainSpecificRegressor
+from skreg.domain._heads import held_out_temperature
 
 SELECTIONS = ["similarity", "entropy", "discriminator", "uniform", "shared"]
 RULES = [
@@ -396,7 +397,15 @@ def test_calibration_of_rare_and_single_classes():
         model = DomainSpecificClassifier(calibrate=True, random_state=0).fit(X, y, domains=domains)
     assert model.temperatures_[0] == 1.0
     assert np.isfinite(model.temperatures_).all()
-    assert model.temperatures_[1] < 100.0  # the only row of its class is no evidence
+
+
+def test_a_row_whose_class_its_fold_lacks_is_no_evidence():
+    X, y, _ = sites(n=40, n_classes=2)
+    usual, rare = (
+        held_out_temperature(LogisticRegression(), X, labels, np.arange(3), None, {}, seed=0)
+        for labels in (y, np.where(np.arange(120) == 7, 2, y))
+    )
+    assert rare == pytest.approx(usual, rel=0.5)
 
 
 # ------------------------------------------------------------------------------------------------
