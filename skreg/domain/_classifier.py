@@ -289,7 +289,8 @@ default="similarity"
     # rules that ask the heads
 
     def _proba_of(self, i, rows):
-        head = self._heads[i]
+        is_shared = i == len(self.domain_estimators_)
+        head = self.shared_estimator_ if is_shared else self.domain_estimators_[i]
         proba = aligned(head.predict_proba(rows), head.classes_, self.classes_)
         return proba if self.temperatures_ is None else tempered(proba, self.temperatures_[i])
 
