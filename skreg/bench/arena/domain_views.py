@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skreg.bench._statistics import by_seed
-from skreg.bench.arena.views import draw_curves, draw_intervals, new_figure
+from skreg.bench.arena.views import draw_curves, draw_intervals, new_figure, share_legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,5 +28,5 @@ def draw_domains(
     draw_curves(right, results, along, "accuracy", "angle", curves)
     angles = sorted(results.loc[results["setting"] == along, "angle"].unique())
     right.set(title=along, xlabel="angle held out", ylabel="accuracy", xticks=angles)
-    right.legend(loc="upper left", bbox_to_anchor=(0, -0.22), ncols=2)
+    share_legend(figure, right, 3)
     return figure
