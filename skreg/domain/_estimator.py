@@ -86,6 +86,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
     n_jobs: int | None
     domain_means_: Any
     discriminator_: Any
+    shared_estimator_: Any
 
     def _head(self) -> Any:
         """What the heads are clones of."""
