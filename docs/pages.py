@@ -21,6 +21,7 @@ PACKAGES = (
     "semi_supervised",
     "transport",
     "robustness",
+    "domain",
     "deep",
     "deep.regularizers",
     "deep.torch",

@@ -7,6 +7,7 @@ require("skorch", "deep", "skreg.deep.regularizers")
 from ..diagnostics._effective_rank_regularizer import EffectiveRankMonitor
 from ..distillation._ps_kd_regularizer import PSKD
 from ..distillation._r_drop_regularizer import RDrop
+from ..domain._domain_heads_regularizer import DomainSpecificHeads
 from ..imbalance._conr_regularizer import ConR
 from ..labels._confidence_penalty_regularizer import ConfidencePenalty
 from ..labels._cutmix_regularizer import CutMix
@@ -39,6 +40,7 @@ __all__ = [
     "ConfidencePenalty",
     "ConvOrthogonality",
     "CutMix",
+    "DomainSpecificHeads",
     "ELRPlus",
     "EMAWeights",
     "EffectiveRankMonitor",

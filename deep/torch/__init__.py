@@ -3,6 +3,7 @@
 from ..diagnostics._effective_rank import effective_rank
 from ..distillation._ps_kd import PSKDLoss, PSKDTargets
 from ..distillation._r_drop import symmetric_divergence
+from ..domain._domain_heads import DomainHeads, DRMLoss
 from ..frame._frozen_copy import FrozenCopy
 from ..frame._memory import SampleMemory
 from ..frame._optimizer import OptimizerWrapper
@@ -64,6 +65,8 @@ __all__ = [
     "SAM",
     "TRAM",
     "ConRLoss",
+    "DRMLoss",
+    "DomainHeads",
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",

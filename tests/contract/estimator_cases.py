@@ -19,7 +19,7 @@ import pytest
 from exemptions import NO_CASE
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
@@ -304,6 +304,17 @@ SETTINGS = {
     "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
     "RandomizedSmoothingClassifier": [
         Setting("", {"estimator": LinearNaiveBayes(), **SMOOTHING}, accuracy=CLOSED),
+    "DomainSpecificClassifier": [
+        Setting("", {"estimator": LinearNaiveBayes(), "random_state": 0}, accuracy=CLOSED),
+        Setting(
+            "entropy",
+            {"estimator": LinearNaiveBayes(), "selection": "entropy", "random_state": 0},
+            two_classes,
+        ),
+    ],
+    "DomainSpecificRegressor": [
+        Setting("", {"estimator": Ridge(alpha=0.1)}, accuracy=CLOSED),
+        Setting("soft", {"estimator": LinearRegression(), "combine": "soft"}, two_targets, CLOSED),
     ],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],

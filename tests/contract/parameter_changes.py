@@ -44,6 +44,8 @@ def _other_estimator(case):
         if case.is_classifier:
             return LinearNaiveBayes(shrinkage=0.5)
         return Ridge() if case.is_regressor else StandardScaler(with_std=False)
+    if case.cls.startswith("DomainSpecific"):
+        return LinearNaiveBayes(shrinkage=0.5) if case.is_classifier else Ridge(alpha=5.0)
     if case.cls == "StagedTraining":
         return case.estimator.estimator.__class__(**{**NETWORK, "lr": 0.02})
     return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
@@ -60,10 +62,12 @@ ALTERNATIVES = {
     "class_order": _other_order,
     "clip": lambda case: (-0.5, 0.5),
     "cv": lambda case: KFold(4),
+    "discriminator": lambda case: LinearNaiveBayes(),
     "encoder": lambda case: PCA(2),
     "eps": lambda case: 0.5 if case.cls == "SensitivitySampler" else 0.2,
     "estimator": _other_estimator,
     "exclude_edges": lambda case: [(0, 1), (1, 2)],
+    "featurizer": lambda case: StandardScaler(),
     "groups": lambda case: [0, 1, 1, 0, 2],
     "include_edges": lambda case: [(0, 1)],
     "include_y": lambda case: None,

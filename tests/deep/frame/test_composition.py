@@ -29,15 +29,25 @@ N, K = 24, 3
 NAMES = sorted(regularizers.__all__)
 CLASSIFIERS = [name for name in NAMES if name != "ConR"]
 # ELRPlus puts two there
-NEED_THE_MODULE = {"ThresholdConsistentMargin", "TrustRegionPenalty", "EMAWeights", "SWA"}
+NEED_THE_MODULE = {
+    "DomainSpecificHeads",
+    "ThresholdConsistentMargin",
+    "TrustRegionPenalty",
+    "EMAWeights",
+    "SWA",
+}
 MIXERS = {"CutMix", "Mixup"}
 # pairs that would not be exact; PSKD stands before what mixes samples
 REFUSED = {
     ("ELRPlus", "ELR"),
     ("StableMax", "TrustRegionPenalty"),
-    *itertools.product(MIXERS, ("ELR", "ELRPlus", "ThresholdConsistentMargin")),
+    ("StableMax", "DomainSpecificHeads"),
+    *itertools.product(
+        MIXERS, ("DomainSpecificHeads", "ELR", "ELRPlus", "ThresholdConsistentMargin")
+    ),
 }
 ARGUMENTS = {
+    "DomainSpecificHeads": {"domains": np.arange(96) % 2},  # of later rows, too
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets
     "GradientClipping": {"max_norm": 0.1},

@@ -1,0 +1,1 @@
+"""Heads of several source domains on shared features."""
