@@ -304,6 +304,7 @@ SETTINGS = {
     "BalancedAssignment": [Setting("", {}, unlabelled, SOLVED)],
     "RandomizedSmoothingClassifier": [
         Setting("", {"estimator": LinearNaiveBayes(), **SMOOTHING}, accuracy=CLOSED),
+    ],
     "DomainSpecificClassifier": [
         Setting("", {"estimator": LinearNaiveBayes(), "random_state": 0}, accuracy=CLOSED),
         Setting(
