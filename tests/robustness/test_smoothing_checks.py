@@ -16,8 +16,7 @@ SURE = {"sigma": 0.1, "n0": 20, "n": 201, "alpha": 0.999, "abstain_label": -9}
 @parametrize_with_checks(
     [
         RandomizedSmoothingClassifier(LogisticRegression(), **SURE),
-        RandomizedSmoothingClassifier(LogisticRegression(), **SURE, noise="independent"),
-        RandomizedSmoothingClassifier(GaussianNB(), **SURE, response="predict_proba"),
+        RandomizedSmoothingClassifier(GaussianNB(), **SURE, noise="independent"),
     ]
 )
 def test_estimator_checks(estimator, check):
