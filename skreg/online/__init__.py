@@ -1,0 +1,3 @@
+"""Learning from streams of rows, with a certificate of regret."""
+
+__all__: list[str] = []
