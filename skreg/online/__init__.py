@@ -1,3 +1,9 @@
-"""Learning from streams of rows, with a certificate of regret."""
+"""Learning from streams, with a certificate of regret."""
 
-__all__: list[str] = []
+from skreg.online._classifier import OptimisticOMDClassifier
+from skreg.online._regressor import OptimisticOMDRegressor
+
+__all__ = [
+    "OptimisticOMDClassifier",
+    "OptimisticOMDRegressor",
+]
