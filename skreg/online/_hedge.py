@@ -199,8 +199,8 @@ def fold_learner(state, i):
 
 
 @kernel
-def learn_together(rows, y, weight, loss, steps, mixing, limit, state, out):
-    """Play and learn rows until `limit` rounds are done; the number of rows that were read."""
+def learn_together(rows, y, weight, loss, steps, mixing, limit, state, out, start):
+    """Play and learn rows from `start` on until `limit` rounds are done; how many were read."""
     own, c, numbers = state.own, state.c, state.numbers
     kept, kept_before, weights = state.kept, state.kept_before, state.weights
     n_learners, n_outputs = kept.shape
@@ -208,9 +208,9 @@ def learn_together(rows, y, weight, loss, steps, mixing, limit, state, out):
     z, slope = np.empty(n_outputs), np.empty(n_outputs)
     last = -1
     fold_after = max(FOLD_AFTER, state.m.shape[0])
-    for t in range(len(y)):
+    for t in range(start, len(y)):
         if numbers[ROUNDS] >= limit:
-            return t
+            return t - start
         first, crossed, norm2 = sums(rows, t, state.v[0, 0], state.m)
         crossed += mixing.one
         norm2 += mixing.one
@@ -314,4 +314,4 @@ def learn_together(rows, y, weight, loss, steps, mixing, limit, state, out):
             state.before[k] = slope[k]
         keep_row(rows, t, last, state.m)
         last, numbers[HINT_NORM2] = t, norm2
-    return len(y)
+    return len(y) - start

@@ -70,11 +70,11 @@ class LazyPlan(NamedTuple):
             numbers=numbers,
         )
 
-    def learn(self, state: Lazy, X: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Learn rows one after another; what was predicted before, (n, n_outputs)."""
+    def learn(self, state: Lazy, X: Any, y: np.ndarray, weight: np.ndarray) -> tuple:
+        """Learn rows one after another; what was predicted before, (n, n_outputs), and the state."""
         out = np.empty((len(y), len(state.b)))
         _lazy.learn_lazily(rows_of(X), y, weight, self.loss, self.step, self.way, state, out)
-        return out
+        return out, state
 
     def decision(self, state: Lazy) -> Points:
         """What predicts next: the point of the next round, or the mean of those so far."""
@@ -133,16 +133,16 @@ class DensePlan(NamedTuple):
             numbers=numbers,
         )
 
-    def learn(self, state: Dense, X: Any, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Learn rows one after another, or as one round; what was predicted before."""
+    def learn(self, state: Dense, X: Any, y: np.ndarray, weight: np.ndarray) -> tuple:
+        """Learn rows one after another, or as one round; what was predicted, and the state."""
         if self.batch:
-            return self._learn_batch(state, X, y, weight)
+            return self._learn_batch(state, X, y, weight), state
         if callable(self.loss) or self.hint_function is not None:
-            return self._learn_by_hand(state, X, y, weight)
+            return self._learn_by_hand(state, X, y, weight), state
         out = np.empty((len(y), len(state.shadow)))
         rows = rows_of(X)
         _dense.learn_densely(rows, y, weight, self.loss, self.step, self.course, state, out)
-        return out
+        return out, state
 
     def _learn_by_hand(self, state, X, y, weight):
         """Rounds that call functions of Python."""

@@ -38,7 +38,7 @@ class StreamLearner(Estimator):
         else:
             _refuse_changes(self)
             state = plan.state_of(**{name: a.copy() for name, a in self._state.items()})
-        out = plan.learn(state, X, target, weight)
+        out, state = plan.learn(state, X, target, weight)
         if not all(np.isfinite(array).all() for array in state):
             raise ValueError(
                 f"{type(self).__name__} overflows: a loss, a gradient or a coefficient is not "
