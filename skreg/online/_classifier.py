@@ -193,9 +193,7 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
     def _shaped(self, points):
         return points.coef, points.intercept
 
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on with a stream: any cut of it into calls gives the same numbers.
 
         Parameters

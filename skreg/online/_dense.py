@@ -248,5 +248,3 @@ def learn_densely(rows, y, weight, loss, step, course, state, out):
             reach = course.bound * np.sqrt(_square(a))
             alpha = exp_concavity(loss, z[0], y[i], reach) / weight[i]
         learn(step, course, state, x, w_hint, gradient, alpha)
-
-

@@ -175,10 +175,13 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
             return Loss(SOFTMAX)
         return Loss(CLASSIFICATION[base.loss])
 
-    def _plan(self):
+    def _plan(self, params):
         base = _base_of(self)
-        base._validate_params()
-        return ensemble_plan(self.get_params(deep=False), base.get_params(), self._loss)
+        return ensemble_plan(params, base.get_params(), self._loss)
+
+    def _validate_params(self):
+        super()._validate_params()
+        _base_of(self)._validate_params()
 
     def _encoded(self, y, classes, begin):
         if not _of_classes(self):
@@ -206,9 +209,7 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
         self.cumulative_loss_ = float(numbers[LOSS])
         self.regret_certificate_ = float(state.certified[0] + plan.span_certificate(state))
 
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Go on with a stream: any cut of it into calls gives the same numbers.
 
         Parameters

@@ -154,9 +154,7 @@ class EnsemblePlan(NamedTuple):
     def current_steps(self, state: EnsembleState) -> np.ndarray:
         """Steps of the next round; 0 before there was a row to go by."""
         steps, pool = self.steps(state.limit[0]), state.pool
-        return np.array(
-            [_hedge.step_of(self.mixing, pool, steps, i) for i in range(len(steps))]
-        )
+        return np.array([_hedge.step_of(self.mixing, pool, steps, i) for i in range(len(steps))])
 
     def points(self, state: EnsembleState) -> Points:
         """Points of all learners in the next round: (N, n_outputs, n_features) and (N, n_outputs).

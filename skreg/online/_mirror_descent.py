@@ -54,8 +54,8 @@ class MirrorDescent(StreamLearner):
             return self.loss
         return Loss(self._kinds[self.loss], float(getattr(self, "epsilon", 0.0)))
 
-    def _plan(self):
-        return plan_of(self.get_params(), self._loss, self._n_outputs, self.n_features_in_)
+    def _plan(self, params):
+        return plan_of(params, self._loss, self._n_outputs, self.n_features_in_)
 
     def _read_off(self, plan, state):
         numbers, points = state.numbers, plan.decision(state)

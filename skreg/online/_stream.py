@@ -24,19 +24,22 @@ class StreamLearner(Estimator):
     @all_or_nothing
     def _learn(self, X, y, sample_weight, classes, anew):
         """Learn rows; what was predicted for each before it was learned, (n, n_outputs)."""
-        self._validate_params()
         begin = anew or not hasattr(self, "_state")
+        params = self.get_params(deep=False)
+        if begin:
+            self._validate_params()
+        else:
+            _refuse_changes(self._begun_with, params)
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=begin, **self._targets
         )
         weight = checked_weights(sample_weight, X)
         target = self._encoded(y, classes, begin)
-        plan = self._plan()
+        plan = self._plan(params)
         if begin:
-            self._begun_with = _plain_parameters(self)
+            self._begun_with = _plain_parameters(params)
             state = plan.start(self._n_outputs, X.shape[1])
         else:
-            _refuse_changes(self)
             state = plan.state_of(**{name: a.copy() for name, a in self._state.items()})
         out, state = plan.learn(state, X, target, weight)
         if not all(np.isfinite(array).all() for array in state):
@@ -77,7 +80,7 @@ class StreamLearner(Estimator):
 
     def _points(self, which):
         check_is_fitted(self)
-        plan = self._plan()
+        plan = self._plan(self.get_params(deep=False))
         return getattr(plan, which)(plan.state_of(**self._state))
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -90,22 +93,26 @@ class StreamLearner(Estimator):
         return tags
 
 
-def _plain_parameters(estimator):
-    """Parameters that are compared by value: no functions, no estimators."""
-    return {
-        name: value
-        for name, value in estimator.get_params().items()
-        if not callable(value) and not hasattr(value, "get_params")
-    }
+def _plain_parameters(params):
+    """Parameters that are compared by value, those of a base among them; no functions."""
+    plain = {}
+    for name, value in params.items():
+        if hasattr(value, "get_params"):
+            inner = _plain_parameters(value.get_params(deep=False))
+            plain.update({f"{name}__{key}": inner[key] for key in inner})
+        elif not callable(value):
+            plain[name] = value
+    return plain
 
 
-def _refuse_changes(estimator):
-    now = _plain_parameters(estimator)
-    for name, before in estimator._begun_with.items():
-        if not np.array_equal(now.get(name), before):
+def _refuse_changes(before, params):
+    now = _plain_parameters(params)
+    for name in before.keys() | now.keys():
+        old, new = before.get(name), now.get(name)
+        if old is not new and not np.array_equal(old, new):
             raise ValueError(
-                f"{name} was {before!r} when the stream began and is {now.get(name)!r} now: the "
-                "certificate speaks of one setting. Set it back, or begin anew with fit"
+                f"{name} was {old!r} when the stream began and is {new!r} now: the certificate "
+                "speaks of one setting. Set it back, or begin anew with fit"
             )
 
 
