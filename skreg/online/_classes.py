@@ -37,8 +37,8 @@ def codes_of(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     unknown = np.unique(y[classes[codes] != y])
     if len(unknown):
         raise ValueError(
-            f"y holds {unknown[:5].tolist()}, which are not among the classes that the stream began "
-            f"with, {classes.tolist()[:10]}; give all of them to the first partial_fit"
+            f"y holds {unknown[:5].tolist()}, which are not among the classes with which the "
+            f"stream began, {classes.tolist()[:10]}; give all of them to the first partial_fit"
         )
     codes = codes.astype(np.float64)
     return 2.0 * codes - 1.0 if len(classes) == 2 else codes

@@ -111,8 +111,8 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
 
     References
     ----------
-    S. Chen, Y.-J. Zhang, W.-W. Tu, P. Zhao, L. Zhang, "Optimistic Online Mirror Descent for Bridging
-    Stochastic and Adversarial Online Convex Optimization", JMLR 25(178), 2024.
+    S. Chen, Y.-J. Zhang, W.-W. Tu, P. Zhao, L. Zhang, "Optimistic Online Mirror Descent for
+    Bridging Stochastic and Adversarial Online Convex Optimization", JMLR 25(178), 2024.
 
     Examples
     --------

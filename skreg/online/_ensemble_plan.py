@@ -102,7 +102,7 @@ class EnsemblePlan(NamedTuple):
         """All learners at one point; the last gradient stays what is expected next."""
         m, c, before = hint
         n_learners = len(self.steps(span[0]))
-        n_outputs, n_features = point.coef.shape
+        n_outputs = len(point.intercept)
         own = np.zeros((n_learners, _hedge.N_OWN))
         own[:, _hedge.SCALE] = own[:, _hedge.SHRINK] = 1.0
         own[:, _hedge.NORM2] = np.sum(point.coef**2) + np.sum(point.intercept**2)
@@ -146,7 +146,7 @@ class EnsemblePlan(NamedTuple):
         return self._begin(point, (state.m, state.c, state.before), numbers, span)
 
     def span_certificate(self, state: EnsembleState) -> float:
-        """Regret is at most what a learner lost less, and its own certificate: the least of these."""
+        """The least, over learners, of what it lost less and its own certificate."""
         own = state.own
         bounds = own[:, _hedge.BEHIND] + own[:, _hedge.PULL] + own[:, _hedge.STABILITY]
         return float(bounds.min())

@@ -199,7 +199,9 @@ def fold_learner(state, i):
 
 
 @kernel
-def learn_together(rows, y, weight, loss, steps, mixing, limit, state, out, start):
+def learn_together(  # noqa: C901  one compiled loop
+    rows, y, weight, loss, steps, mixing, limit, state, out, start
+):
     """Play and learn rows from `start` on until `limit` rounds are done; how many were read."""
     own, c, numbers = state.own, state.c, state.numbers
     kept, kept_before, weights = state.kept, state.kept_before, state.weights

@@ -178,7 +178,9 @@ def explicit_hint(way, state, slope, gradient2, crossed):
 
 
 @kernel
-def learn_lazily(rows, y, weight, loss, step, way, state, out):
+def learn_lazily(  # noqa: C901  one compiled loop
+    rows, y, weight, loss, step, way, state, out
+):
     """Play and learn rows one after another; `out` receives what is predicted before learning."""
     v, b, m, c, kept = state.v, state.b, state.m, state.c, state.kept
     total, total_b, s = state.total, state.total_b, state.numbers

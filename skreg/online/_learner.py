@@ -19,7 +19,6 @@ from skreg.online._steps import (
     CENTRED,
     CURVED,
     FIXED,
-    HINT_NORM2,
     HINTS,
     KAPPA,
     KNOWN,
@@ -71,7 +70,7 @@ class LazyPlan(NamedTuple):
         )
 
     def learn(self, state: Lazy, X: Any, y: np.ndarray, weight: np.ndarray) -> tuple:
-        """Learn rows one after another; what was predicted before, (n, n_outputs), and the state."""
+        """Learn rows one after another; what was predicted before, and the state."""
         out = np.empty((len(y), len(state.b)))
         _lazy.learn_lazily(rows_of(X), y, weight, self.loss, self.step, self.way, state, out)
         return out, state
@@ -167,7 +166,7 @@ class DensePlan(NamedTuple):
         values, slopes = self._losses(z, y)
         state.numbers[LOSS] += weight @ values
         gradient = np.ascontiguousarray((rows.T @ (weight[:, None] * slopes)).T)
-        alpha = self._exp_concavity(state, rows, z, y, weight)
+        alpha = self._exp_concavity(rows, z, y, weight)
         _dense.learn(self.step, self.course, state, x, w_hint, gradient, alpha)
         if self.hint_function is not None:
             self._ask_for_hint(state, gradient)
@@ -190,7 +189,7 @@ class DensePlan(NamedTuple):
             values[i], slopes[i, 0] = _checked_pair(self.loss(float(z[i, 0]), float(y[i])))
         return values, slopes
 
-    def _exp_concavity(self, state, rows, z, y, weight):
+    def _exp_concavity(self, rows, z, y, weight):
         """Of the loss of a round: for a mean, that of the loss with the least."""
         if not self.newton:
             return 0.0
@@ -335,44 +334,57 @@ def _step(params, length):
 
 def _refuse_contradictions(params, n_outputs):
     """Raise for what cannot be meant together."""
-    size, penalised = params["step_size"], params["alpha"] > 0.0 or params["l1"] > 0.0
     if params["curvature"] == "strongly_convex":
-        if params["alpha"] == 0.0:
-            raise ValueError(
-                "curvature='strongly_convex' takes its strength from alpha, which is 0; give "
-                "alpha > 0, or curvature='convex'"
-            )
-        if size != "adaptive":
-            raise ValueError(
-                f"curvature='strongly_convex' has its own steps, 2 / (alpha t); got step_size="
-                f"{size!r}, which goes with curvature='convex'"
-            )
-    if size == "sachs":
-        if penalised or _needs_whole_vectors(params) or params["update"] == "implicit":
-            raise ValueError(
-                "step_size='sachs' is for the euclidean geometry on a ball or everywhere, without "
-                "penalties, with explicit updates, losses and hints by name and mode='sample'"
-            )
-        if params["lipschitz"] is None and params["delta"] == 0.0:
-            raise ValueError("step_size='sachs' needs delta > 0, or lipschitz; got delta=0")
+        _refuse_strongly_convex(params)
+    if params["step_size"] == "sachs":
+        _refuse_centred(params)
     if params["update"] == "implicit":
-        if _needs_whole_vectors(params):
-            raise ValueError(
-                "update='implicit' is for the euclidean geometry on a ball or everywhere, without "
-                "l1, with losses and hints by name and mode='sample'"
-            )
-        if n_outputs > 1 and params["loss"] == "log_loss":
-            raise ValueError(
-                f"update='implicit' has no step for loss='log_loss' with {n_outputs} classes; take "
-                "another loss, which is one class against the rest, or update='explicit'"
-            )
+        _refuse_implicit(params, n_outputs)
     if params["geometry"] == "newton":
-        _refuse_newton(params, n_outputs, penalised)
-    if callable(params["loss"]) and n_outputs > 1:
-        raise ValueError("a callable loss is of one output")
+        _refuse_newton(params, n_outputs)
 
 
-def _refuse_newton(params, n_outputs, penalised):
+def _refuse_strongly_convex(params):
+    if params["alpha"] == 0.0:
+        raise ValueError(
+            "curvature='strongly_convex' takes its strength from alpha, which is 0; give alpha > "
+            "0, or curvature='convex'"
+        )
+    if params["step_size"] != "adaptive":
+        raise ValueError(
+            "curvature='strongly_convex' has its own steps, 2 / (alpha t); got step_size="
+            f"{params['step_size']!r}, which goes with curvature='convex'"
+        )
+
+
+def _refuse_centred(params):
+    if _penalised(params) or _needs_whole_vectors(params) or params["update"] == "implicit":
+        raise ValueError(
+            "step_size='sachs' is for the euclidean geometry on a ball or everywhere, without "
+            "penalties, with explicit updates, losses and hints by name and mode='sample'"
+        )
+    if params["lipschitz"] is None and params["delta"] == 0.0:
+        raise ValueError("step_size='sachs' needs delta > 0, or lipschitz; got delta=0")
+
+
+def _refuse_implicit(params, n_outputs):
+    if _needs_whole_vectors(params):
+        raise ValueError(
+            "update='implicit' is for the euclidean geometry on a ball or everywhere, without l1, "
+            "with losses and hints by name and mode='sample'"
+        )
+    if n_outputs > 1 and params["loss"] == "log_loss":
+        raise ValueError(
+            f"update='implicit' has no step for loss='log_loss' with {n_outputs} classes; take "
+            "another loss, which is one class against the rest, or update='explicit'"
+        )
+
+
+def _penalised(params):
+    return params["alpha"] > 0.0 or params["l1"] > 0.0
+
+
+def _refuse_newton(params, n_outputs):
     if params["loss"] not in EXP_CONCAVE:
         raise ValueError(
             f"geometry='newton' needs an exp-concave loss, one of {sorted(EXP_CONCAVE)}; got "
@@ -383,7 +395,7 @@ def _refuse_newton(params, n_outputs, penalised):
             f"geometry='newton' is for two classes; got {n_outputs}: take geometry='euclidean', or "
             "OneVsRestClassifier"
         )
-    if params["domain"] != "l2" or penalised or params["step_size"] != "adaptive":
+    if params["domain"] != "l2" or _penalised(params) or params["step_size"] != "adaptive":
         raise ValueError(
             "geometry='newton' goes with domain='l2', step_size='adaptive', alpha=0 and l1=0; got "
             f"domain={params['domain']!r}, step_size={params['step_size']!r}, "

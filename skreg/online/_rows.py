@@ -98,14 +98,14 @@ def _(rows, i, step, v):
 
 
 @keep_row.register(DenseRows)
-def _(rows, i, last, m):
+def _(rows, i, last, m):  # noqa: ARG001
     a = rows.X[i]
     for j in range(a.shape[0]):
         m[j] = a[j]
 
 
 @add_kept.register(DenseRows)
-def _(rows, last, step, m, v):
+def _(rows, last, step, m, v):  # noqa: ARG001
     _add(m, step, v)
 
 
