@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skreg import coreset, linear_model, ordinal, probe
+from skreg import coreset, linear_model, online, ordinal, probe
 from skreg._optional import require
 from skreg.export._graph import Graph
 
@@ -117,6 +117,7 @@ KINDS = (
             linear_model.MultiTaskLasso,
             linear_model.MultiTaskLassoCV,
             linear_model.NonNegativeLeastSquares,
+            online.OptimisticOMDRegressor,
         ),
     ),
     Kind(
@@ -130,6 +131,7 @@ KINDS = (
         (
             linear_model.SparseLogisticRegression,
             linear_model.SparseLogisticRegressionCV,
+            online.OptimisticOMDClassifier,
             probe.LinearNaiveBayes,
         ),
     ),

@@ -117,11 +117,12 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
     >>> from sklearn.utils import shuffle
     >>> from skreg.online import OptimisticOMDClassifier
     >>> X, y = shuffle(*load_iris(return_X_y=True), random_state=0)
     >>> model = OptimisticOMDClassifier()
-    >>> said = model.progressive_fit_predict(X, y)
+    >>> said = model.progressive_fit_predict(scale(X), y)
     >>> float((said[75:] == y[75:]).mean()) > 0.85
     True
     >>> model.regret_certificate_ > 0.0

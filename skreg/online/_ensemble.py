@@ -22,16 +22,17 @@ from skreg.online._steps import LOSS, MAX_GRADIENT, ROUNDS, VARIATION
 from skreg.online._stream import FLOATS, StreamLearner
 
 
-def _base_of(ensemble):
+def base_of(ensemble: Any) -> Any:
+    """The base of an ensemble, the default for None."""
     return OptimisticOMDRegressor() if ensemble.base is None else ensemble.base
 
 
 def _of_classes(ensemble):
-    return is_classifier(_base_of(ensemble))
+    return is_classifier(base_of(ensemble))
 
 
 def _has_probabilities(ensemble):
-    return _of_classes(ensemble) and _base_of(ensemble).loss == "log_loss"
+    return _of_classes(ensemble) and base_of(ensemble).loss == "log_loss"
 
 
 class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
@@ -168,7 +169,7 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
 
     @property
     def _loss(self):
-        base = _base_of(self)
+        base = base_of(self)
         if not _of_classes(self):
             return Loss(REGRESSION.get(base.loss, -1), float(base.epsilon))
         if base.loss == "log_loss" and self._n_outputs > 1:
@@ -176,12 +177,12 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
         return Loss(CLASSIFICATION[base.loss])
 
     def _plan(self, params):
-        base = _base_of(self)
+        base = base_of(self)
         return ensemble_plan(params, base.get_params(), self._loss)
 
     def _validate_params(self):
         super()._validate_params()
-        _base_of(self)._validate_params()
+        base_of(self)._validate_params()
 
     def _encoded(self, y, classes, begin):
         if not _of_classes(self):
@@ -339,7 +340,7 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(_base_of(self))
+        inner = get_tags(base_of(self))
         tags.estimator_type = inner.estimator_type
         tags.classifier_tags = inner.classifier_tags
         tags.regressor_tags = inner.regressor_tags

@@ -139,13 +139,13 @@ class OptimisticOMDRegressor(RegressorMixin, MirrorDescent):
     >>> from skreg.online import OptimisticOMDRegressor
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(1000, 3))
-    >>> y = X @ [1.0, -2.0, 0.5] + 0.1 * rng.normal(size=1000)
-    >>> model = OptimisticOMDRegressor(radius=3.0)
+    >>> y = X @ [1.0, -2.0, 3.0] + 0.1 * rng.normal(size=1000)
+    >>> model = OptimisticOMDRegressor(radius=5.0)
     >>> for rows in np.array_split(np.arange(1000), 10):
     ...     model = model.partial_fit(X[rows], y[rows])
-    >>> model.coef_.round(1)
-    array([ 1. , -2. ,  0.5])
-    >>> best = 0.5 * np.sum((y - X @ [1.0, -2.0, 0.5]) ** 2)
+    >>> model.coef_.round()
+    array([ 1., -2.,  3.])
+    >>> best = 0.5 * np.sum((y - X @ [1.0, -2.0, 3.0]) ** 2)
     >>> bool(model.cumulative_loss_ - best <= model.regret_certificate_)
     True
     """

@@ -30,9 +30,7 @@ class StreamLearner(Estimator):
             self._validate_params()
         else:
             _refuse_changes(self._begun_with, params)
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=begin, **self._targets
-        )
+        X, y = self._validated(X, y, begin)
         weight = checked_weights(sample_weight, X)
         target = self._encoded(y, classes, begin)
         plan = self._plan(params)
@@ -51,6 +49,11 @@ class StreamLearner(Estimator):
         self._state = state._asdict()
         self._read_off(plan, state)
         return out
+
+    def _validated(self, X, y, begin):
+        return validate_data(
+            self, X, y, accept_sparse="csr", dtype=FLOATS, order="C", reset=begin, **self._targets
+        )
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Learn a stream from its beginning: one pass over the rows, in their order.

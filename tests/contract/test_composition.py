@@ -314,6 +314,7 @@ DISPLAYS = {  # a case that each display can draw
 MEASURE = {
     "CoresetDisplay",
     "ProbeLearningCurveDisplay",
+    "RegretDisplay",
     "TransportPlanDisplay",
     "TransportTradeoffDisplay",
 }

@@ -203,9 +203,8 @@ def test_strongly_convex_steps_keep_to_the_theorem():
     X, y = rotating(np.random.default_rng(6), 80, 3)
     strength = 0.3
     model = OptimisticOMDRegressor(radius=RADIUS, alpha=strength, curvature="strongly_convex")
-    V = []
-    for t in range(80):
-        V.append(model.partial_fit(X[t : t + 1], y[t : t + 1]).gradient_variation_)
+    rows = [slice(t, t + 1) for t in range(80)]
+    V = [model.partial_fit(X[one], y[one]).gradient_variation_ for one in rows]
     deviations = np.diff(V, prepend=0.0)
     bound = strength * (2 * RADIUS) ** 2 / 4
     bound += 2 / strength * np.sum(deviations / np.arange(1, 81))
@@ -247,7 +246,7 @@ def test_a_certificate_is_never_far_above_the_worst_case():
     c = np.array([3.0, 4.0])
     model = OptimisticOMDRegressor(lambda z, y: (z, 1.0), radius=RADIUS, fit_intercept=False)
     X, y = np.tile(c, (50, 1)), np.zeros(50)
-    played, certificates, losses = walk(model, X, y)
+    _, certificates, losses = walk(model, X, y)
     regret = losses + np.arange(1, 51) * RADIUS * 5.0
     assert (regret <= certificates + 1e-9).all()
     assert regret[-1] == pytest.approx(regret[0])  # the second round already plays the best point
