@@ -17,7 +17,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.online._losses import Loss, scalar_loss
 
-ROUNDS, VARIATION, LARGEST, RATE, STABILITY, LOSS = 0, 1, 2, 3, 4, 5
+ROUNDS, VARIATION, LARGEST, INVERSE_RATE, STABILITY, LOSS = 0, 1, 2, 3, 4, 5
 N_NUMBERS = 6
 
 
@@ -35,7 +35,7 @@ def rate_of(eta, n, s):
     if eta > 0.0:
         return eta
     seen = s[VARIATION] + s[LARGEST] ** 2
-    return np.sqrt(np.log(n) / seen) if seen > 0.0 else np.inf
+    return np.sqrt(np.log(n) / seen) if seen > 0.0 else np.inf  # seen is 0 for one expert
 
 
 @kernel
@@ -84,7 +84,7 @@ def learn_weights(X, y, weight, loss, of_losses, eta, hinted, state, out):
         s[VARIATION] += half * half
         s[LARGEST] = max(s[LARGEST], half)
         s[ROUNDS] += 1.0
-        s[RATE] = rate
+        s[INVERSE_RATE] = 1.0 / rate
 
 
 class SimplexPlan(NamedTuple):
@@ -115,8 +115,6 @@ class SimplexPlan(NamedTuple):
         return p, float(rate)
 
     def certificate(self, state: Weights) -> float:
-        """Bound of the regret so far; a single expert has none."""
+        """Bound of the regret so far."""
         n, s = len(state.total), state.numbers
-        if n == 1 or s[STABILITY] == 0.0:
-            return 0.0
-        return float(np.log(n) / s[RATE] + s[STABILITY]) if s[RATE] else np.inf
+        return float(np.log(n) * s[INVERSE_RATE] + s[STABILITY])

@@ -31,6 +31,14 @@ OF_STREAMS = {
     "test_an_offset_of_the_target_is_an_offset_of_the_predictions": IN_THE_BALL,
 }
 EXEMPT: dict[tuple[str, str], str] = {
+    (
+        "DriftAdaptiveEnsemble",
+        "test_only_ratios_of_weights_matter",
+    ): "steps are in the unit of the rows, so that a unit of the losses is one of the gradients",
+    (
+        "OptimisticOMDRegressor-whole vectors",
+        "test_only_ratios_of_weights_matter",
+    ): "penalties of a round have their strength, whatever its weight",
     **{(name, check): why for name in ONLINE for check, why in OF_STREAMS.items()},
     ("GaussianTransport", "test_batches_of_one_row"): TWO_ROWS,
     ("LinearTransportRestorer", "test_an_offset_of_the_columns_moves_an_intercept_only"): MOVES,
