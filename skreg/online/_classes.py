@@ -56,3 +56,23 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
     if scores.shape[1] == 1:
         return np.column_stack([expit(-scores[:, 0]), expit(scores[:, 0])])
     return softmax(scores, axis=1)
+
+
+def said_before(method: str, scores: np.ndarray, classes: np.ndarray, loss: str) -> np.ndarray:
+    """What a method of a classifier says for decision values (n, n_outputs).
+
+    Raises
+    ------
+    ValueError
+        If there is no such method for the loss.
+    """
+    if method == "predict":
+        return labels_of(scores, classes)
+    if method == "decision_function":
+        return scores[:, 0] if scores.shape[1] == 1 else scores
+    if method == "predict_proba" and loss == "log_loss":
+        return probabilities(scores)
+    raise ValueError(
+        f"method must be 'predict', 'decision_function' or, for loss='log_loss', 'predict_proba'; "
+        f"got {method!r} with loss={loss!r}"
+    )

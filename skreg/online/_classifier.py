@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import StrOptions
-from skreg.online._classes import codes_of, known_classes, labels_of, probabilities
+from skreg.online._classes import codes_of, known_classes, labels_of, probabilities, said_before
 from skreg.online._losses import CLASSIFICATION, SOFTMAX, Loss
 from skreg.online._mirror_descent import Hint, MirrorDescent
 from skreg.online._stream import FLOATS
@@ -223,7 +223,12 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
         return self
 
     def progressive_fit_predict(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        method: str = "predict",
     ) -> np.ndarray:
         """Predict each row, then learn it; goes on with a stream as `partial_fit` does.
 
@@ -237,13 +242,16 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
             As for `partial_fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             As for `fit`.
+        method : {"predict", "decision_function", "predict_proba"}, default="predict"
+            What is said of each row.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            What `predict` says of each row before it is learned; the first class before any was.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            What that method says of each row before it is learned; the first class before any was.
         """
-        return labels_of(self._learn(X, y, sample_weight, classes, anew=False), self.classes_)
+        scores = self._learn(X, y, sample_weight, classes, anew=False)
+        return said_before(method, scores, self.classes_, self.loss)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Linear scores with the coefficients of the next round.

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import Interval, StrOptions
-from skreg.online._classes import codes_of, known_classes, labels_of, probabilities
+from skreg.online._classes import codes_of, known_classes, labels_of, probabilities, said_before
 from skreg.online._classifier import OptimisticOMDClassifier
 from skreg.online._ensemble_plan import ensemble_plan
 from skreg.online._losses import CLASSIFICATION, REGRESSION, SOFTMAX, Loss
@@ -240,7 +240,12 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
         return self
 
     def progressive_fit_predict(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        sample_weight: Any = None,
+        method: str = "predict",
     ) -> np.ndarray:
         """Predict each row, then learn it; goes on with a stream as `partial_fit` does.
 
@@ -254,13 +259,20 @@ class DriftAdaptiveEnsemble(MetaEstimatorMixin, StreamLearner):
             As for `partial_fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             As for `fit`.
+        method : {"predict", "decision_function", "predict_proba"}, default="predict"
+            What is said of each row.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            What `predict` says of each row before it is learned.
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            What that method says of each row before it is learned.
         """
-        return self._said(self._learn(X, y, sample_weight, classes, anew=False))
+        scores = self._learn(X, y, sample_weight, classes, anew=False)
+        if _of_classes(self):
+            return said_before(method, scores, self.classes_, base_of(self).loss)
+        if method != "predict":
+            raise ValueError(f"method must be 'predict' for a regressor; got {method!r}")
+        return scores[:, 0]
 
     def _said(self, scores):
         return labels_of(scores, self.classes_) if _of_classes(self) else scores[:, 0]

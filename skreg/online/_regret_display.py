@@ -196,9 +196,10 @@ def _followed(model, X, y, classes, n_places):
     """Scores of every row before it is learned, and what is read in between."""
     parts = np.array_split(np.arange(len(X)), min(n_places, len(X)))
     ensemble = isinstance(model, DriftAdaptiveEnsemble)
+    asked = {} if classes is None else {"classes": classes, "method": "decision_function"}
     scores, places, steps, weights, certificate = [], [], [], [], []
     for rows in parts:
-        scores.append(model._learn(X[rows], y[rows], None, classes, anew=False)[:, 0])
+        scores.append(model.progressive_fit_predict(X[rows], y[rows], **asked))
         places.append(rows[-1] + 1)
         certificate.append(model.regret_certificate_)
         steps.append(np.atleast_1d(model.step_pool_ if ensemble else model.step_size_))
