@@ -20,6 +20,7 @@ PACKAGES = (
     "coreset",
     "semi_supervised",
     "transport",
+    "online",
     "deep",
     "deep.regularizers",
     "deep.torch",

@@ -21,10 +21,26 @@ from skreg.bench.arena import online_settings as streams
 from skreg.bench.arena.checks import all_of, every, gain, grows_like, ratio
 from skreg.bench.arena.online_checks import draw_excess, near_the_best
 from skreg.bench.arena.online_settings import (
-    ADAGRAD, ALTERNATING, CENTRES, CIRCLE, CONSTANT, DIGITS, FIXED, FLIPS, JUMPS, MIXED,
-    MIXED_UNHINTED, NOISE, OGD, OURS, SGD, SINGLE, STILL, STRONG, TEN, THEORY, TURNING, TURNS,
+    ADAGRAD,
+    ALTERNATING,
+    CENTRES,
+    CIRCLE,
+    CONSTANT,
+    JUMPS,
+    MIXED,
+    MIXED_UNHINTED,
+    NOISE,
+    OGD,
+    OURS,
+    SGD,
+    SINGLE,
+    STILL,
+    STRONG,
+    THEORY,
+    TURNING,
+    TURNS,
     UNHINTED,
-)  # fmt: skip
+)
 
 PAPER = Paper(
     title=(
@@ -116,10 +132,10 @@ benchmark = Benchmark(
         Claim(
             "Digits: the ensemble has at most 0.6 of the log-loss of scikit-learn's SGD, whether "
             "labels flip or not, and less than each constant step where they flip.",
-            all_of(*(ratio(TEN, SGD, "log_loss", setting=setting, at_most=0.6)
-                     for setting in (DIGITS, FLIPS)),
-                   gain(TEN, list(FIXED), "log_loss", setting=FLIPS)),
-            [DIGITS, FLIPS],
+            all_of(*(ratio(streams.TEN, SGD, "log_loss", setting=setting, at_most=0.6)
+                     for setting in (streams.DIGITS, streams.FLIPS)),
+                   gain(streams.TEN, list(streams.FIXED), "log_loss", setting=streams.FLIPS)),
+            [streams.DIGITS, streams.FLIPS],
         ),
     ],
     figures=[
