@@ -77,7 +77,10 @@ class EnsemblePlan(NamedTuple):
     gradient: float
     smoothness: float
 
-    state_of = EnsembleState
+    @property
+    def state_of(self) -> type[EnsembleState]:
+        """Class of its states."""
+        return EnsembleState
 
     def steps(self, limit: float) -> np.ndarray:
         """The pool for a span of that many rounds: doubling from D / (G sqrt T) to 1 / (8 L)."""

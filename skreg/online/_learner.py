@@ -50,7 +50,10 @@ class LazyPlan(NamedTuple):
     step: Step
     way: Way
 
-    state_of = Lazy
+    @property
+    def state_of(self) -> type[Lazy]:
+        """Class of its states."""
+        return Lazy
 
     def start(self, n_outputs: int, n_features: int) -> Lazy:
         """The state before the first round: all points are 0."""
@@ -108,9 +111,12 @@ class DensePlan(NamedTuple):
     course: Course
     newton: bool
     batch: bool
-    hint_function: Callable | None = None
+    hint_function: Callable[..., Any] | None = None
 
-    state_of = Dense
+    @property
+    def state_of(self) -> type[Dense]:
+        """Class of its states."""
+        return Dense
 
     def start(self, n_outputs: int, n_features: int) -> Dense:
         """The state before the first round: all points are 0."""
@@ -169,7 +175,7 @@ class DensePlan(NamedTuple):
         alpha = self._exp_concavity(rows, z, y, weight)
         _dense.learn(self.step, self.course, state, x, w_hint, gradient, alpha)
         if self.hint_function is not None:
-            self._ask_for_hint(state, gradient)
+            self._ask_for_hint(self.hint_function, state, gradient)
         return out
 
     def _with_ones(self, X):
@@ -198,12 +204,13 @@ class DensePlan(NamedTuple):
         of_rows = [_dense.exp_concavity(self.loss, z[i, 0], y[i], reach[i]) for i in used]
         return float(min(of_rows) / weight.sum())
 
-    def _ask_for_hint(self, state, gradient):
+    def _ask_for_hint(self, function, state, gradient):
         one = len(gradient) == 1
         asked = gradient[0] if one else gradient
         before = state.hint[0] if one else state.hint
         rounds = int(state.numbers[ROUNDS])
-        hint = np.asarray(self.hint_function(asked.copy(), before.copy(), rounds), dtype=float)
+        answer = function(asked.copy(), before.copy(), rounds)
+        hint = np.asarray(answer, dtype=np.float64)
         if hint.shape != asked.shape or not np.isfinite(hint).all():
             raise ValueError(
                 f"hint returned an array of shape {hint.shape}; it must return finite numbers of "

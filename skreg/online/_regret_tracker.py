@@ -167,8 +167,8 @@ class RegretTracker(Estimator):
         """
         self._validate_params()
         A = self._rows(X)
-        predictions = column_or_1d(check_array(predictions, ensure_2d=False, dtype=np.float64))
-        check_consistent_length(A, y, predictions)
+        said = column_or_1d(check_array(predictions, ensure_2d=False, dtype=np.float64))
+        check_consistent_length(A, y, said)
         target = self._targets(y, classes)
         weight = checked_weights(sample_weight, A)
         kept = getattr(self, "_kept", None)
@@ -177,7 +177,7 @@ class RegretTracker(Estimator):
                 f"X has {A.shape[1]} columns with that of the intercept, but the rounds before had "
                 f"{kept[0].shape[1]}"
             )
-        new = (A, target, predictions, weight)
+        new = (A, target, said, weight)
         first = 0 if kept is None else len(kept[1])
         joined = zip(kept, new, strict=True) if kept is not None else ()
         self._kept = tuple(map(np.concatenate, joined)) if kept is not None else new

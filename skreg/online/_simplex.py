@@ -95,7 +95,10 @@ class SimplexPlan(NamedTuple):
     eta: float
     hinted: bool
 
-    state_of = Weights
+    @property
+    def state_of(self) -> type[Weights]:
+        """Class of its states."""
+        return Weights
 
     def start(self, n_outputs: int, n_experts: int) -> Weights:  # noqa: ARG002  as other plans
         """The state before the first round: all experts have one weight."""

@@ -20,6 +20,7 @@ class StreamLearner(Estimator):
     """
 
     _state: dict[str, np.ndarray]
+    _begun_with: dict[str, Any]
 
     @all_or_nothing
     def _learn(self, X, y, sample_weight, classes, anew):

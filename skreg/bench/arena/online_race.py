@@ -27,7 +27,7 @@ def rows(
     """Normal rows, or CSR with a share of entries, and noisy labels of a linear rule."""
     rng = np.random.default_rng(seed)
     if density == 1.0:
-        X = rng.standard_normal((n_rows, n_features), dtype=dtype)
+        X = rng.standard_normal((n_rows, n_features)).astype(dtype, copy=False)
     else:
         X = sparse.random_array(
             (n_rows, n_features), density=density, format="csr", dtype=dtype, rng=rng

@@ -214,7 +214,7 @@ def adagrad_norm(stream: Stream) -> Said:
         total += g @ g
         if total > 0.0:
             x = x - 2 * stream.radius / np.sqrt(2 * total) * g
-        x *= min(1.0, stream.radius / max(np.linalg.norm(x), 1e-300))
+        x *= min(1.0, stream.radius / max(float(np.linalg.norm(x)), 1e-300))
     return Said(said)
 
 
@@ -224,7 +224,7 @@ def decaying_descent(stream: Stream) -> Said:
     for t, a in enumerate(stream.X):
         points[t] = x
         x = x - (a + stream.ridge * x) / (stream.ridge * (t + 1))
-        x *= min(1.0, stream.radius / max(np.linalg.norm(x), 1e-300))
+        x *= min(1.0, stream.radius / max(float(np.linalg.norm(x)), 1e-300))
     return Said(np.sum(points * stream.X, axis=1), np.sum(points**2, axis=1))
 
 
@@ -270,7 +270,7 @@ def regret(stream: Stream, said: Said) -> dict[str, float]:
 
     The best point of sum <c, x> + n ridge / 2 |x|^2 is -sum c, scaled into the ball.
     """
-    total = np.linalg.norm(stream.X.sum(axis=0))
+    total = float(np.linalg.norm(stream.X.sum(axis=0)))
     n, ridge = len(stream.X), stream.ridge
     size = min(1.0, total / (n * ridge)) if ridge > 0.0 else 1.0
     best = -size * total + 0.5 * n * ridge * size**2

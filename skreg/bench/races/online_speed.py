@@ -7,12 +7,14 @@ ensemble has eight learners. Sparse rows have about 50 entries.
 
 from __future__ import annotations
 
+from typing import Any
+
 from skreg.bench import Benchmark, Claim, Metric, Setting
 from skreg.bench.arena import online_race as race
 from skreg.bench.arena.checks import all_of, ratio
 
 DENSE, SINGLE, SPARSE = "Dense", "Dense, float32", "Sparse"
-SHAPES = {
+SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     DENSE: ("100 columns of float64.", {"n_features": 100}),
     SINGLE: ("100 columns of float32.", {"n_features": 100, "dtype": "float32"}),
     SPARSE: ("CSR with 5000 columns, 1 % of them filled.", {"n_features": 5000, "density": 0.01}),
