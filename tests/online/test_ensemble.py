@@ -270,3 +270,26 @@ def test_experts_in_chunks_are_one_stream():
 def test_what_experts_cannot_be_is_refused(params, says):
     with pytest.raises(ValueError, match=says):
         OnlineSimplexAggregator(**params).fit(LOSSES)
+
+
+def test_the_certificate_by_hand():
+    """The least over learners of sum <g, x - x_i> and the bound of learner i."""
+    X, y = abrupt(np.random.default_rng(12), 60, 3)
+    radius, pool, A = 1.1, np.array([0.05, 0.4, 1.5]), with_ones(X)
+    model = DriftAdaptiveEnsemble(OptimisticOMDRegressor(radius=radius), pool=pool)
+    shadows, M, behind = np.zeros((3, 4)), np.zeros(4), np.zeros(3)
+    bound = radius**2 / (2 * pool)  # the pull of the first round; steps stay
+    for t, a in enumerate(A):
+        x = np.array([projected(s - e * M, radius) for s, e in zip(shadows, pool, strict=True)])
+        p = model.meta_weights_ if t else np.full(3, 1 / 3)
+        if t:
+            np.testing.assert_allclose(model.base_coefs_, x[:, :3], atol=1e-12)
+        g = (p @ x @ a - y[t]) * a
+        behind += (p @ x - x) @ g
+        bound += pool / 2 * np.sum((g - M) ** 2)
+        shadows = np.array(
+            [projected(s - e * g, radius) for s, e in zip(shadows, pool, strict=True)]
+        )
+        M = g
+        model.partial_fit(X[t : t + 1], y[t : t + 1])
+        assert model.regret_certificate_ == pytest.approx((behind + bound).min(), rel=1e-9)
