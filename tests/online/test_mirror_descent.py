@@ -267,16 +267,19 @@ def test_newton_steps_in_plain_numpy():
     D = 2 * radius
     model = OptimisticOMDRegressor(radius=radius, geometry="newton", lipschitz=G, **BARE)
     H = (1 + G / (16 * D)) * np.eye(3)
-    shadow, M = np.zeros(3), np.zeros(3)
+    shadow, M, certificate = np.zeros(3), np.zeros(3), H[0, 0] * radius**2 / 2
     for t in range(60):
         x = project(H, shadow - np.linalg.solve(H, M), radius)
         if t:
             np.testing.assert_allclose(model.coef_, x, atol=1e-9)
         r = X[t] @ x - y[t]
         g = r * X[t]
+        beta = min(1 / (4 * G * D), 1 / r**2) / 2
         shadow = project(H, shadow - np.linalg.solve(H, g), radius)
-        H, M = H + min(1 / (4 * G * D), 1 / r**2) / 4 * np.outer(g, g), g
+        certificate += (g - M) @ np.linalg.solve(H, g - M) / 2 + beta / 2 * (g @ (x - shadow)) ** 2
+        H, M = H + beta / 2 * np.outer(g, g), g
         model.partial_fit(X[t : t + 1], y[t : t + 1])
+        assert model.regret_certificate_ == pytest.approx(certificate, rel=1e-10)
 
 
 def test_the_newton_projection_is_nearest():
