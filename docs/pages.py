@@ -22,6 +22,7 @@ PACKAGES = (
     "transport",
     "robustness",
     "domain",
+    "online",
     "deep",
     "deep.regularizers",
     "deep.torch",

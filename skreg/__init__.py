@@ -11,6 +11,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.transport`: sparse transport plans, and linear maps between distributions.
 - `skreg.robustness`: certified robustness, and the tilting of linear boundaries.
 - `skreg.domain`: heads for each source domain, for rows of a domain unknown.
+- `skreg.online`: learning from streams with a certificate of regret.
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import export as export
     from skreg import linear_model as linear_model
     from skreg import metrics as metrics
+    from skreg import online as online
     from skreg import optim as optim
     from skreg import ordinal as ordinal
     from skreg import probe as probe
@@ -52,6 +54,7 @@ _SUBPACKAGES = (
     "export",
     "linear_model",
     "metrics",
+    "online",
     "optim",
     "ordinal",
     "probe",

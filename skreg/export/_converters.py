@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skreg import coreset, linear_model, ordinal, probe
+from skreg import coreset, linear_model, online, ordinal, probe
 from skreg._optional import require
 from skreg.export._graph import Graph
 
@@ -22,6 +22,11 @@ def write_mean_count(graph: Graph) -> None:
 
 def write_classes(graph: Graph) -> None:
     """Logistic of one score for two classes, softmax of one score for each of more."""
+    if not hasattr(graph.model, "predict_proba"):
+        raise ValueError(
+            f"{type(graph.model).__name__} with loss={graph.model.loss!r} has no probabilities, "
+            "which graphs of classifiers return; fit it with loss='log_loss'"
+        )
     scores = graph.linear_predictor()
     if len(graph.model.classes_) == 2:
         second, first = graph.probabilities(scores)
@@ -117,6 +122,7 @@ KINDS = (
             linear_model.MultiTaskLasso,
             linear_model.MultiTaskLassoCV,
             linear_model.NonNegativeLeastSquares,
+            online.OptimisticOMDRegressor,
         ),
     ),
     Kind(
@@ -130,6 +136,7 @@ KINDS = (
         (
             linear_model.SparseLogisticRegression,
             linear_model.SparseLogisticRegressionCV,
+            online.OptimisticOMDClassifier,
             probe.LinearNaiveBayes,
         ),
     ),

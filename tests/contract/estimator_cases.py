@@ -27,6 +27,7 @@ import skreg
 from skreg.causal import CoLiDE
 from skreg.coreset import SensitivitySampler
 from skreg.datasets import make_linear_sem
+from skreg.online import OptimisticOMDClassifier, OptimisticOMDRegressor
 from skreg.probe import LinearNaiveBayes
 
 ROUNDING = 1e-9  # the same computation, or one whose sums come in another order
@@ -317,6 +318,19 @@ SETTINGS = {
         Setting("", {"estimator": Ridge(alpha=0.1)}, accuracy=CLOSED),
         Setting("soft", {"estimator": LinearRegression(), "combine": "soft"}, two_targets, CLOSED),
     ],
+    "OptimisticOMDRegressor": [
+        Setting("", {}, accuracy=CLOSED),
+        Setting("whole vectors", {"l1": 0.01, "alpha": 0.01}, accuracy=CLOSED),
+    ],
+    "OptimisticOMDClassifier": [
+        Setting("", {}, accuracy=CLOSED),
+        Setting("binary", {}, two_classes, CLOSED),
+    ],
+    "DriftAdaptiveEnsemble": [
+        Setting("regressor", {"base": OptimisticOMDRegressor()}, accuracy=CLOSED),
+        Setting("classifier", {"base": OptimisticOMDClassifier()}, ordered_classes, CLOSED),
+    ],
+    "OnlineSimplexAggregator": [Setting("", {}, accuracy=CLOSED)],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],

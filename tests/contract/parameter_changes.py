@@ -5,6 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 import pytest
 from estimator_cases import CASES, DAG, NETWORK, two_classes
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
@@ -16,6 +17,10 @@ from skreg.coreset import SensitivitySampler
 from skreg.probe import LinearNaiveBayes
 
 WITHOUT_MEANING = {
+    "curvature": "belongs to a positive strength, asked in tests of its own",
+    "geometry": "belongs to losses that are exp-concave, asked in tests of its own",
+    "tuning": "needs bounds on gradients and curvature, asked in tests of its own",
+    "update": "belongs to other parameters, asked in tests of its own",
     "compile": "how a network is computed, and minutes of compilation",
     "device": "there may be only one",
     "criterion": "a loss of torch, whose parameters are its own",
@@ -37,6 +42,10 @@ def _other_order(case):
     return [1, 0] if case.kind is two_classes else [1, 0, 2]
 
 
+def _other_base(case):
+    return clone(case.params["base"]).set_params(radius=3.0)
+
+
 def _other_estimator(case):
     if case.cls == "RandomizedSmoothingClassifier":
         return LinearNaiveBayes(shrinkage=0.5)
@@ -55,6 +64,7 @@ ALTERNATIVES = {
     "abstain_label": lambda case: -7,
     "affinity": lambda case: "rbf" if case.params["affinity"] == "knn" else "knn",
     "alphas": lambda case: [0.3, 0.1],
+    "base": _other_base,
     "beta_1": lambda case: 0.9,
     "beta_2": lambda case: 0.99,
     "buffer_size": lambda case: 25,
@@ -66,6 +76,7 @@ ALTERNATIVES = {
     "encoder": lambda case: PCA(2),
     "eps": lambda case: 0.5 if case.cls == "SensitivitySampler" else 0.2,
     "estimator": _other_estimator,
+    "eta": lambda case: 0.3,
     "exclude_edges": lambda case: [(0, 1), (1, 2)],
     "featurizer": lambda case: StandardScaler(),
     "groups": lambda case: [0, 1, 1, 0, 2],
@@ -78,6 +89,7 @@ ALTERNATIVES = {
     "metric": lambda case: "manhattan",
     "net_params": lambda case: {"module__width": 4},
     "p": lambda case: 3.0,
+    "pool": lambda case: [0.01, 0.1],
     "penalty_weights": _first_out,
     "priors": lambda case: np.arange(1.0, 4.0) / 6 if case.kind is not two_classes else [0.2, 0.8],
     "random_state": lambda case: 1,
@@ -89,6 +101,7 @@ ALTERNATIVES = {
     "scoring": lambda case: "accuracy" if case.is_classifier else "neg_mean_absolute_error",
     "scores": lambda case: "leverage",
     "smoothing": lambda case: "absolute",
+    "step_size": lambda case: 0.03,
     "stages": lambda case: [("once", {"max_epochs": 2})],
     "standardize": lambda case: False,
     "trainable": lambda case: ["*weight*"],

@@ -317,6 +317,7 @@ MEASURE = {
     "CoresetDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
+    "RegretDisplay",
     "TransportPlanDisplay",
     "TransportTradeoffDisplay",
 }

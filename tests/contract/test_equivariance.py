@@ -331,6 +331,10 @@ def rescaled_target(case, c):
         return None  # its strengths share one ratio
     if case.kind.__name__ == "node_and_parents":
         return None  # the target is a node, in the unit of the others
+    if case.cls == "OptimisticOMDRegressor":  # both penalties shrink by shares of the steps
+        return {"radius": c * params["radius"], "l1": c * params["l1"]}
+    if case.cls in ("DriftAdaptiveEnsemble", "OnlineSimplexAggregator"):
+        return None  # learners are weighed by losses in their unit; weights sum to one
     return {}
 
 
@@ -387,5 +391,10 @@ def test_what_scales_have_no_answer_is_known():
         "GaussianTransport",
         "LinearTransportRestorer",
         "SparseTransportTransformer",
+        # the ball of coefficients has their units, and the weights of experts have none
+        "DriftAdaptiveEnsemble",
+        "OnlineSimplexAggregator",
+        "OptimisticOMDClassifier",
+        "OptimisticOMDRegressor",
         "StagedTraining",  # that of its estimator
     }
