@@ -11,6 +11,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.transport`: sparse transport plans, and linear maps between distributions.
 - `skreg.robustness`: certified robustness, and the tilting of linear boundaries.
 - `skreg.domain`: heads for each source domain, for rows of a domain unknown.
+- `skreg.random_features`: random features, their ridge regression and how many are enough.
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import optim as optim
     from skreg import ordinal as ordinal
     from skreg import probe as probe
+    from skreg import random_features as random_features
     from skreg import robustness as robustness
     from skreg import semi_supervised as semi_supervised
     from skreg import transport as transport
@@ -55,6 +57,7 @@ _SUBPACKAGES = (
     "optim",
     "ordinal",
     "probe",
+    "random_features",
     "robustness",
     "semi_supervised",
     "transport",
