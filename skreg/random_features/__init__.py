@@ -1,3 +1,11 @@
-"""Random features, ridge regression on them, and theory of how many are enough."""
+"""Random features, their ridge regression, and how many rows and features are enough."""
 
-__all__: list[str] = []
+from skreg.random_features._classifier import RandomFeatureRidgeClassifier
+from skreg.random_features._features import RandomFeatures
+from skreg.random_features._ridge import RandomFeatureRidge
+
+__all__ = [
+    "RandomFeatureRidge",
+    "RandomFeatureRidgeClassifier",
+    "RandomFeatures",
+]
