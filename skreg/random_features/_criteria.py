@@ -42,10 +42,7 @@ def gcv(spectrum: Spectrum, alphas: np.ndarray) -> np.ndarray:
     ndarray of shape (n_alphas, n_outputs)
         Estimates of the mean squared error.
     """
-    lam, alphas = spectrum.eigenvalues, alphas[:, None]
-    kept = 1.0 / (lam + alphas)
-    if not is_full(spectrum):
-        kept = alphas * kept
+    kept = _inverse(spectrum, alphas) if is_full(spectrum) else _shrinkage(spectrum, alphas)
     squares = spectrum.rest * (not is_full(spectrum)) + kept**2 @ spectrum.loadings**2
     slack = (spectrum.n_free + kept.sum(axis=1)) / spectrum.n_observations
     with np.errstate(invalid="ignore"):  # one observation: nothing is left to predict it from
@@ -79,10 +76,10 @@ def left_out_squares(
     ndarray of shape (n_alphas, n_outputs)
         The sums.
     """
-    lam, c = spectrum.eigenvalues, spectrum.loadings
-    inverse = 1.0 / (lam[:, None] + alphas)
+    c, unit = spectrum.loadings, _unit(spectrum, alphas)
+    shrinkage, inverse = _shrinkage(spectrum, alphas).T, _inverse(spectrum, alphas).T
     total = np.zeros((len(alphas), y.shape[1]))
-    step = rows_per_chunk(max(len(alphas) * y.shape[1], len(lam)), arrays=3)
+    step = rows_per_chunk(max(len(alphas) * y.shape[1], len(c)), arrays=3)
     for rows in chunk_slices(len(left), step):
         U, weight = left[rows], root[rows] ** 2
         squares = U * U
@@ -93,13 +90,27 @@ def left_out_squares(
         free = ~pinned
         if free.any():
             left_over = _some(free, U, squares, share, rest, slack)
-            total += _squares(*left_over, alphas * inverse, c, np.ones(len(alphas)))
+            total += _squares(*left_over, shrinkage, c, np.ones(len(alphas)))
         if pinned.any():
             nothing = np.zeros_like(rest), np.zeros(len(U))
             left_over = _some(pinned, U, squares, share, *nothing)
             with np.errstate(divide="ignore"):
-                total += _squares(*left_over, inverse, c, 1.0 / alphas)
+                total += _squares(*left_over, inverse, c, unit / alphas)
     return total
+
+
+def _shrinkage(spectrum, alphas):
+    """delta / (lam + delta), (n_alphas, r)."""
+    return alphas[:, None] / (spectrum.eigenvalues + alphas[:, None])
+
+
+def _inverse(spectrum, alphas):
+    """The same over delta, times a unit in which squares neither overflow nor vanish."""
+    return _unit(spectrum, alphas)[:, None] / (spectrum.eigenvalues + alphas[:, None])
+
+
+def _unit(spectrum, alphas):
+    return spectrum.eigenvalues.max(initial=0.0) + alphas
 
 
 def _some(mask, *arrays):
@@ -109,7 +120,7 @@ def _some(mask, *arrays):
 def _squares(U, squares, share, rest, slack, kept, c, per_delta):
     """Sums of squares of (rest + U kept c) / ((1 - rho) per_delta + rho (slack + U^2 kept))."""
     n_alphas, n_outputs = kept.shape[1], c.shape[1]
-    loadings = (kept[:, :, None] * c[:, None, :]).reshape(len(c), -1)
+    loadings = (kept[:, :, None] * c[:, None, :]).reshape(len(c), n_alphas * n_outputs)
     residual = (U @ loadings).reshape(len(U), n_alphas, n_outputs)
     residual += rest[:, None, :]
     divisor = squares @ kept
@@ -136,7 +147,10 @@ Criterion = Callable[[np.ndarray], np.ndarray]
 
 
 def default_alphas(spectrum: Spectrum, n_alphas: int) -> np.ndarray:
-    """Zero, and strengths from 1e-8 of the mean eigenvalue to 1e3 times the largest."""
+    """Zero, and strengths from 1e-8 of the mean eigenvalue to 1e3 times the largest.
+
+    The largest leaves a thousandth of any feature in the model: beyond it lies the mean alone.
+    """
     lam = spectrum.eigenvalues if len(spectrum.eigenvalues) else np.ones(1)
     return np.append(0.0, np.geomspace(SMALLEST * lam.mean(), LARGEST * lam.max(), n_alphas))
 

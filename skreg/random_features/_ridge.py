@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 from skreg._state import all_or_nothing
+from skreg._warnings import warn
 from skreg.random_features._criteria import gcv
 from skreg.random_features._features import FLOATS, FeatureFunction, RandomFeatures
 from skreg.random_features._maps import KINDS
@@ -50,6 +51,11 @@ def _without_rows(self):
         raise AttributeError(
             "partial_fit keeps no rows, which alpha='loo' needs: set alpha='gcv', or to a number"
         )
+    if self.solver not in ("auto", "gram") or self.n_components == "inf":
+        raise AttributeError(
+            "partial_fit needs solver='gram' or 'auto', and a number of components; got "
+            f"solver={self.solver!r}, n_components={self.n_components!r}"
+        )
     return True
 
 
@@ -65,7 +71,7 @@ class FeatureRidge(Estimator):
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"loo", "gcv"})],
         "fit_intercept": ["boolean"],
         "random_state": ["random_state"],
-        "dtype": "no_validation",  # `_precision_of` does
+        "dtype": [StrOptions({"float32", "float64"}), type, np.dtype, None],
         "solver": [StrOptions({"auto", "gram", "kernel", "svd"})],
         "verbose": ["verbose"],
     }
@@ -204,8 +210,17 @@ class FeatureRidge(Estimator):
         order = np.argsort(-choice.alphas, kind="stable")
         best = int(np.flatnonzero(order == np.argmin(choice.errors))[0])
         self.alpha_at_edge_ = warn_at_edge(
-            type(self).__name__, choice.alphas[order], best, from_null=False
+            type(self).__name__,
+            choice.alphas[order],
+            best,
+            from_null=isinstance(rule.alphas, int),
         )
+        if not np.isfinite(choice.error):
+            warn(
+                f"{type(self).__name__} cannot tell its error from "
+                f"{spectrum.n_observations:g} observation(s), and has not chosen alpha by it: "
+                "give more rows."
+            )
         self.train_mse_ = float(np.mean(training_error(spectrum, choice.alpha)))
         self.gcv_mse_ = float(np.mean(gcv(spectrum, np.array([choice.alpha]))))
         self.loo_mse_ = choice.error if rule.criterion == "loo" else None
@@ -424,11 +439,6 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
             reset=first,
         )  # fmt: skip
         weight = checked_weights(sample_weight, X)
-        if self._solver_for(np.inf) != "gram":
-            raise ValueError(
-                "partial_fit needs solver='gram' or 'auto', and a number of components; got "
-                f"solver={self.solver!r}, n_components={self.n_components!r}"
-            )
         used = weight > 0.0
         X, columns, weight = X[used], as_columns(y)[used], weight[used]
         if first:
@@ -486,5 +496,5 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
 
 
 def _ratio(train, test):
-    """R = train / test in [0, 1]; 0 where both vanish."""
-    return float(train / test) if test > 0.0 else (0.0 if train == 0.0 else float("nan"))
+    """R = train / test, 0 where both vanish."""
+    return float(train / test) if test != 0.0 else 0.0

@@ -254,17 +254,11 @@ def is_full(spectrum: Spectrum) -> bool:
 
 def training_error(spectrum: Spectrum, alpha: float) -> Any:
     """Mean squared residuals on the training rows, (n_outputs,)."""
-    return (spectrum.rest + _shrunk_squares(spectrum, np.array([alpha]))[0]) / spectrum.weight
+    kept = alpha / (spectrum.eigenvalues + alpha)
+    return (spectrum.rest + kept**2 @ spectrum.loadings**2) / spectrum.weight
 
 
 def effective_dof(spectrum: Spectrum, alpha: float) -> float:
     """Trace of the hat matrix: sum lam / (lam + delta), and one for the intercept."""
     lam = spectrum.eigenvalues
     return float(np.sum(lam / (lam + alpha)) + spectrum.centred)
-
-
-def _shrunk_squares(spectrum, alphas):
-    """sum_j (delta / (lam_j + delta))^2 c_j^2 for each strength, (n_alphas, n_outputs)."""
-    lam = spectrum.eigenvalues
-    kept = alphas[:, None] / (lam + alphas[:, None])
-    return kept**2 @ spectrum.loadings**2
