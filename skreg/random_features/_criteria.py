@@ -152,7 +152,8 @@ def default_alphas(spectrum: Spectrum, n_alphas: int) -> np.ndarray:
     The largest leaves a thousandth of any feature in the model: beyond it lies the mean alone.
     """
     lam = spectrum.eigenvalues if len(spectrum.eigenvalues) else np.ones(1)
-    return np.append(0.0, np.geomspace(SMALLEST * lam.mean(), LARGEST * lam.max(), n_alphas))
+    ends = SMALLEST * lam.sum() / spectrum.size, LARGEST * lam.max()
+    return np.append(0.0, np.geomspace(*ends, n_alphas))
 
 
 def choose(criterion: Criterion, alphas: np.ndarray, *, refine: bool) -> Choice:

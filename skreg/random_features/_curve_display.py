@@ -270,4 +270,4 @@ def _framework(estimator, X, y, rng):
     if estimator.fit_intercept:
         K = centred_kernel(K, np.ones(len(rows)), centre=True)
         y = y - y.mean(axis=0)
-    return RidgeEigenframework.from_kernel(0.5 * (K + K.T), y)
+    return RidgeEigenframework.from_kernel(0.5 * (K + K.T), y, denoise=True)

@@ -1,5 +1,6 @@
 """`RidgeEigenframework`: errors of ridge regression on random features, without training."""
 
+from numbers import Real
 from typing import Literal, Self
 
 import numpy as np
@@ -116,7 +117,7 @@ class RidgeEigenframework:
             "noise_rel": noise_rel,
         }
         for name, value in extras.items():
-            if not (np.isscalar(value) and np.isfinite(value) and value >= 0.0):
+            if not (isinstance(value, Real) and 0.0 <= value < np.inf):
                 raise ValueError(f"{name} must be a finite number, 0 or more; got {value!r}")
         if lam.sum() + tail_eigenvalue_sum == 0.0:
             raise ValueError("all eigenvalues are 0: at least one must be positive")
@@ -145,6 +146,7 @@ class RidgeEigenframework:
         *,
         n_modes: int | None = None,
         noise_var: float = 0.0,
+        denoise: bool = False,
     ) -> Self:
         """Estimate eigenvalues and coefficients from a kernel matrix and targets.
 
@@ -162,6 +164,10 @@ class RidgeEigenframework:
             Number of modes; N / 3 if None.
         noise_var : float, default=0.0
             Variance of noise that y does not have yet.
+        denoise : bool, default=False
+            Whether what the first modes leave of y is noise that is in them as well: each is then
+            given its share, V / (N - n_modes), less, and V all of these shares more. Else errors
+            of noisy targets come out too small where n is not small against N.
 
         Returns
         -------
@@ -189,8 +195,11 @@ class RidgeEigenframework:
         y = y.reshape(len(y), -1)
         if len(y) != N:
             raise ValueError(f"y has {len(y)} rows, but K is a kernel between {N}")
-        v = u.T @ y / np.sqrt(N)
-        left = max(float(np.sum(y**2) / N - np.sum(v**2)), 0.0) if M < N else 0.0
+        squares = np.sum((u.T @ y) ** 2, axis=1) / N
+        left = max(float(np.sum(y**2) / N - squares.sum()), 0.0) if M < N else 0.0
+        if denoise and left > 0.0:
+            squares, left = _denoised(squares, left / (N - M), left)
+        v = np.sqrt(squares)
         return cls(lam, v, tail_eigenvalue_sum=tail, tail_coef_sum=left, noise_var=noise_var)
 
     @classmethod
@@ -385,7 +394,7 @@ class RidgeEigenframework:
 
     def _risk(self, n, k, ridge):
         gamma = solve_gamma(self._modes, n, k, ridge)
-        risk = risk_at(self._modes, n, k, gamma, self._noise(n))
+        risk = risk_at(self._modes, n, k, gamma, self._noise(n), ridge)
         if ridge > 0.0:
             residual = abs(risk.dof + ridge / risk.kappa - n)
             if not residual <= RESIDUAL * n:
@@ -432,6 +441,14 @@ def _squares_of(coefs, n_modes):
             f"coefs must have a row for each of {n_modes} eigenvalues; got shape {v.shape}"
         )
     return np.sum(v.reshape(n_modes, -1) ** 2, axis=1)
+
+
+def _denoised(squares, share, left):
+    """Squares less the noise in each, none negative and of the right sum; and the rest."""
+    total = max(squares.sum() - share * len(squares), 0.0)
+    cleaned = np.maximum(squares - share, 0.0)
+    cleaned *= total / max(cleaned.sum(), np.finfo(float).tiny)
+    return cleaned, float(left + squares.sum() - total)
 
 
 def _broadcast(n, k, ridge):

@@ -1,6 +1,7 @@
 """Exponents of eigenvalues and coefficients, read off the growth of kernel regressions."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def estimate_kappa(K: ArrayLike, ridge: float = 0.0) -> float:
     K = check_array(K, dtype=np.float64, input_name="K")
     if K.shape[0] != K.shape[1]:
         raise ValueError(f"K must be square, a kernel between n rows; got shape {K.shape}")
-    if not (np.isscalar(ridge) and np.isfinite(ridge) and ridge >= 0.0):
+    if not (isinstance(ridge, Real) and 0.0 <= ridge < np.inf):
         raise ValueError(f"ridge must be a finite number, 0 or more; got {ridge!r}")
     if ridge > 0.0:
         lam = np.maximum(linalg.eigvalsh(K), 0.0)

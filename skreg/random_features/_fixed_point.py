@@ -116,18 +116,22 @@ def _root(function, low, high):
     return float(np.exp(found))
 
 
-def kappa_of(k: float, gamma: float, z: float) -> float:
-    """kappa = gamma (1 - z / k)."""
+def kappa_of(n: float, k: float, gamma: float, z: float, ridge: float | None) -> float:
+    """kappa = gamma (1 - z / k) = delta / (n - z), by whichever keeps its digits."""
+    if k < n and ridge is not None:
+        return ridge / (n - z)
     return max(gamma * (1.0 - z / k), 0.0)
 
 
 def fixed_point(modes: Modes, n: float, k: float, ridge: float) -> tuple[float, float]:
     """kappa and gamma."""
     gamma = solve_gamma(modes, n, k, ridge)
-    return (kappa_of(k, gamma, min(modes.dof(gamma), k)) if gamma > 0.0 else 0.0), gamma
+    return (kappa_of(n, k, gamma, modes.dof(gamma), ridge) if gamma > 0.0 else 0.0), gamma
 
 
-def risk_at(modes: Modes, n: float, k: float, gamma: float, noise: float) -> Risk:
+def risk_at(
+    modes: Modes, n: float, k: float, gamma: float, noise: float, ridge: float | None = None
+) -> Risk:
     """Errors at a fixed point, with or without the ridge that leads to it.
 
     With q = sum L_i^2 and x = (q (1 - 2 z / k) + z^2 / k) / (n (1 - q / k)),
@@ -146,6 +150,9 @@ def risk_at(modes: Modes, n: float, k: float, gamma: float, noise: float) -> Ris
         From `solve_gamma`; 0 where all modes are learned.
     noise : float
         Variance of the noise.
+    ridge : float, default=None
+        The ridge that leads to gamma, if it is known: kappa and a small training error then keep
+        more digits.
 
     Returns
     -------
@@ -158,13 +165,14 @@ def risk_at(modes: Modes, n: float, k: float, gamma: float, noise: float) -> Ris
     L = modes.eigenvalues * inverse
     z, q = float(L.sum() + modes.tail / gamma), float(L @ L)
     z = min(z, n, k)  # beyond rounding z <= min(n, k)
-    kappa = kappa_of(k, gamma, z)
+    kappa = kappa_of(n, k, gamma, z, ridge)
     room = 1.0 - q / k
     b = inverse * (gamma - kappa / room * L)
     x = (q * (1.0 - 2.0 * z / k) + z * z / k) / (n * room)
     base = float(b @ modes.squares) + modes.tail_squares + noise
     test = _amplified(base, 1.0 - x)
-    return Risk(test, _train(test, n, z), kappa, gamma, z)
+    residual = ridge / (n * kappa) if ridge and kappa > 0.0 else (n - z) / n
+    return Risk(test, _train(test, residual), kappa, gamma, z)
 
 
 def _all_learned(modes, n, noise):
@@ -173,7 +181,7 @@ def _all_learned(modes, n, noise):
     z = float(np.count_nonzero(~never))
     base = float(modes.squares[never].sum()) + modes.tail_squares + noise
     test = _amplified(base, 1.0 - z / n) if base > 0.0 else 0.0
-    return Risk(test, _train(test, n, z), 0.0, 0.0, z)
+    return Risk(test, _train(test, (n - z) / n), 0.0, 0.0, z)
 
 
 def _amplified(base, share):
@@ -181,6 +189,5 @@ def _amplified(base, share):
     return base / share if share > 64.0 * np.finfo(float).eps else np.inf
 
 
-def _train(test, n, z):
-    residual = ((n - z) / n) ** 2
-    return residual * test if residual > 0.0 else 0.0
+def _train(test, residual):
+    return residual**2 * test if residual > 0.0 else 0.0

@@ -1,5 +1,7 @@
 """How much should be fitted, where eigenvalues fall like i^-alpha and coefficients like i^-beta."""
 
+from numbers import Real
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -7,7 +9,7 @@ from scipy.optimize import brentq
 def check_exponents(alpha: float, beta: float) -> None:
     """Raise a ValueError unless alpha > 1 and 1 < beta < 2 alpha + 1."""
     for name, value in (("alpha", alpha), ("beta", beta)):
-        if not (np.isscalar(value) and np.isfinite(value) and value > 1.0):
+        if not (isinstance(value, Real) and 1.0 < value < np.inf):
             raise ValueError(
                 f"{name} must be a finite number above 1, so that sums converge; got {value!r}"
             )
@@ -60,7 +62,7 @@ def optimal_fitting_ratio(alpha: float, beta: float, noise_rel: float = 0.0) -> 
     0.0
     """
     check_exponents(alpha, beta)
-    if not (np.isscalar(noise_rel) and np.isfinite(noise_rel) and noise_rel >= 0.0):
+    if not (isinstance(noise_rel, Real) and 0.0 <= noise_rel < np.inf):
         raise ValueError(f"noise_rel must be a finite number, 0 or more; got {noise_rel!r}")
 
     def slope(r):

@@ -141,13 +141,7 @@ class FeatureRidge(Estimator):
         found = solve_gram(rows, features, targets, rule, n_kept=None)
         self._store(found, features, rule, "gram")
 
-    @staticmethod
-    def _require_some(n_rows):
-        if n_rows == 0:
-            raise ValueError("the sum of sample_weight must be positive")
-
     def _require_rows(self, n_rows):
-        self._require_some(n_rows)
         if n_rows < 2 and isinstance(self.alpha, str):
             raise ValueError(
                 f"alpha={self.alpha!r} needs at least 2 rows of positive weight; got 1 sample: "
@@ -442,7 +436,6 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
         used = weight > 0.0
         X, columns, weight = X[used], as_columns(y)[used], weight[used]
         if first:
-            self._require_some(len(columns))
             variance = variance_of_entries(X, weight) if self._needs_variance else np.nan
             features, self._single = self._new_features(X.shape[1], variance, X.dtype), y.ndim == 1
         else:
@@ -496,5 +489,5 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
 
 
 def _ratio(train, test):
-    """R = train / test, 0 where both vanish."""
-    return float(train / test) if test != 0.0 else 0.0
+    """R = train / test, at most 1 but for rounding; 0 where both vanish."""
+    return float(np.minimum(train / test, 1.0)) if test != 0.0 else 0.0

@@ -36,7 +36,9 @@ class CheckedRows(NamedTuple):
 
 def _on_checked(chunk, *, function):
     X = check_array(chunk.X, accept_sparse="csr", dtype=FLOATS, input_name="X")
-    weight = checked_weights(chunk.sample_weight, X)
+    weight = chunk.sample_weight
+    if weight is None or np.any(weight):
+        weight = checked_weights(weight, X)
     y = None if chunk.y is None else np.asarray(chunk.y)
     used = weight > 0.0
     if not used.all():

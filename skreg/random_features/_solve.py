@@ -144,7 +144,7 @@ def solve_rows(
         side = RowSide.of_features(B, targets, rule.centre)
     else:
         K = kernel_of_features(features._blocks(X), root, centre=rule.centre)
-        side = _kernel_side(K, targets, rule)
+        side = _kernel_side(K, targets, rule, features.n_components)
     choice, dual = _chosen_dual(side, rule)
     means, coefs = [], []
     for block in features._blocks(X):
@@ -161,7 +161,8 @@ def solve_limit(
     """Infinitely many features, through their limit kernel."""
     targets = Centred.of(y, sample_weight, rule.centre)
     K = features._limit(X, X)
-    side = _kernel_side(centred_kernel(K, targets.root, centre=rule.centre), targets, rule)
+    K_centred = centred_kernel(K, targets.root, centre=rule.centre)
+    side = _kernel_side(K_centred, targets, rule, np.inf)
     choice, dual = _chosen_dual(side, rule)
     intercept = np.zeros(y.shape[1])
     if rule.centre:
@@ -169,9 +170,9 @@ def solve_limit(
     return Solution(side.spectrum, choice, dual, intercept)
 
 
-def _kernel_side(K, targets, rule):
+def _kernel_side(K, targets, rule, n_features):
     _require_finite(K)
-    return RowSide.of_kernel(K, targets, rule.centre)
+    return RowSide.of_kernel(K, targets, rule.centre, n_features)
 
 
 def _chosen_dual(side, rule):

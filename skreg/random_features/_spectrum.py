@@ -20,6 +20,8 @@ from skreg._summary import summary
 from skreg.moments import JointMoments, Moments, joint_moments
 
 RANK_MARGIN = 10.0  # eigenvalues below so many roundings of the largest count as zero
+# what is made of features that overflow is asked for finiteness, once and as a whole
+OVERFLOW_IS_CHECKED = np.errstate(over="ignore", invalid="ignore")
 
 
 class Spectrum(NamedTuple):
@@ -39,6 +41,8 @@ class Spectrum(NamedTuple):
         Number of observations: each row is one, or as many as its weight says if that is more.
     centred : bool
         Whether there is an intercept.
+    size : float
+        Number of eigenvalues, those counted that are zero: observations or features.
     """
 
     eigenvalues: np.ndarray
@@ -47,6 +51,7 @@ class Spectrum(NamedTuple):
     weight: float
     n_observations: float
     centred: bool
+    size: float
 
     def __repr__(self) -> str:
         return summary(self)
@@ -88,6 +93,7 @@ class Gathered(NamedTuple):
         )
 
 
+@OVERFLOW_IS_CHECKED
 def gather(
     features: np.ndarray, y: np.ndarray, sample_weight: np.ndarray, *, centre: bool
 ) -> Gathered:
@@ -151,7 +157,8 @@ class GramSide(NamedTuple):
         lam, V = positive_part(features.scatter)
         c = (cross @ V).T / np.sqrt(lam)[:, None]
         rest = np.maximum(targets.scatter - np.sum(c**2, axis=0), 0.0)
-        spectrum = Spectrum(lam, c, rest, targets.weight, gathered.n_observations, centred)
+        n = gathered.n_observations
+        spectrum = Spectrum(lam, c, rest, targets.weight, n, centred, min(n, len(V)))
         return cls(spectrum, V, features.mean, targets.mean)
 
     def coef(self, alpha: float) -> np.ndarray:
@@ -185,25 +192,28 @@ class RowSide(NamedTuple):
     targets: Centred
 
     @classmethod
-    def of(cls, lam: np.ndarray, U: np.ndarray, targets: Centred, centred: bool) -> Self:
+    def of(
+        cls, lam: np.ndarray, U: np.ndarray, targets: Centred, centred: bool, n_features: float
+    ) -> Self:
         """From eigenvalues and left singular vectors."""
         c = U.T @ targets.y
         rest = np.sum((targets.y - U @ c) ** 2, axis=0)
-        n_observations = observations(targets.root**2)
-        spectrum = Spectrum(lam, c, rest, targets.weight, n_observations, centred)
+        n = observations(targets.root**2)
+        spectrum = Spectrum(lam, c, rest, targets.weight, n, centred, min(n, n_features))
         return cls(spectrum, U, targets)
 
     @classmethod
-    def of_kernel(cls, K: np.ndarray, targets: Centred, centred: bool) -> Self:
-        """From B B^T."""
-        return cls.of(*positive_part(K), targets, centred)
+    def of_kernel(cls, K: np.ndarray, targets: Centred, centred: bool, n_features: float) -> Self:
+        """From B B^T, which is overwritten."""
+        found = positive_part_beside(K, targets.root) if centred else positive_part(K)
+        return cls.of(*found, targets, centred, n_features)
 
     @classmethod
     def of_features(cls, B: np.ndarray, targets: Centred, centred: bool) -> Self:
         """From B, by its singular value decomposition."""
         U, s, _ = linalg.svd(B, full_matrices=False, overwrite_a=True, check_finite=False)
         kept = s > RANK_MARGIN * max(B.shape) * np.finfo(float).eps * s.max(initial=0.0)
-        return cls.of(s[kept] ** 2, U[:, kept], targets, centred)
+        return cls.of(s[kept] ** 2, U[:, kept], targets, centred, B.shape[1])
 
     def dual_coef(self, alpha: float) -> np.ndarray:
         """Weights a of the rows, (n, n_outputs), such that theta = sum_i a_i x_i."""
@@ -213,12 +223,28 @@ class RowSide(NamedTuple):
 
 def positive_part(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues above rounding of a positive semidefinite matrix, and their eigenvectors."""
+    return _above_rounding(*linalg.eigh(matrix, driver="evd", check_finite=False))
+
+
+def positive_part_beside(matrix: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same of a matrix with a known vector of eigenvalue zero, exactly orthogonal to it.
+
+    Rounding mixes it with eigenvectors of small eigenvalues. So it gets an eigenvalue far above all
+    others, in place, by which it is recognised and left out.
+    """
+    unit = null / np.linalg.norm(null)
+    matrix += 2.0 * (np.linalg.norm(matrix) or 1.0) * np.outer(unit, unit)
     lam, vectors = linalg.eigh(matrix, driver="evd", check_finite=False)
-    largest = max(lam[-1], 0.0)
-    first = np.searchsorted(lam, RANK_MARGIN * len(lam) * np.finfo(float).eps * largest, "right")
+    return _above_rounding(lam[:-1], vectors[:, :-1])
+
+
+def _above_rounding(lam, vectors):
+    bound = RANK_MARGIN * len(vectors) * np.finfo(float).eps * lam.max(initial=0.0)
+    first = np.searchsorted(lam, bound, "right")
     return lam[first:], vectors[:, first:]
 
 
+@OVERFLOW_IS_CHECKED
 def kernel_of_features(
     blocks: Iterable[np.ndarray], root: np.ndarray, *, centre: bool
 ) -> np.ndarray:
@@ -230,6 +256,7 @@ def kernel_of_features(
     return K
 
 
+@OVERFLOW_IS_CHECKED
 def centred_features(features: np.ndarray, root: np.ndarray, *, centre: bool) -> np.ndarray:
     """B: features (n, b) about their weighted means, times the roots of the weights."""
     if centre:
@@ -238,6 +265,7 @@ def centred_features(features: np.ndarray, root: np.ndarray, *, centre: bool) ->
     return features * root[:, None]
 
 
+@OVERFLOW_IS_CHECKED
 def centred_kernel(K: np.ndarray, root: np.ndarray, *, centre: bool) -> np.ndarray:
     """B B^T of the features behind a kernel matrix K (n, n)."""
     if centre:

@@ -14,14 +14,15 @@ def moments_of_entries(chunk: Chunk) -> Moments:
     X = chunk.X
     n, d = X.shape
     weight = np.ones(n) if chunk.sample_weight is None else chunk.sample_weight
+    total = d * float(weight.sum())
+    if total == 0.0:
+        return _one_column(0.0, 0.0, 0.0)
     if sparse.issparse(X):
         # zeros count as well: about zero first, then about the mean
         X = X.astype(np.float64)
-        total = d * weight.sum()
         mean = float(weight @ np.asarray(X.sum(axis=1)).reshape(-1)) / total
         second = float(weight @ np.asarray(X.multiply(X).sum(axis=1)).reshape(-1))
         return _one_column(total, mean, max(second - total * mean**2, 0.0))
-    total = d * weight.sum()
     X = np.asarray(X, dtype=np.float64)
     mean = float(weight @ X.sum(axis=1)) / total
     return _one_column(total, mean, float(weight @ np.sum((X - mean) ** 2, axis=1)))
