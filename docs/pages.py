@@ -20,6 +20,7 @@ PACKAGES = (
     "coreset",
     "semi_supervised",
     "transport",
+    "random_features",
     "deep",
     "deep.regularizers",
     "deep.torch",

@@ -154,27 +154,27 @@ class LearningCurveTheoryDisplay:
                 f"estimator must be a RandomFeatureRidge; got {type(estimator).__name__}: of a "
                 "Pipeline give the last step, and X as that step sees it"
             )
-        X, y = check_X_y(X, y, accept_sparse="csr", multi_output=True, y_numeric=True)
-        y = y.astype(np.float64).reshape(len(y), -1)
-        N = len(y)
+        X, targets = check_X_y(X, y, accept_sparse="csr", multi_output=True, y_numeric=True)
+        targets = targets.astype(np.float64).reshape(len(targets), -1)
+        N = len(targets)
         n_test = max(1, N // 4)
-        sizes = _checked("sizes", sizes, N - n_test, N - n_test)
-        n_rows = int(sizes.max())
+        numbers = _checked("sizes", sizes, N - n_test, N - n_test)
+        n_rows = int(numbers.max())
         components = _checked("n_components", n_components, 4 * n_rows, np.inf)
         rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
         k = estimator.n_components
-        runs = [(int(n), k) for n in sizes] + [(n_rows, int(number)) for number in components]
-        errors = _measured(estimator, X, y, runs, n_test, n_repeats, rng)
-        framework = _framework(estimator, X, y, rng)
+        runs = [(int(n), k) for n in numbers] + [(n_rows, int(number)) for number in components]
+        errors = _measured(estimator, X, targets, runs, n_test, n_repeats, rng)
+        framework = _framework(estimator, X, targets, rng)
         ridge = "optimal" if isinstance(estimator.alpha, str) else estimator.alpha
-        along_n, along_k = _places(sizes), _places(components)
+        along_n, along_k = _places(numbers), _places(components)
         of_n = framework.learning_curve(along_n, np.inf if k == "inf" else k, ridge)
         of_k = framework.learning_curve(n_rows, along_k, ridge)
         return cls(
-            sizes=sizes,
-            errors_of_sizes=errors[: len(sizes)],
+            sizes=numbers,
+            errors_of_sizes=errors[: len(numbers)],
             n_components=components,
-            errors_of_components=errors[len(sizes) :],
+            errors_of_components=errors[len(numbers) :],
             theory_sizes=along_n,
             theory_of_sizes=of_n.test_mse,
             theory_components=along_k,
@@ -199,6 +199,8 @@ class LearningCurveTheoryDisplay:
         ImportError
             If matplotlib is not installed.
         """
+        from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+
         found = panels(type(self).__name__, (1, 2), ax, figsize=(8.0, 3.6), sharey=True)
         self.figure_, self.axes_ = found.figure, found.axes
         self.dots_, self.lines_ = [], []
@@ -210,6 +212,11 @@ class LearningCurveTheoryDisplay:
         for panel, (what, at, errors, theory_at, theory) in zip(self.axes_, curves, strict=True):
             self._draw(panel, np.asarray(at), np.asarray(errors), theory_at, theory)
             panel.set(xlabel=f"number of {what}", xscale="log", yscale="log")
+            panel.set_xticks(at, labels=[f"{number:g}" for number in at])
+            panel.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            panel.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.set_minor_formatter(NullFormatter())
             panel.grid(color="0.92", linewidth=0.8)
             panel.spines[["top", "right"]].set_visible(False)
         self.axes_[0].set_ylabel("mean squared test error")

@@ -179,24 +179,25 @@ class RidgeEigenframework:
         ValueError
             If K is not square and symmetric, or y has another length.
         """
-        K = check_array(K, dtype=np.float64, input_name="K")
-        N = len(K)
-        if K.shape != (N, N) or not np.allclose(K, K.T, rtol=1e-6, atol=1e-8 * np.abs(K).max()):
-            raise ValueError(f"K must be a symmetric kernel matrix; got shape {K.shape}")
+        matrix: np.ndarray = check_array(K, dtype=np.float64, input_name="K")
+        N = len(matrix)
+        atol = 1e-8 * np.abs(matrix).max()
+        if matrix.shape != (N, N) or not np.allclose(matrix, matrix.T, rtol=1e-6, atol=atol):
+            raise ValueError(f"K must be a symmetric kernel matrix; got shape {matrix.shape}")
         M = max(1, N // TRUSTED) if n_modes is None else n_modes
         if not 1 <= M <= N:
             raise ValueError(f"n_modes must be from 1 to {N}, the size of K; got {n_modes}")
-        lam, u = linalg.eigh(K / N, subset_by_index=[N - M, N - 1])
+        lam, u = linalg.eigh(matrix / N, subset_by_index=[N - M, N - 1])
         lam = np.maximum(lam, 0.0)
-        tail = max(np.trace(K) / N - lam.sum(), 0.0) if M < N else 0.0
+        tail = max(float(np.trace(matrix)) / N - lam.sum(), 0.0) if M < N else 0.0
         if y is None:
             return cls(lam, tail_eigenvalue_sum=tail, noise_var=noise_var)
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        y = y.reshape(len(y), -1)
-        if len(y) != N:
-            raise ValueError(f"y has {len(y)} rows, but K is a kernel between {N}")
-        squares = np.sum((u.T @ y) ** 2, axis=1) / N
-        left = max(float(np.sum(y**2) / N - squares.sum()), 0.0) if M < N else 0.0
+        target: np.ndarray = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if len(target) != N:
+            raise ValueError(f"y has {len(target)} rows, but K is a kernel between {N}")
+        target = target.reshape(N, -1)
+        squares = np.sum((u.T @ target) ** 2, axis=1) / N
+        left = max(float(np.sum(target**2) / N - squares.sum()), 0.0) if M < N else 0.0
         if denoise and left > 0.0:
             squares, left = _denoised(squares, left / (N - M), left)
         v = np.sqrt(squares)

@@ -54,16 +54,16 @@ def estimate_kappa(K: ArrayLike, ridge: float = 0.0) -> float:
     >>> estimate_kappa(np.diag([1.0, 0.5, 0.5]))
     0.2
     """
-    K = check_array(K, dtype=np.float64, input_name="K")
-    if K.shape[0] != K.shape[1]:
-        raise ValueError(f"K must be square, a kernel between n rows; got shape {K.shape}")
+    matrix: np.ndarray = check_array(K, dtype=np.float64, input_name="K")
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"K must be square, a kernel between n rows; got shape {matrix.shape}")
     if not (isinstance(ridge, Real) and 0.0 <= ridge < np.inf):
         raise ValueError(f"ridge must be a finite number, 0 or more; got {ridge!r}")
     if ridge > 0.0:
-        lam = np.maximum(linalg.eigvalsh(K), 0.0)
+        lam = np.maximum(linalg.eigvalsh(matrix), 0.0)
     else:
-        lam, _ = positive_part(K)
-        _warn_of_rank(len(K) - len(lam), len(K))
+        lam, _ = positive_part(matrix)
+        _warn_of_rank(len(matrix) - len(lam), len(matrix))
     if not len(lam):
         raise ValueError("K has no positive eigenvalue: it is no kernel matrix")
     return float(1.0 / np.sum(1.0 / (lam + ridge)))
@@ -154,17 +154,17 @@ def estimate_exponents(
     (True, True)
     """
     X = check_array(X, accept_sparse="csr", input_name="X")
-    y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+    target: np.ndarray = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     N = X.shape[0]
-    if len(y) != N:
-        raise ValueError(f"y has {len(y)} rows, but X has {N}")
+    if len(target) != N:
+        raise ValueError(f"y has {len(target)} rows, but X has {N}")
     if not isinstance(n_repeats, (int, np.integer)) or n_repeats < 1:
         raise ValueError(f"n_repeats must be a positive integer; got {n_repeats!r}")
-    sizes = _checked_sizes(sizes, N)
+    numbers = _checked_sizes(sizes, N)
     rng = np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
-    grown = _grow(_kernel_function(kernel, X), X, y.reshape(N, -1), sizes, n_repeats, rng)
+    grown = _grow(_kernel_function(kernel, X), X, target.reshape(N, -1), numbers, n_repeats, rng)
     _warn_of_rank(*grown.lost)
-    log_n = np.log(sizes)
+    log_n = np.log(numbers)
     alpha, alpha_ci = _fitted(log_n, -np.log(grown.kappas), rng)
     rate, (low, high) = _fitted(log_n, -np.log(grown.errors), rng)
     return Bunch(
@@ -174,7 +174,7 @@ def estimate_exponents(
         beta_ci=(1.0 + low, 1.0 + high),
         kappas=grown.kappas,
         errors=grown.errors,
-        sizes=sizes,
+        sizes=numbers,
     )
 
 
