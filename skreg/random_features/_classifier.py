@@ -199,4 +199,5 @@ class RandomFeatureRidgeClassifier(ClassifierMixin, FeatureRidge):
 
 
 def _labels_of(chunk: Chunk) -> np.ndarray:
-    return np.unique(chunk.y)
+    y: Any = chunk.y
+    return np.unique(y)

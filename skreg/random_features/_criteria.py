@@ -90,12 +90,12 @@ def left_out_squares(
         free = ~pinned
         if free.any():
             left_over = _some(free, U, squares, share, rest, slack)
-            total += _squares(*left_over, shrinkage, c, np.ones(len(alphas)))
+            total += _squares(shrinkage, c, np.ones(len(alphas)), *left_over)
         if pinned.any():
             nothing = np.zeros_like(rest), np.zeros(len(U))
             left_over = _some(pinned, U, squares, share, *nothing)
             with np.errstate(divide="ignore"):
-                total += _squares(*left_over, inverse, c, unit / alphas)
+                total += _squares(inverse, c, unit / alphas, *left_over)
     return total
 
 
@@ -117,7 +117,7 @@ def _some(mask, *arrays):
     return arrays if mask.all() else tuple(array[mask] for array in arrays)
 
 
-def _squares(U, squares, share, rest, slack, kept, c, per_delta):
+def _squares(kept, c, per_delta, U, squares, share, rest, slack):
     """Sums of squares of (rest + U kept c) / ((1 - rho) per_delta + rho (slack + U^2 kept))."""
     n_alphas, n_outputs = kept.shape[1], c.shape[1]
     loadings = (kept[:, :, None] * c[:, None, :]).reshape(len(c), n_alphas * n_outputs)

@@ -203,8 +203,9 @@ class LearningCurveTheoryDisplay:
 
         found = panels(type(self).__name__, (1, 2), ax, figsize=(8.0, 3.6), sharey=True)
         self.figure_, self.axes_ = found.figure, found.axes
-        self.dots_, self.lines_ = [], []
-        curves = (
+        self.dots_: list[Any] = []
+        self.lines_: list[Any] = []
+        curves: tuple[tuple[str, Any, Any, Any, Any], ...] = (
             ("rows", self.sizes, self.errors_of_sizes, self.theory_sizes, self.theory_of_sizes),
             ("features", self.n_components, self.errors_of_components, self.theory_components,
              self.theory_of_components),

@@ -343,9 +343,9 @@ class RidgeEigenframework:
             If n or k is below 1, or there are no coefficients.
         """
         self._require_coefs()
-        n, k, _ = _broadcast(n, k, 0.0)
-        found = [self._optimal(*at) for at in _places((n, k))]
-        return _number(np.reshape(found, n.shape))
+        rows, features, _ = _broadcast(n, k, 0.0)
+        found = [self._optimal(*at) for at in _places((rows, features))]
+        return _number(np.reshape(found, rows.shape))
 
     def learning_curve(
         self,
@@ -378,8 +378,10 @@ class RidgeEigenframework:
             if ridge != "optimal":
                 raise ValueError(f"ridge must be a number or 'optimal'; got {ridge!r}")
             ridge = self.optimal_ridge(n, k)
-        n, k, ridge = _broadcast(n, k, ridge)
-        return Bunch(n=n, k=k, ridge=ridge, **self.predict_risk(n, k, ridge))
+        places = _broadcast(n, k, ridge)
+        return Bunch(
+            **dict(zip(("n", "k", "ridge"), places, strict=True)), **self.predict_risk(*places)
+        )
 
     def _require_coefs(self):
         if self.squared_coefs is None:

@@ -87,6 +87,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     True
     """
 
+    n_components: Any
+    kind: Any
+    random_weights_: Any
+    random_offset_: Any
+
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"inf"})],
         "kind": [StrOptions(set(KINDS)), callable],

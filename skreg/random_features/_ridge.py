@@ -30,7 +30,7 @@ from skreg.random_features._solve import (
     solve_limit,
     solve_rows,
 )
-from skreg.random_features._spectrum import effective_dof, gather, training_error
+from skreg.random_features._spectrum import Gathered, effective_dof, gather, training_error
 from skreg.random_features._variance import variance_of, variance_of_entries
 from skreg.rows import (
     READ_BYTES,
@@ -61,6 +61,11 @@ def _without_rows(self):
 
 class FeatureRidge(Estimator):
     """What regression and classification on random features share."""
+
+    n_components: Any
+    intercept_: Any
+    _single: bool
+    _gathered: Gathered
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"inf"})],

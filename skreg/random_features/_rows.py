@@ -61,17 +61,20 @@ def gathered_from(
     chunk: Chunk, *, features: RandomFeatures, targets: Targets, centre: bool
 ) -> Gathered:
     """Moments of a chunk; `targets` makes columns of numbers of its y."""
-    y, weight = targets(chunk.y), chunk.sample_weight
-    return gather(features._features(chunk.X), y, weight, centre=centre)
+    y: Any = chunk.y
+    weight: Any = chunk.sample_weight
+    return gather(features._features(chunk.X), targets(y), weight, centre=centre)
 
 
 def left_out_from(
     chunk: Chunk, *, features: RandomFeatures, targets: Targets, side: GramSide, alphas: np.ndarray
 ) -> np.ndarray:
     """Sums of squared leave-one-out residuals of a chunk, (n_alphas, n_outputs)."""
-    root = np.sqrt(chunk.sample_weight)
+    given: Any = chunk.y
+    weight: Any = chunk.sample_weight
+    root = np.sqrt(weight)
     left = side.left(features._features(chunk.X), root)
-    y = (targets(chunk.y) - side.target_mean) * root[:, None]
+    y = (targets(given) - side.target_mean) * root[:, None]
     return left_out_squares(left, y, root, side.spectrum, alphas)
 
 
@@ -81,7 +84,8 @@ def left_vectors(rows: SlicedRows, features: RandomFeatures, side: GramSide) -> 
     left = np.empty((n, len(side.spectrum.eigenvalues)))
     for part in chunk_slices(n, rows.chunk_size):
         chunk = rows.read(part)
-        left[part] = side.left(features._features(chunk.X), np.sqrt(chunk.sample_weight))
+        weight: Any = chunk.sample_weight
+        left[part] = side.left(features._features(chunk.X), np.sqrt(weight))
     return left
 
 

@@ -90,7 +90,7 @@ def solve_gram(
     Leave-one-out needs the rows again: once if U of `n_kept` rows fits into memory, else once for
     the grid and once for each step of its refinement.
     """
-    what = {"features": features, "targets": targets}
+    what: dict[str, Any] = {"features": features, "targets": targets}
     gathered = rows.reduce(partial(gathered_from, centre=rule.centre, **what), Gathered.merge)
     side = _gram_side(gathered, rule)
     spectrum = side.spectrum
