@@ -132,6 +132,10 @@ class FeatureRidge(Estimator):
     def _fit_dask(self, X, y, sample_weight, targets: Targets):
         """Fit to rows on dask's workers; only moments and errors leave these."""
         by = type(self).__name__
+        if hasattr(X, "to_dask_array"):  # blocks are arrays without names
+            raise ValueError(
+                "X must be a dask array; for a dask dataframe give X.to_dask_array(lengths=True)"
+            )
         rows = CheckedRows(dask_rows(X, y, sample_weight, by=by))
         if self._solver_for(np.inf) != "gram":
             raise ValueError(

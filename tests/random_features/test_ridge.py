@@ -347,6 +347,10 @@ def test_what_dask_cannot_do_is_refused():
     for params in ({"solver": "kernel"}, {"n_components": "inf"}):
         with pytest.raises(ValueError, match="dask"):
             ridge().set_params(**params).fit(blocks, y)
+    dd = pytest.importorskip("dask.dataframe")
+    frame = dd.from_pandas(pd.DataFrame(X), npartitions=2)
+    with pytest.raises(ValueError, match="to_dask_array"):
+        ridge().fit(frame, y)
     holes = da.from_array(np.where(X > 2.0, np.nan, X), chunks=(10, 4))
     with pytest.raises(ValueError, match="NaN"):
         ridge().fit(holes, y)
