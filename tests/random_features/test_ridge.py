@@ -397,6 +397,17 @@ def test_batches_go_on_after_pickling_and_begin_anew_after_fit():
     )
 
 
+def test_batches_go_on_after_skops():
+    skops_io = pytest.importorskip("skops.io")
+    from skreg.export import skops_types
+
+    X, y = problem()
+    model = ridge(8, alpha=0.1).partial_fit(X[:20], y[:20])
+    again = skops_io.loads(skops_io.dumps(model), trusted=skops_types())
+    wanted = model.partial_fit(X[20:], y[20:]).predict(X)
+    np.testing.assert_array_equal(again.partial_fit(X[20:], y[20:]).predict(X), wanted)
+
+
 def test_what_batches_need_is_said():
     X, y = problem()
     for unable, remedy in (
