@@ -23,6 +23,7 @@ PACKAGES = (
     "robustness",
     "domain",
     "online",
+    "random_features",
     "deep",
     "deep.regularizers",
     "deep.torch",

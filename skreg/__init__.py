@@ -12,6 +12,7 @@ Subpackages are imported on first use, so that ``import skreg`` stays cheap:
 - `skreg.robustness`: certified robustness, and the tilting of linear boundaries.
 - `skreg.domain`: heads for each source domain, for rows of a domain unknown.
 - `skreg.online`: learning from streams with a certificate of regret.
+- `skreg.random_features`: random features, their ridge regression and how many are enough.
 - `skreg.metrics`: metrics of confidence, retrieval and imbalanced regression.
 - `skreg.datasets`: generators of the papers' synthetic settings.
 - `skreg.optim`: the engine below the estimators.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:  # for readers of types; each is imported on first use
     from skreg import optim as optim
     from skreg import ordinal as ordinal
     from skreg import probe as probe
+    from skreg import random_features as random_features
     from skreg import robustness as robustness
     from skreg import semi_supervised as semi_supervised
     from skreg import transport as transport
@@ -58,6 +60,7 @@ _SUBPACKAGES = (
     "optim",
     "ordinal",
     "probe",
+    "random_features",
     "robustness",
     "semi_supervised",
     "transport",

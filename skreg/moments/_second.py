@@ -1,6 +1,6 @@
 """Second moments by products of the BLAS: as fast as there is, exact to rounding only."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy import sparse
@@ -48,7 +48,8 @@ class JointMoments(NamedTuple):
     ----------
     features : Moments
         Of the features, beyond the given origin, with a full scatter G = (X - mean)^T S (X - mean)
-        for weights S that sum to one. Means are 0 if nothing is centred.
+        for weights S that sum to one, or to what `of_weight` says. Means are 0 if nothing is
+        centred.
     targets : Moments
         Of the targets, with a diagonal scatter (n_outputs,).
     cross : ndarray of shape (n_outputs, n_features)
@@ -61,6 +62,43 @@ class JointMoments(NamedTuple):
 
     def __repr__(self) -> str:
         return summary(self)
+
+    def of_weight(self, total: float) -> Self:
+        """The same rows with weights that sum to `total`, as merging needs them."""
+        features, targets = (
+            Moments(total, part.mean, part.scatter * (total / part.weight))
+            for part in (self.features, self.targets)
+        )
+        return self._replace(
+            features=features, targets=targets, cross=self.cross * (total / self.features.weight)
+        )
+
+    def merge(self, other: Self) -> Self:
+        """Moments of the union of two disjoint sets of rows, as `Moments.merge` for each part.
+
+        With r = w_b / (w_a + w_b) and differences d_y, d_x of the means, the products are
+        c = c_a + c_b + w_a r d_y d_x^T.
+
+        Parameters
+        ----------
+        other : JointMoments
+            Of other rows, with the same columns, targets and origin.
+
+        Returns
+        -------
+        JointMoments
+            Of the rows of both.
+        """
+        features = self.features.merge(other.features)
+        total = features.weight
+        between = self.features.weight * other.features.weight / total if total > 0.0 else 0.0
+        apart_y = other.targets.mean - self.targets.mean
+        apart_x = other.features.mean - self.features.mean
+        return self._replace(
+            features=features,
+            targets=self.targets.merge(other.targets),
+            cross=self.cross + other.cross + between * np.outer(apart_y, apart_x),
+        )
 
 
 def joint_moments(

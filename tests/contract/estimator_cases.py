@@ -331,6 +331,16 @@ SETTINGS = {
         Setting("classifier", {"base": OptimisticOMDClassifier()}, ordered_classes, CLOSED),
     ],
     "OnlineSimplexAggregator": [Setting("", {}, accuracy=CLOSED)],
+    "RandomFeatures": [Setting("", {"n_components": 12, "random_state": 0}, unlabelled, CLOSED)],
+    "RandomFeatureRidge": [
+        Setting("", {"n_components": 100, "random_state": 0}, accuracy=SOLVED),
+        Setting("limit", {"n_components": "inf", "kind": "erf", "random_state": 0}),
+        Setting("batches", {"n_components": 8, "alpha": "gcv", "random_state": 0}),
+    ],
+    "RandomFeatureRidgeClassifier": [
+        Setting("", {"n_components": 100, "random_state": 0}),
+        Setting("binary", {"n_components": 100, "random_state": 0}, two_classes),
+    ],
     "DeepAutoencoder": [Setting("", NETWORK, unlabelled)],
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],
@@ -483,6 +493,14 @@ def answers(estimator, X):
         found["coreset"] = np.column_stack([dense(rows), weight])
     assert found, f"{type(estimator).__name__} answers nothing: add what it learns to LEARNED"
     return found
+
+
+def class_scores(estimator, X):
+    """Probabilities or, of a classifier without these, decision values; a column for each class."""
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(X)
+    scores = estimator.decision_function(X)
+    return scores if scores.ndim == 2 else np.column_stack([-scores, scores])
 
 
 def learned(estimator):

@@ -32,6 +32,17 @@ WITHOUT_MEANING = {
 }
 
 
+RULES = ("gcv", "loo", "scale")  # words in place of a number
+
+
+def _other_solver(case):
+    """Infinitely many features leave no choice; all others have one."""
+    if case.params.get("n_components") == "inf":
+        return "kernel"
+    options = type(case.estimator)._parameter_constraints["solver"][0].options
+    return min(options - {case.params["solver"]})
+
+
 def _first_out(case):
     groups = case.params.get("groups")  # the penalty has a weight for each group, or each feature
     size = case.problem().X.shape[1] if groups is None else len(set(groups))
@@ -102,6 +113,7 @@ ALTERNATIVES = {
     "scores": lambda case: "leverage",
     "smoothing": lambda case: "absolute",
     "step_size": lambda case: 0.03,
+    "solver": _other_solver,
     "stages": lambda case: [("once", {"max_epochs": 2})],
     "standardize": lambda case: False,
     "trainable": lambda case: ["*weight*"],
@@ -139,14 +151,14 @@ def alternative(case, name):
         if constraint == "verbose":
             return 0
         if isinstance(constraint, Interval) and constraint.type is Integral:
-            return 3 if value is None else value + 1
+            return 3 if value is None or isinstance(value, str) else value + 1
         if isinstance(constraint, Interval) and constraint.type is Real:
             return _other_number(value, constraint)
     return 2 if name == "n_jobs" else None
 
 
 def _other_number(value, interval):
-    candidates = [0.3, 0.7] if value in (None, 0.0) else [0.4 * value, 2.5 * value, 0.5]
+    candidates = [0.3, 0.7] if value in (None, 0.0, *RULES) else [0.4 * value, 2.5 * value, 0.5]
     return next(number for number in candidates if number in interval and number != value)
 
 

@@ -123,11 +123,16 @@ def test_scores_of_a_grid_search_in_a_pipeline(case):
         assert search.cv_results_[f"split{k}_test_score"][0] == pytest.approx(wanted, abs=1e-9)
 
 
+def method_of_a_stack(case):
+    methods = ("predict_proba", "decision_function") if case.is_classifier else ()
+    return next((name for name in methods if hasattr(case.estimator, name)), "predict")
+
+
 @for_cases(predicts)
 def test_cross_val_predict_equals_a_loop(case):
     problem = case.problem()
     folds = list(FOLDS.split(problem.X))
-    method = "predict_proba" if case.is_classifier else "predict"
+    method = method_of_a_stack(case)
     if case.is_graph:  # rows without a label are a class of their own for cross_val_predict
         method = "predict"
     with warnings.catch_warnings():
@@ -155,14 +160,14 @@ def test_in_a_stack(case):
     got = dict(stack.named_estimators_)["model"]
     assert_same(answers(got, problem.X), answers(wanted, problem.X), ROUNDING)
     columns = stack.transform(problem.X)
-    method = "predict_proba" if case.is_classifier else "predict"
+    method = method_of_a_stack(case)
     alone = getattr(wanted, method)(problem.X)
     alone = alone[:, 1:] if alone.ndim == 2 and alone.shape[1] == 2 else alone
     alone = alone.reshape(len(alone), -1)
     assert_same({"X": columns[:, : alone.shape[1]]}, {"X": alone}, ROUNDING)
 
 
-@for_cases(lambda case: case.is_classifier and not case.is_graph)
+@for_cases(lambda case: hasattr(case.estimator, "predict_proba") and not case.is_graph)
 def test_in_a_soft_vote_of_named_classes(case):
     problem = case.problem()
     named = problem._replace(y=np.array(["a", "b", "c"])[problem.y])
@@ -315,6 +320,7 @@ DISPLAYS = {  # a case that each display can draw
 MEASURE = {
     "CertifiedAccuracyDisplay",
     "CoresetDisplay",
+    "LearningCurveTheoryDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",

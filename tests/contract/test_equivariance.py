@@ -205,7 +205,10 @@ def ignores_a_common_unit(case):
         return case.params["affinity"] != "rbf"
     if case.cls == "CoresetEstimator":
         return case.is_regressor or case.is_classifier
-    return case.cls in ("GroupLassoCV", "LinearNaiveBayes")
+    # random features: relu is homogeneous, and other kinds have a scale of their own
+    return case.cls in ("GroupLassoCV", "LinearNaiveBayes") or case.cls.startswith(
+        "RandomFeatureRidge"
+    )
 
 
 def of_a_common_unit(case, c):
@@ -390,6 +393,7 @@ def test_what_scales_have_no_answer_is_known():
         # what transport moves least depends on the units of the columns, one against another
         "GaussianTransport",
         "LinearTransportRestorer",
+        "RandomFeatures",  # features have the unit of the columns
         "SparseTransportTransformer",
         # the ball of coefficients has their units, and the weights of experts have none
         "DriftAdaptiveEnsemble",

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from estimator_cases import ROUNDING, answers, assert_same, fit, for_cases
+from estimator_cases import ROUNDING, answers, assert_same, class_scores, fit, for_cases
 
 STAGES = np.array(["low", "mid", "top"])  # alphabetical order is the order
 SEVERITY = np.array(["none", "severe", "dead"])  # alphabetical: neither the order nor its reverse
@@ -70,13 +70,13 @@ def is_nominal(case):
 
 
 def as_codes(estimator, X, labels):
-    """Probabilities in the order of the codes, and predictions as codes."""
+    """Scores of classes in the order of the codes, and predictions as codes."""
     labels = list(labels)
     columns = [labels.index(label) for label in np.asarray(estimator.classes_).tolist()]
     assert sorted(columns) == sorted(set(columns))
-    proba = estimator.predict_proba(X)
+    scores = class_scores(estimator, X)
     predicted = [labels.index(label) for label in np.asarray(estimator.predict(X)).tolist()]
-    return {"predict_proba": proba[:, np.argsort(columns)], "predict": np.array(predicted)}
+    return {"scores": scores[:, np.argsort(columns)], "predict": np.array(predicted)}
 
 
 def assert_labels_do_not_matter(case, labels, given, tolerance):

@@ -39,3 +39,25 @@ def test_joint_moments_about_zero_are_products():
     np.testing.assert_allclose(found.cross, (Y * share) @ X, rtol=1e-11, atol=1e-9)
     assert not found.features.mean.any()
     assert not found.targets.mean.any()
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_joint_moments_of_parts_merge_to_those_of_all_rows(centre):
+    rng = np.random.default_rng(3)
+    X, Y = 1e3 + rng.normal(size=(30, 4)), rng.normal(size=(2, 30)) - 50.0
+    weight = rng.uniform(0.5, 2.0, size=30)
+
+    def of(rows):
+        part, total = weight[rows], weight[rows].sum()
+        found = joint_moments(X[rows], Y[:, rows], part / total, origin=np.zeros(4), centre=centre)
+        return found.of_weight(total)
+
+    whole, merged = of(slice(None)), of(slice(7)).merge(of(slice(7, 20))).merge(of(slice(20, 30)))
+    for got, wanted in ((merged.features, whole.features), (merged.targets, whole.targets)):
+        assert got.weight == pytest.approx(wanted.weight)
+        np.testing.assert_allclose(got.mean, wanted.mean, rtol=1e-12)
+        np.testing.assert_allclose(got.scatter, wanted.scatter, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(merged.cross, whole.cross, rtol=1e-9, atol=1e-8)
+    mean = np.average(X, axis=0, weights=weight) * centre
+    target = np.average(Y, axis=1, weights=weight)[:, None] * centre
+    np.testing.assert_allclose(merged.cross, ((Y - target) * weight) @ (X - mean), atol=1e-6)

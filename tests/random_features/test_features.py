@@ -1,0 +1,174 @@
+"""RandomFeatures: limit kernels, nested draws, precision, sparse rows, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skreg.random_features import RandomFeatures
+
+
+def rows(n=6, d=4, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, d))
+
+
+def by_quadrature(g, x, y, variance):
+    """E[g(u) g(v)] for u = w.x, v = w.y and w ~ N(0, variance I), by Gauss-Hermite quadrature."""
+    covariance = variance * np.array([[x @ x, x @ y], [x @ y, y @ y]])
+    root = np.linalg.cholesky(covariance)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(120)
+    weights = weights / weights.sum()
+    u = root[0, 0] * nodes[:, None]
+    v = root[1, 0] * nodes[:, None] + root[1, 1] * nodes
+    return float(np.sum(weights[:, None] * weights * g(u) * g(v)))
+
+
+@pytest.mark.parametrize("kind", ["relu", "fourier", "erf", "gaussian"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_inner_products_tend_to_the_limit_kernel(kind, bias):
+    if kind == "fourier" and bias:
+        pytest.skip("has a phase")
+    X = rows()
+    features = RandomFeatures(40_000, kind=kind, bias=bias, gamma=0.3, random_state=1).fit(X)
+    Z, K = features.transform(X), features.limit_kernel(X)
+    scale = np.sqrt(np.outer(np.diag(K), np.diag(K)))
+    assert np.max(np.abs(Z @ Z.T - K) / scale) < 0.05
+
+
+def test_limit_of_relu_and_erf_by_quadrature():
+    from scipy.special import erf
+
+    x, y = rows(2, 3)
+    relu = RandomFeatures("inf").fit([x, y]).limit_kernel([x], [y])[0, 0]
+    assert relu == pytest.approx(by_quadrature(lambda z: np.maximum(z, 0), x, y, 2 / 3), rel=2e-3)
+    arcsine = RandomFeatures("inf", kind="erf", gamma=0.4).fit([x, y]).limit_kernel([x], [y])[0, 0]
+    assert arcsine == pytest.approx(by_quadrature(erf, x, y, 0.8), rel=1e-6)
+
+
+def test_limit_of_fourier_is_the_rbf_kernel_of_scikit_learn():
+    X, Y = rows(), rows(3, seed=1)
+    features = RandomFeatures(5, kind="fourier", gamma=0.7).fit(X)
+    np.testing.assert_allclose(features.limit_kernel(X, Y), rbf_kernel(X, Y, 0.7), atol=1e-12)
+
+
+def test_fourier_has_the_variance_of_scikit_learns_sampler():
+    X = rows(40)
+    ours = RandomFeatures(3000, kind="fourier", gamma=0.2, random_state=0).fit(X)
+    theirs = RBFSampler(n_components=3000, gamma=0.2, random_state=0).fit(X)
+    assert ours.random_weights_.std() == pytest.approx(theirs.random_weights_.std(), rel=0.03)
+
+
+def test_limit_of_equal_and_of_zero_rows():
+    X = np.array([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0], [-1.0, -2.0]])
+    K = RandomFeatures("inf").fit(X).limit_kernel(X)
+    np.testing.assert_allclose(np.diag(K), np.sum(X**2, axis=1) / 2)  # (2 / d) |x|^2 / 2
+    assert K[0, 1] == pytest.approx(5.0)
+    np.testing.assert_array_equal(K[2], 0.0)
+    assert K[0, 3] == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["relu", "fourier", "erf"])
+def test_fewer_features_are_the_first_of_more(kind):
+    X = rows()
+    many = RandomFeatures(30, kind=kind, random_state=3, bias=kind != "fourier").fit(X)
+    few = clone(many).set_params(n_components=12).fit(X)
+    np.testing.assert_allclose(
+        few.transform(X), many.transform(X)[:, :12] * np.sqrt(30 / 12), rtol=1e-12
+    )
+
+
+def test_the_scale_of_gamma_is_that_of_support_vector_machines():
+    X = rows(30)
+    for given in (X, sparse.csr_array(np.where(X > 0.5, X, 0.0))):
+        dense = given.toarray() if sparse.issparse(given) else given
+        found = RandomFeatures(2, kind="fourier").fit(given).gamma_
+        assert found == pytest.approx(1.0 / (4 * dense.var()), rel=1e-12)
+    assert RandomFeatures(2, kind="fourier").fit(np.ones((3, 2))).gamma_ == 1.0
+
+
+def test_the_scale_keeps_its_digits_far_from_zero():
+    X = rows(30)
+    far = RandomFeatures(2, kind="fourier").fit(1e8 + X).gamma_
+    assert far == pytest.approx(1.0 / (4 * X.var()), rel=1e-6)
+
+
+def test_single_precision_stays():
+    X = rows().astype(np.float32)
+    features = RandomFeatures(7, random_state=0).fit(X)
+    assert features.transform(X).dtype == np.float32
+    double = RandomFeatures(7, random_state=0).fit(X.astype(float)).transform(X.astype(float))
+    np.testing.assert_allclose(features.transform(X), double, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_sparse_rows_give_what_dense_ones_give(index):
+    X = np.where(rows() > 0.0, rows(), 0.0)
+    csr = sparse.csr_array(X)
+    csr.indices, csr.indptr = csr.indices.astype(index), csr.indptr.astype(index)
+    features = RandomFeatures(9, kind="fourier", random_state=0).fit(X)
+    np.testing.assert_allclose(features.transform(csr), features.transform(X), atol=1e-12)
+    np.testing.assert_allclose(features.limit_kernel(csr), features.limit_kernel(X), atol=1e-12)
+
+
+def own_kind(X, rng, k):
+    return np.abs(X @ rng.normal(size=(X.shape[1], k)))
+
+
+def test_a_callable_kind_is_called_with_the_same_generator():
+    X = rows(20)
+    features = RandomFeatures(8, kind=own_kind, random_state=0).fit(X)
+    Z = features.transform(X)
+    np.testing.assert_allclose(features.transform(X[3:5]), Z[3:5])
+    weights = np.random.default_rng(features._seed).normal(size=(4, 8))
+    np.testing.assert_allclose(Z, np.abs(X @ weights) / np.sqrt(8))
+
+
+def test_frames_and_pipelines():
+    frame = pd.DataFrame(rows(), columns=list("abcd"))
+    pipeline = make_pipeline(StandardScaler(), RandomFeatures(3, random_state=0))
+    found = pipeline.set_output(transform="pandas").fit_transform(frame)
+    assert list(found.columns) == ["randomfeatures0", "randomfeatures1", "randomfeatures2"]
+
+
+def test_another_seed_gives_other_features():
+    X = rows()
+    first, second = (RandomFeatures(5, random_state=seed).fit_transform(X) for seed in (0, 1))
+    assert np.abs(first - second).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"n_components": 0}, "n_components"),
+        ({"n_components": 2.5}, "n_components"),
+        ({"n_components": "many"}, "n_components"),
+        ({"kind": "sine"}, "kind"),
+        ({"gamma": 0.0}, "gamma"),
+        ({"gamma": "auto"}, "gamma"),
+        ({"bias": "yes"}, "bias"),
+        ({"kind": "fourier", "bias": True}, "leave it out"),
+        ({"kind": own_kind, "bias": True}, "leave it out"),
+        ({"kind": own_kind, "n_components": "inf"}, "limit kernel"),
+        ({"random_state": "seed"}, "random_state"),
+    ],
+)
+def test_parameters_that_make_no_sense(params, message):
+    with pytest.raises(ValueError, match=message):
+        RandomFeatures(**params).fit(rows())
+
+
+def test_what_cannot_be_computed_is_refused():
+    X = rows()
+    with pytest.raises(ValueError, match="limit_kernel"):
+        RandomFeatures("inf").fit(X).transform(X)
+    with pytest.raises(ValueError, match="not known"):
+        RandomFeatures(3, kind=own_kind).fit(X).limit_kernel(X)
+    with pytest.raises(ValueError, match="must return shape"):
+        RandomFeatures(3, kind=lambda X, rng, k: X).fit(X).transform(X)
+    with pytest.raises(ValueError, match="features"):
+        RandomFeatures(3).fit(X).limit_kernel(X, X[:, :2])
