@@ -24,7 +24,7 @@ from skreg.online import (
     OptimisticOMDRegressor,
 )
 from skreg.online._dense import project
-from skreg.online._losses import CLASSIFICATION, REGRESSION, Loss, scalar_loss
+from skreg.online._losses import CLASSIFICATION, REGRESSION, Loss, exp_concavity, scalar_loss
 
 BARE = {"fit_intercept": False}
 
@@ -64,6 +64,26 @@ def test_losses_and_their_slopes(name):
         h = 1e-6
         slope = (loss_values(name, z + h, y) - loss_values(name, z - h, y)) / (2 * h)
         np.testing.assert_allclose(got[:, 1], slope, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["log_loss", "squared_hinge"])
+@pytest.mark.parametrize("largest", [0.5, 4.0])
+def test_exp_concavity_of_losses_of_classes(name, largest):
+    """exp(-alpha l) is concave on the interval, and for twice the alpha it is not."""
+    z = np.linspace(-largest, largest, 401)
+    alpha = exp_concavity(Loss(CLASSIFICATION[name]), 0.0, 1.0, largest)
+    bends = [np.diff(np.exp(-a * loss_values(name, z, 1.0)), 2) for a in (alpha, 2.5 * alpha)]
+    assert bends[0].max() <= 1e-12
+    assert bends[1].max() > 0.0
+
+
+def test_exp_concavity_of_squared_errors():
+    """l(v) = l(z) + l'(z) (v - z) + alpha/2 (l'(z) (v - z))^2 for all v."""
+    z, y, v = 0.3, -1.1, np.linspace(-5.0, 5.0, 11)
+    alpha = exp_concavity(Loss(REGRESSION["squared_error"]), z, y, 1.0)
+    moved = (z - y) * (v - z)
+    wanted = loss_values("squared_error", z, y) + moved + alpha / 2 * moved**2
+    np.testing.assert_allclose(loss_values("squared_error", v, y), wanted)
 
 
 def test_losses_far_out_are_finite():
