@@ -24,12 +24,19 @@ MANY, FEW = {"n": 20_000, "k": 2000}, {"n": 5000, "k": 500}
 
 def faster(setting: str) -> Claim:
     return Claim(
-        f"{setting}: at most half the time of RBFSampler or Nystroem with RidgeCV, at an error "
-        "that is at most 2 % above that of RBFSampler, whose kernel and number of features it has.",
+        f"{setting}: at most half the time of RBFSampler or Nystroem with RidgeCV.",
         all_of(
-            *(ratio(race.OURS, rival, "seconds", setting=setting, at_most=0.5) for rival in RIVALS),
-            ratio(race.OURS, race.SAMPLER, "error", setting=setting, at_most=1.02),
+            *(ratio(race.OURS, rival, "seconds", setting=setting, at_most=0.5) for rival in RIVALS)
         ),
+        [setting],
+    )
+
+
+def as_good(setting: str) -> Claim:
+    return Claim(
+        f"{setting}: an error that is at most 2 % above that of RBFSampler with RidgeCV, whose "
+        "kernel and number of features it has.",
+        ratio(race.OURS, race.SAMPLER, "error", setting=setting, at_most=1.02),
         [setting],
     )
 
@@ -74,6 +81,8 @@ benchmark = Benchmark(
     claims=[
         faster(SMALL),
         faster(LARGE),
+        as_good(SMALL),
+        as_good(LARGE),
         Claim(
             "20,000 rows, 2000 features: all leave-one-out errors of 30 strengths, the choice and "
             "the coefficients included, a fit takes at most 1.3 times its decomposition.",
