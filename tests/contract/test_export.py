@@ -11,10 +11,13 @@ from estimator_cases import (
     for_cases,
     learned,
 )
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
 
 from skreg.export import skops_types
 from skreg.export._converters import KINDS
 from skreg.export._skops import PARTS
+from skreg.robustness import untilt
 
 
 def without_torch(case):
@@ -54,6 +57,8 @@ def test_nothing_is_trusted_that_no_file_needs():
     stored = [io.dumps(case.fitted) for case in CASES if without_torch(case)]
     batches = BY_NAME["RandomFeatureRidge-batches"]  # what only batches need
     stored.append(io.dumps(batches.new().partial_fit(*batches.problem())))
+    X, y = make_classification(random_state=0)
+    stored.append(io.dumps(untilt(LogisticRegression().fit(X, y), X, y, 0.5)))
     needed = {name for data in stored for name in io.get_untrusted_types(data=data)}
     assert set(PARTS) <= needed
     assert needed <= set(skops_types())
