@@ -63,7 +63,7 @@ class DomainSpecificRegressor(RegressorMixin, DomainSpecificEstimator):
         Rows of positive weight in each domain.
     n_features_in_ : int
         Number of columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of X, if they are all strings.
 
     See Also

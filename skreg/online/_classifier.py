@@ -45,7 +45,8 @@ class OptimisticOMDClassifier(ClassifierMixin, MirrorDescent):
     step_size : {"adaptive", "sachs"} or float, default="adaptive"
         "adaptive": :math:`D / \sqrt{\delta + 4 G^2 + V_{t-1}}` with the diameter D of the domain
         and :math:`V = \sum \lVert g_s - M_s \rVert^2`. "sachs": dual averaging with the steps of
-        [2]_, nu = `delta` (2 D G if `lipschitz` is given). A number is a constant step.
+        Sachs et al. (2022), nu = `delta` (2 D G if `lipschitz` is given). A number is a constant
+        step.
     hint : {"last_gradient", "none", "auto"} or callable, default="last_gradient"
         What the next gradient may be. "none" is adaptive online gradient descent; "auto" shrinks
         the last gradient as far as it did worse than no hint. A callable

@@ -35,9 +35,9 @@ class OptimisticOMDRegressor(RegressorMixin, MirrorDescent):
 
     Parameters
     ----------
-    loss : {"squared_error", "huber", "absolute_error", "epsilon_insensitive"} or callable, \
-            default="squared_error"
-        Loss of a prediction; the first is half the squared error. A callable
+    loss : str or callable, default="squared_error"
+        Loss of a prediction: "squared_error" (half the squared error), "huber", "absolute_error" or
+        "epsilon_insensitive". A callable
         ``loss(prediction, target)`` returns the value of a convex loss and its derivative by the
         prediction, and is as slow as Python.
     domain : {"l2", "box"} or None, default="l2"

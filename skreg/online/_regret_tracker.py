@@ -50,7 +50,7 @@ class RegretTracker(Estimator):
     ----------
     t_ : int
         Number of rounds.
-    cumulative_loss_ : ndarray of shape (t_,)
+    cumulative_loss_ : ndarray of shape (n_rounds,)
         Loss of what was predicted, summed up to each round.
     gradient_variation_ : float
         Sum of squared distances of gradients to the ones before.
@@ -64,7 +64,7 @@ class RegretTracker(Estimator):
         The best fixed coefficients for all rounds.
     best_intercept_ : float
         Their intercept.
-    dynamic_regret_ : ndarray of shape (t_,)
+    dynamic_regret_ : ndarray of shape (n_rounds,)
         Regret up to each round against the given ones, for ``comparator="sequence"``.
     path_length_ : float
         How far these moved: the sum of the distances between neighbours.

@@ -31,9 +31,9 @@ class OnlineSimplexAggregator(RegressorMixin, StreamLearner):
         a hint missed and V the sum of its squares.
     hint : {"last_gradient", "none"}, default="last_gradient"
         What is expected of the experts next: what they did last, or nothing.
-    loss : {"squared_error", "huber", "absolute_error", "epsilon_insensitive"}, \
-            default="squared_error"
-        Loss of the weighted forecast; the first is half the squared error.
+    loss : str, default="squared_error"
+        Loss of the weighted forecast: "squared_error" (half the squared error), "huber",
+        "absolute_error" or "epsilon_insensitive".
     epsilon : float, default=0.1
         Where "huber" turns linear, and below which "epsilon_insensitive" is 0.
 

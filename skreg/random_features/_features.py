@@ -30,7 +30,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     kind           features g                                                 limit kernel
     ============== ========================================================== =====================
     ``"relu"``     max(0, w.x), w ~ N(0, 2/d)                                 arc-cosine, degree 1
-    ``"fourier"``  sqrt(2) cos(w.x + u), w ~ N(0, 2 gamma), u ~ U(0, 2 pi)    exp(-gamma |x - y|^2)
+    ``"fourier"``  sqrt(2) cos(w.x + u), w ~ N(0, 2 gamma), u ~ U(0, 2 pi)    exp(-gamma (x - y)^2)
     ``"erf"``      erf(w.x), w ~ N(0, 2 gamma)                                arc-sine
     ``"gaussian"`` w.x, w ~ N(0, 1)                                           x.y
     ============== ========================================================== =====================

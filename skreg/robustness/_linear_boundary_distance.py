@@ -21,8 +21,8 @@ from skreg.robustness._tilting_angle import unit
 def boundary_distance(estimator: Any, X: Any, *, p: float = 2, signed: bool = True) -> np.ndarray:
     """Distance of each row to the boundary of a linear classifier, in the unit of X.
 
-    The length of the smallest perturbation that reaches another class: |s(x)| / ||w||_q for two
-    classes, the minimum over the rivals k of (s_c - s_k) / ||w_c - w_k||_q for a row of the
+    The length of the smallest perturbation that reaches another class: ``|s(x)| / ||w||_q`` for two
+    classes, the minimum over the rivals k of ``(s_c - s_k) / ||w_c - w_k||_q`` for a row of the
     predicted class c among more.
 
     Parameters

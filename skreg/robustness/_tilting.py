@@ -214,7 +214,7 @@ def adversarial_strength(
     """How many times closer the boundary lies than that of the nearest centroid, at least 1.
 
     The mean distance of the classes to the bisecting hyperplane of their centroids, over that to
-    the boundary: ||j - i||_p ||w||_q / w.(j - i), for p = 2 the inverse cosine of the deviation
+    the boundary: ``||j - i||_p ||w||_q / w.(j - i)``, for p = 2 the inverse cosine of the deviation
     angle. It needs no attack, and says nothing of errors.
 
     Parameters
