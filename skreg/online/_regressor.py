@@ -23,9 +23,9 @@ class OptimisticOMDRegressor(RegressorMixin, MirrorDescent):
     gradient that comes next, which is the last one unless told otherwise [1]_:
 
     .. math::
-        x_t &= \arg\min_{x \in X} \langle M_t, x \rangle + r(x)
+        x_t &= \operatorname{argmin}_{x \in X} \langle M_t, x \rangle + r(x)
                + \tfrac{1}{2 \eta_t} \lVert x - \hat x_t \rVert^2 , \\
-        \hat x_{t+1} &= \arg\min_{x \in X} \langle g_t, x \rangle + r(x)
+        \hat x_{t+1} &= \operatorname{argmin}_{x \in X} \langle g_t, x \rangle + r(x)
                + \tfrac{1}{2 \eta_t} \lVert x - \hat x_t \rVert^2 .
 
     Regret, the loss beyond that of the best fixed coefficients of norm at most `radius`, grows with

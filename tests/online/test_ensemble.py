@@ -167,7 +167,6 @@ def test_theory_begins_anew_where_it_was():
         ({"switch_penalty": -1.0}, "switch_penalty"),
         ({"smoothness": 0.0}, "smoothness"),
     ],
-    ids=str,
 )
 def test_what_an_ensemble_cannot_be_is_refused(params, says):
     X, y = rotating(np.random.default_rng(7), 20, 3)
