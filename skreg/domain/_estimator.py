@@ -35,6 +35,7 @@ from skreg.domain._gaps import (
     distances,
     domain_means,
     hard_weights,
+    nearest,
     relative_squares,
     soft_weights,
     whitening_within,
@@ -309,7 +310,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             self._check_learned()
             Z = self._numbers(Z)
             squares = relative_squares(Z, Center(self.domain_means_, self._whitening))
-            return self._finite(squares, Z).argmin(axis=1)
+            return nearest(self._finite(squares, Z))
         return np.broadcast_to(self._affinities(self._gaps(Z)).argmax(axis=1), Z.shape[:1])
 
     def _with_all_heads(self, of_candidates, others):

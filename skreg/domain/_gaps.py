@@ -172,6 +172,30 @@ def relative_squares(Z: Any, center: Center) -> np.ndarray:
     return products.T
 
 
+def nearest(squares: np.ndarray) -> np.ndarray:
+    """Position of the least number of each row, the first of equal ones.
+
+    By passes along the columns, several times faster than `argmin` along short rows.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n, n_domains)
+        Finite numbers; columns are best one after the other in memory.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Positions, in the smallest type that holds them.
+    """
+    dtype = np.min_scalar_type(squares.shape[1] - 1)
+    least, position = squares[:, 0], np.zeros(len(squares), dtype=dtype)
+    for k in range(1, squares.shape[1]):
+        lower = np.minimum(least, squares[:, k])
+        np.maximum(position, (lower < least) * dtype.type(k), out=position)
+        least = lower
+    return position
+
+
 @quiet
 def cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
     """One minus the cosine of each row with each mean; that of a zero row is 0.

@@ -35,7 +35,8 @@ def rows_by(codes: np.ndarray, n: int) -> list[np.ndarray]:
     list of ndarray
         Positions.
     """
-    order = np.argsort(codes, kind="stable")
+    # numbers of one or two bytes are sorted in linear time
+    order = np.argsort(codes.astype(np.min_scalar_type(max(n - 1, 0))), kind="stable")
     return np.split(order, np.cumsum(np.bincount(codes, minlength=n))[:-1])
 
 
@@ -227,14 +228,15 @@ def by_chosen_head(
     ndarray of shape (n, ...)
         The answers.
     """
-    if (chosen == chosen[0]).all():
-        return answer(int(chosen[0]), Z)
-    heads, codes = np.unique(chosen, return_inverse=True)
-    groups = rows_by(codes, len(heads))
-    parts = [answer(int(head), rows_of(Z, rows)) for head, rows in zip(heads, groups, strict=True)]
-    out = np.empty((len(chosen), *parts[0].shape[1:]), dtype=np.result_type(*parts))
-    for rows, part in zip(groups, parts, strict=True):
-        out[rows] = part
+    first, last = int(chosen.min()), int(chosen.max())
+    if first == last:
+        return answer(first, Z)
+    groups = dict(enumerate(rows_by(chosen - first, last - first + 1), start=first))
+    parts = {head: answer(head, rows_of(Z, rows)) for head, rows in groups.items() if len(rows)}
+    shape = (len(chosen), *parts[first].shape[1:])
+    out = np.empty(shape, dtype=np.result_type(*parts.values()))
+    for head, part in parts.items():
+        out[groups[head]] = part
     return out
 
 

@@ -19,6 +19,7 @@ from skreg.domain._gaps import (
     entropies,
     entropy_affinity,
     hard_weights,
+    nearest,
     soft_weights,
     whitening_within,
 )
@@ -162,3 +163,10 @@ def test_temperatures_stay_within_bounds():
     proba = np.array([[0.9, 0.1], [0.1, 0.9]])
     assert best_temperature(proba, np.array([0, 1]), np.ones(2)) == 0.01
     assert best_temperature(proba, np.array([1, 0]), np.ones(2)) == 100.0
+
+
+def test_the_nearest_is_the_first_of_equal_ones():
+    rng = np.random.default_rng(0)
+    for n_domains in (1, 2, 7, 300):
+        squares = rng.integers(-3, 4, size=(50, n_domains)).astype(float)
+        np.testing.assert_array_equal(nearest(squares), squares.argmin(axis=1))
