@@ -90,6 +90,13 @@ def linear_boundary_of(estimator: Any) -> LinearBoundary:
     check_is_fitted(estimator)
     scores, classes = _read(estimator)
     boundary = _two_scores_as_one(scores, classes, estimator)
+    n_features = getattr(estimator, "n_features_in_", boundary.coef.shape[1])
+    if boundary.coef.shape[1] != n_features:
+        raise TypeError(
+            f"{_name(estimator)} has {boundary.coef.shape[1]} coefficients for {n_features} "
+            "columns of X: they belong to features that it makes, and its boundary need not be "
+            "linear"
+        )
     if not has_boundary(boundary):
         raise ValueError(
             f"all weights of {_name(estimator)} are equal over the classes (a zero weight vector), "
