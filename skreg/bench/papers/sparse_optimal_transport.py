@@ -51,11 +51,11 @@ def fewer_iterations(method: str) -> Claim:
 
 
 benchmark = Benchmark(
-    seconds={"quick": 30},
+    seconds={"quick": 18},
     settings=SETTINGS,
     methods=PLANS | assigned.CLUSTERINGS | assigned.ROUTES,
     metrics=METRICS,
-    repeats={"smallest": 1, "quick": 10, "full": 30},
+    repeats={"smallest": 1, "quick": 6, "full": 30},
     reference=RELAXED,
     together=True,
     needs=needs_of(PLANS),

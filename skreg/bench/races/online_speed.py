@@ -19,7 +19,7 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
     SINGLE: ("100 columns of float32.", {"n_features": 100, "dtype": "float32"}),
     SPARSE: ("CSR with 5000 columns, 1 % of them filled.", {"n_features": 5000, "density": 0.01}),
 }
-ROWS = {"smallest": 2000, "quick": 100_000, "full": 1_000_000}
+ROWS = {"smallest": 2000, "quick": 50_000, "full": 1_000_000}
 
 
 def contest(name: str) -> Setting:
@@ -32,7 +32,7 @@ def contest(name: str) -> Setting:
 
 
 benchmark = Benchmark(
-    seconds={"quick": 8},
+    seconds={"quick": 5},
     settings={name: contest(name) for name in SHAPES},
     methods=race.LEARNERS,
     metrics={"seconds": Metric("Time", "s")},
