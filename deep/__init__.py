@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .frame._nets import RegularizedNetRegressor as RegularizedNetRegressor
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
+    from .sparsity._display import SparsityDisplay as SparsityDisplay
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
 
@@ -46,6 +47,7 @@ _MODULE_OF = {
     "MLPAutoencoder": "estimators._modules",
     "ResidualMLP": "estimators._modules",
     "SmallCNN": "estimators._modules",
+    "SparsityDisplay": "sparsity._display",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
     "Regularizer": "frame._regularizer",

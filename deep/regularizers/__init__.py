@@ -26,6 +26,7 @@ from ..sharpness._fisher_sam_regularizer import FisherSAM
 from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
+from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -48,6 +49,7 @@ __all__ = [
     "Flooding",
     "GradientClipping",
     "LabelSmoothing",
+    "MagnitudePruning",
     "Mixup",
     "OrthogonalGradient",
     "RDrop",

@@ -1,0 +1,1 @@
+"""Networks with fewer weights: masks on weights and channels, and what they save."""
