@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import eigh
 from scipy.special import erf
 
 Activation = Callable[[np.ndarray], np.ndarray]
@@ -139,3 +140,28 @@ def squared_norms(X: Any) -> np.ndarray:
     if sparse.issparse(X):
         return np.asarray(X.multiply(X).sum(axis=1)).reshape(-1)
     return np.einsum("ij,ij->i", X, X)
+
+
+def inverse_root(K: np.ndarray) -> np.ndarray:
+    """The symmetric root of the pseudo-inverse of a kernel matrix, S with S S = K^+.
+
+    Of landmarks L, the features S k(L, x) have inner products k(x, L) K^+ k(L, y): those of the
+    kernel itself wherever x or y is a landmark, and elsewhere of its part that landmarks span.
+
+    (C. Williams and M. Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", NeurIPS
+    2000.)
+
+    Parameters
+    ----------
+    K : ndarray of shape (k, k)
+        Kernel between the landmarks.
+
+    Returns
+    -------
+    ndarray of shape (k, k)
+        The root; directions that are lost in rounding, as those of copies of a row, have none.
+    """
+    values, vectors = eigh(K)
+    kept = values > values[-1] * len(K) * np.finfo(np.float64).eps
+    vectors = vectors[:, kept]
+    return (vectors / np.sqrt(values[kept])) @ vectors.T
