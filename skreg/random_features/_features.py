@@ -13,7 +13,7 @@ from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.random_features._maps import KINDS, inverse_root, limit_kernel, projections
+from skreg.random_features._maps import KINDS, Landmarks, limit_kernel, projections
 from skreg.random_features._variance import variance_of_entries
 
 FLOATS = (np.float64, np.float32)
@@ -39,8 +39,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     ============== ========================================================== =====================
 
     With ``draw="rows"`` no weights are drawn but k rows of X, the landmarks L. The features are
-    :math:`K_{LL}^{-1/2} k(L, x)` with the limit kernel k of the kind, not divided by anything:
-    their inner products are the kernel's wherever one of two rows is a landmark.
+    :math:`C^{-1} k(L, x)` with the limit kernel k of the kind and :math:`K_{LL} = C C^\top`, not
+    divided by anything: their inner products are the kernel's wherever one of two rows is a
+    landmark, those of :class:`sklearn.kernel_approximation.Nystroem`.
 
     Parameters
     ----------
@@ -58,11 +59,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         "fourier" makes one needless.
     draw : {"weights", "rows"}, default="weights"
         What is drawn at random. Weights cost less, and are known before the rows are. Rows make
-        features for these rows, of which smooth kernels need fewer for the same error; there are
-        at most as many as rows, and a callable kind has none.
+        features for these rows, of which smooth kernels need fewer for the same error. Rows that
+        depend on others, as copies do, add none; a callable kind has no landmarks.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw. Of one seed, the first k' features of random weights, times
-        sqrt(k / k'), are those of n_components = k', and the first k' landmarks are its landmarks.
+        sqrt(k / k'), are those of n_components = k'.
 
     Attributes
     ----------
@@ -70,8 +71,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         The weights; None for a callable, for "inf" and for landmarks.
     random_offset_ : ndarray of shape (n_components,) or None
         Phases of "fourier" or weights of the bias, None if there are none.
-    landmarks_ : {ndarray, sparse matrix} of shape (n_components, n_features) or None
-        The rows that were drawn, for ``draw="rows"``.
+    landmarks_ : {ndarray, sparse matrix} of shape (n_landmarks, n_features) or None
+        The rows that were drawn, less those that depend on others, for ``draw="rows"``.
     gamma_ : float
         The gamma in use.
     n_features_in_ : int
@@ -191,8 +192,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
                 f"n_components={self.n_components}. For the kernel itself set n_components='inf'."
             )
         order = np.random.default_rng(np.random.SeedSequence(self._seed)).permutation(n)
-        self.landmarks_ = X[order[: self.n_components]].astype(dtype)
-        self._root = inverse_root(self._limit(self.landmarks_, self.landmarks_))
+        drawn = X[order[: self.n_components]].astype(dtype)
+        self._landmarks = Landmarks.of_kernel(self._limit(drawn, drawn))
+        self.landmarks_ = drawn[self._landmarks.positions]
 
     def _draw_weights(self, n_features, dtype):
         scale, k = np.sqrt(self._variance), self.n_components
@@ -260,8 +262,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         """Features of validated rows, all or some of them."""
         X = X.astype(self._precision, copy=False)
         if self.landmarks_ is not None:  # small eigenvalues of their kernel need all digits
-            features = self._limit(X, self.landmarks_) @ self._root[:, columns]
-            return features.astype(self._precision, copy=False)
+            features = self._landmarks.features(self._limit(X, self.landmarks_))
+            return features[:, columns].astype(self._precision, copy=False)
         scale = 1.0 / np.sqrt(self.n_components)
         if callable(self.kind):
             return self._called(X)[:, columns] * scale

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import eigh
+from scipy.linalg.blas import dtrsm
+from scipy.linalg.lapack import dpstrf
 from scipy.special import erf
 
 Activation = Callable[[np.ndarray], np.ndarray]
@@ -142,26 +143,34 @@ def squared_norms(X: Any) -> np.ndarray:
     return np.einsum("ij,ij->i", X, X)
 
 
-def inverse_root(K: np.ndarray) -> np.ndarray:
-    """The symmetric root of the pseudo-inverse of a kernel matrix, S with S S = K^+.
+class Landmarks(NamedTuple):
+    """Rows L, and the triangular factor C of their kernel K = C C'.
 
-    Of landmarks L, the features S k(L, x) have inner products k(x, L) K^+ k(L, y): those of the
-    kernel itself wherever x or y is a landmark, and elsewhere of its part that landmarks span.
+    The features C^-1 k(L, x) have inner products k(x, L) K^-1 k(L, y): those of the kernel itself
+    wherever x or y is a landmark, and elsewhere of its part that landmarks span.
 
     (C. Williams and M. Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", NeurIPS
     2000.)
 
     Parameters
     ----------
-    K : ndarray of shape (k, k)
-        Kernel between the landmarks.
-
-    Returns
-    -------
-    ndarray of shape (k, k)
-        The root; directions that are lost in rounding, as those of copies of a row, have none.
+    positions : ndarray of shape (r,)
+        Which of the given rows they are: those on which no others depend, up to rounding.
+    factor : ndarray of shape (r, r)
+        Lower triangle.
     """
-    values, vectors = eigh(K)
-    kept = values > values[-1] * len(K) * np.finfo(np.float64).eps
-    vectors = vectors[:, kept]
-    return (vectors / np.sqrt(values[kept])) @ vectors.T
+
+    positions: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of_kernel(cls, K: np.ndarray) -> "Landmarks":
+        """Landmarks among rows whose kernel is K (k, k), by pivoted Cholesky decomposition."""
+        factor, pivots, rank, _ = dpstrf(K, lower=1)
+        if rank == 0:  # a kernel of zeros: one feature, which is zero as well
+            return cls(np.zeros(1, dtype=np.intp), np.ones((1, 1)))
+        return cls(pivots[:rank] - 1, np.asfortranarray(factor[:rank, :rank]))
+
+    def features(self, K: np.ndarray) -> np.ndarray:
+        """Features (n, r) of rows whose kernel with the landmarks is K (n, r), in its place."""
+        return dtrsm(1.0, self.factor, K.T, lower=1, overwrite_b=1).T
