@@ -13,7 +13,13 @@ from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
-from skreg.random_features._maps import KINDS, Landmarks, limit_kernel, projections
+from skreg.random_features._maps import (
+    KINDS,
+    independent_rows,
+    landmark_features,
+    limit_kernel,
+    projections,
+)
 from skreg.random_features._variance import variance_of_entries
 
 FLOATS = (np.float64, np.float32)
@@ -107,6 +113,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     random_weights_: Any
     random_offset_: Any
     landmarks_: Any
+    _factor: Any
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"inf"})],
@@ -172,7 +179,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         self.gamma_ = self._gamma_for(n_features, variance)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._variance = np.nan
-        self.random_weights_ = self.random_offset_ = self.landmarks_ = None
+        self.random_weights_ = self.random_offset_ = self.landmarks_ = self._factor = None
         if callable(self.kind):
             return self
         self._variance = KINDS[self.kind].weight_variance(n_features, self.gamma_)
@@ -193,8 +200,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
             )
         order = np.random.default_rng(np.random.SeedSequence(self._seed)).permutation(n)
         drawn = X[order[: self.n_components]].astype(dtype)
-        self._landmarks = Landmarks.of_kernel(self._limit(drawn, drawn))
-        self.landmarks_ = drawn[self._landmarks.positions]
+        positions, self._factor = independent_rows(self._limit(drawn, drawn))
+        self.landmarks_ = drawn[positions]
 
     def _draw_weights(self, n_features, dtype):
         scale, k = np.sqrt(self._variance), self.n_components
@@ -262,7 +269,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         """Features of validated rows, all or some of them."""
         X = X.astype(self._precision, copy=False)
         if self.landmarks_ is not None:  # small eigenvalues of their kernel need all digits
-            features = self._landmarks.features(self._limit(X, self.landmarks_))
+            features = landmark_features(self._limit(X, self.landmarks_), self._factor)
             return features[:, columns].astype(self._precision, copy=False)
         scale = 1.0 / np.sqrt(self.n_components)
         if callable(self.kind):

@@ -143,34 +143,46 @@ def squared_norms(X: Any) -> np.ndarray:
     return np.einsum("ij,ij->i", X, X)
 
 
-class Landmarks(NamedTuple):
-    """Rows L, and the triangular factor C of their kernel K = C C'.
+def independent_rows(K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks among rows whose kernel is K, and the factor C of theirs, by pivoted Cholesky.
 
-    The features C^-1 k(L, x) have inner products k(x, L) K^-1 k(L, y): those of the kernel itself
-    wherever x or y is a landmark, and elsewhere of its part that landmarks span.
+    Parameters
+    ----------
+    K : ndarray of shape (k, k)
+        Kernel.
+
+    Returns
+    -------
+    positions : ndarray of shape (r,)
+        Rows on which all others depend, up to rounding.
+    factor : ndarray of shape (r, r)
+        Lower triangle: K = C C' of these rows.
+    """
+    factor, pivots, rank, _ = dpstrf(K, lower=1)
+    if rank == 0:  # a kernel of zeros: one feature, which is zero as well
+        return np.zeros(1, dtype=np.intp), np.ones((1, 1))
+    return pivots[:rank] - 1, np.asfortranarray(factor[:rank, :rank])
+
+
+def landmark_features(K: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Features C^-1 k(L, x) of rows x, in the place of their kernel with the landmarks.
+
+    Inner products are k(x, L) K^-1 k(L, y): those of the kernel itself wherever x or y is a
+    landmark, and elsewhere of its part that landmarks span.
 
     (C. Williams and M. Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", NeurIPS
     2000.)
 
     Parameters
     ----------
-    positions : ndarray of shape (r,)
-        Which of the given rows they are: those on which no others depend, up to rounding.
+    K : ndarray of shape (n, r)
+        Kernel of the rows with the landmarks; overwritten.
     factor : ndarray of shape (r, r)
-        Lower triangle.
+        That of `independent_rows`.
+
+    Returns
+    -------
+    ndarray of shape (n, r)
+        The features.
     """
-
-    positions: np.ndarray
-    factor: np.ndarray
-
-    @classmethod
-    def of_kernel(cls, K: np.ndarray) -> "Landmarks":
-        """Landmarks among rows whose kernel is K (k, k), by pivoted Cholesky decomposition."""
-        factor, pivots, rank, _ = dpstrf(K, lower=1)
-        if rank == 0:  # a kernel of zeros: one feature, which is zero as well
-            return cls(np.zeros(1, dtype=np.intp), np.ones((1, 1)))
-        return cls(pivots[:rank] - 1, np.asfortranarray(factor[:rank, :rank]))
-
-    def features(self, K: np.ndarray) -> np.ndarray:
-        """Features (n, r) of rows whose kernel with the landmarks is K (n, r), in its place."""
-        return dtrsm(1.0, self.factor, K.T, lower=1, overwrite_b=1).T
+    return dtrsm(1.0, factor, K.T, lower=1, overwrite_b=1).T

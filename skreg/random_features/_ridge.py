@@ -57,10 +57,6 @@ def _without_rows(self):
         raise AttributeError(
             "partial_fit keeps no rows, which alpha='loo' needs: set alpha='gcv', or to a number"
         )
-    if self.draw == "rows":
-        raise AttributeError(
-            "partial_fit draws the features before all rows are known: set draw='weights'"
-        )
     if self.solver not in ("auto", "gram") or self.n_components == "inf":
         raise AttributeError(
             "partial_fit needs solver='gram' or 'auto', and a number of components; got "
@@ -457,9 +453,13 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
         ------
         ValueError
             As `fit`; also if the number of outputs, the features or `fit_intercept` differ from
-            those of earlier batches.
+            those of earlier batches, or for ``draw="rows"``.
         """
         self._validate_params()
+        if self.draw == "rows":
+            raise ValueError(
+                "partial_fit draws the features before all rows are known: set draw='weights'"
+            )
         first = not hasattr(self, "_gathered")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, y_numeric=True,

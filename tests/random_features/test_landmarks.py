@@ -117,11 +117,8 @@ def test_what_landmarks_cannot_do_is_refused():
     X, y = problem()
     with pytest.raises(ValueError, match="rows in memory, and got a dask array"):
         ridge().fit(da.from_array(X, chunks=20), da.from_array(y, chunks=20))
-    batches = ridge(alpha="gcv")
-    assert not hasattr(batches, "partial_fit")
-    with pytest.raises(AttributeError, match="partial_fit"):
-        batches.partial_fit(X, y)
-    assert hasattr(batches.set_params(draw="weights"), "partial_fit")
+    with pytest.raises(ValueError, match="before all rows are known"):
+        ridge(alpha="gcv").partial_fit(X, y)
     with pytest.raises(ValueError, match="theory is that of random weights"):
         LearningCurveTheoryDisplay.from_estimator(ridge(), X, y)
     with pytest.raises(ValueError, match="draw"):
