@@ -21,8 +21,15 @@ from skreg.domain._estimator import (
     Level,
     Similarity,
 )
-from skreg.domain._gaps import LEAST_ENTROPY, entropies, entropy_affinity
-from skreg.domain._heads import RunningBest, RunningMean, aligned, held_out_temperature
+from skreg.domain._gaps import LEAST_ENTROPY, entropies, entropy_affinity, nearest
+from skreg.domain._heads import (
+    AskedHeads,
+    RunningBest,
+    RunningMean,
+    aligned,
+    held_out_temperature,
+)
+from skreg.domain._linear_heads import LinearClassifiers, are_linear_classifiers, number_of_scores
 from skreg.domain._online import AdaptsOnline
 from skreg.domain._temperature import tempered
 
@@ -259,6 +266,7 @@ default="similarity"
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         self.classes_ = np.unique(y)
+        self._n_scores = number_of_scores(len(self.classes_))
         return y
 
     def _groups_were_fitted(self, Z, y, groups, weight, params):
@@ -286,32 +294,61 @@ default="similarity"
             found *= 2
         self.temperatures_ = np.array(found)
 
-    # rules that ask the heads
+    # what the heads say
 
     def _proba_of(self, i, rows):
-        is_shared = i == len(self.domain_estimators_)
-        head = self.shared_estimator_ if is_shared else self.domain_estimators_[i]
+        head = self._heads[i]
         proba = aligned(head.predict_proba(rows), head.classes_, self.classes_)
         return proba if self.temperatures_ is None else tempered(proba, self.temperatures_[i])
 
-    def _gaps(self, Z):
-        if self.selection != "entropy":
-            return super()._gaps(Z)
-        return np.column_stack([entropies(self._proba_of(i, Z)) for i in range(len(self._heads))])
+    def _said(self, i, rows, method):
+        if method == "predict_proba":
+            return self._proba_of(i, rows)
+        return super()._said(i, rows, method).astype(self.classes_.dtype, copy=False)
 
-    def _affinities(self, gaps):
-        if self.selection != "entropy":
-            return super()._affinities(gaps)
-        if self.level == "batch":
-            gaps = gaps.mean(axis=0, keepdims=True)
-        return entropy_affinity(gaps)
+    def _asked(self, Z, method="predict"):
+        # entropies are those of probabilities, whatever is asked
+        return super()._asked(Z, "predict_proba" if self.selection == "entropy" else method)
 
-    def _combined(self, Z, answer):
+    def _linear(self, Z, heads, method):
+        n_classes = len(self.classes_)
+        if not self._fits(Z, len(heads) * self._n_scores) or not are_linear_classifiers(
+            heads, method, (n_classes, Z.shape[1])
+        ):
+            return None
+        heat = None if self.temperatures_ is None else self.temperatures_[self._candidates]
+        return LinearClassifiers(Z, heads, method, self.classes_, heat)
+
+    # rules that ask the heads
+
+    def _gaps(self, heads):
+        return heads.entropies() if self.selection == "entropy" else super()._gaps(heads)
+
+    def _affinities(self, heads):
         if self.selection != "entropy":
-            return super()._combined(Z, answer)
+            return super()._affinities(heads)
+        return entropy_affinity(self._mean_of_batch(heads.entropies()))
+
+    def _best(self, heads):
+        if self.selection == "entropy" and self.level == "sample":
+            return heads.most_certain()
+        return super()._best(heads)
+
+    def _combined(self, Z, method):
+        by_probabilities = self._averages or self.selection == "entropy"
+        if method == "predict" and by_probabilities and self.selection != "shared":
+            proba = self._combined(Z, "predict_proba")
+            return self.classes_.take(nearest(-proba).astype(np.intp))
+        if self.selection == "entropy":
+            heads = self._asked(Z)
+            if isinstance(heads, AskedHeads):
+                return self._one_after_the_other(heads)
+        return super()._combined(Z, method)
+
+    def _one_after_the_other(self, heads):
+        """Probabilities combined by entropy: each head is asked once, and none is kept."""
         running = RunningBest() if self.combine == "hard" else RunningMean(self.gamma)
-        for i in range(len(self._heads)):  # each is asked once, and none is kept
-            proba = self._proba_of(i, Z)
+        for proba in heads:
             gap = entropies(proba) + LEAST_ENTROPY
             running.add(proba, np.full_like(gap, gap.mean()) if self.level == "batch" else gap)
         return running.result
@@ -340,14 +377,7 @@ default="similarity"
         ndarray of shape (n_samples,)
             Labels: those of the chosen heads, or of the greatest combined probability.
         """
-        if self._averages or self.selection == "entropy":
-            proba = self._answers(X, domains, sample_domain, self._proba_of)
-            return self.classes_[proba.argmax(axis=1)]
-
-        def label(i, rows):
-            return self._heads[i].predict(rows)
-
-        return self._answers(X, domains, sample_domain, label).astype(self.classes_.dtype)
+        return self._answers(X, domains, sample_domain)
 
     @available_if(_heads_have_proba)
     def predict_proba(
@@ -373,7 +403,7 @@ default="similarity"
         ndarray of shape (n_samples, n_classes)
             Probabilities.
         """
-        return self._answers(X, domains, sample_domain, self._proba_of)
+        return self._answers(X, domains, sample_domain, "predict_proba")
 
     @available_if(_heads_have_proba)
     def decision_function(

@@ -1,6 +1,6 @@
 """What the classifier and the regressor of several source domains have in common."""
 
-from collections.abc import Callable
+import math
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -36,19 +36,22 @@ from skreg.domain._gaps import (
     domain_means,
     hard_weights,
     nearest,
+    quiet,
+    relative_cosine_gaps,
     relative_squares,
     soft_weights,
     whitening_within,
 )
 from skreg.domain._heads import (
+    AskedHeads,
     by_chosen_head,
     check_takes_weights,
     fitted_heads,
     in_blocks,
     rows_by,
-    weighted_sum,
 )
 from skreg.domain._labels import as_vector, chosen_alias, encoded_domains, known_domains
+from skreg.domain._linear_heads import MOST_SCORES, Method, are_linear_classifiers, scores_of
 from skreg.rows import checked_weights
 
 FLOATS = [np.float64, np.float32]
@@ -88,6 +91,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
     domain_means_: Any
     discriminator_: Any
     shared_estimator_: Any
+    _n_scores: int  # of a head, if it is linear
 
     def _head(self) -> Any:
         """What the heads are clones of."""
@@ -146,7 +150,9 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         return X, y
 
     def _checked_target(self, y):
-        return check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
+        y = check_array(y, ensure_2d=False, dtype="numeric", input_name="y", estimator=self)
+        self._n_scores = math.prod(y.shape[1:])
+        return y
 
     def _fitted_features(self, X, y, weight):
         if self.featurizer is None:
@@ -250,6 +256,10 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             return slice(0, n_domains)
         return slice(0, n_heads)
 
+    @property
+    def _n_candidates(self):
+        return len(range(len(self._heads))[self._candidates])
+
     def _check_learned(self):
         if self.selection in ("similarity", "discriminator") and self._rule != self._learned_rule:
             raise ValueError(
@@ -257,6 +267,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
                 f"{self._rule} needs was not learned: fit again after such a change"
             )
 
+    @quiet
     def _finite(self, gaps, Z):
         """Gaps; rows that are not finite are found here, without a look at every number."""
         if not np.isfinite(gaps.sum()):
@@ -267,51 +278,73 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             )
         return gaps
 
-    def _gaps(self, Z):
+    def _gaps(self, heads):
         """Gaps of the candidates, shape (n, n_candidates)."""
-        n, candidates = Z.shape[0], range(len(self._heads))[self._candidates]
         self._check_learned()
         if self.selection == "similarity":
-            Z = self._numbers(Z)
+            Z = self._numbers(heads.Z)
             if self.similarity == "cosine":
                 gaps = cosine_gaps(Z, self.domain_means_)
             else:
                 gaps = distances(Z, Center(self.domain_means_, self._whitening))
             return self._finite(gaps, Z)
         if self.selection == "discriminator" and self.discriminator_ is not None:
-            proba = self.discriminator_.predict_proba(Z)
+            proba = self.discriminator_.predict_proba(heads.Z)
             return -np.log(np.maximum(proba, np.finfo(np.float64).tiny))
-        return np.zeros((n, len(candidates)))
+        return np.zeros((heads.Z.shape[0], self._n_candidates))
 
-    def _affinities(self, gaps):
-        """Affinities of the candidates: of each row, or in each row those of all rows together."""
-        if self.level == "batch":
-            gaps = gaps.mean(axis=0, keepdims=True)
+    def _affinities(self, heads):
+        """Affinities of the candidates: of each row, or in each row those of all rows together.
+
+        What all candidates of a row share is left out where that is cheaper.
+        """
+        if self.selection == "discriminator":
+            return self._mean_of_batch(self._logits_of_domains(heads))
+        gaps = self._mean_of_batch(self._gaps(heads))
         return distance_affinity(gaps) if self.selection == "similarity" else -gaps
+
+    def _mean_of_batch(self, values):
+        return values.mean(axis=0, keepdims=True) if self.level == "batch" else values
+
+    def _logits_of_domains(self, heads):
+        """Logarithms of the discriminator's probabilities, less a number for each row."""
+        self._check_learned()
+        model, n_domains = self.discriminator_, self._n_candidates
+        shape = n_domains, heads.Z.shape[1]
+        if not self._fits(heads.Z, n_domains) or not are_linear_classifiers(
+            [model], "predict_proba", shape
+        ):
+            return -self._gaps(heads)
+        scores = scores_of(heads.Z, [model])[0].astype(np.float64, copy=False)
+        return np.vstack([np.zeros_like(scores), scores]).T if n_domains == 2 else scores.T
 
     @property
     def _averages(self):
         return self.combine == "soft" or self.selection == "uniform"
 
-    def _weights_of_candidates(self, Z):
+    def _weights_of_candidates(self, heads):
         """Weights of the candidates; a single row of them where all rows have the same."""
         if self.selection in ("uniform", "shared"):
-            n_candidates = len(range(len(self._heads))[self._candidates])
-            return np.full((1, n_candidates), 1.0 / n_candidates)
-        affinities = self._affinities(self._gaps(Z))
+            return np.full((1, self._n_candidates), 1.0 / self._n_candidates)
         if self.combine == "soft":
-            return soft_weights(affinities, self.gamma)
-        return hard_weights(affinities.argmax(axis=1), affinities.shape[1])
+            return soft_weights(self._affinities(heads), self.gamma)
+        return hard_weights(self._best(heads), self._n_candidates)
 
-    def _chosen(self, Z):
+    def _chosen(self, heads):
         """Position of the best candidate at each row."""
-        plain = self.selection == "similarity" and self.similarity != "cosine"
-        if plain and self.level == "sample":
+        if self.selection == "similarity" and self.level == "sample":
             self._check_learned()
-            Z = self._numbers(Z)
-            squares = relative_squares(Z, Center(self.domain_means_, self._whitening))
-            return nearest(self._finite(squares, Z))
-        return np.broadcast_to(self._affinities(self._gaps(Z)).argmax(axis=1), Z.shape[:1])
+            Z = self._numbers(heads.Z)
+            if self.similarity == "cosine":
+                gaps = relative_cosine_gaps(Z, self.domain_means_)
+            else:
+                gaps = relative_squares(Z, Center(self.domain_means_, self._whitening))
+            return nearest(self._finite(gaps, Z))
+        return np.broadcast_to(self._best(heads), heads.Z.shape[:1])
+
+    def _best(self, heads):
+        """The same by affinities; a single position where all rows have the same."""
+        return nearest(-self._affinities(heads))
 
     def _with_all_heads(self, of_candidates, others):
         everything = np.full((len(of_candidates), len(self._heads)), others)
@@ -333,7 +366,7 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             `selection`; inf for heads that the rule does not choose from. The shared head, if
             there is one, is the last.
         """
-        return self._with_all_heads(self._gaps(self._features(X)), np.inf)
+        return self._with_all_heads(self._gaps(self._asked(self._features(X))), np.inf)
 
     def domain_weights(self, X: Any) -> np.ndarray:
         """Weight of each head at each row.
@@ -350,45 +383,62 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             order is that of `domains_`, then the shared head, if there is one.
         """
         Z = self._features(X)
-        weights = self._with_all_heads(self._weights_of_candidates(Z), 0.0)
+        weights = self._with_all_heads(self._weights_of_candidates(self._asked(Z)), 0.0)
         return np.tile(weights, (Z.shape[0], 1)) if len(weights) < Z.shape[0] else weights
 
     # answers
 
+    def _said(self, i: int, rows: Any, method: Method) -> np.ndarray:
+        """What head i says of rows."""
+        return getattr(self._heads[i], method)(rows)
+
+    def _linear(self, Z, heads, method):
+        """Heads that can be asked by one product of their coefficients with rows, or None."""
+        raise NotImplementedError
+
+    @staticmethod
+    def _fits(Z, n_scores):
+        """Whether these are numbers, and scores of them have room."""
+        known = isinstance(Z, np.ndarray) or sparse.issparse(Z)
+        return known and Z.dtype in FLOATS and Z.shape[0] * n_scores <= MOST_SCORES
+
+    def _asked(self, Z, method="predict"):
+        """The candidates and the rows they are asked about."""
+        start, heads = self._candidates.start, self._heads[self._candidates]
+        linear = self._linear(Z, heads, method)
+        if linear is not None:
+            return linear
+        return AskedHeads(Z, len(heads), lambda i, rows: self._said(start + i, rows, method))
+
     def _answers(
-        self,
-        X: Any,
-        domains: Any,
-        sample_domain: Any,
-        answer: Callable[[int, Any], np.ndarray],
+        self, X: Any, domains: Any, sample_domain: Any, method: Method = "predict"
     ) -> np.ndarray:
         """Combined answers of the heads; rows of known domains get that of their own head."""
         domains = chosen_alias(domains, sample_domain)
         Z = self._features(X)
         if domains is None:
-            return self._combined_in_blocks(Z, answer)
-        known = known_domains(domains, self.domains_, Z.shape[0])
-        if (known >= 0).all():
-            return by_chosen_head(known, Z, answer)
+            return np.ascontiguousarray(self._combined_in_blocks(Z, method))
 
         def of_group(i: int, rows: Any) -> np.ndarray:
-            return answer(i, rows) if i >= 0 else self._combined_in_blocks(rows, answer)
+            return self._said(i, rows, method) if i >= 0 else self._combined_in_blocks(rows, method)
 
-        return by_chosen_head(known, Z, of_group)
+        known = known_domains(domains, self.domains_, Z.shape[0])
+        return np.ascontiguousarray(by_chosen_head(known, Z, of_group))
 
-    def _combined_in_blocks(self, Z, answer):
+    def _combined_in_blocks(self, Z, method):
         if self.level == "batch":  # a choice for all rows needs all rows
-            return self._combined(Z, answer)
-        return in_blocks(Z, len(self._heads), lambda rows: self._combined(rows, answer))
+            return self._combined(Z, method)
+        n_heads = len(self._heads)
+        n_scores = n_heads * self._n_scores
+        return in_blocks(Z, n_heads, n_scores, lambda rows: self._combined(rows, method))
 
-    def _combined(self, Z, answer):
-        start = self._candidates.start
-        if self._averages:
-            weights = self._weights_of_candidates(Z)
-            return weighted_sum(weights, (answer(start + i, Z) for i in range(weights.shape[1])))
+    def _combined(self, Z, method):
         if self.selection == "shared":
-            return answer(start, Z)
-        return by_chosen_head(start + self._chosen(Z), Z, answer)
+            return self._said(self._candidates.start, Z, method)
+        heads = self._asked(Z, method)
+        if self._averages:
+            return heads.weighted(self._weights_of_candidates(heads))
+        return heads.chosen(self._chosen(heads))
 
     # routing and tags
 

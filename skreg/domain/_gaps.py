@@ -132,14 +132,13 @@ def distances(Z: Any, center: Center) -> np.ndarray:
     ndarray of shape (n, n_domains)
         Distances, not squared.
     """
-    origin = center.means.mean(axis=0)
-    squares = relative_squares(Z, center)
+    origin = _origin(center)
+    squares = _squares_less_those_of_rows(Z, center, origin)
     if sparse.issparse(Z):
         squares += (row_norms(Z, squared=True) - 2.0 * (Z @ origin) + origin @ origin)[:, None]
     else:
-        rows = Z - origin
-        rows = rows if center.whitening is None else rows @ center.whitening
-        squares += row_norms(rows, squared=True)[:, None]
+        rows = Z - origin if origin.any() else Z
+        squares += _squared_norms(_in_metric(rows, center))[:, None]
     return np.sqrt(np.maximum(squares, 0.0, out=squares), out=squares)
 
 
@@ -147,7 +146,7 @@ def distances(Z: Any, center: Center) -> np.ndarray:
 def relative_squares(Z: Any, center: Center) -> np.ndarray:
     """Squared distances less what does not depend on the domain: enough to find the nearest.
 
-    With x and m_k relative to the mean of all means, |x - m_k|^2 - |x|^2 = |m_k|^2 - 2 x'm_k.
+    With x and m_k relative to any origin, |x - m_k|^2 - |x|^2 = |m_k|^2 - 2 x'm_k.
 
     Parameters
     ----------
@@ -161,15 +160,37 @@ def relative_squares(Z: Any, center: Center) -> np.ndarray:
     ndarray of shape (n, n_domains)
         Numbers of either sign; the domains come one after the other in memory.
     """
-    origin = center.means.mean(axis=0)
-    means = dual = center.means - origin  # an offset that all rows share would cost digits
+    return _squares_less_those_of_rows(Z, center, _origin(center))
+
+
+def _squares_less_those_of_rows(Z, center, origin):
+    dual = center.means - origin
+    means = _in_metric(dual, center)
     if center.whitening is not None:
-        means = means @ center.whitening
         dual = means @ center.whitening.T
     products = (Z @ dual.T).T if sparse.issparse(Z) else dual @ Z.T
     products *= -2.0
-    products += (row_norms(means, squared=True) + 2.0 * dual @ origin)[:, None]
+    products += (_squared_norms(means) + 2.0 * dual @ origin)[:, None]
     return products.T
+
+
+def _origin(center):
+    """What rows and means are taken relative to: an offset that all share would cost digits.
+
+    One that is smaller than the means are apart costs none, and rows are left as they are.
+    """
+    offset = center.means.mean(axis=0)
+    apart = _squared_norms(_in_metric(center.means - offset, center)).max()
+    shared = _squared_norms(_in_metric(offset[None], center))[0]
+    return offset if shared > apart else np.zeros_like(offset)
+
+
+def _in_metric(rows, center):
+    return rows if center.whitening is None else rows @ center.whitening
+
+
+def _squared_norms(rows):
+    return np.einsum("ij,ij->i", rows, rows)
 
 
 def nearest(squares: np.ndarray) -> np.ndarray:
@@ -214,8 +235,29 @@ def cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
     """
     lengths = np.asfortranarray(row_norms(Z)[:, None] * row_norms(means))
     products = np.asarray(safe_sparse_dot(Z, means.T, dense_output=True), order="F")
-    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0.0)
+    cosines = np.divide(products, lengths, out=np.zeros_like(products), where=lengths != 0.0)
     return np.clip(1.0 - cosines, 0.0, 2.0)
+
+
+@quiet
+def relative_cosine_gaps(Z: Any, means: np.ndarray) -> np.ndarray:
+    """Negative cosines times the length of the row: enough to find the nearest.
+
+    Parameters
+    ----------
+    Z : {ndarray, sparse matrix} of shape (n, n_features)
+        Features.
+    means : ndarray of shape (n_domains, n_features)
+        Means.
+
+    Returns
+    -------
+    ndarray of shape (n, n_domains)
+        Numbers of either sign; the domains come one after the other in memory.
+    """
+    lengths = row_norms(means)[:, None]
+    towards = np.divide(means, -lengths, out=np.zeros_like(means), where=lengths > 0.0)
+    return Z @ towards.T if sparse.issparse(Z) else (towards @ Z.T).T
 
 
 def entropies(proba: np.ndarray) -> np.ndarray:
@@ -249,7 +291,9 @@ def entropy_affinity(gaps: np.ndarray) -> np.ndarray:
     ndarray
         Affinities.
     """
-    return -np.log(gaps + LEAST_ENTROPY)
+    logs = gaps + LEAST_ENTROPY
+    np.log(logs, out=logs)
+    return np.negative(logs, out=logs)
 
 
 def distance_affinity(gaps: np.ndarray) -> np.ndarray:
@@ -265,7 +309,9 @@ def distance_affinity(gaps: np.ndarray) -> np.ndarray:
     ndarray
         Affinities.
     """
-    return -np.log(np.maximum(gaps, LEAST))
+    logs = np.maximum(gaps, LEAST)
+    np.log(logs, out=logs)
+    return np.negative(logs, out=logs)
 
 
 def soft_weights(affinities: np.ndarray, gamma: float) -> np.ndarray:

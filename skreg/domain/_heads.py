@@ -12,6 +12,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skreg._sklearn import _check_method_params, _routing_enabled, _safe_indexing
 from skreg._warnings import warn
+from skreg.domain._gaps import entropies, nearest
 from skreg.domain._temperature import best_temperature
 from skreg.rows import CACHE_BYTES, chunk_slices, rows_per_chunk
 
@@ -164,7 +165,9 @@ def aligned(proba: np.ndarray, own: np.ndarray, classes: np.ndarray) -> np.ndarr
     return full
 
 
-def in_blocks(Z: Any, n_heads: int, answer: Callable[[Any], np.ndarray]) -> np.ndarray:
+def in_blocks(
+    Z: Any, n_heads: int, n_scores: int, answer: Callable[[Any], np.ndarray]
+) -> np.ndarray:
     """Answers for blocks of rows, one after the other, that stay in cache from head to head.
 
     Parameters
@@ -173,6 +176,8 @@ def in_blocks(Z: Any, n_heads: int, answer: Callable[[Any], np.ndarray]) -> np.n
         Features; only those of an array are cut.
     n_heads : int
         Number of heads that share the rows of a block.
+    n_scores : int
+        How many scores all heads have of a row, if they are linear.
     answer : callable
         What is said of a block.
 
@@ -183,7 +188,10 @@ def in_blocks(Z: Any, n_heads: int, answer: Callable[[Any], np.ndarray]) -> np.n
     """
     if not isinstance(Z, np.ndarray):
         return answer(Z)
-    in_cache = rows_per_chunk(Z.shape[1], Z.itemsize, n_bytes=2 * CACHE_BYTES)
+    in_cache = min(
+        rows_per_chunk(Z.shape[1], Z.itemsize, n_bytes=2 * CACHE_BYTES),
+        rows_per_chunk(n_scores, arrays=4, n_bytes=CACHE_BYTES),
+    )
     slices = chunk_slices(len(Z), max(ROWS_AT_LEAST, ROWS_PER_HEAD * n_heads, in_cache))
     parts = [answer(Z[block]) for block in slices]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
@@ -259,7 +267,77 @@ def weighted_sum(weights: np.ndarray, answers: Iterator[np.ndarray]) -> np.ndarr
     for share, answer in zip(weights.T, answers, strict=True):
         part = share * answer.T  # along columns: rows are short
         total = part if total is None else np.add(total, part, out=total)
-    return np.ascontiguousarray(total.T)
+    return total.T
+
+
+class AskedHeads:
+    """Heads of any kind, asked one after the other.
+
+    Parameters
+    ----------
+    Z : {array, sparse matrix, dataframe} of shape (n, n_features)
+        Features.
+    n_heads : int
+        Number of heads.
+    ask : callable
+        ``ask(i, rows)`` is what head i says of rows.
+    """
+
+    def __init__(self, Z: Any, n_heads: int, ask: Callable[[int, Any], np.ndarray]) -> None:
+        self.Z, self.n_heads, self.ask = Z, n_heads, ask
+
+    def chosen(self, positions: np.ndarray) -> np.ndarray:
+        """What the head that was chosen for each row says.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (n,)
+            Positions of heads.
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+            The answers.
+        """
+        return by_chosen_head(positions, self.Z, self.ask)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self.ask(i, self.Z) for i in range(self.n_heads))
+
+    def weighted(self, weights: np.ndarray) -> np.ndarray:
+        """Sum of the answers of all heads, times their weights.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n, n_heads) or (1, n_heads)
+            Weights.
+
+        Returns
+        -------
+        ndarray of shape (n, ...)
+            The sum.
+        """
+        return weighted_sum(weights, iter(self))
+
+    def entropies(self) -> np.ndarray:
+        """Entropies of the probabilities of each head.
+
+        Returns
+        -------
+        ndarray of shape (n, n_heads)
+            Entropies.
+        """
+        return np.column_stack([entropies(proba) for proba in self])
+
+    def most_certain(self) -> np.ndarray:
+        """Position of the head of the least entropy at each row.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            Positions.
+        """
+        return nearest(self.entropies())
 
 
 class RunningBest:
@@ -288,7 +366,7 @@ class RunningBest:
     @property
     def result(self) -> np.ndarray:
         """The answers."""
-        return np.ascontiguousarray(self.best.T)
+        return self.best.T
 
 
 class RunningMean:
@@ -324,7 +402,7 @@ class RunningMean:
     @property
     def result(self) -> np.ndarray:
         """The means."""
-        return np.ascontiguousarray((self.sum / self.total).T)
+        return (self.sum / self.total).T
 
 
 def held_out_temperature(

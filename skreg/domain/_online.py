@@ -83,7 +83,7 @@ class AdaptsOnline(DomainSpecificEstimator):
         # copies learn: those of `fit` stay for `reset_adaptation`, and a failure undoes the batch
         self.domain_estimators_, self.shared_estimator_ = copy.deepcopy(present)
         for _ in range(n_steps):
-            proba = self._combined(Z, self._proba_of)
+            proba = self._combined(Z, "predict_proba")
             self._step(Z, proba, label, beta, lr_scale)
         return self.classes_[proba.argmax(axis=1)]
 

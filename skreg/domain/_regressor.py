@@ -11,6 +11,7 @@ from skreg._sklearn import _fit_context
 from skreg._state import all_or_nothing
 from skreg.domain._estimator import Combine, DomainSpecificEstimator, Level, Similarity
 from skreg.domain._labels import chosen_alias
+from skreg.domain._linear_heads import LinearRegressors, are_linear_regressors
 
 Selection = Literal["similarity", "discriminator", "uniform", "shared"]
 
@@ -167,6 +168,12 @@ class DomainSpecificRegressor(RegressorMixin, DomainSpecificEstimator):
         self._fit(X, y, chosen_alias(domains, sample_domain), sample_weight, fit_params)
         return self
 
+    def _linear(self, Z, heads, method):
+        if not self._fits(Z, len(heads) * self._n_scores):
+            return None
+        linear = are_linear_regressors(heads, method, (self._n_scores, Z.shape[1]))
+        return LinearRegressors(Z, heads) if linear else None
+
     def predict(
         self,
         X: Any,
@@ -191,8 +198,4 @@ class DomainSpecificRegressor(RegressorMixin, DomainSpecificEstimator):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions.
         """
-
-        def number(i, rows):
-            return self._heads[i].predict(rows)
-
-        return self._answers(X, domains, sample_domain, number)
+        return self._answers(X, domains, sample_domain)

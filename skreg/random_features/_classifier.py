@@ -32,6 +32,11 @@ class RandomFeatureRidgeClassifier(ClassifierMixin, FeatureRidge):
         Of "fourier" and "erf"; "scale" is 1 / (n_features * variance of all entries of X).
     bias : bool, default=False
         Whether X gets a further column of ones, of "relu", "erf" and "gaussian".
+    draw : {"weights", "rows"}, default="weights"
+        What is drawn at random: weights of features, or rows that are landmarks of features, of
+        which smooth kernels need fewer, see :class:`RandomFeatures`. The errors that choose the
+        strength are exact for the features as they were drawn: landmarks that are left out stay
+        landmarks. `RidgeEigenframework` knows random weights only.
     alphas : int or array-like of shape (n_alphas,), default=60
         Strengths among which `alpha` chooses. A number stands for 0 and that many from 1e-8 of
         the mean squared singular value to 1e3 times the largest, and for a refinement of the best.

@@ -145,7 +145,8 @@ class LearningCurveTheoryDisplay:
         TypeError
             If the estimator is no RandomFeatureRidge.
         ValueError
-            If its kind is a callable, whose limit kernel is not known, or a size is too large.
+            If its kind is a callable, whose limit kernel is not known, if its features are made of
+            rows, or a size is too large.
         ImportError
             If matplotlib is not installed.
         """
@@ -154,6 +155,8 @@ class LearningCurveTheoryDisplay:
                 f"estimator must be a RandomFeatureRidge; got {type(estimator).__name__}: of a "
                 "Pipeline give the last step, and X as that step sees it"
             )
+        if estimator.draw == "rows":
+            raise ValueError("the theory is that of random weights: set draw='weights'")
         X, targets = check_X_y(X, y, accept_sparse="csr", multi_output=True, y_numeric=True)
         targets = targets.astype(np.float64).reshape(len(targets), -1)
         N = len(targets)

@@ -12,11 +12,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 from skreg._state import all_or_nothing
-from skreg.random_features._maps import KINDS, limit_kernel, projections
+from skreg._warnings import warn
+from skreg.random_features._maps import (
+    KINDS,
+    independent_rows,
+    landmark_features,
+    limit_kernel,
+    projections,
+)
 from skreg.random_features._variance import variance_of_entries
 
 FLOATS = (np.float64, np.float32)
 COLUMNS = 4096  # features that `blocks` makes at once
+DRAWS = ("weights", "rows")
+Draw = Literal["weights", "rows"]
 FeatureFunction = Callable[[Any, np.random.Generator, int], np.ndarray]
 
 
@@ -35,6 +44,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     ``"gaussian"`` w.x, w ~ N(0, 1)                                           x.y
     ============== ========================================================== =====================
 
+    With ``draw="rows"`` no weights are drawn but k rows of X, the landmarks L. The features are
+    :math:`C^{-1} k(L, x)` with the limit kernel k of the kind and :math:`K_{LL} = C C^\top`, not
+    divided by anything: their inner products are the kernel's wherever one of two rows is a
+    landmark, those of :class:`sklearn.kernel_approximation.Nystroem`.
+
     Parameters
     ----------
     n_components : int or "inf", default=1000
@@ -49,16 +63,22 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     bias : bool, default=False
         Whether X gets a further column of ones, of "relu", "erf" and "gaussian". The phase of
         "fourier" makes one needless.
+    draw : {"weights", "rows"}, default="weights"
+        What is drawn at random. Weights cost less, and are known before the rows are. Rows make
+        features for these rows, of which smooth kernels need fewer for the same error. Rows that
+        depend on others, as copies do, add none; a callable kind has no landmarks.
     random_state : int, RandomState instance or None, default=None
-        Seed of the weights. Of one seed, the first k' features, times sqrt(k / k'), are those of
-        n_components = k'.
+        Seed of the draw. Of one seed, the first k' features of random weights, times
+        sqrt(k / k'), are those of n_components = k'.
 
     Attributes
     ----------
     random_weights_ : ndarray of shape (n_features, n_components) or None
-        The weights; None for a callable and for "inf".
+        The weights; None for a callable, for "inf" and for landmarks.
     random_offset_ : ndarray of shape (n_components,) or None
         Phases of "fourier" or weights of the bias, None if there are none.
+    landmarks_ : {ndarray, sparse matrix} of shape (n_landmarks, n_features) or None
+        The rows that were drawn, less those that depend on others, for ``draw="rows"``.
     gamma_ : float
         The gamma in use.
     n_features_in_ : int
@@ -70,6 +90,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     --------
     RandomFeatureRidge : Ridge regression on these features, with its strength chosen exactly.
     sklearn.kernel_approximation.RBFSampler : The kind "fourier".
+    sklearn.kernel_approximation.Nystroem : Landmarks, for any kernel.
 
     References
     ----------
@@ -91,12 +112,15 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     kind: Any
     random_weights_: Any
     random_offset_: Any
+    landmarks_: Any
+    _factor: Any
 
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left"), StrOptions({"inf"})],
         "kind": [StrOptions(set(KINDS)), callable],
         "gamma": [Interval(Real, 0, None, closed="neither"), StrOptions({"scale"})],
         "bias": ["boolean"],
+        "draw": [StrOptions(set(DRAWS))],
         "random_state": ["random_state"],
     }
 
@@ -107,22 +131,25 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         kind: str | FeatureFunction = "relu",
         gamma: float | Literal["scale"] = "scale",
         bias: bool = False,
+        draw: Draw = "weights",
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_components = n_components
         self.kind = kind
         self.gamma = gamma
         self.bias = bias
+        self.draw = draw
         self.random_state = random_state
 
     @all_or_nothing
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ARG002  scikit-learn's convention
-        """Draw the weights.
+        """Draw the weights, or the landmarks.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n, n_features)
-            Rows; only their number of columns, their variance and their precision matter.
+            Rows. Of random weights only their number of columns, their variance and their
+            precision matter.
         y : object, default=None
             Ignored.
 
@@ -135,25 +162,46 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         ------
         ValueError
             If X has values that are not finite, or a parameter makes no sense.
+
+        Warns
+        -----
+        UserWarning
+            If there are fewer rows than landmarks to draw.
         """
         self._validate_params()
         X = validate_data(self, X, accept_sparse="csr", dtype=FLOATS)
-        return self._draw(X.shape[1], variance_of_entries(X, None), X.dtype)
+        return self._drawn(X.shape[1], variance_of_entries(X, None), X.dtype, X)
 
-    def _draw(self, n_features: int, variance: float, dtype: Any) -> Self:
-        """Draw weights for so many columns, whose entries have the given variance."""
+    def _drawn(self, n_features: int, variance: float, dtype: Any, X: Any) -> Self:
+        """Draw weights for so many columns, whose entries have the given variance, or rows of X."""
         self._refuse_needless()
         self.n_features_in_ = n_features
         self.gamma_ = self._gamma_for(n_features, variance)
         self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._variance = np.nan
-        self.random_weights_ = self.random_offset_ = None
+        self.random_weights_ = self.random_offset_ = self.landmarks_ = self._factor = None
         if callable(self.kind):
             return self
         self._variance = KINDS[self.kind].weight_variance(n_features, self.gamma_)
-        if self.n_components != "inf":
+        if self.n_components == "inf":
+            return self
+        if self.draw == "rows":
+            self._draw_rows(X, dtype)
+        else:
             self._draw_weights(n_features, dtype)
         return self
+
+    def _draw_rows(self, X, dtype):
+        n = X.shape[0]
+        if n < self.n_components:
+            warn(
+                f"draw='rows' has {n} rows to draw from, and makes as many features, not "
+                f"n_components={self.n_components}. For the kernel itself set n_components='inf'."
+            )
+        order = np.random.default_rng(np.random.SeedSequence(self._seed)).permutation(n)
+        drawn = X[order[: self.n_components]].astype(dtype)
+        positions, self._factor = independent_rows(self._limit(drawn, drawn))
+        self.landmarks_ = drawn[positions]
 
     def _draw_weights(self, n_features, dtype):
         scale, k = np.sqrt(self._variance), self.n_components
@@ -179,6 +227,11 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
                 "n_components='inf' needs a limit kernel, which a callable kind has not: give a "
                 f"number of components, or a kind among {sorted(KINDS)}"
             )
+        if callable(self.kind) and self.draw == "rows":
+            raise ValueError(
+                "draw='rows' needs a limit kernel, which a callable kind has not: choose "
+                f"draw='weights', or a kind among {sorted(KINDS)}"
+            )
 
     def _gamma_for(self, n_features, variance):
         if self.gamma != "scale":
@@ -196,7 +249,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
         Returns
         -------
         ndarray of shape (n, n_components)
-            Features, divided by sqrt(n_components).
+            Features; those of random weights are divided by sqrt(n_components).
 
         Raises
         ------
@@ -215,6 +268,9 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
     def _features(self, X: Any, columns: slice = slice(None)) -> np.ndarray:
         """Features of validated rows, all or some of them."""
         X = X.astype(self._precision, copy=False)
+        if self.landmarks_ is not None:  # small eigenvalues of their kernel need all digits
+            features = landmark_features(self._limit(X, self.landmarks_), self._factor)
+            return features[:, columns].astype(self._precision, copy=False)
         scale = 1.0 / np.sqrt(self.n_components)
         if callable(self.kind):
             return self._called(X)[:, columns] * scale
@@ -226,7 +282,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     @property
     def _precision(self):
-        return np.float64 if self.random_weights_ is None else self.random_weights_.dtype
+        drawn = self.random_weights_ if self.landmarks_ is None else self.landmarks_
+        return np.float64 if drawn is None else drawn.dtype
 
     def _called(self, X):
         k = self.n_components
@@ -240,9 +297,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     def _blocks(self, X: Any) -> Iterator[np.ndarray]:
         """All features of validated rows in float64, some columns at a time where that pays."""
-        step = self.n_components if callable(self.kind) else COLUMNS
-        for start in range(0, self.n_components, step):
-            columns = slice(start, min(start + step, self.n_components))
+        width = self._n_features_out
+        step = COLUMNS if self.landmarks_ is None and not callable(self.kind) else width
+        for start in range(0, width, step):
+            columns = slice(start, min(start + step, width))
             yield self._features(X, columns).astype(np.float64, copy=False)
 
     def _in_double(self, X: Any) -> np.ndarray:
@@ -285,6 +343,8 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimato
 
     @property
     def _n_features_out(self) -> int:
+        if self.landmarks_ is not None:
+            return self.landmarks_.shape[0]
         return 0 if self.n_components == "inf" else self.n_components
 
     def __sklearn_tags__(self):

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg.blas import dtrsm
+from scipy.linalg.lapack import dpstrf
 from scipy.special import erf
 
 Activation = Callable[[np.ndarray], np.ndarray]
@@ -139,3 +141,48 @@ def squared_norms(X: Any) -> np.ndarray:
     if sparse.issparse(X):
         return np.asarray(X.multiply(X).sum(axis=1)).reshape(-1)
     return np.einsum("ij,ij->i", X, X)
+
+
+def independent_rows(K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks among rows whose kernel is K, and the factor C of theirs, by pivoted Cholesky.
+
+    Parameters
+    ----------
+    K : ndarray of shape (k, k)
+        Kernel.
+
+    Returns
+    -------
+    positions : ndarray of shape (r,)
+        Rows on which all others depend, up to rounding.
+    factor : ndarray of shape (r, r)
+        Lower triangle: K = C C' of these rows.
+    """
+    factor, pivots, rank, _ = dpstrf(K, lower=1)
+    if rank == 0:  # a kernel of zeros: one feature, which is zero as well
+        return np.zeros(1, dtype=np.intp), np.ones((1, 1))
+    return pivots[:rank] - 1, np.asfortranarray(factor[:rank, :rank])
+
+
+def landmark_features(K: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Features C^-1 k(L, x) of rows x, in the place of their kernel with the landmarks.
+
+    Inner products are k(x, L) K^-1 k(L, y): those of the kernel itself wherever x or y is a
+    landmark, and elsewhere of its part that landmarks span.
+
+    (C. Williams and M. Seeger, "Using the Nystroem Method to Speed Up Kernel Machines", NeurIPS
+    2000.)
+
+    Parameters
+    ----------
+    K : ndarray of shape (n, r)
+        Kernel of the rows with the landmarks; overwritten.
+    factor : ndarray of shape (r, r)
+        That of `independent_rows`.
+
+    Returns
+    -------
+    ndarray of shape (n, r)
+        The features.
+    """
+    return dtrsm(1.0, factor, K.T, lower=1, overwrite_b=1).T

@@ -14,7 +14,13 @@ from skreg._sklearn import Interval, StrOptions
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.random_features._criteria import gcv
-from skreg.random_features._features import FLOATS, FeatureFunction, RandomFeatures
+from skreg.random_features._features import (
+    DRAWS,
+    FLOATS,
+    Draw,
+    FeatureFunction,
+    RandomFeatures,
+)
 from skreg.random_features._maps import KINDS
 from skreg.random_features._rows import (
     CheckedRows,
@@ -72,6 +78,7 @@ class FeatureRidge(Estimator):
         "kind": [StrOptions(set(KINDS)), callable],
         "gamma": [Interval(Real, 0, None, closed="neither"), StrOptions({"scale"})],
         "bias": ["boolean"],
+        "draw": [StrOptions(set(DRAWS))],
         "alphas": [Interval(Integral, 2, None, closed="left"), "array-like"],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"loo", "gcv"})],
         "fit_intercept": ["boolean"],
@@ -88,6 +95,7 @@ class FeatureRidge(Estimator):
         kind: str | FeatureFunction = "relu",
         gamma: float | Literal["scale"] = "scale",
         bias: bool = False,
+        draw: Draw = "weights",
         alphas: int | ArrayLike = 60,
         alpha: float | Literal["loo", "gcv"] = "loo",
         fit_intercept: bool = True,
@@ -100,6 +108,7 @@ class FeatureRidge(Estimator):
         self.kind = kind
         self.gamma = gamma
         self.bias = bias
+        self.draw = draw
         self.alphas = alphas
         self.alpha = alpha
         self.fit_intercept = fit_intercept
@@ -116,7 +125,7 @@ class FeatureRidge(Estimator):
         self._require_rows(len(y))
         rule, solver = self._rule(), self._solver_for(len(y))
         variance = variance_of_entries(X, sample_weight) if self._needs_variance else np.nan
-        features = self._new_features(X.shape[1], variance, X.dtype)
+        features = self._new_features(X.shape[1], variance, X.dtype, X)
         if solver == "gram":
             rows = rows_in_memory(
                 X, y, sample_weight, self.n_components, self.verbose, type(self).__name__
@@ -141,6 +150,11 @@ class FeatureRidge(Estimator):
             raise ValueError(
                 f"a dask array needs solver='gram' or 'auto', and a number of components; got "
                 f"solver={self.solver!r}, n_components={self.n_components!r}"
+            )
+        if self.draw == "rows":
+            raise ValueError(
+                "draw='rows' takes its features from rows in memory, and got a dask array: choose "
+                "draw='weights', or give an array or a memory map"
             )
         variance = variance_of(rows) if self._needs_variance else np.nan
         features = self._new_features(X.shape[1], variance, X.dtype)
@@ -192,12 +206,12 @@ class FeatureRidge(Estimator):
         return self.gamma == "scale" and self.kind in SCALED
 
     def _map_params(self):
-        names = ("n_components", "kind", "gamma", "bias", "random_state")
+        names = ("n_components", "kind", "gamma", "bias", "draw", "random_state")
         return {name: getattr(self, name) for name in names}
 
-    def _new_features(self, n_features, variance, dtype):
+    def _new_features(self, n_features, variance, dtype, X=None):
         features = RandomFeatures(**self._map_params())
-        return features._draw(n_features, variance, self._precision_of(dtype))
+        return features._drawn(n_features, variance, self._precision_of(dtype), X)
 
     def _precision_of(self, dtype):
         if self.dtype is None:
@@ -281,6 +295,11 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
         Of "fourier" and "erf"; "scale" is 1 / (n_features * variance of all entries of X).
     bias : bool, default=False
         Whether X gets a further column of ones, of "relu", "erf" and "gaussian".
+    draw : {"weights", "rows"}, default="weights"
+        What is drawn at random: weights of features, or rows that are landmarks of features, of
+        which smooth kernels need fewer, see :class:`RandomFeatures`. The errors that choose the
+        strength are exact for the features as they were drawn: landmarks that are left out stay
+        landmarks. `RidgeEigenframework` knows random weights only.
     alphas : int or array-like of shape (n_alphas,), default=60
         Strengths among which `alpha` chooses. A number stands for 0 and that many from 1e-8 of
         the mean squared singular value to 1e3 times the largest, and for a refinement of the best.
@@ -348,7 +367,8 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
     Notes
     -----
     Weights count copies of rows, of which one is left out; of a row of weight below one the whole.
-    So weights that are no counts should have a mean of one: divide them by it.
+    So weights that are no counts should have a mean of one: divide them by it. Landmarks are drawn
+    from all rows of positive weight alike.
 
     Rows beyond memory come as a memory map or as a dask array (then with y of one dimension): the
     Gram matrix is summed up in chunks of 64 MiB. "gcv" reads the rows once, "loo" a second time
@@ -433,9 +453,13 @@ class RandomFeatureRidge(RegressorMixin, MultiOutputMixin, FeatureRidge):
         ------
         ValueError
             As `fit`; also if the number of outputs, the features or `fit_intercept` differ from
-            those of earlier batches.
+            those of earlier batches, or for ``draw="rows"``.
         """
         self._validate_params()
+        if self.draw == "rows":
+            raise ValueError(
+                "partial_fit draws the features before all rows are known: set draw='weights'"
+            )
         first = not hasattr(self, "_gathered")
         X, y = validate_data(
             self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, y_numeric=True,

@@ -144,7 +144,7 @@ def solve_rows(
         side = RowSide.of_features(B, targets, rule.centre)
     else:
         K = kernel_of_features(features._blocks(X), root, centre=rule.centre)
-        side = _kernel_side(K, targets, rule, features.n_components)
+        side = _kernel_side(K, targets, rule, features._n_features_out)
     choice, dual = _chosen_dual(side, rule)
     means, coefs = [], []
     for block in features._blocks(X):

@@ -200,6 +200,7 @@ NETWORK = {
     "net_params": {"module__width": 8},
 }
 # an odd number of draws and a level near 1, so that nothing abstains
+LANDMARKS = {"n_components": 12, "kind": "erf", "draw": "rows", "random_state": 0}
 SMOOTHING = {"n0": 50, "n": 501, "alpha": 0.999, "abstain_label": -11, "random_state": 0}
 SAMPLER = SensitivitySampler(n_samples=40, random_state=0)
 
@@ -331,11 +332,15 @@ SETTINGS = {
         Setting("classifier", {"base": OptimisticOMDClassifier()}, ordered_classes, CLOSED),
     ],
     "OnlineSimplexAggregator": [Setting("", {}, accuracy=CLOSED)],
-    "RandomFeatures": [Setting("", {"n_components": 12, "random_state": 0}, unlabelled, CLOSED)],
+    "RandomFeatures": [
+        Setting("", {"n_components": 12, "random_state": 0}, unlabelled, CLOSED),
+        Setting("landmarks", LANDMARKS, unlabelled, CLOSED),
+    ],
     "RandomFeatureRidge": [
         Setting("", {"n_components": 100, "random_state": 0}, accuracy=SOLVED),
         Setting("limit", {"n_components": "inf", "kind": "erf", "random_state": 0}),
         Setting("batches", {"n_components": 8, "alpha": "gcv", "random_state": 0}),
+        Setting("landmarks", LANDMARKS),
     ],
     "RandomFeatureRidgeClassifier": [
         Setting("", {"n_components": 100, "random_state": 0}),

@@ -1,11 +1,13 @@
 """RandomFeatures: limit kernels, nested draws, precision, sparse rows, refusals."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_approximation import Nystroem, RBFSampler
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -141,6 +143,102 @@ def test_another_seed_gives_other_features():
     assert np.abs(first - second).max() > 0.01
 
 
+# ------------------------------------------------------------------------------------------------
+# landmarks
+
+
+@pytest.mark.parametrize("given", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+def test_landmarks_are_those_of_scikit_learns_nystroem(given):
+    X, new = given(rows(30)), given(rows(8, seed=1))
+    ours = RandomFeatures(12, kind="fourier", gamma=0.3, draw="rows", random_state=0).fit(X)
+    theirs = Nystroem(gamma=0.3, n_components=12).fit(ours.landmarks_)  # of the same ones
+    for some in (X, new):
+        inner = ours.transform(some) @ ours.transform(new).T
+        wanted = theirs.transform(some) @ theirs.transform(new).T
+        np.testing.assert_allclose(inner, wanted, rtol=1e-9, atol=1e-10)
+    # feature j is made of the first j landmarks: the last has none but its own
+    at_landmarks = ours.transform(ours.landmarks_)
+    np.testing.assert_allclose(at_landmarks, np.tril(at_landmarks), atol=1e-10)
+    assert ours.random_weights_ is None
+    assert ours.random_offset_ is None
+
+
+@pytest.mark.parametrize("kind", ["relu", "fourier", "erf"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_landmarks_know_the_kernel_of_landmarks(kind, bias):
+    if kind == "fourier" and bias:
+        pytest.skip("has a phase")
+    X, new = rows(20), rows(5, seed=1)
+    features = RandomFeatures(9, kind=kind, bias=bias, draw="rows", random_state=0).fit(X)
+    landmarks = features.landmarks_
+    K = features.limit_kernel(new, landmarks)
+    found = features.transform(new) @ features.transform(landmarks).T
+    np.testing.assert_allclose(found, K, rtol=1e-8, atol=1e-10)
+    own = features.limit_kernel(new, new)
+    left = np.linalg.eigvalsh(own - features.transform(new) @ features.transform(new).T)
+    assert left.min() > -1e-10  # what is lost is a kernel itself
+
+
+def test_as_many_landmarks_as_rows_are_the_kernel():
+    X, new = rows(15), rows(4, seed=1)
+    with pytest.warns(UserWarning, match=r"has 15 rows to draw from.*n_components=40"):
+        features = RandomFeatures(40, kind="fourier", draw="rows", random_state=0).fit(X)
+    assert features.transform(new).shape == (4, 15)
+    assert len(features.get_feature_names_out()) == 15
+    found = features.transform(new) @ features.transform(X).T
+    np.testing.assert_allclose(found, features.limit_kernel(new, X), rtol=1e-8, atol=1e-10)
+
+
+def test_copies_of_rows_and_kernels_of_low_rank_lose_nothing():
+    X = np.repeat(rows(6), 3, axis=0)
+    for kind in ("fourier", "gaussian"):  # the latter of rank four
+        features = RandomFeatures(18, kind=kind, draw="rows", random_state=0).fit(X)
+        Z = features.transform(X)
+        assert Z.shape[1] == (6 if kind == "fourier" else 4)
+        np.testing.assert_allclose(Z @ Z.T, features.limit_kernel(X), rtol=1e-9, atol=1e-9)
+    zero = RandomFeatures(3, draw="rows").fit(np.zeros((5, 2)))
+    np.testing.assert_array_equal(zero.transform(np.ones((2, 2))), 0.0)
+
+
+def test_landmarks_are_rows_drawn_once_and_those_of_fewer_are_among_them():
+    X = rows(30)
+    many = RandomFeatures(12, draw="rows", random_state=3).fit(X)
+    few = clone(many).set_params(n_components=5).fit(X)
+    assert all((row == many.landmarks_).all(axis=1).any() for row in few.landmarks_)
+    positions = [np.flatnonzero((row == X).all(axis=1)).item() for row in many.landmarks_]
+    assert len(set(positions)) == 12
+    other = clone(many).set_params(random_state=4).fit(X)
+    assert {tuple(row) for row in other.landmarks_} != {tuple(row) for row in many.landmarks_}
+
+
+def test_landmarks_in_single_precision_keep_the_digits_of_their_kernel():
+    X = rows(40).astype(np.float32)
+    single = RandomFeatures(30, kind="fourier", gamma=0.01, draw="rows", random_state=0).fit(X)
+    double = clone(single).fit(X.astype(np.float64))
+    assert single.transform(X).dtype == single.landmarks_.dtype == np.float32
+    np.testing.assert_allclose(
+        single.transform(X), double.transform(X.astype(np.float64)), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_second_fit_forgets_landmarks():
+    X = rows(30)
+    features = RandomFeatures(4, draw="rows", random_state=0).fit(X)
+    features.set_params(draw="weights").fit(X)
+    assert features.landmarks_ is None
+    fresh = RandomFeatures(4, random_state=0).fit(X)
+    np.testing.assert_array_equal(features.transform(X), fresh.transform(X))
+
+
+def test_landmarks_in_pipelines_and_pickles():
+    frame = pd.DataFrame(rows(9), columns=list("abcd"))
+    pipeline = make_pipeline(StandardScaler(), RandomFeatures(3, draw="rows", random_state=0))
+    found = pipeline.set_output(transform="pandas").fit_transform(frame)
+    assert list(found.columns) == ["randomfeatures0", "randomfeatures1", "randomfeatures2"]
+    again = pickle.loads(pickle.dumps(pipeline)).transform(frame)
+    np.testing.assert_array_equal(again, found)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -151,6 +249,8 @@ def test_another_seed_gives_other_features():
         ({"gamma": 0.0}, "gamma"),
         ({"gamma": "auto"}, "gamma"),
         ({"bias": "yes"}, "bias"),
+        ({"draw": "columns"}, "draw"),
+        ({"kind": own_kind, "draw": "rows"}, "choose draw='weights'"),
         ({"kind": "fourier", "bias": True}, "leave it out"),
         ({"kind": own_kind, "bias": True}, "leave it out"),
         ({"kind": own_kind, "n_components": "inf"}, "limit kernel"),

@@ -18,6 +18,7 @@ from skreg.random_features._rows import as_columns, gathered_from, left_vectors,
 from skreg.random_features._spectrum import Gathered, GramSide
 
 OURS, GCV, SINGLE = "skreg", "skreg, GCV", "skreg, float32"
+LANDMARKS = "skreg, landmarks"
 SAMPLER, NYSTROEM = "RBFSampler + RidgeCV(svd)", "Nystroem + RidgeCV(svd)"
 DEFAULT = "RBFSampler + RidgeCV"
 FIT, DECOMPOSITION = "skreg, whole fit", "skreg, decomposition alone"
@@ -63,6 +64,7 @@ SOLVERS: dict[str, Callable[[Task], Any]] = {
     OURS: ours,
     GCV: functools.partial(ours, alpha="gcv"),
     SINGLE: functools.partial(ours, dtype=np.float32),
+    LANDMARKS: functools.partial(ours, draw="rows"),
     SAMPLER: functools.partial(sampled, transformer=RBFSampler, gcv_mode="svd"),
     NYSTROEM: functools.partial(sampled, transformer=Nystroem, gcv_mode="svd"),
     DEFAULT: functools.partial(sampled, transformer=RBFSampler, gcv_mode="auto"),
