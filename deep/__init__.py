@@ -6,8 +6,8 @@ Three tiers, each usable alone:
   (needs torch only).
 - `skreg.deep.regularizers`: the same as `Regularizer` objects for the skorch nets
   `RegularizedNetClassifier` and `RegularizedNetRegressor`.
-- `DeepClassifier`, `DeepRegressor` and `DeepAutoencoder`: scikit-learn estimators that build such
-  a net in ``fit``; `StagedTraining` trains one in stages.
+- `DeepClassifier`, `DeepRegressor`, `DeepSegmenter` and `DeepAutoencoder`: scikit-learn estimators
+  that build such a net in ``fit``; `StagedTraining` trains one in stages.
 """
 
 import importlib
@@ -24,7 +24,9 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .estimators._modules import MLPAutoencoder as MLPAutoencoder
     from .estimators._modules import ResidualMLP as ResidualMLP
     from .estimators._modules import SmallCNN as SmallCNN
+    from .estimators._modules import SmallUNet as SmallUNet
     from .estimators._regressor import DeepRegressor as DeepRegressor
+    from .estimators._segmenter import DeepSegmenter as DeepSegmenter
     from .estimators._staged import StagedTraining as StagedTraining
     from .frame._accelerate import AccelerateMixin as AccelerateMixin
     from .frame._indexed import IndexedDataset as IndexedDataset
@@ -42,11 +44,13 @@ _MODULE_OF = {
     "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
+    "DeepSegmenter": "estimators._segmenter",
     "IndexedDataset": "frame._indexed",
     "LossCurveDisplay": "estimators._display",
     "MLPAutoencoder": "estimators._modules",
     "ResidualMLP": "estimators._modules",
     "SmallCNN": "estimators._modules",
+    "SmallUNet": "estimators._modules",
     "SparsityDisplay": "sparsity._display",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
