@@ -5,7 +5,7 @@ Three tiers, each usable alone:
 - `skreg.deep.torch`: losses, optimizers, penalties and parametrizations for any training loop
   (needs torch only).
 - `skreg.deep.regularizers`: the same as `Regularizer` objects for the skorch nets
-  `RegularizedNetClassifier` and `RegularizedNetRegressor`.
+  `RegularizedNetClassifier`, `RegularizedNetSegmenter` and `RegularizedNetRegressor`.
 - `DeepClassifier`, `DeepRegressor`, `DeepSegmenter` and `DeepAutoencoder`: scikit-learn estimators
   that build such a net in ``fit``; `StagedTraining` trains one in stages.
 """
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .frame._indexed import IndexedDataset as IndexedDataset
     from .frame._nets import RegularizedNetClassifier as RegularizedNetClassifier
     from .frame._nets import RegularizedNetRegressor as RegularizedNetRegressor
+    from .frame._nets import RegularizedNetSegmenter as RegularizedNetSegmenter
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
     from .sparsity._display import SparsityDisplay as SparsityDisplay
@@ -54,6 +55,7 @@ _MODULE_OF = {
     "SparsityDisplay": "sparsity._display",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
+    "RegularizedNetSegmenter": "frame._nets",
     "Regularizer": "frame._regularizer",
     "StagedTraining": "estimators._staged",
 }

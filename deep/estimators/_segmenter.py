@@ -16,7 +16,7 @@ from torch import nn
 from skreg._state import all_or_nothing
 from skreg.metrics import intersection_over_union_score
 
-from ..frame._nets import RegularizedNetClassifier
+from ..frame._nets import RegularizedNetSegmenter
 from ..frame._regularizer import NamedRegularizers
 from ._estimator import DeepEstimator
 from ._inputs import as_array
@@ -31,7 +31,7 @@ class DeepSegmenter(DeepEstimator):
     __doc__ = (
         """Neural network that finds a class for each pixel of an image, with regularizers.
 
-    Builds a `RegularizedNetClassifier` in ``fit`` and keeps it in `net_`. Its score is the mean
+    Builds a `RegularizedNetSegmenter` in ``fit`` and keeps it in `net_`. Its score is the mean
     intersection over union. Images with weight zero take no part. Ctrl-C ends the training and
     keeps the network as it is.
 
@@ -54,7 +54,7 @@ class DeepSegmenter(DeepEstimator):
         + """
     Attributes
     ----------"""
-        + ATTRIBUTES.format(net="RegularizedNetClassifier")
+        + ATTRIBUTES.format(net="RegularizedNetSegmenter")
         + """    classes_ : ndarray of shape (n_classes,)
         The labels, without `ignore_index`.
 
@@ -77,7 +77,7 @@ class DeepSegmenter(DeepEstimator):
     """
     )
 
-    _net_class = RegularizedNetClassifier
+    _net_class = RegularizedNetSegmenter
     _split_class = ShuffleSplit
     _own_built_in = ("ignore_index",)
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -300,8 +300,7 @@ class DeepSegmenter(DeepEstimator):
         return {"n_outputs": len(self.classes_)}
 
     def _task_arguments(self):
-        # accuracy by scikit-learn is of one label for each row
-        return {"classes": np.arange(len(self.classes_)), "callbacks__valid_acc": None}
+        return {"classes": np.arange(len(self.classes_))}
 
     def _train(self, dataset, targets, validation, **arguments):
         try:

@@ -8,6 +8,7 @@ NO_CASE = {
     "DeepSegmenter": "images and masks, which the tables and labels of the cases are not",
     "RegularizedNetClassifier": "skorch's net, whose contract is skorch's: **kwargs, tensors",
     "RegularizedNetRegressor": "skorch's net, whose contract is skorch's: **kwargs, tensors",
+    "RegularizedNetSegmenter": "skorch's net, whose contract is skorch's: **kwargs, tensors",
 }
 
 # (class, case or display; check, with "-parameter" where it has one): reason
