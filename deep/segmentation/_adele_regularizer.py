@@ -89,7 +89,7 @@ class ADELE(Regularizer):
     >>> truth = rng.random((40, 2, 2)).repeat(6, axis=1).repeat(6, axis=2) > 0.5
     >>> images = truth + rng.normal(0, 0.3, truth.shape)
     >>> masks = truth & (rng.random((40, 2, 2)).repeat(6, axis=1).repeat(6, axis=2) > 0.2)
-    >>> adele = ADELE(tau=0.6, scales=None)
+    >>> adele = ADELE(tau=0.6, rule="prediction", class_constraint=False, scales=None)
     >>> model = DeepSegmenter(
     ...     regularizers=[("adele", adele)], max_epochs=20, lr=0.01, random_state=0
     ... ).fit(images, masks)
@@ -220,13 +220,14 @@ class ADELE(Regularizer):
         for number in new:
             self._note(self.onsets_, number, torch.tensor(epoch))
         on = self.onsets_.seen(torch.arange(n_classes))
-        last = self.changes_.n_samples and int(self.changes_.written.nonzero().max() + 1)
-        is_time = bool(new) or (last and epoch - last >= self.every)
-        n_changed = self._correct(net, on) if on.any() and is_time else None
-        if n_changed is not None:
-            self._note(self.changes_, epoch - 1, torch.tensor(n_changed))
+        if new or (on.any() and epoch - self._last_correction() >= self.every):
+            self._note(self.changes_, epoch - 1, torch.tensor(self._correct(net, on)))
         else:
             self.changes_.allocate(epoch, ())
+
+    def _last_correction(self):
+        """Epoch of the latest correction."""
+        return int(self.changes_.written.nonzero().max()) + 1
 
     def _note(self, memory, row, value):
         """Write one row of a memory."""
