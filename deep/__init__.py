@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .frame._nets import RegularizedNetSegmenter as RegularizedNetSegmenter
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
+    from .segmentation._display import MemorizationOnsetDisplay as MemorizationOnsetDisplay
     from .sparsity._display import SparsityDisplay as SparsityDisplay
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
@@ -53,6 +54,7 @@ _MODULE_OF = {
     "SmallCNN": "estimators._modules",
     "SmallUNet": "estimators._modules",
     "SparsityDisplay": "sparsity._display",
+    "MemorizationOnsetDisplay": "segmentation._display",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
     "RegularizedNetSegmenter": "frame._nets",

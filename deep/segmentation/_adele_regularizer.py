@@ -241,27 +241,26 @@ class ADELE(Regularizer):
         return [
             number
             for number in range(n_classes)
-            if off[number] and number != self.background and self._onset(number).is_on
+            if off[number] and number != self.background and self.onset(number).is_on
         ]
 
-    def _onset(self, number):
-        curve = np.nan_to_num(self.iou_history_[:, number])
-        return memorization_onset(curve, self.r, min_points=self.min_points)
-
-    def onset(self, number: int) -> Onset:
-        """The fit to the curve of a class, and whether it has levelled off by now.
+    def onset(self, number: int, epoch: int | None = None) -> Onset:
+        """The fit to the curve of a class, and whether it has levelled off.
 
         Parameters
         ----------
         number : int
             Place of the class in the classes.
+        epoch : int, default=None
+            How many epochs to look at; all so far if None.
 
         Returns
         -------
         Onset
             What `skreg.deep.torch.memorization_onset` says.
         """
-        return self._onset(number)
+        curve = np.nan_to_num(self.iou_history_[:epoch, number])
+        return memorization_onset(curve, self.r, min_points=self.min_points)
 
     def _correct(self, net, on):
         """Correct the masks of all training samples; returns the number of pixels that change."""

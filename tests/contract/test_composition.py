@@ -322,6 +322,7 @@ MEASURE = {
     "CertifiedAccuracyDisplay",
     "CoresetDisplay",
     "LearningCurveTheoryDisplay",
+    "MemorizationOnsetDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.deep import DeepClassifier, DeepSegmenter
+from skreg.deep import DeepClassifier, DeepSegmenter, MemorizationOnsetDisplay
 from skreg.deep.regularizers import ADELE, SAM, EMAWeights
 from skreg.deep.torch import (
     MultiScaleConsistencyLoss,
@@ -368,6 +368,19 @@ def test_ignored_pixels_stay_ignored():
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(ValueError, match=message):
         segmenter(ADELE(**arguments), epochs=1).fit(X, GIVEN)
+
+
+def test_the_display_shows_curves_and_onsets(fitted):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    display = MemorizationOnsetDisplay.from_estimator(fitted, ax=plt.figure().add_subplot())
+    adele = adele_of(fitted)
+    for c, line in enumerate(display.lines_):
+        np.testing.assert_array_equal(line.get_ydata(), adele.iou_history_[:, c])
+    assert f"1 after {adele.onset_epoch_[1]}" in repr(display)
+    assert display.fits[1].is_on
+    assert display.ax_.get_legend() is not None
+    with pytest.raises(ValueError, match="trained without ADELE"):
+        MemorizationOnsetDisplay.from_estimator(DeepSegmenter(Net, max_epochs=1).fit(X, GIVEN))
 
 
 def test_it_is_for_pixels():
