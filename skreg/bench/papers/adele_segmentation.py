@@ -73,7 +73,7 @@ def setting(noise: float, methods: list[str]) -> Setting:
 
 
 benchmark = Benchmark(
-    seconds={"quick": 6},
+    seconds={"quick": 12},
     settings={
         MISSING: setting(0.3, [PLAIN, CORRECTED, CONSISTENT, WHOLE]),
         NOISY: setting(1.2, [PLAIN, CORRECTED]),
