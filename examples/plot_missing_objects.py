@@ -109,4 +109,4 @@ plt.show()
 # it makes them worse. ``label_changes_`` and ``corrected_labels_`` show what was done,
 # ``max_change`` leaves images alone in which much would change.
 #
-# Where to go next: labels of whole images that are wrong, :ref:`sphx_glr_gallery_plot_wrong_labels.py`.
+# Where to go next: wrong labels of whole images, :ref:`sphx_glr_gallery_plot_wrong_labels.py`.

@@ -80,6 +80,21 @@ class AnswersRegularizers(skorch.NeuralNet):
         recorder.features = before
         return outputs, features
 
+    def features(self, layer: str) -> Any:
+        """Output of a layer in the forward pass of this batch, for `losses` of a regularizer.
+
+        Parameters
+        ----------
+        layer : str
+            A layer among those that a regularizer looks at.
+
+        Returns
+        -------
+        Tensor
+            Its features, with their graph.
+        """
+        return self.recorders_[layer].features
+
     def sample_losses(self, y_pred: Any, batch: Batch) -> torch.Tensor:
         """Losses of the samples of a batch for other outputs of the module.
 

@@ -22,6 +22,7 @@ from ..numerics._orthogonal_gradient_regularizer import OrthogonalGradient
 from ..numerics._spectral_decoupling_regularizer import SpectralDecoupling
 from ..numerics._stability_monitor_regularizer import StabilityMonitor
 from ..numerics._stablemax_regularizer import StableMax
+from ..segmentation._adawac_regularizer import AdaWAC
 from ..segmentation._adele_regularizer import ADELE
 from ..sharpness._fisher_sam_regularizer import FisherSAM
 from ..sharpness._sam_regularizer import SAM
@@ -39,6 +40,7 @@ __all__ = [
     "SAM",
     "SWA",
     "TRAM",
+    "AdaWAC",
     "ConR",
     "ConfidencePenalty",
     "ConvOrthogonality",

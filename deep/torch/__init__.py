@@ -33,6 +33,7 @@ from ..numerics._stablemax import (
     stablemax,
     zero_loss_rate,
 )
+from ..segmentation._adawac import AdaWACLoss, dice_loss, feature_consistency
 from ..segmentation._label_correction import Correction, correct_labels
 from ..segmentation._memorization_onset import (
     CurveFit,
@@ -88,6 +89,7 @@ from ..weights._weight_compander import (
 __all__ = [
     "SAM",
     "TRAM",
+    "AdaWACLoss",
     "ConRLoss",
     "Correction",
     "CurveFit",
@@ -135,9 +137,11 @@ __all__ = [
     "count_parameters",
     "cutmix",
     "density_weights",
+    "dice_loss",
     "effective_rank",
     "entropy",
     "epsilon_sharpness",
+    "feature_consistency",
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
