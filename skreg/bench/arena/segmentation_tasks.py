@@ -43,7 +43,7 @@ def _images(rng, n, noise):
     truth, objects = np.zeros((n, SIZE, SIZE), np.int64), []
     rows, columns = np.mgrid[:SIZE, :SIZE]
     for image, mask in zip(X[:, 0], truth, strict=True):
-        cells, regions = rng.permutation(4), []
+        cells, regions = rng.permutation(4), list[np.ndarray]()
         for cell in cells:
             y, x = (CELL * place + CELL // 2 + rng.integers(-1, 2) for place in divmod(cell, 2))
             is_disc = len(regions) < 2
@@ -80,6 +80,7 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Mean intersection over union on the test images, and of the masks that were trained on."""
     task, epochs = data
+    truth: Any = task.truth
     found = []
     for name, method in methods.items():
         model = DeepSegmenter(
@@ -91,6 +92,6 @@ def measure(
             score = model.score(task.X_test, task.y_test)
         correcting = (r for _, r in model.net_.regularizers if hasattr(r, "corrected_labels_"))
         masks = next((r.corrected_labels_ for r in correcting), task.y)
-        scores = {"iou": score, "mask_iou": intersection_over_union_score(task.truth, masks)}
+        scores = {"iou": score, "mask_iou": intersection_over_union_score(truth, masks)}
         found.append({"method": name, **scores})
     return found
