@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
     from .segmentation._display import MemorizationOnsetDisplay as MemorizationOnsetDisplay
+    from .segmentation._weight_display import SampleWeightDisplay as SampleWeightDisplay
     from .sparsity._display import SparsityDisplay as SparsityDisplay
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
@@ -51,6 +52,7 @@ _MODULE_OF = {
     "LossCurveDisplay": "estimators._display",
     "MLPAutoencoder": "estimators._modules",
     "ResidualMLP": "estimators._modules",
+    "SampleWeightDisplay": "segmentation._weight_display",
     "SmallCNN": "estimators._modules",
     "SmallUNet": "estimators._modules",
     "SparsityDisplay": "sparsity._display",

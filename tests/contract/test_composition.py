@@ -323,6 +323,7 @@ MEASURE = {
     "CoresetDisplay",
     "LearningCurveTheoryDisplay",
     "MemorizationOnsetDisplay",
+    "SampleWeightDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",

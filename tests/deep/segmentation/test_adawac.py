@@ -11,7 +11,7 @@ from sklearn.base import clone
 from torch import nn
 from torch.nn import functional as F
 
-from skreg.deep import DeepClassifier, DeepSegmenter
+from skreg.deep import DeepClassifier, DeepSegmenter, SampleWeightDisplay
 from skreg.deep.regularizers import SAM, AdaWAC, EMAWeights, LabelSmoothing, Mixup
 from skreg.deep.torch import AdaWACLoss, dice_loss, feature_consistency
 
@@ -292,6 +292,19 @@ class _Softened(LabelSmoothing):
 
     def targets(self, net, batch, y):
         return y.clone()
+
+
+def test_the_display_shows_weights_by_labels():
+    pytest.importorskip("matplotlib").use("Agg")
+    masks = np.where(X[:, 0] > 2.5, 255, Y)
+    model = segmenter(AdaWAC(noisy, "2"), epochs=1).fit(X, masks)
+    display = SampleWeightDisplay.from_estimator(model, masks)
+    np.testing.assert_allclose(display.labelled, (masks == 1).mean((1, 2)))
+    np.testing.assert_allclose(display.dots_.get_offsets()[:, 1], weights_of(model))
+    with pytest.raises(ValueError, match="the 24 masks that the model was trained on, got 3"):
+        SampleWeightDisplay.from_estimator(model, masks[:3])
+    with pytest.raises(ValueError, match="trained without AdaWAC"):
+        SampleWeightDisplay.from_estimator(DeepSegmenter(Net, max_epochs=1).fit(X, Y), Y)
 
 
 def test_labels_without_influence_are_told():
