@@ -5,9 +5,9 @@ Three tiers, each usable alone:
 - `skreg.deep.torch`: losses, optimizers, penalties and parametrizations for any training loop
   (needs torch only).
 - `skreg.deep.regularizers`: the same as `Regularizer` objects for the skorch nets
-  `RegularizedNetClassifier` and `RegularizedNetRegressor`.
-- `DeepClassifier`, `DeepRegressor` and `DeepAutoencoder`: scikit-learn estimators that build such
-  a net in ``fit``; `StagedTraining` trains one in stages.
+  `RegularizedNetClassifier`, `RegularizedNetSegmenter` and `RegularizedNetRegressor`.
+- `DeepClassifier`, `DeepRegressor`, `DeepSegmenter` and `DeepAutoencoder`: scikit-learn estimators
+  that build such a net in ``fit``; `StagedTraining` trains one in stages.
 """
 
 import importlib
@@ -24,14 +24,19 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .estimators._modules import MLPAutoencoder as MLPAutoencoder
     from .estimators._modules import ResidualMLP as ResidualMLP
     from .estimators._modules import SmallCNN as SmallCNN
+    from .estimators._modules import SmallUNet as SmallUNet
     from .estimators._regressor import DeepRegressor as DeepRegressor
+    from .estimators._segmenter import DeepSegmenter as DeepSegmenter
     from .estimators._staged import StagedTraining as StagedTraining
     from .frame._accelerate import AccelerateMixin as AccelerateMixin
     from .frame._indexed import IndexedDataset as IndexedDataset
     from .frame._nets import RegularizedNetClassifier as RegularizedNetClassifier
     from .frame._nets import RegularizedNetRegressor as RegularizedNetRegressor
+    from .frame._nets import RegularizedNetSegmenter as RegularizedNetSegmenter
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
+    from .segmentation._display import MemorizationOnsetDisplay as MemorizationOnsetDisplay
+    from .segmentation._weight_display import SampleWeightDisplay as SampleWeightDisplay
     from .sparsity._display import SparsityDisplay as SparsityDisplay
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
@@ -42,14 +47,19 @@ _MODULE_OF = {
     "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
+    "DeepSegmenter": "estimators._segmenter",
     "IndexedDataset": "frame._indexed",
     "LossCurveDisplay": "estimators._display",
     "MLPAutoencoder": "estimators._modules",
     "ResidualMLP": "estimators._modules",
+    "SampleWeightDisplay": "segmentation._weight_display",
     "SmallCNN": "estimators._modules",
+    "SmallUNet": "estimators._modules",
     "SparsityDisplay": "sparsity._display",
+    "MemorizationOnsetDisplay": "segmentation._display",
     "RegularizedNetClassifier": "frame._nets",
     "RegularizedNetRegressor": "frame._nets",
+    "RegularizedNetSegmenter": "frame._nets",
     "Regularizer": "frame._regularizer",
     "StagedTraining": "estimators._staged",
 }

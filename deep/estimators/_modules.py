@@ -226,3 +226,87 @@ class SmallCNN(nn.Module):
         """
         features = self.norm(self.blocks(self.stem(X))).relu()
         return self.head(torch.mean(features, dim=(2, 3)))
+
+
+class PlainBlock(nn.Module):
+    """``relu(norm(conv(relu(norm(conv(x))))))`` at the same resolution."""
+
+    def __init__(self, n_in: int, n_out: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for n in (n_in, n_out):
+            layers += [nn.Conv2d(n, n_out, 3, padding=1, bias=False), nn.GroupNorm(8, n_out)]
+            layers += [nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Output of the block."""
+        return self.layers(x)
+
+
+class SmallUNet(nn.Module):
+    """U-Net for a class of each pixel of small images, normalised per sample.
+
+    Images go down through `n_blocks` resolutions, each half of the one before, and up again;
+    on the way up each resolution gets what it was on the way down (Ronneberger et al. 2015).
+    Heights and widths may be any, of the size of two to the power `n_blocks` at least.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of channels.
+    n_outputs : int
+        Number of classes.
+    width : int, default=16
+        Number of channels at full resolution, a multiple of eight; it doubles as that halves.
+    n_blocks : int, default=2
+        Number of times that the resolution halves.
+
+    Raises
+    ------
+    ValueError
+        If `width` is not a multiple of eight.
+
+    Examples
+    --------
+    >>> import torch
+    >>> SmallUNet(n_inputs=1, n_outputs=3)(torch.zeros(2, 1, 21, 24)).shape
+    torch.Size([2, 3, 21, 24])
+    """
+
+    def __init__(self, n_inputs: int, n_outputs: int, width: int = 16, n_blocks: int = 2) -> None:
+        super().__init__()
+        if width < 8 or width % 8:
+            raise ValueError(f"width must be a multiple of eight, got {width}")
+        widths = [width * 2**block for block in range(n_blocks + 1)]
+        self.stem = PlainBlock(n_inputs, width)
+        self.down = nn.ModuleList(PlainBlock(a, b) for a, b in itertools.pairwise(widths))
+        self.up = nn.ModuleList(
+            PlainBlock(b + a, a) for a, b in reversed([*itertools.pairwise(widths)])
+        )
+        self.head = nn.Conv2d(width, n_outputs, 1)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """Compute the outputs.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_inputs, height, width)
+            Images.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs, height, width)
+            Logits of each pixel.
+        """
+        x = self.stem(X)
+        levels = [x]
+        for block in self.down:
+            x = block(nn.functional.max_pool2d(x, 2, ceil_mode=True))
+            levels.append(x)
+        levels.pop()
+        for block in self.up:
+            across = levels.pop()
+            x = nn.functional.interpolate(x, across.shape[2:], mode="bilinear")
+            x = block(torch.cat([x, across], dim=1))
+        return self.head(x)

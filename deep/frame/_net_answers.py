@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -79,6 +80,21 @@ class AnswersRegularizers(skorch.NeuralNet):
         recorder.features = before
         return outputs, features
 
+    def features(self, layer: str) -> Any:
+        """Output of a layer in the forward pass of this batch, for `losses` of a regularizer.
+
+        Parameters
+        ----------
+        layer : str
+            A layer among those that a regularizer looks at.
+
+        Returns
+        -------
+        Tensor
+            Its features, with their graph.
+        """
+        return self.recorders_[layer].features
+
     def sample_losses(self, y_pred: Any, batch: Batch) -> torch.Tensor:
         """Losses of the samples of a batch for other outputs of the module.
 
@@ -126,7 +142,6 @@ class AnswersRegularizers(skorch.NeuralNet):
             on_device = functools.partial(to_tensor, device=self._device())
             yield on_device(X), on_device(y), None if index is None else on_device(index)
 
-    @torch.no_grad()
     def training_outputs(self, layer: str | None = None) -> TrainingOutputs:
         """Evaluate the module on all training samples, in evaluation mode, without gradients.
 
@@ -150,15 +165,26 @@ class AnswersRegularizers(skorch.NeuralNet):
         if self.n_samples_ is None:
             raise ValueError("training_outputs() needs numbered samples, not an IterableDataset")
         parts = []
-        was_training = bare(self.module_).training
-        self._set_training(False)
-        try:
+        with self.evaluating():
             for X, y, index in self.training_batches():
                 outputs = self.forward_again(X, layer)
                 parts.append((index, y, outputs if layer is None else outputs[1]))
+        return TrainingOutputs(*map(torch.cat, zip(*parts, strict=True)))
+
+    @contextlib.contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode without gradients inside, and the mode from before after it.
+
+        With `training_batches` and `forward_again` it goes through the training samples batch by
+        batch, where `training_outputs` would hold the outputs of all.
+        """
+        was_training = bare(self.module_).training
+        self._set_training(False)
+        try:
+            with torch.no_grad():
+                yield
         finally:
             self._set_training(was_training)
-        return TrainingOutputs(*map(torch.cat, zip(*parts, strict=True)))
 
     def _device(self):
         parameter = next(self.module_.parameters(), None)

@@ -181,6 +181,49 @@ class RegularizedNetClassifier(RegularizedNet, skorch.NeuralNetClassifier):
         return softmax_over_classes
 
 
+class RegularizedNetSegmenter(RegularizedNetClassifier):
+    """skorch's classifier for a class of each pixel, whose training step asks regularizers.
+
+    The module returns logits of shape (n, n_classes, height, width), targets are class numbers of
+    shape (n, height, width), or -100 where ``torch.nn.CrossEntropyLoss`` ignores them. Regularizers
+    for pixels are accepted from the beginning; `RegularizedNetClassifier` learns from the first
+    batch that there is a class for each pixel. Validation has no accuracy, which scikit-learn has
+    for one label of each sample only.
+
+    Parameters
+    ----------
+    module : type or torch.nn.Module
+        The network.
+    *args : tuple
+        As for `RegularizedNetClassifier`.
+    criterion : type, default=torch.nn.CrossEntropyLoss
+        The loss.
+    regularizers : list of (str, Regularizer), default=None
+        As for `RegularizedNetClassifier`.
+    accumulation_steps : int, default=1
+        As for `RegularizedNetClassifier`.
+    mixed_precision : {None, "bfloat16", "float16"}, default=None
+        As for `RegularizedNetClassifier`.
+    **kwargs : dict
+        As for `RegularizedNetClassifier`.
+
+    Attributes
+    ----------
+    n_samples_ : int
+        One more than the largest number of a training sample, known once training has begun.
+    n_outputs_ : int or None
+        Number of classes, known once the first batch has been through the module.
+    steps_ : int
+        Number of optimizer steps so far.
+    """
+
+    task_ = "dense"
+
+    @property
+    def _default_callbacks(self):
+        return [pair for pair in super()._default_callbacks if pair[0] != "valid_acc"]
+
+
 class RegularizedNetRegressor(RegularizedNet, skorch.NeuralNetRegressor):
     """skorch's regressor whose training step asks regularizers.
 

@@ -194,7 +194,13 @@ def cutmix(X: torch.Tensor, alpha: float, *, weight: torch.Tensor | None = None)
     return Mixing((~inside).float().mean(), draw_partners(len(X), X.device, weight), ~inside)
 
 
-def views(X: Any, augment: Callable[..., Any] | None = None, n_views: int = 2) -> Any:
+def views(
+    X: Any,
+    augment: Callable[..., Any] | None = None,
+    n_views: int = 2,
+    *,
+    y: torch.Tensor | None = None,
+) -> Any:
     """Random views of a batch, one after the other.
 
     Parameters
@@ -202,15 +208,18 @@ def views(X: Any, augment: Callable[..., Any] | None = None, n_views: int = 2) -
     X : Tensor of shape (n, ...), or a dict, list or tuple of them
         The batch.
     augment : callable, optional
-        ``augment(X)`` returns a random view of the batch, of as many samples. None is the batch as
-        it is.
+        ``augment(X)`` returns a random view of the batch, of as many samples; with `y`,
+        ``augment(X, y)`` returns a view of both. None is the batch as it is.
     n_views : int, default=2
         Number of views.
+    y : Tensor of shape (n, ...), optional
+        Labels that change with the samples, such as masks of images that are turned.
 
     Returns
     -------
     Tensor of shape (n_views n, ...), or a dict, list or tuple of them
-        The views: all samples of the first, then all of the second, and so on.
+        The views: all samples of the first, then all of the second, and so on; with `y` a pair of
+        them and their labels.
 
     Raises
     ------
@@ -222,14 +231,25 @@ def views(X: Any, augment: Callable[..., Any] | None = None, n_views: int = 2) -
     >>> import torch
     >>> views(torch.tensor([1.0, 2.0]), augment=torch.neg)
     tensor([-1., -2., -1., -2.])
+    >>> turn = lambda X, y: (X.flip(1), y.flip(1))
+    >>> views(torch.tensor([[1.0, 2.0]]), turn, n_views=1, y=torch.tensor([[0, 1]]))
+    (tensor([[2., 1.]]), tensor([[1, 0]]))
     """
     check_number("n_views", n_views, 1)
-    drawn = [X if augment is None else augment(X) for _ in range(n_views)]
+    batch = X if y is None else (X, y)
+    given = (X,) if y is None else (X, y)
+    drawn = [batch if augment is None else augment(*given) for _ in range(n_views)]
     for view in drawn:
-        if n_samples(view) != n_samples(X):
+        if y is not None and not (isinstance(view, tuple) and len(view) == 2):
             raise ValueError(
-                f"augment must return a view of all {n_samples(X)} samples, got {n_samples(view)}"
+                f"augment(X, y) must return a pair of inputs and labels, got {type(view).__name__}"
             )
+        for part in (view,) if y is None else view:
+            if n_samples(part) != n_samples(X):
+                raise ValueError(
+                    f"augment must return a view of all {n_samples(X)} samples, got "
+                    f"{n_samples(part)}"
+                )
     return concatenated(drawn)
 
 

@@ -129,13 +129,16 @@ def weighted_mean(losses, weight=None):
 def divides_differently(criterion, targets):
     """Whether the criterion's own mean over these targets differs from `mean_loss`.
 
-    It does for class probabilities with class weights. A net whose regularizers turn class numbers
-    into probabilities takes `mean_loss` then, with sample weights or without.
+    It does for class probabilities with class weights, and for classes of pixels that may all be
+    ignored, of which torch's mean is no number. A net whose regularizers turn class numbers into
+    probabilities takes `mean_loss` then, with sample weights or without.
     """
-    if not targets.is_floating_point():
-        return False
     part = counting_part(criterion)
-    return part is not None and class_weights(part) is not None
+    if part is None:
+        return False
+    if targets.is_floating_point():
+        return class_weights(part) is not None
+    return targets.ndim > 1
 
 
 def reducing_parts(criterion):

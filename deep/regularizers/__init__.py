@@ -22,6 +22,8 @@ from ..numerics._orthogonal_gradient_regularizer import OrthogonalGradient
 from ..numerics._spectral_decoupling_regularizer import SpectralDecoupling
 from ..numerics._stability_monitor_regularizer import StabilityMonitor
 from ..numerics._stablemax_regularizer import StableMax
+from ..segmentation._adawac_regularizer import AdaWAC
+from ..segmentation._adele_regularizer import ADELE
 from ..sharpness._fisher_sam_regularizer import FisherSAM
 from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
@@ -32,11 +34,13 @@ from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
 
 __all__ = [
+    "ADELE",
     "ELR",
     "PSKD",
     "SAM",
     "SWA",
     "TRAM",
+    "AdaWAC",
     "ConR",
     "ConfidencePenalty",
     "ConvOrthogonality",

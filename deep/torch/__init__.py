@@ -33,6 +33,15 @@ from ..numerics._stablemax import (
     stablemax,
     zero_loss_rate,
 )
+from ..segmentation._adawac import AdaWACLoss, dice_loss, feature_consistency
+from ..segmentation._label_correction import Correction, correct_labels
+from ..segmentation._memorization_onset import (
+    CurveFit,
+    Onset,
+    iou_curve_fit,
+    memorization_onset,
+)
+from ..segmentation._multiscale import MultiScaleConsistencyLoss, multiscale_consistency
 from ..sharpness._fisher_sam import FisherSAM, fisher_diagonal
 from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
@@ -80,7 +89,10 @@ from ..weights._weight_compander import (
 __all__ = [
     "SAM",
     "TRAM",
+    "AdaWACLoss",
     "ConRLoss",
+    "Correction",
+    "CurveFit",
     "DRMLoss",
     "DomainHeads",
     "ELRLoss",
@@ -95,6 +107,8 @@ __all__ = [
     "LayerOrthogonality",
     "MaskedWeight",
     "Mixing",
+    "MultiScaleConsistencyLoss",
+    "Onset",
     "OptimizerWrapper",
     "OrthogonalGradient",
     "PSKDLoss",
@@ -118,22 +132,28 @@ __all__ = [
     "confidence_penalty",
     "conv_singular_values",
     "conv_spectral_norm",
+    "correct_labels",
     "count_flops",
     "count_parameters",
     "cutmix",
     "density_weights",
+    "dice_loss",
     "effective_rank",
     "entropy",
     "epsilon_sharpness",
+    "feature_consistency",
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
+    "iou_curve_fit",
     "linear_cka",
     "log_stablemax",
     "magnitude_masks",
     "make_picklable",
     "masked_weights",
+    "memorization_onset",
     "mixup",
+    "multiscale_consistency",
     "orthogonal_conv_exists",
     "orthogonal_conv_init_",
     "orthogonality_bounds",

@@ -1,4 +1,4 @@
-"""Metrics of confidence, retrieval and imbalanced regression that scikit-learn does not have."""
+"""Metrics that scikit-learn lacks: confidence, retrieval, segmentation, imbalanced regression."""
 
 from skreg.metrics._confidence import (
     excess_risk_coverage_score,
@@ -12,6 +12,7 @@ from skreg.metrics._operating_points import (
     verification_error_rates,
 )
 from skreg.metrics._retrieval import recall_at_k
+from skreg.metrics._segmentation import intersection_over_union_score
 from skreg.metrics._shots import ShotScore, shot_scores
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ShotScore",
     "excess_risk_coverage_score",
     "expected_calibration_error",
+    "intersection_over_union_score",
     "operating_point_inconsistency_score",
     "operating_points",
     "recall_at_k",

@@ -322,6 +322,8 @@ MEASURE = {
     "CertifiedAccuracyDisplay",
     "CoresetDisplay",
     "LearningCurveTheoryDisplay",
+    "MemorizationOnsetDisplay",
+    "SampleWeightDisplay",
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",

@@ -1,0 +1,1 @@
+"""Segmentation with masks that are wrong, or say little."""
