@@ -89,7 +89,7 @@ def prune_channels(
     shape = _output_shape(graph)
     gone = _removed_channels(graph, masks)
     _check_needs(graph, gone)
-    for node, x in graph.inputs_without(masks).items():
+    for node, x in graph.inputs_without(masks, biases=absorb_bias).items():
         removed = _is_gone(graph, gone, graph.ends[str(node.target)].taken, x.device)
         if removed.any():
             axis = graph.channels[node.args[0]].axis
@@ -156,9 +156,10 @@ def _check_constant(node, x, axis, removed, masks):
     varying = torch.isnan(x.movedim(axis, 0).flatten(1)).any(1)
     if (varying & removed).any():
         raise ValueError(
-            f"{described(node)} reads channels that are to be removed together with others that "
-            f"stay (they are added, or pass several normalisations): the layers "
-            f"{', '.join(map(repr, masks))} need masks that agree, see channel_groups"
+            f"{described(node)} reads more than a constant of channels that are to be removed. If "
+            f"they are added to channels that stay, the layers {', '.join(map(repr, masks))} need "
+            "masks that agree, see channel_groups; if they are multiplied by a gate, take "
+            "absorb_bias=False, and penalise their biases in training"
         )
 
 

@@ -39,6 +39,7 @@ POOLING = {
     for kind in ("max_", "avg_", "adaptive_max_", "adaptive_avg_")
     for dim in (1, 2, 3)
 } | {"interpolate"}
+PRODUCTS = {"mul", "imul", "multiply"}
 REDUCTIONS = {"mean", "sum", "amax", "amin"}
 ELSEWHERE = "the network's input", "the network's output"
 
@@ -170,10 +171,7 @@ class ChannelGraph:
         """The channels of a tensor, None if the operation is not known."""
         if node.op == "call_module":
             return self._of_layer(node, self.module.get_submodule(node.target), shape)
-        if node.op not in ("call_function", "call_method"):
-            return None
-        name = node.target if node.op == "call_method" else node.target.__name__
-        name = name.removesuffix("_")
+        name = _name(node)
         if name in ELEMENTWISE:
             return self._elementwise(node, shape)
         x = self.channels.get(node.args[0]) if node.args else None
@@ -253,14 +251,15 @@ class ChannelGraph:
 
     def _elementwise(self, node, shape):
         """Channels of all tensors that meet here become the same."""
-        tensors = [n for n in node.all_input_nodes if shape_of(n) is not None]
-        parts = [self.channels.get(n) for n in tensors if np.prod(shape_of(n)) != 1]
+        shapes = {n: shape_of(n) for n in node.all_input_nodes}
+        tensors = [n for n, size in shapes.items() if size is not None and np.prod(size) != 1]
+        parts = [self.channels.get(n) for n in tensors]
         if not parts or any(part is None for part in parts):
             return None
         first = parts[0]
         fits = all(
             part.axis == first.axis and len(part.numbers) == shape[first.axis] for part in parts
-        ) and all(len(shape_of(n)) == len(shape) for n in tensors if n in self.channels)
+        ) and all(len(shapes[n]) == len(shape) for n in tensors)
         if not fits:
             return None
         for part in parts[1:]:
@@ -282,19 +281,22 @@ class ChannelGraph:
             name: torch.ones_like(layer.weight, dtype=torch.bool)
             for name, layer in norm_layers(self.module).items()
         }
-        for node, x in self.inputs_without(everything).items():
+        for node, x in self.inputs_without(everything, biases=False).items():
             channels = self.channels[node.args[0]]
             is_read = torch.isnan(x.movedim(channels.axis, 0).flatten(1)).any(1).cpu().numpy()
             self.fixed.append(
                 (channels.numbers[is_read], f"{described(node)}, which reads them unnormalised")
             )
 
-    def inputs_without(self, masks: Mapping[str, torch.Tensor]) -> dict[fx.Node, torch.Tensor]:
+    def inputs_without(
+        self, masks: Mapping[str, torch.Tensor], *, biases: bool
+    ) -> dict[fx.Node, torch.Tensor]:
         """Inputs of the layers that mix channels, if scaling factors were zero where masks are.
 
         What depends on the input of the network is NaN; what is left does not change if it does.
+        Without `biases` those of the normalisation are zero as well.
         """
-        probe = _Probe(self, masks)
+        probe = _Probe(self, masks, biases)
         with evaluating(self.module), torch.no_grad():
             probe.run(*self.inputs)
         return probe.seen
@@ -303,10 +305,10 @@ class ChannelGraph:
 class _Probe(fx.Interpreter):
     """A run of the network in which all that depends on its input is NaN."""
 
-    def __init__(self, graph, masks):
+    def __init__(self, graph, masks, biases):
         super().__init__(graph.traced)
         self.sources = graph.mixing | graph.unknown
-        self.mixing, self.masks = graph.mixing, masks
+        self.mixing, self.masks, self.biases = graph.mixing, masks, biases
         self.seen: dict[fx.Node, torch.Tensor] = {}
 
     def run_node(self, n: fx.Node) -> Any:
@@ -317,12 +319,29 @@ class _Probe(fx.Interpreter):
         if n in self.sources and isinstance(result, torch.Tensor) and result.is_floating_point():
             return torch.full_like(result, float("nan"))
         if n.op == "call_module" and n.target in self.masks:
-            layer: Any = self.fetch_attr(str(n.target))
-            shape = (-1, *[1] * (result.ndim - 2))
-            beta = torch.zeros_like(layer.weight) if layer.bias is None else layer.bias
-            mask = self.masks[str(n.target)].view(shape)
-            return torch.where(mask, beta.view(shape), result)
+            return self._normalised(str(n.target), result)
+        if _name(n) in PRODUCTS:  # also of zero and NaN
+            for part in n.all_input_nodes:
+                factor = self.env[part]
+                if isinstance(factor, torch.Tensor):
+                    result = torch.where(factor == 0, 0.0, result)
         return result
+
+    def _normalised(self, name, result):
+        layer: Any = self.fetch_attr(name)
+        shape = (-1, *[1] * (result.ndim - 2))
+        constant = torch.zeros_like(layer.weight)
+        if self.biases and layer.bias is not None:
+            constant = layer.bias
+        return torch.where(self.masks[name].view(shape), constant.view(shape), result)
+
+
+def _name(node):
+    """What a function or method is called, without the underscore of those in place."""
+    if node.op not in ("call_function", "call_method"):
+        return None
+    name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
+    return name.removesuffix("_")
 
 
 def _traced(module):

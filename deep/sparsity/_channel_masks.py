@@ -16,6 +16,7 @@ from ._masks import Layers, choose_layers
 NORMS = (_BatchNorm, _InstanceNorm, nn.GroupNorm)
 METHODS = ("quantile", "threshold", "optimal_threshold")
 SMALLEST_SQUARE = 1e-18
+SCOPES = ("global", "layer")
 DEAD = 1e-3  # below this largest factor a layer has nothing to keep
 
 Groups = Sequence[Sequence[str]]
@@ -164,6 +165,7 @@ def channel_masks(
     min_channels: int = 1,
     groups: Groups | None = None,
     layers: Layers = "all",
+    scope: Literal["global", "layer"] = "global",
 ) -> dict[str, torch.Tensor]:
     """Choose the channels to prune by the sizes of their scaling factors.
 
@@ -175,8 +177,8 @@ def channel_masks(
     module : torch.nn.Module
         The network, with batch, instance or group normalisation.
     method : {"quantile", "threshold", "optimal_threshold"}, default="quantile"
-        The share `amount` of all channels with the smallest factors, wherever they are; those of at
-        most `threshold`; or those of at most the layer's `optimal_threshold`.
+        The share `amount` of the channels with the smallest factors; those of at most `threshold`;
+        or those of at most the layer's `optimal_threshold`.
     amount : float, default=0.5
         Share of the channels in [0, 1), for "quantile".
     threshold : float, default=0.01
@@ -190,6 +192,10 @@ def channel_masks(
         `channel_groups` finds them. They vote, see `merge_group_votes`.
     layers : {"all", "hidden"}, str, list of str or callable, default="all"
         The normalisation layers that may lose channels, as for `choose_weights`.
+    scope : {"global", "layer"}, default="global"
+        For "quantile", whether factors of all layers are compared, or those of one layer with one
+        another. Without a penalty layers differ in the size of their factors for no good reason:
+        globally, some would lose nearly all channels.
 
     Returns
     -------
@@ -226,11 +232,14 @@ def channel_masks(
     check_number("amount", amount, 0, 1, below=True)
     check_number("threshold", threshold, 0)
     check_number("min_channels", min_channels, 1)
+    check_choice("scope", scope, SCOPES)
     there = norm_layers(module)
     chosen = choose_layers(bare(module), layers, types=NORMS)
     sizes = {name: _sizes(layer) for name, layer in chosen if name in there}
-    if method == "quantile":
+    if method == "quantile" and scope == "global":
         masks = _smallest(sizes, amount)
+    elif method == "quantile":
+        masks = {name: _smallest({name: size}, amount)[name] for name, size in sizes.items()}
     elif method == "threshold":
         masks = {name: size <= threshold for name, size in sizes.items()}
     else:

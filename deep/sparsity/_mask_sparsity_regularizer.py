@@ -18,7 +18,7 @@ from ..frame._frozen_copy import bare
 from ..frame._optimizer import innermost
 from ..frame._regularizer import Batch, Net, Regularizer
 from ._channel_graph import ChannelGraph
-from ._channel_masks import METHODS, channel_masks, checked_masks, norm_layers
+from ._channel_masks import METHODS, SCOPES, channel_masks, checked_masks, norm_layers
 from ._masks import Layers
 from ._scaling_factors import NORMS_OF_PENALTY, ScalingFactorPenalty, travel_strength
 
@@ -33,7 +33,8 @@ class PenalizedFactors(Regularizer):
     mode: Literal["prox", "subgradient", "loss"]
     penalize_bias: bool
     start: float = 0.0
-    choosing: frozenset[str] = frozenset()  # parameters by which channels are chosen
+    choosing: tuple[str, ...] = ()  # parameters by which channels are chosen
+    safety = 3.0  # of the automatic strength
 
     def initialize(self) -> Self:
         if self.strength != "auto":
@@ -98,7 +99,7 @@ class PenalizedFactors(Regularizer):
         chosen, module, now = self.chosen_, bare(net.module_), self.get_params(deep=False)
         before = vars(self).get("chosen_with_", now)
         changed = {name for name, value in now.items() if not same(value, before[name])}
-        choose = not chosen.is_chosen or bool(changed & self.choosing)
+        choose = not chosen.is_chosen or bool(changed.intersection(self.choosing))
         if choose:
             chosen.choose(self._masks(module, X))
         if choose or changed & {"strength", "mode"}:
@@ -132,7 +133,9 @@ class PenalizedFactors(Regularizer):
                 )
             momentum = group.get("momentum", 0.0)
         total_lr = float(planned_rates(net, group).sum())
-        return travel_strength(total_lr, momentum=momentum, distance=float(max(distances)))
+        return travel_strength(
+            total_lr, momentum=momentum, distance=float(max(distances)), safety=self.safety
+        )
 
     def _lr(self, net):
         return self._group(net)["lr"]
@@ -286,6 +289,8 @@ class NetworkSlimming(PenalizedFactors):
     True
     """
 
+    safety = 1.5  # of all factors, more would empty layers that the network needs
+
     def __init__(
         self,
         strength: float | Literal["auto"] = "auto",
@@ -312,7 +317,8 @@ class MaskSparsity(PenalizedFactors):
     First it is decided which channels go; then their factors, and only theirs, are driven to zero
     while all others train freely; at the end `skreg.deep.torch.prune_channels` removes them, which
     changes nothing. The network should be trained before: by another fit, ``module=`` its module,
-    or by the share `start` of this one.
+    or by the share `start` of this one. What averages weights comes after it in the list, and then
+    averages zeros.
 
     Parameters
     ----------
@@ -332,6 +338,9 @@ class MaskSparsity(PenalizedFactors):
     threshold : float, default=0.01
         Largest factor to prune, for "threshold"; and what all factors of pruned channels should
         have come under when training ends.
+    scope : {"global", "layer"}, default="layer"
+        For "quantile", whether factors of all layers are compared, or those of one layer with one
+        another. Compare all only in a network that was trained with a penalty on all.
     min_channels : int, default=1
         Number of channels that each layer keeps in any case.
     layers : {"all", "hidden"}, str, list of str or callable, default="all"
@@ -397,9 +406,9 @@ class MaskSparsity(PenalizedFactors):
     looks_into_module = True
     layers: Any  # chooses normalisations, no features
     wanted_layers = ()
-    choosing = frozenset(
-        ("amount", "prune_masks", "method", "threshold", "min_channels", "layers", "groups")
-    )
+    choosing = (
+        "amount", "prune_masks", "method", "threshold", "scope", "min_channels", "layers", "groups",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -410,6 +419,7 @@ class MaskSparsity(PenalizedFactors):
         start: float = 0.0,
         method: Literal["quantile", "threshold", "optimal_threshold"] = "quantile",
         threshold: float = 0.01,
+        scope: Literal["global", "layer"] = "layer",
         min_channels: int = 1,
         layers: Layers = "all",
         groups: Sequence[Sequence[str]] | None = None,
@@ -423,6 +433,7 @@ class MaskSparsity(PenalizedFactors):
         self.start = start
         self.method = method
         self.threshold = threshold
+        self.scope = scope
         self.min_channels = min_channels
         self.layers = layers
         self.groups = groups
@@ -434,6 +445,7 @@ class MaskSparsity(PenalizedFactors):
         check_number("amount", self.amount, 0, 1, below=True)
         check_number("start", self.start, 0, 1, below=True)
         check_choice("method", self.method, METHODS)
+        check_choice("scope", self.scope, SCOPES)
         check_number("threshold", self.threshold, 0)
         check_number("min_channels", self.min_channels, 1)
         return super().initialize()
@@ -487,4 +499,5 @@ class MaskSparsity(PenalizedFactors):
             min_channels=int(self.min_channels),
             groups=groups,
             layers=layers,
+            scope=self.scope,
         )

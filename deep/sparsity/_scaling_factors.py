@@ -200,7 +200,7 @@ class ScalingFactorPenalty:
 
 
 def travel_strength(
-    total_lr: float, *, momentum: float = 0.0, distance: float = 1.0, safety: float = 2.5
+    total_lr: float, *, momentum: float = 0.0, distance: float = 1.0, safety: float = 3.0
 ) -> float:
     r"""Strength that takes scaling factors to zero within a training.
 
@@ -217,7 +217,7 @@ def travel_strength(
         Momentum; zero for the proximal step, which comes after it.
     distance : float, default=1.0
         Largest factor to be moved.
-    safety : float, default=2.5
+    safety : float, default=3.0
         How much further than needed, since the loss holds against it; 2 to 3.
 
     Returns
