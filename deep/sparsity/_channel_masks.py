@@ -152,8 +152,8 @@ def merge_group_votes(masks: Sequence[torch.Tensor] | Iterable[Any]) -> torch.Te
         raise ValueError(f"the layers of a group must have one width, got widths {widths}")
     counts = torch.stack(votes).sum(0)
     fewest = min(int(mask.sum()) for mask in votes)
-    most = next(i for i in range(len(votes), -1, -1) if int((counts >= i).sum()) >= fewest)
-    return counts >= max(most, 1)
+    needed = next(i for i in range(len(votes), 0, -1) if int((counts >= i).sum()) >= fewest)
+    return counts >= needed
 
 
 def channel_masks(
@@ -189,7 +189,8 @@ def channel_masks(
         Number of channels with the largest factors that each layer keeps in any case.
     groups : sequence of sequence of str, default=None
         Names of layers that must lose the same channels, because their outputs are added, as
-        `channel_groups` finds them. They vote, see `merge_group_votes`.
+        `channel_groups` finds them. They vote, see `merge_group_votes`; with ``scope="layer"`` they
+        count as one layer that has the means of their factors.
     layers : {"all", "hidden"}, str, list of str or callable, default="all"
         The normalisation layers that may lose channels, as for `choose_weights`.
     scope : {"global", "layer"}, default="global"
@@ -236,20 +237,20 @@ def channel_masks(
     there = norm_layers(module)
     chosen = choose_layers(bare(module), layers, types=NORMS)
     sizes = {name: _sizes(layer) for name, layer in chosen if name in there}
+    _check_groups(groups or (), sizes)
     if method == "quantile" and scope == "global":
         masks = _smallest(sizes, amount)
     elif method == "quantile":
-        masks = {name: _smallest({name: size}, amount)[name] for name, size in sizes.items()}
+        shared = _mean_sizes(sizes, groups or ())  # votes of halves would prune far more than half
+        masks = {name: _smallest({name: size}, amount)[name] for name, size in shared.items()}
     elif method == "threshold":
         masks = {name: size <= threshold for name, size in sizes.items()}
     else:
         masks = {name: size <= optimal_threshold(size, energy) for name, size in sizes.items()}
     for group in groups or ():
-        for name in group:
-            _named(name, sizes, "groups")
         merged = merge_group_votes([masks[name] for name in group])
         masks |= dict.fromkeys(group, merged)
-    least = _total_sizes(sizes, groups or ())
+    least = _mean_sizes(sizes, groups or ())
     return {
         name: _in_whole_groups(there[name], _keeping(mask, least[name], int(min_channels)))
         for name, mask in masks.items()
@@ -275,12 +276,23 @@ def _smallest(sizes, amount):
     return {name: part.clone() for name, part in zip(sizes, parts, strict=True)}
 
 
-def _total_sizes(sizes, groups):
-    """Sizes by which channels are kept: layers of a group must agree on the largest."""
-    total = dict(sizes)
+def _check_groups(groups, sizes):
     for group in groups:
-        total |= dict.fromkeys(group, torch.stack([sizes[name] for name in group]).sum(0))
-    return total
+        widths = sorted({len(_named(name, sizes, "groups")) for name in group})
+        if len(widths) > 1:
+            raise ValueError(
+                f"groups: the layers {', '.join(map(repr, group))} must have one width, got widths "
+                f"{widths}"
+            )
+
+
+def _mean_sizes(sizes, groups):
+    """Sizes of which layers of a group share the mean."""
+    shared = dict(sizes)
+    for group in groups:
+        mean = torch.stack([sizes[name] for name in group]).mean(0)
+        shared |= dict.fromkeys(group, mean)
+    return shared
 
 
 def _keeping(mask, size, min_channels):

@@ -95,6 +95,14 @@ def test_every_layer_keeps_its_largest_channels():
     assert merged["a"].tolist() == merged["b"].tolist() == [True, True, False]
 
 
+def test_a_group_loses_the_amount_by_the_means_of_its_factors():
+    net = nn.ModuleDict({"a": norm_with(1.0, 2.0, 3.0, 4.0), "b": norm_with(9.0, 1.0, 1.0, 2.0)})
+    masks = channel_masks(net, amount=0.5, groups=[["a", "b"]], scope="layer")
+    assert masks["a"].tolist() == masks["b"].tolist() == [False, True, True, False]
+    votes = channel_masks(net, amount=0.5, groups=[["a", "b"]])
+    assert votes["a"].tolist() == votes["b"].tolist() == [True, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
