@@ -279,6 +279,17 @@ def test_layers_that_are_added_are_found():
     assert channel_groups(residual(), X) == [["bn0", "bn1b", "bn2b"], ["bn3", "bn4"]]
     assert channel_groups(preactivation(), X) == [["bn1", "bn2", "bn3"]]
     assert channel_groups(chain(), X) == []
+    shared = Net(
+        lambda net, x: net.head((net.bn1(net.conv(x)) * net.bn2(net.conv(-x))).mean((2, 3))),
+        conv=conv(2, 4), bn1=nn.BatchNorm2d(4), bn2=nn.BatchNorm2d(4), head=nn.Linear(4, 3),
+    )  # fmt: skip
+    assert channel_groups(shared, X) == [["bn1", "bn2"]]
+    apart = Net(
+        lambda net, x: net.head(net.bn1(net.conv(x)).mean((2, 3))) + net.bn2(net.conv(-x)).mean(),
+        conv=conv(2, 4), bn1=nn.BatchNorm2d(4), bn2=nn.BatchNorm2d(4), head=nn.Linear(4, 3),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"'bn1', 'bn2' cannot be removed because of operation"):
+        prune_channels(trained(lambda: apart), {"bn1": torch.arange(4) < 2}, X)
 
 
 def test_grouped_convolutions_lose_as_many_channels_in_each_group():
