@@ -92,7 +92,7 @@ def prune_channels(
     for node, x in graph.inputs_without(masks, biases=absorb_bias).items():
         removed = _is_gone(graph, gone, graph.ends[str(node.target)].taken, x.device)
         if removed.any():
-            axis = graph.channels[node.args[0]].axis
+            axis = graph.channels[node.all_input_nodes[0]].axis
             _check_constant(node, x, axis, removed, masks)
             if absorb_bias:
                 _absorb(graph, node, x, axis, removed)

@@ -98,7 +98,8 @@ class ChannelGraph:
 
     def __init__(self, module: nn.Module, example_input: Any) -> None:
         self.module = bare(module)
-        self.traced = _traced(self.module)
+        with evaluating(self.module):  # a trace keeps the mode of functional dropout
+            self.traced = _traced(self.module)
         self.inputs = positional(self.traced, as_input(self.module, example_input))
         self.ends: dict[str, Ends] = {}
         self.mixing: set[fx.Node] = set()
@@ -251,9 +252,9 @@ class ChannelGraph:
 
     def _elementwise(self, node, shape):
         """Channels of all tensors that meet here become the same."""
-        shapes = {n: shape_of(n) for n in node.all_input_nodes}
+        shapes: dict[Any, Any] = {n: shape_of(n) for n in node.all_input_nodes}
         tensors = [n for n, size in shapes.items() if size is not None and np.prod(size) != 1]
-        parts = [self.channels.get(n) for n in tensors]
+        parts: list[Any] = [self.channels.get(n) for n in tensors]
         if not parts or any(part is None for part in parts):
             return None
         first = parts[0]
@@ -268,7 +269,7 @@ class ChannelGraph:
 
     def _joined(self, node, shape):
         dim = _argument(node, 1, "dim", 0) % len(shape)
-        parts = [self.channels.get(n) for n in node.args[0]]
+        parts: list[Any] = [self.channels.get(n) for n in node.args[0]]
         if any(part is None or part.axis != dim for part in parts):
             return None
         return Channels(dim, np.concatenate([part.numbers for part in parts]))
@@ -282,7 +283,7 @@ class ChannelGraph:
             for name, layer in norm_layers(self.module).items()
         }
         for node, x in self.inputs_without(everything, biases=False).items():
-            channels = self.channels[node.args[0]]
+            channels = self.channels[node.all_input_nodes[0]]
             is_read = torch.isnan(x.movedim(channels.axis, 0).flatten(1)).any(1).cpu().numpy()
             self.fixed.append(
                 (channels.numbers[is_read], f"{described(node)}, which reads them unnormalised")
@@ -381,7 +382,7 @@ def positional(traced: Any, example: Any) -> tuple[Any, ...]:
     return tuple(example.get(name, p.default) for name, p in parameters.items())
 
 
-def shape_of(node: fx.Node) -> tuple[int, ...] | None:
+def shape_of(node: Any) -> Any:
     """Shape of the tensor that a node computes; None if it is something else."""
     meta = node.meta.get("tensor_meta")
     return tuple(meta.shape) if hasattr(meta, "shape") else None

@@ -281,8 +281,9 @@ class NetworkSlimming(PenalizedFactors):
     ...     return nn.Sequential(
     ...         nn.Linear(4, 32), nn.BatchNorm1d(32), nn.ReLU(), nn.Linear(32, 3)
     ...     )
+    >>> slimming = NetworkSlimming(strength=1.5)
     >>> model = DeepClassifier(
-    ...     network, regularizers=[("slim", NetworkSlimming())], lr=0.01, random_state=0
+    ...     network, regularizers=[("slim", slimming)], lr=0.01, random_state=0
     ... ).fit(X, y)
     >>> factors = dict(model.net_.regularizers)["slim"].scaling_factors_["1"]
     >>> bool((factors == 0).sum() > 10)
