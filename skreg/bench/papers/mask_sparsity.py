@@ -58,6 +58,7 @@ benchmark = Benchmark(
     metrics=METRICS,
     repeats={"smallest": 1, "quick": 3, "full": 10},
     reference=MASKED,
+    seconds={"smallest": 6, "quick": 6, "full": 120},
     together=True,
     serial=True,
     claims=[
@@ -124,6 +125,7 @@ benchmark = Benchmark(
             dots_of_methods(
                 Dots(DIGITS, {"before": "before the cut", "after": "after it",
                               "tuned": "fine-tuned"}, "Digits", "Test accuracy (%)"),
+                Dots(DIGITS, "kept", "Channels that stay", "Mean scaling factor"),
                 methods=[*ROUTES],
             ),
             [DIGITS],
