@@ -135,7 +135,9 @@ class StagedTraining(MetaEstimatorMixin, Estimator):
         model = clone(self.estimator)
         names: list[str] = []
         for name, params in self.stages:
-            model.set_params(**clone(self.estimator).get_params(deep=False))
+            params_of_all = clone(self.estimator).get_params(deep=False)
+            del params_of_all["module"]  # an instance is copied by clone, and would count as new
+            model.set_params(**params_of_all)
             model.set_params(**params)
             model.set_params(warm_start=True)
             model.fit(X, y, **given)

@@ -47,6 +47,9 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
+from ..sparsity._channel_cutting import prune_channels
+from ..sparsity._channel_graph import channel_groups
+from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
 from ..sparsity._counting import count_flops, count_parameters
 from ..sparsity._masks import (
     FixedMask,
@@ -63,6 +66,7 @@ from ..sparsity._masks import (
     weight_masks,
 )
 from ..sparsity._report import sparsity_report
+from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -116,6 +120,7 @@ __all__ = [
     "PatchGaussianTransport",
     "Routing",
     "SampleMemory",
+    "ScalingFactorPenalty",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
@@ -127,6 +132,8 @@ __all__ = [
     "apply_masks",
     "apply_weight_compander",
     "as_probabilities",
+    "channel_groups",
+    "channel_masks",
     "choose_weights",
     "compander_param_groups",
     "confidence_penalty",
@@ -154,6 +161,9 @@ __all__ = [
     "memorization_onset",
     "mixup",
     "multiscale_consistency",
+    "merge_group_votes",
+    "mixup",
+    "optimal_threshold",
     "orthogonal_conv_exists",
     "orthogonal_conv_init_",
     "orthogonality_bounds",
@@ -164,6 +174,7 @@ __all__ = [
     "own_group",
     "pack_mask",
     "parametrize_weights",
+    "prune_channels",
     "remove_masks",
     "remove_weight_compander",
     "smooth_targets",
@@ -174,6 +185,7 @@ __all__ = [
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",
+    "travel_strength",
     "unpack_mask",
     "views",
     "weight_gradient_cosine",

@@ -33,6 +33,7 @@ CLASSIFIERS = [name for name in NAMES if name != "ConR"]
 NEED_THE_MODULE = {
     "AdaWAC",
     "DomainSpecificHeads",
+    "MaskSparsity",
     "ThresholdConsistentMargin",
     "TrustRegionPenalty",
     "EMAWeights",
@@ -62,8 +63,11 @@ ARGUMENTS = {
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets
     "GradientClipping": {"max_norm": 0.1},
+    "MaskSparsity": {"strength": 1.0},  # "auto" depends on the planned epochs
+    "NetworkSlimming": {"strength": 1.0},
     "SWA": {"start": 0.0},
 }
+NEED_NORMALISATION = {"MaskSparsity", "NetworkSlimming"}
 NEUTRAL = {
     "ELR": ELR(lam=0.0),
     "GradientClipping": GradientClipping(max_norm=None),
@@ -77,9 +81,10 @@ NEUTRAL = {
 
 
 class Convolutions(nn.Sequential):
-    def __init__(self, n_outputs=K, dropout=0.0):
+    def __init__(self, n_outputs=K, dropout=0.0, normalised=False):
         super().__init__(
             nn.Conv2d(2, 4, 3, padding=1, padding_mode="circular"),
+            *([nn.InstanceNorm2d(4, affine=True)] if normalised else []),
             nn.ReLU(),
             nn.Flatten(),
             nn.Linear(4 * 36, 8),
@@ -102,6 +107,7 @@ def make_net(names, **arguments):
         Convolutions,
         module__n_outputs=1 if regression else K,
         module__dropout=0.2 if "RDrop" in names else 0.0,
+        module__normalised=not NEED_NORMALISATION.isdisjoint(names),
         regularizers=used,
         **{**defaults, **arguments},
     )
