@@ -51,6 +51,7 @@ ARGUMENTS = {
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets
     "GradientClipping": {"max_norm": 0.1},
+    "NMSparsity": {"recipe": "srste"},  # follows no plan, which an interruption changes here
     "SWA": {"start": 0.0},
 }
 NEUTRAL = {
