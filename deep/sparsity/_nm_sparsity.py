@@ -141,7 +141,7 @@ def _axis(weight, n, m, dim):
     if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
         kind = weight.dtype if isinstance(weight, torch.Tensor) else type(weight).__name__
         raise ValueError(f"weight must be a Tensor of floating-point numbers, got {kind}")
-    if not isinstance(dim, Integral) or not -weight.ndim <= dim < weight.ndim:
+    if not isinstance(dim, int) or not -weight.ndim <= dim < weight.ndim:
         raise ValueError(f"dim must be an axis of the weight, which has {weight.ndim}, got {dim!r}")
     dim = dim % weight.ndim
     if weight.shape[dim] % m:
@@ -841,14 +841,14 @@ def finalize_nm_sparsity(module: nn.Module) -> nn.Module:
     return remove_masks(module)
 
 
-def pruned_energy(module: nn.Module) -> torch.Tensor | float:
+def pruned_energy(module: nn.Module) -> torch.Tensor:
     """Half the sum of squares of what is masked; its gradient is (1 - M) * W.
 
     The penalty of SR-STE, in a form that follows a loss which is scaled.
     """
-    total: Any = 0.0
+    terms = []
     for weight, part in masked_weights(module, NMSparsity):
-        dense: Any = weight.layer.parametrizations
-        dense = dense[weight.attribute].original
-        total = total + 0.5 * torch.where(part.mask_of(dense), 0.0, dense).square().sum()
-    return total
+        made_from: Any = weight.layer.parametrizations
+        dense = made_from[weight.attribute].original
+        terms.append(0.5 * torch.where(part.mask_of(dense), 0.0, dense).square().sum())
+    return torch.stack(terms).sum()
