@@ -2,7 +2,7 @@
 
 import math
 from numbers import Integral
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
@@ -384,6 +384,23 @@ class _StraightThrough(torch.autograd.Function):
         return gradient, None, None, None
 
 
+class Held(NamedTuple):
+    """A sparse weight, and the dense one that it was made of."""
+
+    value: torch.Tensor
+    dense: torch.Tensor
+    version: int
+
+    def is_of(self, dense: torch.Tensor) -> bool:
+        """Whether it is still what comes of a dense weight."""
+        return dense is self.dense and dense._version == self.version
+
+
+def _can_be_held(weight):
+    """Whether what is made of a weight is a constant, and it would be known if that changed."""
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling() or weight.is_inference())
+
+
 class NMSparsity(MaskedWeight):
     r"""Parametrization of a weight by a dense one, of which n of m successive entries are kept.
 
@@ -462,7 +479,7 @@ class NMSparsity(MaskedWeight):
     """
 
     beta: torch.Tensor
-    held: torch.Tensor | None
+    held: Held | None
 
     def __init__(
         self,
@@ -561,9 +578,10 @@ class NMSparsity(MaskedWeight):
     def hold(self) -> None:
         """Take the final pattern, without what is masked, and compute the weight only once.
 
-        In evaluation mode and without gradients the weight is then the one of the first call, until
-        the network trains again, moves, or loads other weights. Who changes weights in place after
-        that call, in evaluation mode, calls this again.
+        In evaluation mode and without gradients, each call then takes the weight of the call before
+        it, unless the dense weight is another or was changed in place since, by whatever autograd
+        knows of: those who change ``weight.data`` call this again. Compiled networks compute it
+        each time; of them, `finalize_nm_sparsity` makes plain ones.
         """
         self.set_stage((self.n, self.m), 0.0)
         self.is_final = True
@@ -581,12 +599,12 @@ class NMSparsity(MaskedWeight):
         Tensor of the same shape
             The weight with the present pattern.
         """
-        if self.training or torch.is_grad_enabled() or not self.is_final:
+        if self.training or not self.is_final or not _can_be_held(weight):
             self.held = None
             return self._sparse(weight)
-        if self.held is None:
-            self.held = self._sparse(weight)
-        return self.held
+        if self.held is None or not self.held.is_of(weight):
+            self.held = Held(self._sparse(weight), weight, weight._version)
+        return self.held.value
 
     def _sparse(self, weight):
         kept, size = self.pattern_
@@ -650,18 +668,12 @@ class NMSparsity(MaskedWeight):
         kept, size, is_final = state.tolist()
         self.pattern_, self.is_final = (kept, size), bool(is_final)
 
-    # what is held belongs to weights as they are here
-
     def __getstate__(self):
         return {**vars(self), "held": None}
 
     def _apply(self, *args, **kwargs):
-        self.held = None
+        self.held = None  # parameters that move stay the same objects of the same version
         return super()._apply(*args, **kwargs)
-
-    def _load_from_state_dict(self, *args, **kwargs):
-        self.held = None
-        super()._load_from_state_dict(*args, **kwargs)
 
 
 def apply_nm_sparsity(

@@ -31,6 +31,7 @@ from skreg.deep.torch import (
     FrozenCopy,
     NMSparsity,
     apply_nm_sparsity,
+    epsilon_sharpness,
     finalize_nm_sparsity,
     is_nm_sparse,
     masked_weights,
@@ -442,43 +443,69 @@ def test_gradients_are_those_of_torchs_function_transforms():
     torch.testing.assert_close(per_sample[name][1], expected)
 
 
-def test_a_held_weight_is_that_of_the_first_call_and_no_longer():
+def test_a_held_weight_is_computed_once_and_never_stale():
     net = apply_nm_sparsity(perceptron(), 2, 4, "ste").eval()
     (part,) = [part for _, part in masked_weights(net)]
     dense = net[2].parametrizations.weight.original
+    seeds = itertools.count()
 
+    def change():
+        with torch.no_grad():
+            dense.copy_(random(16, 16, seed=next(seeds)))
+
+    @torch.no_grad()
     def is_present():
-        with torch.no_grad():
-            return torch.equal(net[2].weight, nm_project(dense, 2, 4))
+        return torch.equal(net[2].weight, nm_project(dense, 2, 4))
 
-    def move():
-        with torch.no_grad():
-            dense.copy_(random(16, 16, seed=int(dense.numel() + 1e3 * abs(dense[0, 0]))))
+    def train():
+        net.train()(random(2, 6)).sum().backward()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+        net.eval()
 
-    move()
-    assert is_present()  # nothing is promised yet
+    def tune_in_evaluation_mode():
+        net(random(2, 6)).sum().backward()
+        torch.optim.SGD(net.parameters(), lr=0.1).step()
+
+    def load():
+        net.load_state_dict(apply_nm_sparsity(perceptron(seed=next(seeds)), 2, 4).state_dict())
+        part.hold()
+
+    assert is_present()
+    assert part.held is None  # nothing is promised yet
     part.hold()
     assert is_present()
-    first = part.held
+    first = part.held.value
     assert is_present()
-    assert part.held is first
-    move()
-    assert not is_present()  # what `hold` promised was not kept
-    for renew in (
-        part.hold,
-        lambda: net.load_state_dict(net.state_dict()),
-        lambda: net.train()(random(2, 6)) is None or net.eval(),
-        lambda: net(random(2, 6)),  # with gradients, as to go on in evaluation mode
-        lambda: net.double().float(),
-        lambda: part.set_stage((2, 4), 0.0),
-    ):
-        move()
-        renew()
-        assert is_present()
-    part.hold()
-    is_present()
+    assert part.held.value is first
+    for happens in (change, train, tune_in_evaluation_mode, load, lambda: net.double().float()):
+        happens()
+        assert is_present(), happens
+        assert is_present(), happens
+    other = {name: 2 * p.detach() for name, p in net.named_parameters()}
+    other["2.parametrizations.weight.original"] = random(16, 16, seed=77)
+    x = random(3, 6)
+    with torch.no_grad():
+        found = torch.func.functional_call(net, other, x)
+    net.load_state_dict(other, strict=False)
+    torch.testing.assert_close(found, net(x))
+    with torch.inference_mode():
+        torch.testing.assert_close(net(x), found)
+        pickle.loads(pickle.dumps(net))
+    assert is_present()
     assert len(pickle.dumps(net)) < len(pickle.dumps(apply_nm_sparsity(perceptron()))) + 100
     assert copy.deepcopy(part).held is None
+
+
+def test_sharpness_of_a_fitted_network_looks_at_moved_weights():
+    model = fitted(epochs=2)
+    model.predict(X)
+    module, data = model.net_.module_.eval(), (torch.from_numpy(X), torch.from_numpy(y))
+    found = epsilon_sharpness(module, F.cross_entropy, *data)
+    again = copy.deepcopy(module)
+    for _, part in masked_weights(again):
+        part.set_stage((1, 4), 0.0)  # holds nothing
+    assert found > 0
+    assert found == epsilon_sharpness(again, F.cross_entropy, *data)
 
 
 class Shifted(nn.Module):
@@ -670,8 +697,7 @@ def test_accumulated_gradients_have_the_same_decay():
 
 def test_the_history_of_patterns_is_that_of_the_schedule():
     model = fitted(recipe="sdgf-step", m=8, epochs=10, dense_fraction=0.1, finetune_fraction=0.1)
-    n_batches = -(-128 // 40)  # a fifth is for validation
-    assert n_batches * 10 == model.net_.steps_
+    assert model.net_.steps_ == 40
     expected = [(0, (8, 8)), (4, (7, 8)), (12, (4, 8)), (20, (2, 8)), (28, (1, 8))]
     assert nm_of(model).pattern_history_ == expected
 
