@@ -2,7 +2,7 @@
 
 import math
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
@@ -13,6 +13,7 @@ from ._masks import (
     MaskedWeight,
     Weight,
     choose_weights,
+    dense_value,
     masked_weights,
     parametrize_weights,
     remove_masks,
@@ -638,7 +639,7 @@ class NMSparsity(MaskedWeight):
         Parameters
         ----------
         original : Tensor
-            The dense weight.
+            The dense weight, as `forward` gets it.
 
         Returns
         -------
@@ -860,7 +861,6 @@ def pruned_energy(module: nn.Module) -> torch.Tensor:
     """
     terms = []
     for weight, part in masked_weights(module, NMSparsity):
-        made_from: Any = weight.layer.parametrizations
-        dense = made_from[weight.attribute].original
+        dense = dense_value(weight, part)
         terms.append(0.5 * torch.where(part.mask_of(dense), 0.0, dense).square().sum())
     return torch.stack(terms).sum()

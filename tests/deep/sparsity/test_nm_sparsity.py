@@ -18,7 +18,7 @@ from skorch.callbacks import Checkpoint, LoadInitState
 from torch import nn
 from torch.ao.pruning import WeightNormSparsifier
 from torch.nn import functional as F
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrizations, parametrize
 from torch.sparse._semi_structured_conversions import (
     sparse_semi_structured_from_dense_cutlass,
     sparse_semi_structured_to_dense_cutlass,
@@ -27,6 +27,7 @@ from torch.sparse._semi_structured_conversions import (
 from skreg.deep import DeepClassifier, DeepRegressor, RegularizedNetClassifier
 from skreg.deep.regularizers import ELR, SAM, SWA, EMAWeights, LabelSmoothing, MagnitudePruning
 from skreg.deep.regularizers import NMSparsity as NMRegularizer
+from skreg.deep.sparsity._nm_sparsity import pruned_energy
 from skreg.deep.torch import (
     FrozenCopy,
     NMSparsity,
@@ -520,6 +521,18 @@ def test_another_parametrization_after_the_mask_is_told():
         finalize_nm_sparsity(net)
     with pytest.raises(ValueError, match="has no N:M sparse weight"):
         finalize_nm_sparsity(perceptron())
+
+
+@pytest.mark.parametrize("make", [parametrizations.weight_norm, parametrizations.spectral_norm])
+def test_masks_and_decay_are_those_of_weights_that_others_make(make):
+    net = perceptron()
+    make(net[2])
+    dense = net.eval()[2].weight.detach()  # in training each call moves a spectral norm
+    apply_nm_sparsity(net, 2, 4, "srste")
+    assert torch.equal(weight_masks(net)["2.weight"], nm_mask(dense, 2, 4))
+    assert torch.equal(net[2].weight, nm_project(dense, 2, 4))
+    left = dense - nm_project(dense, 2, 4)
+    torch.testing.assert_close(pruned_energy(net), 0.5 * left.square().sum())
 
 
 # bad arguments
