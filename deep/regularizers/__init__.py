@@ -30,6 +30,7 @@ from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
+from ..sparsity._nm_sparsity_regularizer import NMSparsity
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -58,6 +59,7 @@ __all__ = [
     "MaskSparsity",
     "Mixup",
     "NetworkSlimming",
+    "NMSparsity",
     "OrthogonalGradient",
     "RDrop",
     "SpectralDecoupling",

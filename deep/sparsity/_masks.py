@@ -397,9 +397,37 @@ def weight_masks(module: nn.Module) -> dict[str, torch.Tensor]:
     """
     with torch.no_grad():
         return {
-            weight.name: mask.mask_of(_stored(weight)).clone()
+            weight.name: mask.mask_of(dense_value(weight, mask)).clone()
             for weight, mask in masked_weights(module)
         }
+
+
+def dense_value(weight: Weight, mask: MaskedWeight) -> torch.Tensor:
+    """What a mask on a weight is handed: the trained tensor, or what others made of it before.
+
+    Parameters
+    ----------
+    weight : Weight
+        The weight.
+    mask : MaskedWeight
+        Its parametrization.
+
+    Returns
+    -------
+    Tensor
+        The dense weight, with its graph.
+    """
+    made_from: Any = weight.layer.parametrizations
+    chain = made_from[weight.attribute]
+    if chain.is_tensor:
+        value = chain.original
+    else:
+        value = tuple(getattr(chain, f"original{i}") for i in range(chain.ntensors))
+    for part in chain:
+        if part is mask:
+            break
+        value = part(*value) if isinstance(value, tuple) else part(value)
+    return value
 
 
 def apply_masks(module: nn.Module, masks: Mapping[str, torch.Tensor]) -> nn.Module:

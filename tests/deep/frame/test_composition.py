@@ -63,8 +63,6 @@ ARGUMENTS = {
     "ELRPlus": {"mixup_alpha": 0.0},  # no random numbers
     "Flooding": {"level": 1.0},  # a level that such a short training meets
     "GradientClipping": {"max_norm": 0.1},
-    "MaskSparsity": {"strength": 1.0},  # "auto" depends on the planned epochs
-    "NetworkSlimming": {"strength": 1.0},
     "SWA": {"start": 0.0},
 }
 NEED_NORMALISATION = {"MaskSparsity", "NetworkSlimming"}
