@@ -27,6 +27,7 @@ from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
+from ..sparsity._sara_regularizer import SaRA
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -53,6 +54,7 @@ __all__ = [
     "Mixup",
     "OrthogonalGradient",
     "RDrop",
+    "SaRA",
     "SpectralDecoupling",
     "StabilityMonitor",
     "StableMax",

@@ -39,6 +39,7 @@ from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
 from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -54,6 +55,8 @@ from ..sparsity._masks import (
     weight_masks,
 )
 from ..sparsity._report import sparsity_report
+from ..sparsity._sara import SaRA, sara_learning_rate
+from ..sparsity._sparse_parameters import SparseEntries, SparseParameters, apply_patch
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -93,6 +96,7 @@ __all__ = [
     "FrozenCopy",
     "GradientClipping",
     "LayerOrthogonality",
+    "MaskedNuclearNorm",
     "MaskedWeight",
     "Mixing",
     "OptimizerWrapper",
@@ -101,7 +105,10 @@ __all__ = [
     "PSKDTargets",
     "PatchGaussianTransport",
     "Routing",
+    "SaRA",
     "SampleMemory",
+    "SparseEntries",
+    "SparseParameters",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
@@ -111,6 +118,7 @@ __all__ = [
     "WeightCompander",
     "WeightStatistics",
     "apply_masks",
+    "apply_patch",
     "apply_weight_compander",
     "as_probabilities",
     "choose_weights",
@@ -146,6 +154,7 @@ __all__ = [
     "parametrize_weights",
     "remove_masks",
     "remove_weight_compander",
+    "sara_learning_rate",
     "smooth_targets",
     "softmax_collapse_rate",
     "sparse_transport_value",
