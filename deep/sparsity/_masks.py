@@ -63,6 +63,9 @@ class MaskedWeight(nn.Module):
     the weight in ``forward`` from what it trains, and tells its mask.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def mask_of(self, original: torch.Tensor) -> torch.Tensor:
         """Entries that are kept.
 
@@ -127,7 +130,18 @@ class FixedMask(MaskedWeight):
         return torch.where(self.mask, weight, 0.0)
 
     def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
-        """The weight itself, whose masked entries do not matter."""
+        """The weight itself, whose masked entries do not matter.
+
+        Parameters
+        ----------
+        weight : Tensor
+            The weight.
+
+        Returns
+        -------
+        Tensor of the same shape
+            The dense weight that is trained.
+        """
         return weight
 
     def mask_of(self, original: torch.Tensor) -> torch.Tensor:  # noqa: ARG002

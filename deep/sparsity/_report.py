@@ -162,9 +162,8 @@ def _count_skipped(skipped, name, layer, inputs, keywords):
     """Add up operations of the projections of attention that multiply by zeros."""
     given = dict(zip(("query", "key", "value"), inputs, strict=False)) | keywords
     query, key, value = given["query"], given["key"], given["value"]
-    *projections, output = layer_weights(layer)
-    if len(projections) == 1:
-        projections = projections[0].chunk(3)
+    *inner, output = layer_weights(layer)
+    projections = inner[0].chunk(3) if len(inner) == 1 else inner
     for x, weight in zip((query, key, value, query), (*projections, output), strict=True):
         n_zeros = weight.numel() - int(torch.count_nonzero(weight))
         skipped[name] += 2 * (x.numel() // x.shape[-1]) * n_zeros

@@ -311,6 +311,7 @@ DISPLAYS = {  # a case that each display can draw
     "PrestoPathDisplay": "PrestoClassifierCV",
     "RegularizationPathDisplay": "LassoCV",
     "LossCurveDisplay": "DeepClassifier",
+    "SparsityDisplay": "DeepClassifier",
     "TiltingDisplay": "SparseLogisticRegression-binary",
 }
 
