@@ -114,7 +114,7 @@ class MaskedNuclearNorm(nn.Module):
         list of (SparseEntries, Parameter)
             One matrix or all of them; none if there is no such matrix.
         """
-        there = [
+        there: Matrices = [
             (entries, trained_vector(weight))
             for weight, entries in masked_weights(module, SparseEntries)
             if self._is_penalized(entries)

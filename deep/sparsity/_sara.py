@@ -4,6 +4,7 @@ T. Hu, J. Zhang, R. Yi, H. Huang, Y. Wang, L. Ma, "SaRA: High-Efficient Diffusio
 with Progressive Sparse Low-Rank Adaptation", ICLR 2025.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Literal
@@ -153,17 +154,17 @@ class SaRA(OptimizerWrapper):
             The loss that the closure returned.
         """
 
-        def penalized():
-            loss = closure()
-            self._add_gradient()
-            return loss
-
         if closure is None:
             self._add_gradient()
             loss = self.base.step()
         else:
-            loss = self.base.step(penalized)
+            loss = self.base.step(functools.partial(self._penalized, closure))
         self._count()
+        return loss
+
+    def _penalized(self, closure):
+        loss = closure()
+        self._add_gradient()
         return loss
 
     def _add_gradient(self):
