@@ -84,13 +84,21 @@ def values_of(module):
     return {name: p.detach() for name, p in remove_masks(plain).named_parameters()}
 
 
-def train(module, optimizer, n_steps, penalty=None):
+def train(module, optimizer, n_steps, penalty=None, with_closure=False):
     for step in range(n_steps):
         rows = slice(16 * (step % 10), 16 * (step % 10) + 16)
-        optimizer.zero_grad()
-        loss = F.cross_entropy(module(x6[rows]), y3[rows])
-        (loss if penalty is None else loss + penalty(module)).backward()
-        optimizer.step()
+
+        def closure(rows=rows):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(module(x6[rows]), y3[rows])
+            (loss if penalty is None else loss + penalty(module)).backward()
+            return loss
+
+        if with_closure:
+            assert optimizer.step(closure) > 0
+        else:
+            closure()
+            optimizer.step()
 
 
 # ------------------------------------------------------------------------------------------------
@@ -254,6 +262,26 @@ def test_reselection_fixes_what_has_grown_and_keeps_the_moments_of_the_rest():
     for name, value in values_of(net).items():
         still = ~second[name]
         assert torch.equal(bits(value)[still], bits(present[name])[still])
+
+
+def test_what_was_fixed_stays_so_and_out_of_the_penalty():
+    torch.manual_seed(0)
+    layer = nn.Linear(8, 6, bias=False)
+    sparse = SparseParameters(layer, fraction=1.0)
+    layer.parametrizations.weight[0].threshold.fill_(0.2)
+    sparse.reselect()
+    n, weight, mask = sparse.n_trainable, layer.weight.detach().clone(), sparse.masks["weight"]
+    assert 0 < n < 48
+    norm = MaskedNuclearNorm(1.0, min_dim=1, min_count=0)(layer)
+    torch.testing.assert_close(norm, torch.linalg.matrix_norm(weight * mask, "nuc"))
+    norm.backward()
+    vector = layer.parametrizations.weight.original
+    assert not vector.grad.view(6, 8)[~mask].any()
+    with torch.no_grad():  # as decay and momentum of any optimizer may do
+        vector.view(6, 8)[~mask] = 0.0
+    sparse.reselect()
+    assert sparse.n_trainable == n
+    assert torch.equal(layer.weight, weight)
 
 
 def test_moments_go_on_as_in_a_masked_adam():
@@ -580,7 +608,8 @@ def test_the_rule_for_the_learning_rate(threshold, rate):
     assert optimizer.param_groups[0]["lr"] == pytest.approx(rate, rel=1e-3)
 
 
-def test_the_optimizer_is_the_loop_by_hand():
+@pytest.mark.parametrize("with_closure", [False, True])
+def test_the_optimizer_is_the_loop_by_hand(with_closure):
     ours, by_hand = perceptron(), perceptron()
     optimizer = SaRAOptimizer(
         ours, fraction=0.4, lr=0.02, lambda_rank=0.5, min_dim=1, total_steps=20, sampling="all"
@@ -592,7 +621,7 @@ def test_the_optimizer_is_the_loop_by_hand():
     norm = MaskedNuclearNorm(0.5, min_dim=1, sampling="all")
     norm.min_count = optimizer.rank.min_count = 0
     for half in range(2):
-        train(ours, optimizer, 10)
+        train(ours, optimizer, 10, with_closure=with_closure)
         train(by_hand, theirs, 10, norm)
         if not half:
             sparse.reselect()
@@ -932,3 +961,26 @@ def test_the_smallest_weights_are_idle():
         assert sparse.still_small == 1.0
         changes.append(100 * (accuracy() - before))
     assert abs(np.mean(changes)) < 0.5
+
+
+def test_a_tuned_network_is_tuned_again():
+    first = fitted(SaRA(0.3), max_epochs=2)
+    before, proba = values_of(first.net_.module_), first.predict_proba(X)
+    second = fitted(SaRA(0.1), pretrained=first.net_.module_, max_epochs=2)
+    assert np.array_equal(first.predict_proba(X), proba)
+    expected = SparseParameters(
+        SparseParameters.remove(copy.deepcopy(sara_of(first).sparse_)), fraction=0.1
+    )
+    assert sara_of(second).sparse_.n_chosen == expected.n_chosen
+    trained = values_of(second.net_.module_)
+    for name, mask in expected.masks.items():
+        assert torch.equal(bits(trained[name])[~mask], bits(before[name])[~mask])
+
+
+def test_heads_train_alone_where_the_estimator_says_so():
+    model = fitted(SaRA(0.3, dense="head.*"), trainable=["head.*"])
+    base = dict(pretrained_digits().named_parameters())
+    moved = {
+        n for n, value in values_of(model.net_.module_).items() if not torch.equal(value, base[n])
+    }
+    assert moved == {"head.weight", "head.bias"}
