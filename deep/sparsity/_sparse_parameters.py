@@ -272,11 +272,11 @@ class SparseParameters:
     def __repr__(self) -> str:
         return f"SparseParameters({self.n_trainable} of {self.n_parameters} parameters train)"
 
-    def _named(self) -> Iterator[tuple[str, SparseEntries, torch.Tensor]]:
-        return (
-            (weight.name, entries, trained_vector(weight))
-            for weight, entries in _sparse(self.module)
-        )
+    def _named(self) -> list[tuple[str, SparseEntries, torch.Tensor]]:
+        held = [(w.name, entries, trained_vector(w)) for w, entries in _sparse(self.module)]
+        if not held:
+            raise RuntimeError("the entries are plain parameters again: nothing is chosen any more")
+        return held
 
     def _entries(self) -> Iterator[tuple[SparseEntries, torch.Tensor]]:
         return ((entries, values) for _, entries, values in self._named())

@@ -455,7 +455,9 @@ def test_any_layer_trains_its_smallest_entries_and_becomes_plain_again():
         optimizer.step()
     trained = net.eval()(TOKENS)
     assert not torch.allclose(trained, plain(TOKENS), atol=1e-2)
-    assert sparse.remove() is net
+    assert sparse.remove() is net is sparse.remove()
+    with pytest.raises(RuntimeError, match="plain parameters again"):
+        sparse.patch()
     named = dict(net.named_parameters())
     assert named.keys() == dict(plain.named_parameters()).keys()
     assert net.head.weight is net.embedding.weight
