@@ -273,7 +273,9 @@ class SparseParameters:
         return f"SparseParameters({self.n_trainable} of {self.n_parameters} parameters train)"
 
     def _named(self) -> list[tuple[str, SparseEntries, torch.Tensor]]:
-        held = [(w.name, entries, trained_vector(w)) for w, entries in _sparse(self.module)]
+        held: list[Any] = [
+            (w.name, entries, trained_vector(w)) for w, entries in _sparse(self.module)
+        ]
         if not held:
             raise RuntimeError("the entries are plain parameters again: nothing is chosen any more")
         return held

@@ -89,7 +89,7 @@ benchmark = Benchmark(
         "still_small": Metric("Chosen entries still below the threshold", "%", digits=1),
         "without": Metric("Accuracy gained by zeroing the smallest fifth", "%", digits=2),
     },
-    repeats={"smallest": 1, "quick": 10, "full": 20},
+    repeats={"smallest": 1, "quick": 10, "full": 10},
     reference=FULL,
     together=True,
     claims=[
