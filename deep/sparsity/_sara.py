@@ -63,12 +63,22 @@ class SaRA(OptimizerWrapper):
     base : callable, default=torch.optim.AdamW
         Makes the optimizer, ``base(parameters, lr=lr)``. Weight decay acts on the entries that
         train only.
-    threshold, fraction, scope, parameters, dense
-        Which entries train, as for `SparseParameters`.
+    threshold, fraction : float, optional
+        Which entries train, as for `SparseParameters`, as are the next three.
+    scope : {"global", "tensor"}, default="global"
+        Whether the fraction is one of all entries, or of each parameter's.
+    parameters : str, list of str or callable, default="*"
+        Parameters in which entries may be chosen.
+    dense : str, list of str or callable, default=()
+        Parameters that train as a whole.
     lr : float, optional
         Learning rate; by default that of `sara_learning_rate`, which is for a threshold only.
-    lambda_rank, min_dim, sampling
-        The penalty, as for `MaskedNuclearNorm`.
+    lambda_rank : float, default=5e-3
+        Strength of the penalty, as for `MaskedNuclearNorm`, as are the next two.
+    min_dim : int, default=64
+        Only matrices whose numbers of rows and columns are both above it are penalized.
+    sampling : {"random", "all"}, default="random"
+        Whether each step takes one matrix, or all of them.
     total_steps : int, optional
         Number of steps of the training.
     progressive_at : float or None, default=0.5

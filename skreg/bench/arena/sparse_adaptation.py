@@ -65,11 +65,14 @@ class Tuning(NamedTuple):
         Strength of the nuclear norm.
     reselects : bool
         Whether entries that have grown are fixed half-way.
+    lr : float
+        Learning rate.
     """
 
     choose: Callable[[nn.Sequential, torch.Generator], Any] | None
     lambda_rank: float = 0.0
     reselects: bool = False
+    lr: float = 1e-3
 
 
 def everything(network: nn.Sequential, generator: torch.Generator) -> None:
@@ -137,7 +140,7 @@ def tuned(task: Adaptation, method: Tuning, seed: int) -> tuple[nn.Sequential, A
     sparse = method.choose(network, generator)
     norm = MaskedNuclearNorm(method.lambda_rank, generator=generator)
     trained = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-3, weight_decay=1e-2)
+    optimizer = torch.optim.AdamW(trained, lr=method.lr, weight_decay=1e-2)
     steps = list(batches(len(task.y), 32, task.epochs, seed))
     for number, index in enumerate(steps):
         if method.reselects and number == len(steps) // 2:
