@@ -9,9 +9,9 @@ A small version: a perceptron is pretrained on 900 handwritten digits and then s
 shifted by one pixel down and to the right. Measured is the accuracy on other digits, shifted (new)
 and upright (old). A fifth of the entries trains; adapters have as many numbers.
 
-Rivals: full fine-tuning, also at a tenth of the learning rate, adapters of low rank at all layers, the largest entries, random entries.
-All see the same batches in the same order, from the same pretrained network, and all but that one
-have the same learning rate.
+Rivals: full fine-tuning, also at a tenth of the learning rate, adapters of low rank at all layers,
+the largest entries, random entries. All see the same batches in the same order, from the same
+pretrained network, and all but that one have the same learning rate.
 """
 
 from __future__ import annotations
