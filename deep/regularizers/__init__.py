@@ -31,6 +31,7 @@ from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
 from ..sparsity._nm_sparsity_regularizer import NMSparsity
+from ..sparsity._sara_regularizer import SaRA
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -62,6 +63,7 @@ __all__ = [
     "NMSparsity",
     "OrthogonalGradient",
     "RDrop",
+    "SaRA",
     "SpectralDecoupling",
     "StabilityMonitor",
     "StableMax",

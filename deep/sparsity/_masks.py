@@ -518,11 +518,13 @@ def remove_masks(module: nn.Module) -> nn.Module:
 def _unparametrize(weight, value):
     """Give a layer a plain parameter, and its own class again if nothing is parametrized."""
     layer: Any = weight.layer
+    kind = type(layer)
     if not len(layer.parametrizations):
         del layer.parametrizations
-        layer.__class__ = type(layer).__bases__[0]
-    else:
-        delattr(type(layer), weight.attribute)
+        layer.__class__ = kind.__bases__[0]
+    else:  # copies of the layer have the same class, and stay parametrized
+        left = {name: item for name, item in vars(kind).items() if name != weight.attribute}
+        layer.__class__ = type(kind.__name__, kind.__bases__, left)
     layer.register_parameter(weight.attribute, value)
 
 

@@ -51,6 +51,7 @@ from ..sparsity._channel_cutting import prune_channels
 from ..sparsity._channel_graph import channel_groups
 from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
 from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -78,6 +79,8 @@ from ..sparsity._nm_sparsity import (
 )
 from ..sparsity._report import sparsity_report
 from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
+from ..sparsity._sara import SaRA, sara_learning_rate
+from ..sparsity._sparse_parameters import SparseEntries, SparseParameters, apply_patch
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -120,6 +123,7 @@ __all__ = [
     "FrozenCopy",
     "GradientClipping",
     "LayerOrthogonality",
+    "MaskedNuclearNorm",
     "MaskedWeight",
     "Mixing",
     "MultiScaleConsistencyLoss",
@@ -131,8 +135,11 @@ __all__ = [
     "PSKDTargets",
     "PatchGaussianTransport",
     "Routing",
+    "SaRA",
     "SampleMemory",
     "ScalingFactorPenalty",
+    "SparseEntries",
+    "SparseParameters",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
@@ -143,6 +150,7 @@ __all__ = [
     "WeightStatistics",
     "apply_masks",
     "apply_nm_sparsity",
+    "apply_patch",
     "apply_weight_compander",
     "as_probabilities",
     "channel_groups",
@@ -200,6 +208,7 @@ __all__ = [
     "remove_masks",
     "remove_weight_compander",
     "set_nm_progress",
+    "sara_learning_rate",
     "smooth_targets",
     "softmax_collapse_rate",
     "sparse_transport_value",

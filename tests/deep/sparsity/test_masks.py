@@ -462,3 +462,13 @@ def test_training_that_ends_early_is_told():
 def test_arguments_are_checked(arguments, message):
     with pytest.raises(ValueError, match=message):
         fitted(**arguments)
+
+
+def test_removal_from_a_copy_leaves_the_original_masked():
+    layer = nn.Linear(4, 4)
+    nn.utils.parametrizations.weight_norm(layer, "bias", dim=None)
+    apply_masks(layer, {"weight": torch.eye(4, dtype=torch.bool)})
+    twin = remove_masks(copy.deepcopy(layer))
+    assert torch.count_nonzero(layer.weight) == torch.count_nonzero(twin.weight) == 4
+    assert [*masked_weights(layer)]
+    assert not [*masked_weights(twin)]
