@@ -27,6 +27,7 @@ from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
+from ..sparsity._mask_tuning_regularizer import MaskTuning
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -50,6 +51,7 @@ __all__ = [
     "GradientClipping",
     "LabelSmoothing",
     "MagnitudePruning",
+    "MaskTuning",
     "Mixup",
     "OrthogonalGradient",
     "RDrop",

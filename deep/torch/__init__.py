@@ -38,7 +38,22 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
+from ..sparsity._binary_mask import (
+    BinaryMask,
+    apply_binary_masks,
+    load_masks,
+    mask_scores,
+    save_masks,
+    set_binary_masks,
+    unmasked,
+)
 from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._gradient_dropout import (
+    GradientDropoutStep,
+    gradient_agreement,
+    gradient_dropout,
+    reference_cross_entropy,
+)
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -80,6 +95,7 @@ from ..weights._weight_compander import (
 __all__ = [
     "SAM",
     "TRAM",
+    "BinaryMask",
     "ConRLoss",
     "DRMLoss",
     "DomainHeads",
@@ -92,6 +108,7 @@ __all__ = [
     "FixedMask",
     "FrozenCopy",
     "GradientClipping",
+    "GradientDropoutStep",
     "LayerOrthogonality",
     "MaskedWeight",
     "Mixing",
@@ -110,6 +127,7 @@ __all__ = [
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
+    "apply_binary_masks",
     "apply_masks",
     "apply_weight_compander",
     "as_probabilities",
@@ -128,10 +146,14 @@ __all__ = [
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
+    "gradient_agreement",
+    "gradient_dropout",
     "linear_cka",
+    "load_masks",
     "log_stablemax",
     "magnitude_masks",
     "make_picklable",
+    "mask_scores",
     "masked_weights",
     "mixup",
     "orthogonal_conv_exists",
@@ -144,8 +166,11 @@ __all__ = [
     "own_group",
     "pack_mask",
     "parametrize_weights",
+    "reference_cross_entropy",
     "remove_masks",
     "remove_weight_compander",
+    "save_masks",
+    "set_binary_masks",
     "smooth_targets",
     "softmax_collapse_rate",
     "sparse_transport_value",
@@ -154,6 +179,7 @@ __all__ = [
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",
+    "unmasked",
     "unpack_mask",
     "views",
     "weight_gradient_cosine",
