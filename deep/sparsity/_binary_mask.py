@@ -40,7 +40,7 @@ class _StraightThrough(torch.autograd.Function):
 
     @staticmethod
     def forward(scores: torch.Tensor, weight: torch.Tensor, threshold: float) -> torch.Tensor:
-        return torch.where(scores > threshold, weight, 0.0)
+        return weight * (scores > threshold)  # faster than torch.where
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:  # noqa: ARG004

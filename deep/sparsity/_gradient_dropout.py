@@ -105,8 +105,8 @@ def gradient_dropout(
     _check_shapes(grad_task, grad_reference)
     a, b = in_full_precision(grad_task), in_full_precision(grad_reference)
     drawn = torch.rand(a.shape, generator=generator, device=a.device, dtype=a.dtype)
-    agrees = (torch.lerp(a, b, drawn) > 0) == (a > 0)
-    return torch.where(agrees, grad_task, (1 - strength) * grad_task)
+    conflicts = (torch.lerp(a, b, drawn) > 0) != (a > 0)
+    return grad_task * (1 - strength * conflicts.to(grad_task.dtype))  # faster than torch.where
 
 
 def _check_shapes(grad_task, grad_reference):
@@ -333,6 +333,7 @@ class GradientDropoutStep(OptimizerWrapper):
             )
         for parameter, reference in zip(self.parameters, self._mean, strict=True):
             if parameter.grad is not None:
-                gradient = parameter.grad
-                gradient.copy_(gradient_dropout(gradient, reference, self.strength, self.generator))
+                parameter.grad = gradient_dropout(
+                    parameter.grad, reference, self.strength, self.generator
+                )
         self._forget()
