@@ -83,7 +83,7 @@ class MaskTuning(Regularizer):
     Warns
     -----
     UserWarning
-        If nothing is switched off in the end.
+        If nothing is switched off in the end, or all of a layer.
 
     References
     ----------
@@ -286,8 +286,16 @@ class MaskTuning(Regularizer):
     # what comes of it
 
     def finalize(self, net: Net, module: nn.Module) -> None:
-        """Tell if nothing was switched off."""
-        if net.steps_ and not self.masked_fraction_:
+        """Tell if nothing was switched off, or all of a layer."""
+        if not net.steps_:
+            return
+        empty = [name for name, mask in self.masks_.items() if not mask.any()]
+        if empty:
+            warn(
+                f"MaskTuning switched off all of {', '.join(empty)}, behind which nothing depends "
+                "on the inputs: lower the learning rate, or train less"
+            )
+        if not self.masked_fraction_:
             warn(
                 f"MaskTuning switched nothing off: in {net.steps_} steps scores moved by at most "
                 f"{self.max_travel_:.3g}, and must fall by {self.init - self.threshold:.3g}; "

@@ -257,6 +257,21 @@ def test_adam_switches_off_what_has_no_gradient_and_sgd_does_not():
         assert int(torch.count_nonzero(layer.weight)) == expected
 
 
+def test_a_score_at_the_threshold_switches_off():
+    layer = apply_binary_masks(nn.Linear(3, 1), threshold=0.0078125)
+    (m,) = mask_scores(layer).values()
+    with torch.no_grad():
+        m.copy_(torch.tensor([[0.0078125, 0.008, 0.007]]))
+    assert (layer.weight != 0).tolist() == [[False, True, False]]
+    assert weight_masks(layer)["weight"].tolist() == [[False, True, False]]
+
+
+def test_masks_that_are_set_are_as_far_from_the_threshold_as_new_ones():
+    layer = apply_binary_masks(nn.Linear(2, 1), init=3.0, threshold=2.0)
+    set_binary_masks(layer, {"weight": torch.tensor([[True, False]])})
+    assert mask_scores(layer)["weight"].tolist() == [[3.0, 1.0]]
+
+
 def test_assigned_weights_are_frozen_anew():
     layer = apply_binary_masks(nn.Linear(3, 2))
     set_binary_masks(layer, {"weight": torch.zeros(2, 3, dtype=torch.bool)})
@@ -466,9 +481,9 @@ def test_a_step_without_reference_is_refused():
 def test_references_of_several_batches_are_averaged():
     weight = nn.Parameter(torch.tensor([1.0, 1.0]))
     optimizer = GradientDropoutStep(torch.optim.SGD([weight], lr=1.0), [weight])
-    optimizer.add_reference((weight * torch.tensor([3.0, -1e9])).sum(), n=1)
-    optimizer.add_reference((weight * torch.tensor([-1.0, -1e9])).sum(), n=2)
-    (weight.sum()).backward()  # the means are 1/3, and far below zero
+    optimizer.add_reference((weight * torch.tensor([-1.5e9, 1.5e9])).sum(), n=1)
+    optimizer.add_reference((weight * torch.tensor([1e9, -1e9])).sum(), n=2)
+    weight.sum().backward()  # the means are far above and far below zero
     optimizer.step()
     assert weight.tolist() == [0.0, 1.0]
 
@@ -562,8 +577,8 @@ def test_a_head_that_trains_is_compared_by_the_former_one():
 
 
 def test_accumulated_batches_are_one_batch():
-    whole = tuned(net_batch_size=32)
-    parts = tuned(net_batch_size=16, net_accumulation_steps=2)
+    whole = tuned(net_batch_size=96, epochs=20)
+    parts = tuned(net_batch_size=36, net_accumulation_steps=3, epochs=20)
     same_scores(parts.module_, whole.module_, atol=1e-5)
 
 
@@ -580,10 +595,12 @@ def test_weights_of_samples_are_repetitions():
 
 @pytest.mark.parametrize("head", ["frozen", "train"])
 def test_compiled_and_half_precise_training(head):
-    plain = masks_of(tuned(head=head)).masks_
-    compiled = tuned(head=head, net_compile=True, net_compile__backend="aot_eager")
+    plain = masks_of(tuned(head=head, module=base(norm=True))).masks_
+    backend = {"net_compile": True, "net_compile__backend": "aot_eager"}
+    compiled = tuned(head=head, module=base(norm=True), **backend)
     assert same_masks(masks_of(compiled).masks_, plain)
-    half = masks_of(tuned(head=head, net_mixed_precision="bfloat16")).masks_
+    half = tuned(head=head, module=base(norm=True), net_mixed_precision="bfloat16")
+    half = masks_of(half).masks_
     agree = np.mean([np.mean(half[name] == plain[name]) for name in plain])
     assert agree > 0.9
 
@@ -627,7 +644,8 @@ def test_weights_that_others_make_are_refused():
 def test_training_resumes_from_a_checkpoint(tmp_path):
     whole = tuned(epochs=6, head="train", net_iterator_train__shuffle=True)
     checkpoint = skorch.callbacks.TrainEndCheckpoint(dirname=str(tmp_path))
-    tuned(epochs=3, head="train", net_iterator_train__shuffle=True, net_callbacks=[checkpoint])
+    with pytest.warns(UserWarning, match="switched nothing off"):
+        tuned(epochs=3, head="train", net_iterator_train__shuffle=True, net_callbacks=[checkpoint])
     rest = tuned(
         fit=False, head="train", net_iterator_train__shuffle=True, epochs=6,
         net_callbacks=[skorch.callbacks.LoadInitState(checkpoint)],
@@ -657,7 +675,8 @@ def test_estimators_go_on_and_begin_anew():
     assert not any(isinstance(m, BinaryMask) for m in first.module.modules())
     assert same_masks(mask_table(clone(first).fit(X, y)), masks)
     assert same_masks(mask_table(first.fit(X, y)), masks)
-    longer = clone(first).set_params(max_epochs=3).fit(X, y)
+    with pytest.warns(UserWarning, match="switched nothing off"):
+        longer = clone(first).set_params(max_epochs=3).fit(X, y)
     longer.set_params(warm_start=True).fit(X, y)
     assert same_masks(mask_table(longer), masks)
     longer.set_params(regularizers__masks__gdr_strength=0.0, max_epochs=1).fit(X, y)
@@ -706,6 +725,11 @@ def test_nothing_switched_off_is_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tuned()
+
+
+def test_a_layer_that_is_switched_off_is_told():
+    with pytest.warns(UserWarning, match=r"switched off all of 0\.weight, 2\.weight, behind"):
+        tuned(norm_penalty=1e6, epochs=10)
 
 
 @pytest.mark.parametrize(
