@@ -111,7 +111,9 @@ def tuned(task: Domains, method: Tuning, seed: int) -> RegularizedNetClassifier:
     net = RegularizedNetClassifier(
         network, regularizers=named, optimizer=torch.optim.Adam, lr=method.lr,
         max_epochs=task.epochs if method.lr else 0, batch_size=BATCH_SIZE,
-        iterator_train__shuffle=True, callbacks=[("cosine", cosine)], train_split=None, verbose=0,
+        iterator_train__shuffle=True,
+        iterator_train__generator=torch.Generator().manual_seed(seed),
+        callbacks=[("cosine", cosine)], train_split=None, verbose=0,
     )  # fmt: skip
     return net.fit(task.X, task.y)
 
