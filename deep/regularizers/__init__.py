@@ -32,6 +32,7 @@ from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
 from ..sparsity._nm_sparsity_regularizer import NMSparsity
 from ..sparsity._sara_regularizer import SaRA
+from ..sparsity._mask_tuning_regularizer import MaskTuning
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -58,6 +59,7 @@ __all__ = [
     "LabelSmoothing",
     "MagnitudePruning",
     "MaskSparsity",
+    "MaskTuning",
     "Mixup",
     "NetworkSlimming",
     "NMSparsity",

@@ -52,6 +52,22 @@ from ..sparsity._channel_graph import channel_groups
 from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
 from ..sparsity._counting import count_flops, count_parameters
 from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
+from ..sparsity._binary_mask import (
+    BinaryMask,
+    apply_binary_masks,
+    load_masks,
+    mask_scores,
+    save_masks,
+    set_binary_masks,
+    unmasked,
+)
+from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._gradient_dropout import (
+    GradientDropoutStep,
+    gradient_agreement,
+    gradient_dropout,
+    reference_cross_entropy,
+)
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -108,6 +124,7 @@ __all__ = [
     "SAM",
     "TRAM",
     "AdaWACLoss",
+    "BinaryMask",
     "ConRLoss",
     "Correction",
     "CurveFit",
@@ -122,6 +139,7 @@ __all__ = [
     "FixedMask",
     "FrozenCopy",
     "GradientClipping",
+    "GradientDropoutStep",
     "LayerOrthogonality",
     "MaskedNuclearNorm",
     "MaskedWeight",
@@ -148,6 +166,7 @@ __all__ = [
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
+    "apply_binary_masks",
     "apply_masks",
     "apply_nm_sparsity",
     "apply_patch",
@@ -179,10 +198,14 @@ __all__ = [
     "flooded",
     "frozen_buffers",
     "is_nm_sparse",
+    "gradient_agreement",
+    "gradient_dropout",
     "linear_cka",
+    "load_masks",
     "log_stablemax",
     "magnitude_masks",
     "make_picklable",
+    "mask_scores",
     "masked_weights",
     "memorization_onset",
     "mixup",
@@ -209,6 +232,11 @@ __all__ = [
     "remove_weight_compander",
     "set_nm_progress",
     "sara_learning_rate",
+    "reference_cross_entropy",
+    "remove_masks",
+    "remove_weight_compander",
+    "save_masks",
+    "set_binary_masks",
     "smooth_targets",
     "softmax_collapse_rate",
     "sparse_transport_value",
@@ -218,6 +246,7 @@ __all__ = [
     "stablemax",
     "symmetric_divergence",
     "travel_strength",
+    "unmasked",
     "unpack_mask",
     "views",
     "weight_gradient_cosine",

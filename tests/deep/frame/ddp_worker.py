@@ -41,6 +41,7 @@ from skreg.deep.regularizers import (
     EMAWeights,
     GradientClipping,
     LabelSmoothing,
+    MaskTuning,
     StabilityMonitor,
 )
 from skreg.deep.torch import SampleMemory
@@ -133,6 +134,21 @@ def half_precision():
         return regularized(accelerator=Accelerator(cpu=True, mixed_precision="bf16"))
     finally:
         AcceleratorState._reset_state()
+
+
+def masked():
+    """Mask tuning, by other random numbers in each process."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(D, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, K))
+    masks = MaskTuning(head="train")
+    net = accelerated(
+        module, regularizers=[("masks", masks)], optimizer=torch.optim.Adam, lr=1e-3,
+        train_split=None,
+    ).initialize()  # fmt: skip
+    if RANK:
+        masks.reference_.seed += 1
+    net.partial_fit(*TRAIN)
+    return {"weights": weights(net), "share": np.array(masks.masked_fraction_)}
 
 
 class WithTemperature(nn.Module):
@@ -369,7 +385,7 @@ SCENARIOS = {
     for one in (
         regularized, accumulated, shuffled, half_precision, trained_criterion, history,
         early_stopping, plateau, checkpoint, stopping, random_split, going_on, batch_norm,
-        own_data, exchanged, means, ready_made, averaged_statistics,
+        own_data, exchanged, means, ready_made, averaged_statistics, masked,
     )
 }  # fmt: skip
 
