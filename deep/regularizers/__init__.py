@@ -27,6 +27,7 @@ from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
+from ..transfer._dr_tune_regularizer import DRTune
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -41,6 +42,7 @@ __all__ = [
     "ConfidencePenalty",
     "ConvOrthogonality",
     "CutMix",
+    "DRTune",
     "DomainSpecificHeads",
     "ELRPlus",
     "EMAWeights",

@@ -54,6 +54,12 @@ from ..sparsity._masks import (
     weight_masks,
 )
 from ..sparsity._report import sparsity_report
+from ..transfer._dr_tune import (
+    DistributionRegularizationLoss,
+    FeatureBank,
+    SemanticCalibration,
+    kabsch_rotation,
+)
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -82,12 +88,14 @@ __all__ = [
     "TRAM",
     "ConRLoss",
     "DRMLoss",
+    "DistributionRegularizationLoss",
     "DomainHeads",
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
     "Existence",
     "ExperimentalWarning",
+    "FeatureBank",
     "FisherSAM",
     "FixedMask",
     "FrozenCopy",
@@ -102,6 +110,7 @@ __all__ = [
     "PatchGaussianTransport",
     "Routing",
     "SampleMemory",
+    "SemanticCalibration",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
@@ -128,6 +137,7 @@ __all__ = [
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
+    "kabsch_rotation",
     "linear_cka",
     "log_stablemax",
     "magnitude_masks",
