@@ -184,7 +184,7 @@ class DRTune(Regularizer):
                     f"of DRTune have {n} rows"
                 )
             bank.reset(min(n, self.bank_size), bank.dim)
-        in_step = net.batch_size * net.accumulation_steps
+        in_step = net.batch_size * net.accumulation_steps * n_processes(net.process_group)
         if n is not None:
             in_step = min(in_step, n) if in_step > 0 else n
         self.lambda_ = bank.size / in_step if self.lam == "auto" else float(self.lam)
@@ -296,6 +296,11 @@ class PretrainedState(nn.Module):
         self.network = FrozenCopy(module)
         self.bank = FeatureBank(bank_size, head.in_features)
         self.bank.to(in_full_precision(head.weight.detach()))
+
+
+def n_processes(group):
+    """Number of processes that train together."""
+    return 1 if group is None else torch.distributed.get_world_size(group)
 
 
 def rows_of(net, dataset, n):
