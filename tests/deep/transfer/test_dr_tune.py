@@ -1,7 +1,10 @@
 """DR-Tune: rotation and calibration by their definitions, the loss, the training step."""
 
 import copy
+import importlib.util
 import pickle
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,11 +12,14 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.transform import Rotation
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from skorch.callbacks import LRScheduler
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import IterableDataset
 
 from skreg.deep import DeepClassifier, RegularizedNetClassifier, RegularizedNetRegressor
@@ -542,9 +548,6 @@ def test_given_rates_accumulated_batches_and_splits():
 
 
 def test_schedules_keep_the_ratio_of_the_rates():
-    from skorch.callbacks import LRScheduler
-    from torch.optim.lr_scheduler import LambdaLR
-
     decay = LRScheduler(LambdaLR, lr_lambda=lambda epoch: 0.5**epoch)
     net = fitted(DRTune(), callbacks=[("decay", decay)], max_epochs=3)
     rates = [group["lr"] for group in net.optimizer_.param_groups]
@@ -554,8 +557,6 @@ def test_schedules_keep_the_ratio_of_the_rates():
 def test_small_data_are_said_and_enough_data_are_not():
     with pytest.warns(UserWarning, match=r"bank_size=2048 is more than the 24 training samples"):
         fitted(DRTune(), max_epochs=1)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(DRTune(bank_size=N), max_epochs=1)
@@ -817,3 +818,43 @@ def test_a_pretrained_residual_network_is_passed_with_a_new_head():
     assert torch.equal(network.conv1.weight, stored["conv1.weight"])  # the user's own
     assert isinstance(dr.pretrained_, FrozenCopy)
     assert model.net_.optimizer_.param_groups[1]["lr"] == pytest.approx(0.02 * 2.6)
+
+
+class FaceFeatures(nn.Module):
+    """The second network of MTCNN (Zhang et al. 2016) up to its 128 features, and a new head."""
+
+    def __init__(self, n_classes):
+        super().__init__()
+        self.conv1, self.prelu1 = nn.Conv2d(3, 28, 3), nn.PReLU(28)
+        self.conv2, self.prelu2 = nn.Conv2d(28, 48, 3), nn.PReLU(48)
+        self.conv3, self.prelu3 = nn.Conv2d(48, 64, 2), nn.PReLU(64)
+        self.dense4, self.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
+        self.head = nn.Linear(128, n_classes)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.prelu1(self.conv1(x)), 3, 2, ceil_mode=True)
+        x = F.max_pool2d(self.prelu2(self.conv2(x)), 3, 2, ceil_mode=True)
+        x = self.prelu3(self.conv3(x)).permute(0, 3, 2, 1).flatten(1)
+        return self.head(self.prelu4(self.dense4(x)))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("facenet_pytorch") is None,
+    reason="real weights come with facenet-pytorch (pip install --no-deps facenet-pytorch)",
+)
+def test_real_weights_of_a_package():
+    package = importlib.util.find_spec("facenet_pytorch").submodule_search_locations[0]
+    stored = torch.load(Path(package, "data", "rnet.pt"), weights_only=True)
+    torch.manual_seed(0)
+    network = FaceFeatures(10)
+    missing, _ = network.load_state_dict(stored, strict=False)
+    assert missing == ["head.weight", "head.bias"]
+    X, y = load_digits(return_X_y=True)
+    images = F.interpolate(torch.tensor(X[:40] / 8 - 1).float().reshape(-1, 1, 8, 8), 24)
+    model = DeepClassifier(
+        network, [("dr", DRTune(bank_size=30))], optimizer=torch.optim.SGD, lr=0.01,
+        batch_size=20, max_epochs=6, standardize=False, random_state=0,
+    ).fit(images.repeat(1, 3, 1, 1).numpy(), y[:40])  # fmt: skip
+    assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
+    dr = dict(model.net_.regularizers)["dr"]
+    assert torch.equal(dr.pretrained_.tensors()["dense4.weight"], stored["dense4.weight"])
