@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+import numpy as np
 import skorch
 import torch
 from torch.utils.data import DataLoader, IterableDataset
@@ -37,6 +38,35 @@ class NumberedData(skorch.NeuralNet):
             return dataset, None
         arguments = (dataset,) if y is None else (dataset, y)
         return self.train_split(*arguments, **fit_params)
+
+    def n_training_samples(self, X: Any, y: Any = None) -> int | None:
+        """Number of samples that a call to train on these data leaves for training.
+
+        It is for ``on_train_begin``, before the data are split. A split that draws from the random
+        numbers of torch or numpy draws the same ones afterwards.
+
+        Parameters
+        ----------
+        X, y : array, Tensor, Dataset, or what the net takes
+            The data.
+
+        Returns
+        -------
+        int or None
+            The number; None for an ``IterableDataset``.
+        """
+        dataset = skorch.NeuralNet.get_dataset(self, X, y)
+        if isinstance(dataset, IterableDataset):
+            return None
+        if not self.train_split:
+            return len(dataset)
+        before = np.random.get_state()  # noqa: NPY002
+        try:
+            with torch.random.fork_rng(devices=[]):
+                training, _ = self.train_split(*((dataset,) if y is None else (dataset, y)))
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
+        return len(training)
 
     def _numbered(self, dataset):
         """The data with the numbers that they bring, or that go on from those given so far."""

@@ -33,6 +33,7 @@ from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
 from ..sparsity._nm_sparsity_regularizer import NMSparsity
 from ..sparsity._sara_regularizer import SaRA
 from ..sparsity._mask_tuning_regularizer import MaskTuning
+from ..transfer._dr_tune_regularizer import DRTune
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
 from ..weights._weight_compander_regularizer import WeightCompander
@@ -49,6 +50,7 @@ __all__ = [
     "ConfidencePenalty",
     "ConvOrthogonality",
     "CutMix",
+    "DRTune",
     "DomainSpecificHeads",
     "ELRPlus",
     "EMAWeights",

@@ -97,6 +97,12 @@ from ..sparsity._report import sparsity_report
 from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
 from ..sparsity._sara import SaRA, sara_learning_rate
 from ..sparsity._sparse_parameters import SparseEntries, SparseParameters, apply_patch
+from ..transfer._dr_tune import (
+    DistributionRegularizationLoss,
+    FeatureBank,
+    SemanticCalibration,
+    kabsch_rotation,
+)
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -129,12 +135,14 @@ __all__ = [
     "Correction",
     "CurveFit",
     "DRMLoss",
+    "DistributionRegularizationLoss",
     "DomainHeads",
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
     "Existence",
     "ExperimentalWarning",
+    "FeatureBank",
     "FisherSAM",
     "FixedMask",
     "FrozenCopy",
@@ -158,6 +166,7 @@ __all__ = [
     "ScalingFactorPenalty",
     "SparseEntries",
     "SparseParameters",
+    "SemanticCalibration",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
@@ -200,6 +209,7 @@ __all__ = [
     "is_nm_sparse",
     "gradient_agreement",
     "gradient_dropout",
+    "kabsch_rotation",
     "linear_cka",
     "load_masks",
     "log_stablemax",

@@ -37,6 +37,7 @@ from skreg.deep.regularizers import (
     SAM,
     SWA,
     ConfidencePenalty,
+    DRTune,
     EffectiveRankMonitor,
     EMAWeights,
     GradientClipping,
@@ -380,12 +381,30 @@ def averaged_statistics():
     }
 
 
+def two_layers():
+    return nn.Sequential(nn.Linear(D, 8), nn.Tanh(), nn.Linear(8, K))
+
+
+def pretrained_features():
+    """Banks of features, which both processes fill."""
+    dr = DRTune(bank_size=48, rotation_every=2)
+    net = accelerated(two_layers, regularizers=[("dr", dr)], train_split=None).fit(*TRAIN)
+    rows, labels = dr.bank_.downstream.numpy(), dr.bank_.labels.numpy()
+    order = np.lexsort(rows.T)
+    return {
+        "weights": weights(net),
+        "rows": rows[order],
+        "labels": labels[order],
+        "strength": np.array(dr.lambda_),
+    }
+
+
 SCENARIOS = {
     one.__name__: one
     for one in (
         regularized, accumulated, shuffled, half_precision, trained_criterion, history,
         early_stopping, plateau, checkpoint, stopping, random_split, going_on, batch_norm,
-        own_data, exchanged, means, ready_made, averaged_statistics, masked,
+        own_data, exchanged, means, ready_made, averaged_statistics, masked, pretrained_features,
     )
 }  # fmt: skip
 

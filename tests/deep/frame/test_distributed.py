@@ -99,7 +99,7 @@ def assert_same(found, expected, atol=1e-5):
 
 SAME_AS_ONE = (
     "regularized", "accumulated", "trained_criterion", "history", "early_stopping", "checkpoint",
-    "exchanged", "ready_made", "masked",
+    "exchanged", "ready_made", "masked", "pretrained_features",
 )  # fmt: skip
 
 

@@ -749,3 +749,42 @@ def test_predictions_leave_torchs_generator_alone(data):
     before = torch.get_rng_state()
     net.predict_proba(data[0])
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Counting(Regularizer):
+    """Asks for the number of training samples before they are split."""
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.expected_ = net.n_training_samples(X, y)
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        self.found_ = len(dataset_train)
+        self.rows_ = list(getattr(dataset_train, "indices", range(self.found_)))
+
+
+@pytest.mark.parametrize("cv", [None, 5, 0.25])
+def test_number_of_training_samples_is_known_before_the_split_and_does_not_change_it(data, cv):
+    def train(*regularizers):
+        np.random.seed(3)  # noqa: NPY002, from which skorch's split draws
+        split = None if cv is None else skorch.dataset.ValidSplit(cv, stratified=cv == 0.25)
+        net = make_net(regularizers, train_split=split, max_epochs=1).fit(*data)
+        return net, np.random.random()  # noqa: NPY002
+
+    (net, drawn), (plain, drawn_without) = train(Counting()), train()
+    counting = net.regularizers[0][1]
+    assert counting.expected_ == counting.found_ == {None: 60, 5: 48, 0.25: 45}[cv]
+    assert drawn == drawn_without
+    assert_same_weights(net, plain, tol=0)
+
+
+def test_predefined_splits_leave_all_samples_and_streams_have_no_number(data):
+    X, y = data
+    held_out = skorch.helper.predefined_split(skorch.dataset.Dataset(X[:9], y[:9]))
+    net = make_net([Counting()], train_split=held_out).fit(X, y)
+    assert net.regularizers[0][1].expected_ == N
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(X, y, strict=True))
+
+    assert make_net(train_split=None).initialize().n_training_samples(Stream()) is None
