@@ -33,12 +33,18 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .frame._regularizer import Batch as Batch
     from .frame._regularizer import Regularizer as Regularizer
     from .sparsity._display import SparsityDisplay as SparsityDisplay
+    from .transfer._class_incremental import (
+        ClassIncrementalClassifier as ClassIncrementalClassifier,
+    )
+    from .transfer._task_accuracy_display import TaskAccuracyDisplay as TaskAccuracyDisplay
+    from .transfer._vor_logistic_head import VORLogisticHead as VORLogisticHead
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
 
 _MODULE_OF = {
     "AccelerateMixin": "frame._accelerate",
     "Batch": "frame._regularizer",
+    "ClassIncrementalClassifier": "transfer._class_incremental",
     "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
@@ -52,6 +58,8 @@ _MODULE_OF = {
     "RegularizedNetRegressor": "frame._nets",
     "Regularizer": "frame._regularizer",
     "StagedTraining": "estimators._staged",
+    "TaskAccuracyDisplay": "transfer._task_accuracy_display",
+    "VORLogisticHead": "transfer._vor_logistic_head",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 

@@ -54,6 +54,13 @@ from ..sparsity._masks import (
     weight_masks,
 )
 from ..sparsity._report import sparsity_report
+from ..transfer._prefix_prompt import OnePrompt, PrefixPrompt
+from ..transfer._virtual_outliers import (
+    EnergyMarginLoss,
+    VirtualOutlierSynthesizer,
+    energy,
+    masked_cross_entropy,
+)
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
 from ..transport._routing import Routing
@@ -86,6 +93,7 @@ __all__ = [
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
+    "EnergyMarginLoss",
     "Existence",
     "ExperimentalWarning",
     "FisherSAM",
@@ -95,11 +103,13 @@ __all__ = [
     "LayerOrthogonality",
     "MaskedWeight",
     "Mixing",
+    "OnePrompt",
     "OptimizerWrapper",
     "OrthogonalGradient",
     "PSKDLoss",
     "PSKDTargets",
     "PatchGaussianTransport",
+    "PrefixPrompt",
     "Routing",
     "SampleMemory",
     "SparsityConstrainedRouter",
@@ -107,6 +117,7 @@ __all__ = [
     "ThresholdConsistentMarginLoss",
     "TrustRegionDistance",
     "TwoPassOptimizer",
+    "VirtualOutlierSynthesizer",
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
@@ -123,6 +134,7 @@ __all__ = [
     "cutmix",
     "density_weights",
     "effective_rank",
+    "energy",
     "entropy",
     "epsilon_sharpness",
     "fisher_diagonal",
@@ -132,6 +144,7 @@ __all__ = [
     "log_stablemax",
     "magnitude_masks",
     "make_picklable",
+    "masked_cross_entropy",
     "masked_weights",
     "mixup",
     "orthogonal_conv_exists",

@@ -1,10 +1,11 @@
-"""Metrics of confidence, retrieval and imbalanced regression that scikit-learn does not have."""
+"""Metrics that scikit-learn does not have: of confidence, retrieval, rare targets, tasks in turn."""
 
 from skreg.metrics._confidence import (
     excess_risk_coverage_score,
     expected_calibration_error,
     risk_coverage_score,
 )
+from skreg.metrics._continual import average_accuracy, forgetting
 from skreg.metrics._operating_points import (
     OperatingPoints,
     operating_point_inconsistency_score,
@@ -17,8 +18,10 @@ from skreg.metrics._shots import ShotScore, shot_scores
 __all__ = [
     "OperatingPoints",
     "ShotScore",
+    "average_accuracy",
     "excess_risk_coverage_score",
     "expected_calibration_error",
+    "forgetting",
     "operating_point_inconsistency_score",
     "operating_points",
     "recall_at_k",
