@@ -104,10 +104,9 @@ class ClassIncrementalClassifier(VORLogisticHead):
         self.module = module
         self.freeze_module = freeze_module
 
-    def _checked_rows(self, X, y=None, *, reset):
+    def _checked_rows(self, X, *, reset, **labels):
         if isinstance(X, torch.Tensor):
             X = X.detach().cpu().numpy()
-        labels = {} if y is None else {"y": y}
         kinds = [np.float32, np.float64]
         return validate_data(self, X, **labels, dtype=kinds, allow_nd=True, reset=reset)
 

@@ -256,15 +256,14 @@ class VORLogisticHead(ClassifierMixin, Estimator):
             )
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together: give both, or none of them")
-        X, y = self._checked_rows(X, y, reset=reset)
+        X, y = self._checked_rows(X, y=y, reset=reset)
         check_classification_targets(y)
         if X_val is None:
             return X, y, None
-        return X, y, self._checked_rows(X_val, y_val, reset=False)
+        return X, y, self._checked_rows(X_val, y=y_val, reset=False)
 
-    def _checked_rows(self, X, y=None, *, reset):
-        """Samples, and labels if they are given, as arrays."""
-        labels = {} if y is None else {"y": y}
+    def _checked_rows(self, X, *, reset, **labels):
+        """Samples, and labels if there is a `y`, as arrays."""
         return validate_data(self, X, **labels, dtype=[np.float64, np.float32], reset=reset)
 
     def _begin(self):
@@ -275,12 +274,21 @@ class VORLogisticHead(ClassifierMixin, Estimator):
 
     def _learn(self, X, y, classes, validation):
         """Train the rows of the classes of a task."""
-        self._refuse_repeated(classes)
+        before = getattr(self, "classes_", classes[:0])
+        together = unique_labels(before, classes) if len(before) else classes
+        repeated = np.intersect1d(before, classes)
+        if len(repeated) and not self.allow_repeated:
+            raise ValueError(
+                f"classes {repeated.tolist()} were in an earlier task, whose samples are not kept: "
+                "give all samples of a class in one task, or set allow_repeated=True"
+            )
         inputs, extractor = self._task_inputs(X)
         like = features_of(extractor, inputs[:1], 1)
-        self._make_room(classes, like.shape[1])
+        self._make_room(together, like.shape[1])
         own = np.searchsorted(self.classes_, classes)
-        rows = nn.Linear(like.shape[1], len(own), dtype=like.dtype, device=like.device)
+        rows = nn.utils.skip_init(
+            nn.Linear, like.shape[1], len(own), dtype=like.dtype, device=like.device
+        )
         _write(rows, self.coef_[own], self.intercept_[own])
         target = torch.from_numpy(np.searchsorted(classes, y)).to(like.device)
         self._train(rows, extractor, inputs, target)
@@ -289,28 +297,17 @@ class VORLogisticHead(ClassifierMixin, Estimator):
         if validation is not None or hasattr(self, "task_accuracy_"):
             self._measure(validation)
 
-    def _refuse_repeated(self, classes):
-        repeated = np.intersect1d(classes, getattr(self, "classes_", classes[:0]))
-        if len(repeated) and not self.allow_repeated:
-            raise ValueError(
-                f"classes {repeated.tolist()} were in an earlier task, whose samples are not kept: "
-                "give all samples of a class in one task, or set allow_repeated=True"
-            )
-
     def _task_inputs(self, X):
         """What the features of a task are made of, and the module that makes them."""
         return torch.tensor(X), nn.Identity()
 
     def _make_room(self, classes, n_features):
         """Rows of zeros for classes that are new; arrays that were there before stay unchanged."""
-        before = getattr(self, "classes_", classes[:0])
-        self.classes_ = unique_labels(before, classes) if len(before) else classes
-        coef = np.zeros((len(self.classes_), n_features))
-        intercept = np.zeros(len(self.classes_))
-        if len(before):
-            old = np.searchsorted(self.classes_, before)
+        coef, intercept = np.zeros((len(classes), n_features)), np.zeros(len(classes))
+        if self.tasks_:
+            old = np.searchsorted(classes, self.classes_)
             coef[old], intercept[old] = self.coef_, self.intercept_
-        self.coef_, self.intercept_ = coef, intercept
+        self.classes_, self.coef_, self.intercept_ = classes, coef, intercept
 
     def _train(self, rows, extractor, inputs, target):
         order, draws, noise = np.random.SeedSequence([self._entropy, len(self.tasks_)]).spawn(3)

@@ -1,4 +1,4 @@
-"""Metrics that scikit-learn does not have: of confidence, retrieval, rare targets, tasks in turn."""
+"""Metrics that scikit-learn lacks: of confidence, retrieval, rare targets, tasks in turn."""
 
 from skreg.metrics._confidence import (
     excess_risk_coverage_score,
