@@ -37,6 +37,8 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
         ClassIncrementalClassifier as ClassIncrementalClassifier,
     )
     from .transfer._task_accuracy_display import TaskAccuracyDisplay as TaskAccuracyDisplay
+    from .transfer._virtual_outliers import EnergyMarginLoss as EnergyMarginLoss
+    from .transfer._virtual_outliers import VirtualOutlierSynthesizer as VirtualOutlierSynthesizer
     from .transfer._vor_logistic_head import VORLogisticHead as VORLogisticHead
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
@@ -48,6 +50,7 @@ _MODULE_OF = {
     "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
+    "EnergyMarginLoss": "transfer._virtual_outliers",
     "IndexedDataset": "frame._indexed",
     "LossCurveDisplay": "estimators._display",
     "MLPAutoencoder": "estimators._modules",
@@ -60,6 +63,7 @@ _MODULE_OF = {
     "StagedTraining": "estimators._staged",
     "TaskAccuracyDisplay": "transfer._task_accuracy_display",
     "VORLogisticHead": "transfer._vor_logistic_head",
+    "VirtualOutlierSynthesizer": "transfer._virtual_outliers",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 

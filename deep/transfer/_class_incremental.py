@@ -107,7 +107,7 @@ class ClassIncrementalClassifier(VORLogisticHead):
     def _checked_rows(self, X, *, reset, **labels):
         if isinstance(X, torch.Tensor):
             X = X.detach().cpu().numpy()
-        kinds = [np.float32, np.float64]
+        kinds = [np.float64, np.float32]
         return validate_data(self, X, **labels, dtype=kinds, allow_nd=True, reset=reset)
 
     def _begin(self):

@@ -179,11 +179,10 @@ class PrefixedAttention(nn.Module):
             )
         if query.ndim != 3:
             raise ValueError(f"tokens must come in batches, got shape {tuple(query.shape)}")
-        tokens = (query, key, value)
-        if not self.batch_first:
-            tokens = tuple(part.transpose(0, 1) for part in tokens)
-        out = self._attend(*tokens)
-        return out if self.batch_first else out.transpose(0, 1), None
+        if self.batch_first:
+            return self._attend(query, key, value), None
+        out = self._attend(*(part.transpose(0, 1) for part in (query, key, value)))
+        return out.transpose(0, 1), None
 
     def _attend(self, *tokens):
         layer = self.attention
@@ -229,7 +228,7 @@ class PrefixedSelfAttention(nn.Module):
         Tensor of shape (n, n_tokens, dim)
             The output.
         """
-        layer = self.attention
+        layer: Any = self.attention
         parts = layer.qkv(x).unflatten(2, (3, layer.num_heads, -1)).permute(2, 0, 3, 1, 4)
         q, k, v = parts.unbind(0)
         q, k = self._maybe("q_norm", q), self._maybe("k_norm", k)

@@ -121,8 +121,9 @@ class TaskAccuracyDisplay:
         for t, j in zip(*np.tril_indices(n), strict=True):
             colour = INK if accuracy[t, j] >= BRIGHT else "white"
             self._write(ax, j, t, accuracy[t, j], colour)
-        for j in range(n - 1):
-            self._write(ax, j, n, accuracy[j:-1, j].max() - accuracy[-1, j], INK)
+        for task in range(n - 1):
+            lost = accuracy[task:-1, task].max() - accuracy[-1, task]
+            self._write(ax, task, n, lost, INK)
         names = self.task_names or [str(j + 1) for j in range(n)]
         ax.set_xticks(range(n), names)
         ax.set_yticks(range(n + 1), [*(f"after {t + 1}" for t in range(n)), "forgotten"])

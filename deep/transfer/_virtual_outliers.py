@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from torch import nn
 from torch.nn import functional as F
 
+from skreg._estimator import Estimator
 from skreg._sklearn import Interval, StrOptions
 
 from ..frame._batches import (
@@ -97,7 +97,7 @@ def masked_cross_entropy(
     return mean_or_zero(F.cross_entropy(own, target.long() - start, reduction="none"))
 
 
-class EnergyMarginLoss(BaseEstimator, nn.Module):
+class EnergyMarginLoss(Estimator, nn.Module):
     """Low energy for the features of a task, high energy for outliers.
 
     With E the `energy` of the logits of the task's classes alone, for features z_i and outliers
@@ -184,9 +184,11 @@ class EnergyMarginLoss(BaseEstimator, nn.Module):
         ValueError
             If there is no such parameter or a value is out of its range; nothing is set then.
         """
-        if params.keys() <= self.get_params().keys():
-            type(self)(**{**self.get_params(), **params})
-        return super().set_params(**params)
+        base: Any = super()  # scikit-learn has no types
+        now = base.get_params()
+        if params.keys() <= now.keys():
+            type(self)(**{**now, **params})
+        return base.set_params(**params)
 
     def forward(
         self, id_logits: torch.Tensor, ood_logits: torch.Tensor | None = None
@@ -285,7 +287,7 @@ class Index(NamedTuple):
         )
 
 
-class VirtualOutlierSynthesizer(BaseEstimator):
+class VirtualOutlierSynthesizer(Estimator):
     """Features that no sample has, around those samples that lie at the boundary of a task.
 
     For features z_1, ..., z_n of one task:

@@ -127,6 +127,11 @@ class VORLogisticHead(ClassifierMixin, Estimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+    classes_: np.ndarray
+    coef_: np.ndarray
+    intercept_: np.ndarray
+    tasks_: list[np.ndarray]
+    task_accuracy_: np.ndarray
 
     def __init__(
         self,
@@ -188,16 +193,12 @@ class VORLogisticHead(ClassifierMixin, Estimator):
             If a parameter or the data are not valid, or a class is in several tasks and
             `allow_repeated` is off.
         """
-        X, y, validation = self._checked(X, y, X_val, y_val, reset=True)
-        if task is None:
-            ids = np.zeros(len(y), dtype=int)
-        else:
-            ids = column_or_1d(check_array(task, ensure_2d=False, dtype=None, input_name="task"))
-            check_consistent_length(y, ids)
+        X, labels, validation = self._checked(X, y, X_val, y_val, reset=True)
+        ids = _checked_ids(task, labels)
         self._begin()
         for one in np.unique(ids):
             rows = np.flatnonzero(ids == one)
-            self._learn(X[rows], y[rows], np.unique(y[rows]), validation)
+            self._learn(X[rows], labels[rows], np.unique(labels[rows]), validation)
         return self
 
     @all_or_nothing
@@ -235,14 +236,14 @@ class VORLogisticHead(ClassifierMixin, Estimator):
             `allow_repeated` is off.
         """
         begins = not hasattr(self, "tasks_")
-        X, y, validation = self._checked(X, y, X_val, y_val, reset=begins)
-        own = np.unique(y if classes is None else classes)
-        unknown = np.setdiff1d(y, own)
+        X, labels, validation = self._checked(X, y, X_val, y_val, reset=begins)
+        own = np.unique(labels if classes is None else classes)
+        unknown = np.setdiff1d(labels, own)
         if len(unknown):
             raise ValueError(f"y has labels {unknown.tolist()} that are not among the classes")
         if begins:
             self._begin()
-        self._learn(X, y, own, validation)
+        self._learn(X, labels, own, validation)
         return self
 
     def _checked(self, X, y, X_val, y_val, *, reset):
@@ -268,8 +269,9 @@ class VORLogisticHead(ClassifierMixin, Estimator):
 
     def _begin(self):
         for name in ("classes_", "task_accuracy_", "average_accuracy_", "forgetting_"):
-            vars(self).pop(name, None)
-        self.tasks_: list[np.ndarray] = []
+            if hasattr(self, name):
+                delattr(self, name)
+        self.tasks_ = []
         self._entropy = int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _learn(self, X, y, classes, validation):
@@ -312,7 +314,7 @@ class VORLogisticHead(ClassifierMixin, Estimator):
     def _train(self, rows, extractor, inputs, target):
         order, draws, noise = np.random.SeedSequence([self._entropy, len(self.tasks_)]).spawn(3)
         training = TaskTraining(
-            tuple(self.max_epochs),
+            self.max_epochs,
             self.lr,
             self.schedule,
             self.batch_size,
@@ -422,6 +424,15 @@ class VORLogisticHead(ClassifierMixin, Estimator):
         """
         check_is_fitted(self)
         return self._labels(self._logits(self._checked_rows(X, reset=False)))
+
+
+def _checked_ids(task, labels):
+    """The id of the task of each sample, the same for all if there is none."""
+    if task is None:
+        return np.zeros(len(labels), dtype=int)
+    ids = column_or_1d(check_array(task, ensure_2d=False, dtype=None, input_name="task"))
+    check_consistent_length(labels, ids)
+    return ids
 
 
 def _random_state(seed):

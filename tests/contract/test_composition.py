@@ -325,6 +325,7 @@ MEASURE = {
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",
+    "TaskAccuracyDisplay",
     "TransportPlanDisplay",
     "TransportTradeoffDisplay",
 }
