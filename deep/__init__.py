@@ -38,16 +38,25 @@ if TYPE_CHECKING:  # for readers of types; what loads, and when, is below
     from .segmentation._display import MemorizationOnsetDisplay as MemorizationOnsetDisplay
     from .segmentation._weight_display import SampleWeightDisplay as SampleWeightDisplay
     from .sparsity._display import SparsityDisplay as SparsityDisplay
+    from .transfer._class_incremental import (
+        ClassIncrementalClassifier as ClassIncrementalClassifier,
+    )
+    from .transfer._task_accuracy_display import TaskAccuracyDisplay as TaskAccuracyDisplay
+    from .transfer._virtual_outliers import EnergyMarginLoss as EnergyMarginLoss
+    from .transfer._virtual_outliers import VirtualOutlierSynthesizer as VirtualOutlierSynthesizer
+    from .transfer._vor_logistic_head import VORLogisticHead as VORLogisticHead
 
 require("torch", "deep", "skreg.deep")  # not bound here: skreg.deep.torch is a subpackage
 
 _MODULE_OF = {
     "AccelerateMixin": "frame._accelerate",
     "Batch": "frame._regularizer",
+    "ClassIncrementalClassifier": "transfer._class_incremental",
     "DeepAutoencoder": "estimators._autoencoder",
     "DeepClassifier": "estimators._classifier",
     "DeepRegressor": "estimators._regressor",
     "DeepSegmenter": "estimators._segmenter",
+    "EnergyMarginLoss": "transfer._virtual_outliers",
     "IndexedDataset": "frame._indexed",
     "LossCurveDisplay": "estimators._display",
     "MLPAutoencoder": "estimators._modules",
@@ -62,6 +71,9 @@ _MODULE_OF = {
     "RegularizedNetSegmenter": "frame._nets",
     "Regularizer": "frame._regularizer",
     "StagedTraining": "estimators._staged",
+    "TaskAccuracyDisplay": "transfer._task_accuracy_display",
+    "VORLogisticHead": "transfer._vor_logistic_head",
+    "VirtualOutlierSynthesizer": "transfer._virtual_outliers",
 }
 _SUBPACKAGES = ("regularizers", "torch")
 

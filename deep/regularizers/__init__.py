@@ -30,9 +30,9 @@ from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
+from ..sparsity._mask_tuning_regularizer import MaskTuning
 from ..sparsity._nm_sparsity_regularizer import NMSparsity
 from ..sparsity._sara_regularizer import SaRA
-from ..sparsity._mask_tuning_regularizer import MaskTuning
 from ..transfer._dr_tune_regularizer import DRTune
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
@@ -63,8 +63,8 @@ __all__ = [
     "MaskSparsity",
     "MaskTuning",
     "Mixup",
-    "NetworkSlimming",
     "NMSparsity",
+    "NetworkSlimming",
     "OrthogonalGradient",
     "RDrop",
     "SaRA",

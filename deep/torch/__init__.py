@@ -47,11 +47,6 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
-from ..sparsity._channel_cutting import prune_channels
-from ..sparsity._channel_graph import channel_groups
-from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
-from ..sparsity._counting import count_flops, count_parameters
-from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
 from ..sparsity._binary_mask import (
     BinaryMask,
     apply_binary_masks,
@@ -61,6 +56,9 @@ from ..sparsity._binary_mask import (
     set_binary_masks,
     unmasked,
 )
+from ..sparsity._channel_cutting import prune_channels
+from ..sparsity._channel_graph import channel_groups
+from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
 from ..sparsity._counting import count_flops, count_parameters
 from ..sparsity._gradient_dropout import (
     GradientDropoutStep,
@@ -68,6 +66,7 @@ from ..sparsity._gradient_dropout import (
     gradient_dropout,
     reference_cross_entropy,
 )
+from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -94,14 +93,21 @@ from ..sparsity._nm_sparsity import (
     set_nm_progress,
 )
 from ..sparsity._report import sparsity_report
-from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
 from ..sparsity._sara import SaRA, sara_learning_rate
+from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
 from ..sparsity._sparse_parameters import SparseEntries, SparseParameters, apply_patch
 from ..transfer._dr_tune import (
     DistributionRegularizationLoss,
     FeatureBank,
     SemanticCalibration,
     kabsch_rotation,
+)
+from ..transfer._prefix_prompt import OnePrompt, PrefixPrompt
+from ..transfer._virtual_outliers import (
+    EnergyMarginLoss,
+    VirtualOutlierSynthesizer,
+    energy,
+    masked_cross_entropy,
 )
 from ..transport._patch_gaussian import PatchGaussianTransport
 from ..transport._router import SparsityConstrainedRouter
@@ -140,6 +146,7 @@ __all__ = [
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
+    "EnergyMarginLoss",
     "Existence",
     "ExperimentalWarning",
     "FeatureBank",
@@ -153,25 +160,28 @@ __all__ = [
     "MaskedWeight",
     "Mixing",
     "MultiScaleConsistencyLoss",
-    "Onset",
     "NMSparsity",
+    "OnePrompt",
+    "Onset",
     "OptimizerWrapper",
     "OrthogonalGradient",
     "PSKDLoss",
     "PSKDTargets",
     "PatchGaussianTransport",
+    "PrefixPrompt",
     "Routing",
     "SaRA",
     "SampleMemory",
     "ScalingFactorPenalty",
+    "SemanticCalibration",
     "SparseEntries",
     "SparseParameters",
-    "SemanticCalibration",
     "SparsityConstrainedRouter",
     "StableMaxCrossEntropyLoss",
     "ThresholdConsistentMarginLoss",
     "TrustRegionDistance",
     "TwoPassOptimizer",
+    "VirtualOutlierSynthesizer",
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
@@ -195,20 +205,18 @@ __all__ = [
     "density_weights",
     "dice_loss",
     "effective_rank",
+    "energy",
     "entropy",
     "epsilon_sharpness",
     "feature_consistency",
-    "fisher_diagonal",
-    "flooded",
-    "frozen_buffers",
-    "iou_curve_fit",
     "finalize_nm_sparsity",
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
-    "is_nm_sparse",
     "gradient_agreement",
     "gradient_dropout",
+    "iou_curve_fit",
+    "is_nm_sparse",
     "kabsch_rotation",
     "linear_cka",
     "load_masks",
@@ -216,17 +224,17 @@ __all__ = [
     "magnitude_masks",
     "make_picklable",
     "mask_scores",
+    "masked_cross_entropy",
     "masked_weights",
     "memorization_onset",
-    "mixup",
-    "multiscale_consistency",
     "merge_group_votes",
     "mixup",
-    "optimal_threshold",
+    "multiscale_consistency",
     "nm_beta",
     "nm_mask",
     "nm_pattern",
     "nm_project",
+    "optimal_threshold",
     "orthogonal_conv_exists",
     "orthogonal_conv_init_",
     "orthogonality_bounds",
@@ -238,15 +246,13 @@ __all__ = [
     "pack_mask",
     "parametrize_weights",
     "prune_channels",
-    "remove_masks",
-    "remove_weight_compander",
-    "set_nm_progress",
-    "sara_learning_rate",
     "reference_cross_entropy",
     "remove_masks",
     "remove_weight_compander",
+    "sara_learning_rate",
     "save_masks",
     "set_binary_masks",
+    "set_nm_progress",
     "smooth_targets",
     "softmax_collapse_rate",
     "sparse_transport_value",

@@ -220,6 +220,26 @@ def staged_training():
     }
 
 
+def tasks_in_turn():
+    """Cases of heads whose classes come one task at a time; chunks of a stream repeat classes."""
+    if importlib.util.find_spec("torch") is None:
+        return {}
+    from torch.nn import Identity
+
+    from skreg.deep.torch import VirtualOutlierSynthesizer
+
+    params = {
+        "synthesizer": VirtualOutlierSynthesizer(n_neighbors=5, n_boundary=5, n_draws=10),
+        "max_epochs": (4, 2),
+        "allow_repeated": True,
+        "random_state": 0,
+    }
+    return {
+        "ClassIncrementalClassifier": [Setting("", {"module": Identity(), "lr": 0.01, **params})],
+        "VORLogisticHead": [Setting("", params), Setting("binary", params, two_classes)],
+    }
+
+
 SETTINGS = {
     "Lasso": [
         Setting("", {"alpha": 0.05, **SHARP}),
@@ -350,6 +370,7 @@ SETTINGS = {
     "DeepClassifier": [Setting("", NETWORK)],
     "DeepRegressor": [Setting("", NETWORK)],
     **staged_training(),
+    **tasks_in_turn(),
 }
 
 

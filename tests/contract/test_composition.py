@@ -327,6 +327,7 @@ MEASURE = {
     "ProbeLearningCurveDisplay",
     "TiltingPathDisplay",
     "RegretDisplay",
+    "TaskAccuracyDisplay",
     "TransportPlanDisplay",
     "TransportTradeoffDisplay",
 }

@@ -162,7 +162,7 @@ def test_a_parameter_of_a_rule_acts_on_partial_fit(case):
         assert_same(answers(changed, problem.X), answers(fresh, problem.X), case.accuracy)
 
 
-@for_cases(lambda case: is_incremental(case) and "lr" in case.params)
+@for_cases(lambda case: is_incremental(case) and {"lr", "warm_start"} <= case.params.keys())
 def test_a_learning_rate_acts_on_a_warm_start(case):
     problem = case.problem()
     warm = fit(case.new(warm_start=True), problem)
