@@ -26,6 +26,7 @@ from ..sharpness._fisher_sam_regularizer import FisherSAM
 from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
+from ..sparsity._dynamic_gates_regularizer import DynamicGates
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..weights._conv_orthogonality_regularizer import ConvOrthogonality
 from ..weights._weight_average_regularizer import SWA, EMAWeights
@@ -42,6 +43,7 @@ __all__ = [
     "ConvOrthogonality",
     "CutMix",
     "DomainSpecificHeads",
+    "DynamicGates",
     "ELRPlus",
     "EMAWeights",
     "EffectiveRankMonitor",

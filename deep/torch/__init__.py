@@ -38,7 +38,16 @@ from ..sharpness._sam import SAM, TwoPassOptimizer, frozen_buffers
 from ..sharpness._sharpness import epsilon_sharpness, linear_cka
 from ..sharpness._tram import TRAM
 from ..sharpness._trust_region import TrustRegionDistance
+from ..sparsity._channel_masks import activation_score, mass_mask, topk_mask
 from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._dynamic_gates import (
+    DynamicChannelGate,
+    add_dynamic_gates,
+    gate_loss,
+    gates,
+    remove_dynamic_gates,
+)
+from ..sparsity._gated_flops import GatedFlops, estimate_flops_reduction, gated_flops
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
@@ -83,6 +92,7 @@ __all__ = [
     "ConRLoss",
     "DRMLoss",
     "DomainHeads",
+    "DynamicChannelGate",
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
@@ -91,6 +101,7 @@ __all__ = [
     "FisherSAM",
     "FixedMask",
     "FrozenCopy",
+    "GatedFlops",
     "GradientClipping",
     "LayerOrthogonality",
     "MaskedWeight",
@@ -110,6 +121,8 @@ __all__ = [
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
+    "activation_score",
+    "add_dynamic_gates",
     "apply_masks",
     "apply_weight_compander",
     "as_probabilities",
@@ -125,14 +138,19 @@ __all__ = [
     "effective_rank",
     "entropy",
     "epsilon_sharpness",
+    "estimate_flops_reduction",
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
+    "gate_loss",
+    "gated_flops",
+    "gates",
     "linear_cka",
     "log_stablemax",
     "magnitude_masks",
     "make_picklable",
     "masked_weights",
+    "mass_mask",
     "mixup",
     "orthogonal_conv_exists",
     "orthogonal_conv_init_",
@@ -144,6 +162,7 @@ __all__ = [
     "own_group",
     "pack_mask",
     "parametrize_weights",
+    "remove_dynamic_gates",
     "remove_masks",
     "remove_weight_compander",
     "smooth_targets",
@@ -154,6 +173,7 @@ __all__ = [
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",
+    "topk_mask",
     "unpack_mask",
     "views",
     "weight_gradient_cosine",
