@@ -20,6 +20,7 @@ from ._dynamic_gates import (
     channel_gatings,
     check_rule,
     mean_gate_loss,
+    remove_dynamic_gates,
 )
 from ._gated_flops import look, set_mass_for_flops
 from ._masks import Layers
@@ -37,7 +38,8 @@ class DynamicGates(Regularizer):
     their own in the optimizer, without weight decay.
 
     Give a trained module: ``DeepClassifier(module=trained.net_.module_)``, or an instance into
-    which ``load_state_dict`` has put the weights of the network without gates.
+    which ``load_state_dict`` has put the weights of the network without gates. Gates that it has
+    are replaced.
 
     **Closed channels are computed and then set to zero.** `flops_reduction_` is what would be saved
     by a runtime that does not compute them; predictions take as long as before.
@@ -154,9 +156,9 @@ class DynamicGates(Regularizer):
         return self
 
     def reparametrize(self, net: Net, module: nn.Module) -> None:
-        """Put the gates into the module."""
+        """Put the gates into the module, in place of any that it has."""
         add_dynamic_gates(
-            module,
+            remove_dynamic_gates(module),
             softmax=self.softmax,
             pooling=self.pooling,
             layers=self.layers,
