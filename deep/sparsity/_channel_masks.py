@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from ..frame._batches import check_number
+from ..frame._batches import check_number, in_full_precision
 
 DEAD = 1e-5  # shares and scores up to here are those of channels without activation
 ROUNDING = 1e-5  # by which a cumulative share may exceed the mass
@@ -238,7 +238,7 @@ def over_positions(mask: torch.Tensor, out: torch.Tensor, *, channels_last: bool
 
 def gate_loss_of(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None):
     """Binary cross-entropy of one layer's gates: mean over samples, sum over channels."""
-    losses = F.binary_cross_entropy_with_logits(
-        logits.float(), target.float(), reduction="none"
-    ).sum(1)
+    logits = in_full_precision(logits)
+    losses = F.binary_cross_entropy_with_logits(logits, target.to(logits.dtype), reduction="none")
+    losses = losses.sum(1)
     return losses.mean() if weight is None else (weight * losses).mean()

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.parameter import UninitializedParameter
 
 from ..frame._batches import check_choice, check_number, in_full_precision
 from ..frame._frozen_copy import bare
@@ -322,7 +323,7 @@ def add_dynamic_gates(
             f"output goes to an activation function only; such are {there}"
         )
     for layer in chosen:
-        gating = _gating_for(module.get_submodule(layer.name), layer.activation, softmax, pooling)
+        gating = _gating_for(module, layer, softmax, pooling)
         gating.learn_by(mass, prune_ratio, mode, min_channels)
         _attach(gating, module.get_submodule(layer.name), module.get_submodule(layer.exit))
     return module
@@ -337,13 +338,18 @@ def check_rule(mass, prune_ratio, mode, min_channels):
     check_whole("min_channels", min_channels, 0)
 
 
-def _gating_for(layer, activation, softmax, pooling):
+def _gating_for(module, found, softmax, pooling):
+    layer = module.get_submodule(found.name)
+    if isinstance(layer.weight, UninitializedParameter):
+        raise ValueError(
+            f"layer {found.name!r} has no shape yet: call the network once before it gets gates"
+        )
     last = isinstance(layer, nn.Linear)
     sizes = (
         (layer.in_features, layer.out_features) if last else (layer.in_channels, layer.out_channels)
     )
     gate = DynamicChannelGate(*sizes, softmax, pooling, channels_last=last)
-    gating = ChannelGating(gate, activation).train(layer.training)
+    gating = ChannelGating(gate, found.activation).train(layer.training)
     return gating.to(device=layer.weight.device, dtype=layer.weight.dtype)
 
 
@@ -474,6 +480,16 @@ def gate_loss(module: nn.Module, sample_weight: torch.Tensor | None = None) -> t
             "after module.train()"
         )
     return mean_gate_loss(decisions, sample_weight)
+
+
+def check_rows(decisions: dict[str, GateDecision], n: int) -> None:
+    """Raise ValueError unless each gated layer sees one row for each of n samples."""
+    for name, made in decisions.items():
+        if len(made.mask) != n:
+            raise ValueError(
+                f"layer {name!r} sees {len(made.mask)} rows for {n} samples, so that its gate "
+                "cannot decide for each sample: leave it out of layers"
+            )
 
 
 def mean_gate_loss(decisions, sample_weight):

@@ -13,11 +13,13 @@ from ..frame._optimizer import innermost
 from ..frame._parameter_groups import own_group
 from ..frame._processes import mean_over_processes
 from ..frame._regularizer import Batch, Net, Regularizer
+from ._channel_graph import channel_graph
 from ._dynamic_gates import (
     GATING,
     POOLINGS,
     add_dynamic_gates,
     channel_gatings,
+    check_rows,
     check_rule,
     mean_gate_loss,
     remove_dynamic_gates,
@@ -42,7 +44,9 @@ class DynamicGates(Regularizer):
     are replaced.
 
     **Closed channels are computed and then set to zero.** `flops_reduction_` is what would be saved
-    by a runtime that does not compute them; predictions take as long as before.
+    by a runtime that does not compute them; predictions take as long as before. In several
+    processes, ``DistributedDataParallel`` needs ``find_unused_parameters=True``: after the
+    cool-down gates get no gradients.
 
     Parameters
     ----------
@@ -225,6 +229,9 @@ class DynamicGates(Regularizer):
 
     def penalty(self, net: Net, batch: Batch, y_pred: Any, features: Any) -> torch.Tensor | None:
         """The loss of the gates, before the cool-down."""
+        check_rows(
+            {name.removesuffix(f".{GATING}"): features[name] for name in features}, len(batch.y)
+        )
         if batch.progress >= self.cooldown:
             return None
         return mean_gate_loss(features.values(), batch.sample_weight)
@@ -234,10 +241,10 @@ class DynamicGates(Regularizer):
         if net.training_set_ is None:  # training that could not go on
             return
         saved = right = n_seen = 0.0
-        names = [*channel_gatings(module)]
+        names, graph = [*channel_gatings(module)], channel_graph(module)
         n_open = torch.zeros(len(names), dtype=torch.float64)
         for forward, n in self._batches(net, module):
-            flops, decisions = look(module, forward, n)
+            flops, decisions = look(module, graph, forward, n)
             agreeing = [decisions[name].mask == decisions[name].target for name in names]
             saved += n * flops.reduction
             right += n * torch.cat(agreeing, 1).double().mean().item()

@@ -10,12 +10,13 @@ from torch import nn
 
 from ..frame._batches import check_number
 from ..frame._frozen_copy import bare
-from ._channel_graph import channel_graph
+from ._channel_graph import Layer, channel_graph
 from ._counting import flops_by_operation
 from ._dynamic_gates import (
     GateDecision,
     add_dynamic_gates,
     channel_gatings,
+    check_rows,
     gates,
     gatings_of,
 )
@@ -85,8 +86,7 @@ def gated_flops(module: nn.Module, X: torch.Tensor) -> GatedFlops:
     Raises
     ------
     ValueError
-        If the network has no gates, or takes samples apart, so that a layer sees several rows for
-        each.
+        If the network has no gates, `X` no rows, or a layer sees several rows for each sample.
 
     Examples
     --------
@@ -98,18 +98,20 @@ def gated_flops(module: nn.Module, X: torch.Tensor) -> GatedFlops:
     >>> flops.dense, flops.per_sample.tolist()
     (96.0, [96.0, 96.0, 96.0])
     """
-    return look(bare(module), lambda: module(X), len(X)).flops
+    return look(bare(module), channel_graph(bare(module)), lambda: module(X), len(X)).flops
 
 
-def look(module: nn.Module, forward: Callable[[], Any], n: int) -> Look:
-    """Call a network with gates on n samples in evaluation mode."""
+def look(module: nn.Module, graph: list[Layer], forward: Callable[[], Any], n: int) -> Look:
+    """Call a network with gates, whose graph is known, on n samples in evaluation mode."""
+    if not n:
+        raise ValueError("there are no samples to count the operations of")
     gatings = gatings_of(module)
-    layers = {layer.name: layer for layer in channel_graph(module)}
+    layers = {layer.name: layer for layer in graph}
     outputs: dict[str, int] = {}
     with _watched(gatings.values()), _noting_outputs(module, layers, outputs):
         counted = sum(flops_by_operation(_Call(module, forward))["Global"].values())
         decisions = {name: gating.latest for name, gating in gatings.items()}
-    _check_rows(decisions, n)
+    check_rows(decisions, n)
     of_gates = 2.0 * sum(gating.gate.weight.numel() for gating in gatings.values())
     dense = counted / n - of_gates
     flops = next(iter(decisions.values())).logits.new_full((n,), dense, dtype=torch.float64)
@@ -119,15 +121,6 @@ def look(module: nn.Module, forward: Callable[[], Any], n: int) -> Look:
         if own is not None or before is not None:
             flops -= _saved(module.get_submodule(name), own, before, outputs[name] // n)
     return Look(GatedFlops(flops, dense, of_gates), decisions)
-
-
-def _check_rows(decisions, n):
-    for name, made in decisions.items():
-        if len(made.mask) != n:
-            raise ValueError(
-                f"layer {name!r} sees {len(made.mask)} rows for {n} samples: operations of a "
-                "sample cannot be told"
-            )
 
 
 class _Call(nn.Module):
@@ -246,9 +239,10 @@ def set_mass(module: nn.Module, mass: float) -> None:
 def reduction_by_targets(module: nn.Module, batches: Batches) -> float:
     """Share of operations that masks of activations save."""
     total = used = 0.0
+    graph = channel_graph(module)
     with gates(module, "target"):
         for forward, n in batches():
-            flops = look(module, forward, n).flops
+            flops = look(module, graph, forward, n).flops
             total += flops.dense * n
             used += flops.per_sample.sum().item()
     return 1.0 - used / total

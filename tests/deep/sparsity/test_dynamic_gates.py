@@ -30,6 +30,7 @@ from skreg.deep.regularizers import (
     TRAM,
     ConvOrthogonality,
     DynamicGates,
+    ELRPlus,
     EMAWeights,
     LabelSmoothing,
     MagnitudePruning,
@@ -929,5 +930,46 @@ def test_networks_that_cannot_be_followed():
     with pytest.raises(ValueError, match="layers of Fickle cannot be followed"):
         add_dynamic_gates(Fickle())
     rows = nn.Sequential(nn.Flatten(0, 1), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2))
-    with pytest.raises(ValueError, match="sees 6 rows for 2 samples"):
+    with pytest.raises(ValueError, match="layer '1' sees 6 rows for 2 samples"):
         gated_flops(add_dynamic_gates(rows), torch.zeros(2, 3, 4))
+    rows.append(nn.Unflatten(0, (-1, 3)))
+    rows.append(nn.Flatten())
+    with pytest.raises(ValueError, match="layer '1' sees 12 rows for 4 samples"):
+        net_with(DynamicGates(), module=rows).fit(np.zeros((4, 3, 4), "float32"), np.arange(4) % 2)
+    with pytest.raises(ValueError, match="layer '0' has no shape yet"):
+        add_dynamic_gates(nn.Sequential(nn.LazyLinear(4), nn.ReLU(), nn.Linear(4, 2)))
+    with pytest.raises(ValueError, match="no samples to count"):
+        gated_flops(gated(), images()[0][:0])
+
+
+def test_what_replaces_the_module_is_refused():
+    with pytest.raises(ValueError, match="replaces the module, into which DynamicGates"):
+        net_with(ELRPlus(), DynamicGates()).fit(*arrays())
+
+
+def test_networks_of_other_threads_work_while_one_is_traced():
+    started, done = threading.Event(), threading.Event()
+
+    class Slow(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+
+        def forward(self, x):
+            started.set()
+            assert done.wait(timeout=10)
+            return self.layers(x)
+
+    net, X, found = cnn().eval(), images()[0], {}
+    expected = net(X)
+
+    def predict():
+        started.wait(timeout=10)
+        found["y"] = net(X)
+        done.set()
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    assert [layer.exit for layer in channel_graph(Slow())] == ["layers.0", None]
+    thread.join()
+    assert torch.equal(found["y"], expected)
