@@ -325,7 +325,7 @@ def add_dynamic_gates(
     for layer in chosen:
         gating = _gating_for(module, layer, softmax, pooling)
         gating.learn_by(mass, prune_ratio, mode, min_channels)
-        _attach(gating, module.get_submodule(layer.name), module.get_submodule(layer.exit))
+        _attach(gating, module.get_submodule(layer.name), module.get_submodule(str(layer.exit)))
     return module
 
 

@@ -1,6 +1,7 @@
 """Dynamic channel gates in the training step."""
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, Self
 
@@ -27,7 +28,7 @@ from ._dynamic_gates import (
 from ._gated_flops import look, set_mass_for_flops
 from ._masks import Layers
 
-UNKNOWN = float("nan")  # mass that the first epoch is to choose
+UNKNOWN = math.nan  # mass that the first epoch is to choose
 
 
 class DynamicGates(Regularizer):
@@ -209,7 +210,7 @@ class DynamicGates(Regularizer):
         """
         module = bare(net.module_)
         self.mass_ = self._mass_of(module)
-        if self.mass_ != self.mass_:
+        if self.flops_target is not None and math.isnan(self.mass_):
             batches = functools.partial(self._batches, net, module)
             set_mass_for_flops(module, self.flops_target, batches)
             self.mass_ = self._mass_of(module)
@@ -248,7 +249,7 @@ class DynamicGates(Regularizer):
             agreeing = [decisions[name].mask == decisions[name].target for name in names]
             saved += n * flops.reduction
             right += n * torch.cat(agreeing, 1).double().mean().item()
-            n_open += torch.stack([decisions[name].mask.sum() for name in names]).cpu()
+            n_open += torch.stack([flops.active[name].sum() for name in names]).cpu()
             n_seen += n
         means = torch.tensor([saved, right, *n_open.tolist()], dtype=torch.float64) / n_seen
         means = mean_over_processes(means, n_seen, net.process_group)

@@ -36,11 +36,14 @@ class GatedFlops(NamedTuple):
         Operations of one sample with all channels open.
     of_gates : float
         Operations of the gates for one sample.
+    active : dict of str to Tensor of shape (n,), int64
+        Number of open channels of each sample, by layer.
     """
 
     per_sample: torch.Tensor
     dense: float
     of_gates: float
+    active: dict[str, torch.Tensor]
 
     @property
     def reduction(self) -> float:
@@ -120,7 +123,8 @@ def look(module: nn.Module, graph: list[Layer], forward: Callable[[], Any], n: i
                        for one in (name, layer.source))  # fmt: skip
         if own is not None or before is not None:
             flops -= _saved(module.get_submodule(name), own, before, outputs[name] // n)
-    return Look(GatedFlops(flops, dense, of_gates), decisions)
+    active = {name: made.mask.sum(1) for name, made in decisions.items()}
+    return Look(GatedFlops(flops, dense, of_gates, active), decisions)
 
 
 class _Call(nn.Module):
