@@ -29,7 +29,8 @@ class FrozenCopy(nn.Module):
     All its tensors are buffers: they are in ``state_dict``, which can be stored in any format,
     move with ``to``, and no optimizer sees them. Rows that belong to samples (`SampleMemory`) are
     not copied, nor are forward and backward hooks, except those of ``torch.nn.utils`` that make
-    weights (pruning and the older weight norm and spectral norm).
+    weights (pruning and the older weight norm and spectral norm), and those that are methods of a
+    part of the module itself, such as dynamic gates.
 
     Parameters
     ----------
@@ -243,18 +244,24 @@ def _require_known_shapes(module):
 def _copy(module):
     """A deep copy without memories of samples, hooks, and graphs of tensors computed by a pass."""
     instead: dict[int, Any] = {}
+    kept: list[tuple[OrderedDict, dict]] = []
+    parts = {id(part) for part in module.modules()}
     for part in module.modules():
         if isinstance(part, SampleMemory):
             instead[id(part)] = SampleMemory()
             continue
         for name, value in vars(part).items():
             if name in HOOKS:
-                kept = ((key, hook) for key, hook in value.items() if _makes_weights(hook))
-                instead[id(value)] = OrderedDict((key, copy.deepcopy(hook)) for key, hook in kept)
+                hooks = {key: hook for key, hook in value.items() if _belongs(hook, parts)}
+                instead[id(value)] = OrderedDict()
+                kept.append((instead[id(value)], hooks))
             for tensor in _members(value):
                 if isinstance(tensor, torch.Tensor) and not tensor.is_leaf:
                     instead[id(tensor)] = tensor.detach().clone()
-    return copy.deepcopy(module, instead)
+    twin = copy.deepcopy(module, instead)
+    for hooks_of_twin, hooks in kept:  # now that the parts whose methods they are have been copied
+        hooks_of_twin.update(copy.deepcopy(hooks, instead))
+    return twin
 
 
 def _members(value):
@@ -264,9 +271,13 @@ def _members(value):
     return value if isinstance(value, list | tuple) else (value,)
 
 
-def _makes_weights(hook):
-    """Whether it is pruning or the older weight norm or spectral norm."""
-    return any(cls.__module__.startswith("torch.nn.utils") for cls in type(hook).__mro__)
+def _belongs(hook, parts):
+    """Whether it makes weights, as pruning does and the older weight norm and spectral norm.
+
+    A method of a part of the module belongs to it as well.
+    """
+    makes_weights = any(cls.__module__.startswith("torch.nn.utils") for cls in type(hook).__mro__)
+    return makes_weights or id(getattr(hook, "__self__", None)) in parts
 
 
 def _without_parameters(module):

@@ -28,6 +28,7 @@ from ..sharpness._fisher_sam_regularizer import FisherSAM
 from ..sharpness._sam_regularizer import SAM
 from ..sharpness._tram_regularizer import TRAM
 from ..sharpness._trust_region_regularizer import TrustRegionPenalty
+from ..sparsity._dynamic_gates_regularizer import DynamicGates
 from ..sparsity._magnitude_pruning_regularizer import MagnitudePruning
 from ..sparsity._mask_sparsity_regularizer import MaskSparsity, NetworkSlimming
 from ..sparsity._mask_tuning_regularizer import MaskTuning
@@ -52,6 +53,7 @@ __all__ = [
     "CutMix",
     "DRTune",
     "DomainSpecificHeads",
+    "DynamicGates",
     "ELRPlus",
     "EMAWeights",
     "EffectiveRankMonitor",

@@ -60,6 +60,15 @@ from ..sparsity._channel_cutting import prune_channels
 from ..sparsity._channel_graph import channel_groups
 from ..sparsity._channel_masks import channel_masks, merge_group_votes, optimal_threshold
 from ..sparsity._counting import count_flops, count_parameters
+from ..sparsity._dynamic_gates import (
+    DynamicChannelGate,
+    add_dynamic_gates,
+    gate_loss,
+    gates,
+    remove_dynamic_gates,
+)
+from ..sparsity._gate_masks import activation_score, mass_mask, topk_mask
+from ..sparsity._gated_flops import GatedFlops, estimate_flops_reduction, gated_flops
 from ..sparsity._gradient_dropout import (
     GradientDropoutStep,
     gradient_agreement,
@@ -143,6 +152,7 @@ __all__ = [
     "DRMLoss",
     "DistributionRegularizationLoss",
     "DomainHeads",
+    "DynamicChannelGate",
     "ELRLoss",
     "ELRPenalty",
     "ELRPlus",
@@ -153,6 +163,7 @@ __all__ = [
     "FisherSAM",
     "FixedMask",
     "FrozenCopy",
+    "GatedFlops",
     "GradientClipping",
     "GradientDropoutStep",
     "LayerOrthogonality",
@@ -185,6 +196,8 @@ __all__ = [
     "WeightAverage",
     "WeightCompander",
     "WeightStatistics",
+    "activation_score",
+    "add_dynamic_gates",
     "apply_binary_masks",
     "apply_masks",
     "apply_nm_sparsity",
@@ -208,11 +221,15 @@ __all__ = [
     "energy",
     "entropy",
     "epsilon_sharpness",
+    "estimate_flops_reduction",
     "feature_consistency",
     "finalize_nm_sparsity",
     "fisher_diagonal",
     "flooded",
     "frozen_buffers",
+    "gate_loss",
+    "gated_flops",
+    "gates",
     "gradient_agreement",
     "gradient_dropout",
     "iou_curve_fit",
@@ -226,6 +243,7 @@ __all__ = [
     "mask_scores",
     "masked_cross_entropy",
     "masked_weights",
+    "mass_mask",
     "memorization_onset",
     "merge_group_votes",
     "mixup",
@@ -247,6 +265,7 @@ __all__ = [
     "parametrize_weights",
     "prune_channels",
     "reference_cross_entropy",
+    "remove_dynamic_gates",
     "remove_masks",
     "remove_weight_compander",
     "sara_learning_rate",
@@ -261,6 +280,7 @@ __all__ = [
     "spectral_decoupling",
     "stablemax",
     "symmetric_divergence",
+    "topk_mask",
     "travel_strength",
     "unmasked",
     "unpack_mask",
