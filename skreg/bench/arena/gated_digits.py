@@ -40,8 +40,8 @@ class Closing(NamedTuple):
     options : dict
         Further parameters of `DynamicGates`.
     static : str
-        A method with gates, of which as many channels are kept in each layer, the same for all
-        samples: those with the largest mean scores.
+        A method with gates, of which static pruning saves at least as many operations: in each
+        layer the same share of the channels is kept, those with the largest mean scores.
     """
 
     mass: float | None = None
@@ -94,15 +94,25 @@ def mean_scores(task: Pretrained) -> dict[str, torch.Tensor]:
     return scores
 
 
-def with_fixed_channels(task: Pretrained, n_open: Mapping[str, float]) -> nn.Module:
-    """The trained network with gates that open the same channels for all samples."""
+def with_fixed_channels(task: Pretrained, share: float) -> nn.Module:
+    """The trained network with gates that open a share of each layer, the same for all samples."""
     network: Any = add_dynamic_gates(copy.deepcopy(task.network))
     for name, scores in mean_scores(task).items():
         gate = network.get_submodule(name).gating.gate
-        kept = scores.argsort(descending=True)[: max(1, round(n_open[name]))]
+        kept = scores.argsort(descending=True)[: max(1, round(share * len(scores)))]
         with torch.no_grad():
             gate.weight.zero_()
             gate.bias.fill_(-1.0)[kept] = 1.0
+    return network
+
+
+def pruned_to(task: Pretrained, saved: float) -> nn.Module:
+    """The largest such network that saves some percentage of the operations."""
+    x = torch.from_numpy(task.split.X_test[:1])
+    for n_kept in range(64, 0, -1):
+        network = with_fixed_channels(task, n_kept / 64)
+        if 100 * gated_flops(network, x).reduction >= saved:
+            break
     return network
 
 
@@ -110,14 +120,14 @@ def measure(
     task: Pretrained, methods: Mapping[str, Closing], seed: int
 ) -> Iterator[dict[str, Any]]:
     """Accuracy on test digits, operations saved there, and how often gates are right."""
-    n_open: dict[str, Mapping[str, float]] = {}
+    of_gates: dict[str, float] = {}
     for name, method in methods.items():
         agreement = float("nan")
         with one_thread():
             if not method.trained:
                 found = of_activations(task, method.mass)
             elif method.static:
-                module = with_fixed_channels(task, n_open[method.static])
+                module = pruned_to(task, of_gates[method.static])
                 found = of_model(task, fine_tuned(task, module, seed))
             elif method.mass is None:
                 model = fine_tuned(task, task.network, seed)
@@ -126,8 +136,9 @@ def measure(
                 gating = DynamicGates(method.mass, **method.options)
                 model = fine_tuned(task, task.network, seed, [("gates", gating)])
                 fitted: Any = model.net_.get_params()["regularizers"][0][1]
-                n_open[name], agreement = fitted.active_channels_, 100 * fitted.mask_accuracy_
+                agreement = 100 * fitted.mask_accuracy_
                 found = of_model(task, model)
+                of_gates[name] = found[1]
         accuracy, saved = found
         yield {"method": name, "accuracy": accuracy, "saved": saved, "agreement": agreement}
 
