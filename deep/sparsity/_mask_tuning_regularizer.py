@@ -56,11 +56,10 @@ class MaskTuning(Regularizer):
     threshold : float, default=5e-3
         Weights whose scores are not above it are switched off.
     norm_penalty : float, default=1e-4
-        Strength of the norms of scores. Without gradient dropout ("plain mask tuning") and with SGD
-        it does next to nothing.
+        Strength of the norms of scores. With SGD it does next to nothing.
     gdr_strength : float, default=1.0
-        Strength of gradient dropout, in [0, 1]: 1 drops entries to zero. At 0 gradients are not
-        compared, and a step costs little more than one of plain training.
+        Strength of gradient dropout, in [0, 1]: 1 drops entries to zero. 0 is plain mask tuning,
+        which compares no gradients and costs little more than plain training.
     temperature : float, default=1.0
         Temperature of the predictions that are compared.
     reference_mode : {"dropout", "sum"}, default="dropout"
