@@ -271,6 +271,18 @@ benchmark = Benchmark(
             sizes=("full",),
         ),
         Claim(
+            "Masks on weights and channels cost at most 15%.",
+            costs_at_most(1.15, "MagnitudePruning", "NMSparsity", "MaskSparsity", "SaRA"),
+            [CLASSIFICATION],
+            sizes=("full",),
+        ),
+        Claim(
+            "Two passes, over a reference or a second view, cost at most 2.1 plain steps.",
+            costs_at_most(2.1, "MaskTuning", "AdaWAC"),
+            [CLASSIFICATION],
+            sizes=("full",),
+        ),
+        Claim(
             "Orthogonality of all convolutions costs at most 30%.",
             costs_at_most(1.3, "ConvOrthogonality"),
             [CLASSIFICATION],
