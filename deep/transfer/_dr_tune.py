@@ -234,9 +234,11 @@ def translated(P, D, labels, n_classes, confidence, weight):
 
     The centre of D is a mean with the softmax of `confidence` within the class as weights.
     """
+    counts = weight > 0
+    confidence = torch.where(counts, confidence, -torch.inf)
     highest = confidence.new_full((n_classes,), -torch.inf)
     highest = highest.scatter_reduce(0, labels, confidence, "amax")
-    trust = weight * (confidence - highest[labels]).exp()
+    trust = torch.where(counts, weight * (confidence - highest[labels]).exp(), 0.0)
     centre_p = class_means(P, labels, n_classes, weight)
     centre_d = class_means(D, labels, n_classes, trust)
     return P + (centre_d - centre_p)[labels]

@@ -208,8 +208,15 @@ def test_a_constant_in_all_rotated_features_changes_nothing():
 
 def test_calibration_of_great_products_does_not_overflow():
     P, T, labels, head, w = case()
-    found = SemanticCalibration(similarity="dot")(P, 1e3 * T, labels, head, 1.0, 0, w)
-    assert torch.isfinite(found).all()
+    calibrate = SemanticCalibration(similarity="dot")
+    assert torch.isfinite(calibrate(P, 1e3 * T, labels, head, 1.0, 0, w)).all()
+    # rows without weight, of which the head is sure beyond all measure, count for nothing
+    raw = 1e3 * T
+    for sign in (-1, 1):
+        raw[-3:] = sign * 1e4 * head[labels[-3:]]
+        left = calibrate(P[:-3], raw[:-3], labels[:-3], head, 1.0, 0, w[:-3])
+        w[-3:] = 0
+        torch.testing.assert_close(calibrate(P, raw, labels, head, 1.0, 0, w)[:-3], left)
 
 
 # banks
