@@ -80,7 +80,7 @@ benchmark = Benchmark(
         "average": Metric("Mean accuracy on tasks", "%", digits=1, better="higher"),
         "forgetting": Metric("Forgetting", "points", digits=1),
     },
-    repeats={"smallest": 1, "quick": 3, "full": 10},
+    repeats={"smallest": 1, "quick": 3, "full": 20},
     reference=PLAIN,
     claims=[
         Claim(

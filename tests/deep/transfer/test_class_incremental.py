@@ -150,7 +150,8 @@ def test_batches_cover_all_samples_and_share_the_outliers():
     assert seen == [(7, 1), (7, 1), (7, 0), (3, 0)]
 
 
-def test_outliers_are_new_in_each_epoch(monkeypatch):
+@pytest.mark.parametrize("outliers", ["boundary", "origin"])
+def test_outliers_are_new_in_each_epoch_and_task(outliers, monkeypatch):
     made = []
     generate = VirtualOutlierSynthesizer.generate
 
@@ -160,7 +161,7 @@ def test_outliers_are_new_in_each_epoch(monkeypatch):
 
     monkeypatch.setattr(VirtualOutlierSynthesizer, "generate", kept)
     X, y = problem()
-    head().fit(X, y, y // 3)
+    head(synthesizer=clone(FEW).set_params(outliers=outliers)).fit(X, y, y // 3)
     assert len(made) == 4
     assert all(not torch.equal(a, b) for a in made for b in made if a is not b)
 
@@ -414,6 +415,17 @@ def test_words_and_objects_are_the_same():
     assert_same_head(
         by_word, head(synthesizer=word, regularizer=EnergyMarginLoss()).fit(X, y, y // 3)
     )
+
+
+def test_progress_is_shown_on_request(capsys):
+    pytest.importorskip("tqdm")
+    X, y = problem(n=60)
+    head(verbose=1).fit(X, y, y // 3)
+    shown = capsys.readouterr().err
+    assert "VORLogisticHead, task 0: 100%" in shown
+    assert "VORLogisticHead, task 1: 100%" in shown
+    head().fit(X, y, y // 3)
+    assert not capsys.readouterr().err
 
 
 def test_torch_draws_the_same_before_and_after():
