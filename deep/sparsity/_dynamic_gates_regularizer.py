@@ -69,7 +69,8 @@ class DynamicGates(Regularizer):
         change both in the same proportion.
     softmax : bool, default=True
         Whether gates see the softmax over channels of their averaged input, as in the authors'
-        code. On small networks gates fit better without it.
+        code. In short trainings of small networks gates fit much better without it, and with
+        ``pooling="max"``.
     pooling : {"avg", "max"}, default="avg"
         Mean or maximum over positions of the input that gates see.
     min_channels : int, default=1
