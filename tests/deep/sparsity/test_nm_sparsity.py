@@ -482,6 +482,9 @@ def test_a_held_weight_is_computed_once_and_never_stale():
         happens()
         assert is_present(), happens
         assert is_present(), happens
+    with torch.no_grad():
+        assert net.double()[2].weight.dtype == torch.float64
+        assert net.float()[2].weight.dtype == torch.float32
     other = {name: 2 * p.detach() for name, p in net.named_parameters()}
     other["2.parametrizations.weight.original"] = random(16, 16, seed=77)
     x = random(3, 6)
