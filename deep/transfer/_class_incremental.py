@@ -28,7 +28,10 @@ class ClassIncrementalClassifier(VORLogisticHead):
         From samples to features of shape (n, d): a pretrained network without its classifier, or
         what makes one without arguments. It is copied, and stays on its device. Give
         ``timm.create_model(NAME, pretrained=True, num_classes=0)``, or a network of torchvision
-        whose last layer was set to ``torch.nn.Identity()``."""
+        whose last layer was set to ``torch.nn.Identity()``. The features must be
+        standardised, as for `VORLogisticHead`: where the network does not do it, append
+        ``torch.nn.BatchNorm1d(d, affine=False, momentum=None)`` that was shown some data, those of
+        the first task for instance."""
         + PARAMETERS.format(max_epochs=(16, 4), lr="0.001", batch_size=128)
         + """    freeze_module : bool, default=True
         Whether the module is used in evaluation mode and without gradient. Otherwise its parameters

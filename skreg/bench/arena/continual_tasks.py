@@ -39,10 +39,13 @@ class Stream(NamedTuple):
 Learner = Callable[[Stream, int], Iterator[Any]]
 
 
-def digits_in_turn(seed: int, *, epochs: tuple[int, int], n_features: int = 256) -> Stream:
+def digits_in_turn(
+    seed: int, *, epochs: tuple[int, int], n_features: int = 256, standardize: bool = True
+) -> Stream:
     """1000 digits to train and 797 to test, in a random order of classes, two at a time.
 
-    Features are ReLUs of random combinations of pixels, standardised on all training samples.
+    Features are ReLUs of random combinations of pixels, standardised on all training samples or
+    left as they are.
     """
     rng = np.random.default_rng(seed)
     pixels, y = load_digits(return_X_y=True)
@@ -51,12 +54,12 @@ def digits_in_turn(seed: int, *, epochs: tuple[int, int], n_features: int = 256)
     weights, bias = rng.normal(size=(64, n_features)) / 8, rng.normal(size=n_features)
     features = np.maximum(pixels / 16 @ weights + bias, 0).astype(np.float32)
     train, test = order[:1000], order[1000:]
-    scaler = StandardScaler().fit(features[train])
+    if standardize:
+        features = StandardScaler().fit(features[train]).transform(features)
     task = place[y] // 2
     return Stream(
-        scaler.transform(features[train]), y[train], task[train],
-        scaler.transform(features[test]), y[test], task[test], epochs,
-    )  # fmt: skip
+        features[train], y[train], task[train], features[test], y[test], task[test], epochs
+    )
 
 
 def head(stream: Stream, seed: int, **params: Any) -> VORLogisticHead:
