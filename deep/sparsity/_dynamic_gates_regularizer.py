@@ -58,8 +58,8 @@ class DynamicGates(Regularizer):
         Share of the channels that each layer should close instead, in [0, 1).
     flops_target : float, default=None
         Share of the operations to save, in (0, 1). The mass is then chosen so that the activations
-        of the module as given, all training data passed through it some times, allow that. Gates
-        open more channels than activations ask for: less is saved in the end.
+        of the module as given, all training data passed through it some times, allow that. What
+        gates save in the end differs, as they are not always right.
     mode : {"decoupled", "joint"}, default="decoupled"
         Whether only the gates learn from the loss of the gates, or the layers before them too.
     cooldown : float, default=0.5

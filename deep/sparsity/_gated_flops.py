@@ -188,8 +188,8 @@ def estimate_flops_reduction(
 ) -> float:
     """Share of the operations that masks of activations save, before anything is trained.
 
-    The masks are those that gates would learn to predict. Gates open more channels than that, so
-    that the estimate is optimistic.
+    The masks are those that gates would learn to predict. What gates save differs, as they are not
+    always right.
 
     Parameters
     ----------
