@@ -58,7 +58,6 @@ METHODS = {
 }
 
 benchmark = Benchmark(
-    seconds={"quick": 12},
     settings={
         SETTING: Setting(
             description="48 training images, half with hardly a labelled pixel; 80 to test.",
@@ -67,7 +66,6 @@ benchmark = Benchmark(
             metrics=["dice", "lead"],
             parameters={
                 "smallest": {"epochs": 2, "n": 8, "n_test": 8},
-                "quick": {"epochs": 6, "n": 24, "n_test": 20},
                 "full": {"epochs": 25, "n": 48},
             },
         )

@@ -66,14 +66,12 @@ def setting(noise: float, methods: list[str]) -> Setting:
         methods=methods,
         parameters={
             "smallest": {"epochs": 2, "n": 8, "n_test": 8},
-            "quick": {"epochs": 12, "n": 20, "n_test": 20},
             "full": {"epochs": 50, "n": 40},
         },
     )
 
 
 benchmark = Benchmark(
-    seconds={"quick": 12},
     settings={
         MISSING: setting(0.3, [PLAIN, CORRECTED, CONSISTENT, WHOLE]),
         NOISY: setting(1.2, [PLAIN, CORRECTED]),
