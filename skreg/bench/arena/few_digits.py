@@ -54,12 +54,11 @@ def few_digits(
     X, y = X + NOISE * rng.standard_normal(X.shape), y[900:]
     few = np.concatenate([np.flatnonzero(y == c)[:per_class] for c in range(10)])
     rest = np.setdiff1d(np.arange(len(y)), few)
-    parts = (
-        part
+    train, held_out, test = (
+        (torch.tensor(X[rows], dtype=torch.float32), torch.tensor(y[rows]))
         for rows in (few, rest[:200], rest[200:])
-        for part in (torch.tensor(X[rows], dtype=torch.float32), torch.tensor(y[rows]))
     )
-    return FewDigits(encoder, *parts, rates, epochs)
+    return FewDigits(encoder, *train, *held_out, *test, rates, epochs)
 
 
 def pretrained_encoder(X: np.ndarray, y: np.ndarray, epochs: int, seed: int) -> nn.Module:
@@ -129,11 +128,11 @@ def fine_tuned(task: FewDigits, recipe: Recipe, rate: float, seed: int) -> nn.Mo
     nn.init.zeros_(head.bias)
     n_rows = min(BANK, len(task.y))
     rate = rate / (1 + n_rows / BATCH) if recipe.slowed else rate
-    optimizer = torch.optim.SGD(
-        [{"params": encoder.parameters()},
-         {"params": head.parameters(), "lr": rate * recipe.head_rate}],
-        lr=rate, momentum=0.9, nesterov=True, weight_decay=1e-4,
-    )  # fmt: skip
+    groups: list[dict[str, Any]] = [
+        {"params": encoder.parameters()},
+        {"params": head.parameters(), "lr": rate * recipe.head_rate},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=1e-4)
     per_epoch = math.ceil(len(task.y) / BATCH)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: 0.5 * (1 + math.cos(math.pi * (step // per_epoch) / task.epochs))
