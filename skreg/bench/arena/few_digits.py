@@ -54,11 +54,11 @@ def few_digits(
     X, y = X + NOISE * rng.standard_normal(X.shape), y[900:]
     few = np.concatenate([np.flatnonzero(y == c)[:per_class] for c in range(10)])
     rest = np.setdiff1d(np.arange(len(y)), few)
-
-    def chosen(rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.tensor(X[rows], dtype=torch.float32), torch.tensor(y[rows])
-
-    return FewDigits(encoder, *chosen(few), *chosen(rest[:200]), *chosen(rest[200:]), rates, epochs)
+    train, held_out, test = (
+        (torch.tensor(X[rows], dtype=torch.float32), torch.tensor(y[rows]))
+        for rows in (few, rest[:200], rest[200:])
+    )
+    return FewDigits(encoder, *train, *held_out, *test, rates, epochs)
 
 
 def pretrained_encoder(X: np.ndarray, y: np.ndarray, epochs: int, seed: int) -> nn.Module:
