@@ -80,8 +80,9 @@ class VORLogisticHead(ClassifierMixin, Estimator):
     they are. A sample is given the class of the largest logit among all classes so far, whatever
     its task. Without the regularizer the logits of different tasks have no common scale.
 
-    The energies of `EnergyMarginLoss` are in the unit of the logits: standardise the features.
-    Rows of the head begin at zero.
+    Standardise the features, by the statistics of the first task for instance: a mean that all of
+    them share lowers the energy of any task's features, and then the regularizer does harm. Rows of
+    the head begin at zero.
 
     Parameters
     ----------"""
