@@ -700,8 +700,20 @@ def apply_nm_sparsity(
     ----------
     module : torch.nn.Module
         The network.
-    n, m, recipe, decay_coef, srste_lambda, dim, gradient, dense_fraction, finetune_fraction
-        As for `NMSparsity`.
+    n, m : int, default=2, 4
+        Entries to keep in each group, and its size.
+    recipe : str, default="mdgf-exp"
+        As for `NMSparsity`, like all that follows.
+    decay_coef : float or "auto", default="auto"
+        Decay of the masked weights.
+    srste_lambda : float, default=2e-4
+        Strength that shrinks them.
+    dim : {0, 1}, default=1
+        Axis along which groups lie.
+    gradient : {"ste", "masked"}, default="ste"
+        What masked weights get of the gradient.
+    dense_fraction, finetune_fraction : float, default=0.0, 0.1
+        Shares of the training without a pattern, and with the last one only.
     layers : {"all", "hidden"}, str, list of str or callable, default="hidden"
         The layers, as for `choose_weights`: by default all but the first and the last.
 
