@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from skreg.bench import Evidence
 from skreg.bench.arena.checks import Check, statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def at_best_rate(evidence: Evidence, setting: str, methods: Sequence[str]) -> pd.Series:
