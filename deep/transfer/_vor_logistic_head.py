@@ -65,7 +65,7 @@ ATTRIBUTES = """
         `skreg.metrics.forgetting` of these.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, if `X` had names.
 """
 
