@@ -17,16 +17,8 @@ from torch import nn
 
 from ..frame._batches import check_number
 from ..frame._settings import settings
-from ._masks import (
-    Layers,
-    MaskedWeight,
-    _check_mask,
-    choose_weights,
-    masked_weights,
-    pack_mask,
-    parametrize_weights,
-    unpack_mask,
-)
+from ._masks import Layers, MaskedWeight, choose_weights, masked_weights, parametrize_weights
+from ._packing import check_mask, pack_mask, unpack_mask
 
 SHAPES = "shapes"
 
@@ -327,7 +319,7 @@ def set_binary_masks(module: nn.Module, masks: Mapping[str, torch.Tensor]) -> nn
                 f"masks: no weight with a binary mask is called {name!r}; there is "
                 f"{', '.join(close) or 'none: apply_binary_masks before'}"
             )
-        _check_mask(f"masks[{name!r}]", mask, there[name][0].value.shape)
+        check_mask(f"masks[{name!r}]", mask, there[name][0].value.shape)
     with torch.no_grad():
         for name, mask in masks.items():
             weight, held = there[name]
@@ -390,7 +382,7 @@ def save_masks(masks: Mapping[str, torch.Tensor], file: File) -> None:
     load_masks : Read them.
     """
     for name, mask in masks.items():
-        _check_mask(f"masks[{name!r}]", mask)
+        check_mask(f"masks[{name!r}]", mask)
     arrays = {
         f"mask {name}": np.frombuffer(pack_mask(mask), dtype=np.uint8)
         for name, mask in masks.items()

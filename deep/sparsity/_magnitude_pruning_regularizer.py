@@ -10,15 +10,8 @@ from skreg._warnings import warn
 from ..frame._batches import check_choice, check_number
 from ..frame._frozen_copy import bare
 from ..frame._regularizer import Batch, Net, Regularizer
-from ._masks import (
-    FixedMask,
-    Layers,
-    apply_masks,
-    choose_weights,
-    magnitude_masks,
-    masked_weights,
-    sparsity_at,
-)
+from ._magnitude import magnitude_masks, sparsity_at
+from ._masks import FixedMask, Layers, apply_masks, choose_weights, masked_weights
 
 
 class MagnitudePruning(Regularizer):

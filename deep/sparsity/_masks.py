@@ -2,18 +2,16 @@
 
 import difflib
 import fnmatch
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
-from ..frame._batches import check_number
 from ..frame._parametrizations import make_picklable
+from ._packing import check_mask
 
 LAYERS: tuple[type[nn.Module], ...] = (
     nn.Linear,
@@ -108,7 +106,7 @@ class FixedMask(MaskedWeight):
 
     def __init__(self, mask: torch.Tensor) -> None:
         super().__init__()
-        _check_mask("mask", mask)
+        check_mask("mask", mask)
         self.register_buffer("mask", mask.clone())
 
     def extra_repr(self) -> str:
@@ -466,7 +464,7 @@ def apply_masks(module: nn.Module, masks: Mapping[str, torch.Tensor]) -> nn.Modu
         if name not in there:
             close = difflib.get_close_matches(name, there, n=3, cutoff=0.5) or list(there)
             raise ValueError(f"masks: no weight is called {name!r}; there is {', '.join(close)}")
-        _check_mask(f"masks[{name!r}]", mask, there[name].value.shape)
+        check_mask(f"masks[{name!r}]", mask, there[name].value.shape)
     fixed = {weight.name: held for weight, held in masked_weights(module, FixedMask)}
     with torch.no_grad():
         for name in fixed.keys() & masks.keys():
@@ -526,188 +524,3 @@ def _unparametrize(weight, value):
         left = {name: item for name, item in vars(kind).items() if name != weight.attribute}
         layer.__class__ = type(kind.__name__, kind.__bases__, left)
     layer.register_parameter(weight.attribute, value)
-
-
-def magnitude_masks(
-    module: nn.Module,
-    sparsity: float,
-    *,
-    scope: Literal["global", "layer"] = "global",
-    layers: Layers = "all",
-) -> dict[str, torch.Tensor]:
-    """Masks that keep the weights of largest absolute value.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    sparsity : float
-        Share of the weights to mask, in [0, 1).
-    scope : {"global", "layer"}, default="global"
-        Whether weights of all layers are compared, or those of one layer with one another.
-    layers : {"all", "hidden"}, str, list of str or callable, default="all"
-        The layers, as for `choose_weights`.
-
-    Returns
-    -------
-    dict of str to Tensor of bool
-        Masks by the name of the weight. Of equal values those that come first are kept.
-
-    Raises
-    ------
-    ValueError
-        If an argument has another value, or nothing would be left of a layer.
-    """
-    check_number("sparsity", sparsity, 0, 1, below=True)
-    if scope not in ("global", "layer"):
-        raise ValueError(f"scope must be one of 'global', 'layer', got {scope!r}")
-    sizes = {w.name: w.value.detach().abs() for w in choose_weights(module, layers)}
-    if scope == "global":
-        masks = _largest(sizes, sparsity)
-    else:
-        masks = {name: _largest({name: size}, sparsity)[name] for name, size in sizes.items()}
-    empty = [name for name, mask in masks.items() if not mask.any()]
-    if empty:
-        raise ValueError(
-            f"sparsity={sparsity!r} with scope={scope!r} masks all of {', '.join(empty)}: lower "
-            'it, leave the layer out, or take scope="layer"'
-        )
-    return masks
-
-
-def _largest(sizes, sparsity):
-    """Masks of the largest of several tensors' values."""
-    flat = torch.cat([size.flatten().float() for size in sizes.values()])
-    n_masked = round(sparsity * flat.numel())
-    kept = torch.ones_like(flat, dtype=torch.bool)
-    if n_masked:
-        threshold = flat.kthvalue(n_masked).values  # a whole sort takes five times as long
-        kept = flat > threshold
-        equal = (flat == threshold).nonzero().squeeze(1)
-        kept[equal[: flat.numel() - n_masked - int(kept.sum())]] = True
-    parts = kept.split([size.numel() for size in sizes.values()])
-    return {n: part.view(s.shape) for (n, s), part in zip(sizes.items(), parts, strict=True)}
-
-
-def sparsity_at(
-    progress: float,
-    final: float,
-    *,
-    initial: float = 0.0,
-    begin: float = 0.0,
-    end: float = 0.75,
-    power: float = 3.0,
-) -> float:
-    r"""Sparsity at some progress of the training, by a schedule that slows down.
-
-    .. math::
-        s(p) = s_1 + (s_0 - s_1) \Big(1 - \frac{p - b}{e - b}\Big)^k, \qquad b \le p \le e
-
-    Parameters
-    ----------
-    progress : float
-        Share p of the training done, in [0, 1].
-    final : float
-        Sparsity :math:`s_1` at the end, in [0, 1).
-    initial : float, default=0.0
-        Sparsity :math:`s_0` at the beginning.
-    begin, end : float, default=0.0, 0.75
-        Where the schedule begins and ends; before and after, the sparsity is constant.
-    power : float, default=3.0
-        Exponent k: 1 is linear.
-
-    Returns
-    -------
-    float
-        The sparsity.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range.
-
-    References
-    ----------
-    .. [1] M. Zhu, S. Gupta, "To Prune, or Not to Prune: Exploring the Efficacy of Pruning for Model
-       Compression", ICLR workshop 2018, equation 1.
-
-    Examples
-    --------
-    >>> from skreg.deep.torch import sparsity_at
-    >>> [round(sparsity_at(p, 0.8), 3) for p in (0.0, 0.375, 0.75, 1.0)]
-    [0.0, 0.7, 0.8, 0.8]
-    """
-    check_number("progress", progress, 0, 1)
-    check_number("final", final, 0, 1, below=True)
-    check_number("initial", initial, 0, final)
-    check_number("begin", begin, 0, 1)
-    check_number("end", end, begin, 1)
-    check_number("power", power, 0, above=True)
-    if progress >= end:
-        return final
-    left = 1 - max(progress - begin, 0) / (end - begin)
-    return final + (initial - final) * left**power
-
-
-def pack_mask(mask: torch.Tensor) -> bytes:
-    """Eight entries of a mask in a byte, the first in the highest bit.
-
-    Parameters
-    ----------
-    mask : Tensor of bool
-        The mask, of any shape.
-
-    Returns
-    -------
-    bytes
-        The bits in row-major order, the last byte filled up with zeros.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from skreg.deep.torch import pack_mask, unpack_mask
-    >>> mask = torch.tensor([[True, False, True]])
-    >>> pack_mask(mask)
-    b'\\xa0'
-    >>> unpack_mask(pack_mask(mask), (1, 3))
-    tensor([[ True, False,  True]])
-    """
-    _check_mask("mask", mask)
-    return np.packbits(mask.detach().cpu().numpy()).tobytes()
-
-
-def unpack_mask(packed: bytes, shape: Sequence[int]) -> torch.Tensor:
-    """Mask of its bits.
-
-    Parameters
-    ----------
-    packed : bytes
-        Bits, as of `pack_mask`.
-    shape : sequence of int
-        Shape of the mask.
-
-    Returns
-    -------
-    Tensor of bool
-        The mask.
-
-    Raises
-    ------
-    ValueError
-        If the number of bytes is not that of the shape.
-    """
-    n = math.prod(shape)
-    if len(packed) != math.ceil(n / 8):
-        raise ValueError(
-            f"a mask of shape {tuple(shape)} has {math.ceil(n / 8)} bytes, got {len(packed)}"
-        )
-    bits = np.unpackbits(np.frombuffer(packed, dtype=np.uint8), count=n)
-    return torch.from_numpy(bits).view(tuple(shape)).bool()
-
-
-def _check_mask(name, mask, shape=None):
-    if not isinstance(mask, torch.Tensor) or mask.dtype != torch.bool:
-        kind = mask.dtype if isinstance(mask, torch.Tensor) else type(mask).__name__
-        raise ValueError(f"{name} must be a Tensor of bool, got {kind}")
-    if shape is not None and mask.shape != shape:
-        raise ValueError(f"{name} must have the shape {tuple(shape)}, got {tuple(mask.shape)}")

@@ -75,32 +75,27 @@ from ..sparsity._gradient_dropout import (
     gradient_dropout,
     reference_cross_entropy,
 )
+from ..sparsity._magnitude import magnitude_masks, sparsity_at
 from ..sparsity._masked_nuclear_norm import MaskedNuclearNorm
 from ..sparsity._masks import (
     FixedMask,
     MaskedWeight,
     apply_masks,
     choose_weights,
-    magnitude_masks,
     masked_weights,
-    pack_mask,
     parametrize_weights,
     remove_masks,
-    sparsity_at,
-    unpack_mask,
     weight_masks,
 )
+from ..sparsity._nm_pattern import is_nm_sparse, nm_mask, nm_project
+from ..sparsity._nm_schedule import nm_beta, nm_pattern
 from ..sparsity._nm_sparsity import (
     NMSparsity,
     apply_nm_sparsity,
     finalize_nm_sparsity,
-    is_nm_sparse,
-    nm_beta,
-    nm_mask,
-    nm_pattern,
-    nm_project,
     set_nm_progress,
 )
+from ..sparsity._packing import pack_mask, unpack_mask
 from ..sparsity._report import sparsity_report
 from ..sparsity._sara import SaRA, sara_learning_rate
 from ..sparsity._scaling_factors import ScalingFactorPenalty, travel_strength
