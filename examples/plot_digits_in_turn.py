@@ -1,7 +1,7 @@
 """
-===========================
+========================
 Digits that come in turn
-===========================
+========================
 
 New classes arrive, and the samples of the old ones are gone. A head that is trained on each task's
 classes alone tells these apart, but its logits for different tasks have never been compared. Which
@@ -50,6 +50,7 @@ figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.0), layout="constrained")
 for ax, (name, head) in zip(axes, heads.items(), strict=True):
     head.fit(X, y, task=y // 2, X_val=X_test, y_val=y_test)
     TaskAccuracyDisplay.from_estimator(head, ax=ax, name=name)
+    print(f"{name}: mean accuracy {head.average_accuracy_:.3f}, forgetting {head.forgetting_:.3f}")
 
 # %%
 # Each row shows the accuracies after one more task. The rows of the head that belong to a task are
@@ -77,5 +78,6 @@ axes[0].set_ylabel("Density")
 # Where samples are nearly normal within classes, linear discriminants whose sums grow with each
 # task are a strong rival, and need no training: try them first.
 #
-# Where to go next: the guide's page on transfer, and ``skreg bench run ovor`` for the same with
-# rivals and error bars.
+# Where to go next: few samples for a pretrained network,
+# :ref:`sphx_glr_gallery_plot_few_noisy_digits.py`; rivals with error bars by
+# ``skreg bench run ovor``.

@@ -167,7 +167,7 @@ def _other_number(value, interval):
 
 def can_change(case, name):
     """Whether an alternative is known, None included."""
-    return alternative(case, name) is not None or name == "include_y"
+    return alternative(case, name) is not None or name in ("include_y", "regularizer")
 
 
 def for_parameters(condition=lambda case: True):
