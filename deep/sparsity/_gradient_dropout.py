@@ -105,8 +105,10 @@ def gradient_dropout(
     _check_shapes(grad_task, grad_reference)
     a, b = in_full_precision(grad_task), in_full_precision(grad_reference)
     drawn = torch.rand(a.shape, generator=generator, device=a.device, dtype=a.dtype)
-    conflicts = (torch.lerp(a, b, drawn) > 0) != (a > 0)
-    return grad_task * (1 - strength * conflicts.to(grad_task.dtype))  # faster than torch.where
+    agrees = (torch.lerp(a, b, drawn) > 0) == (a > 0)
+    if strength == 1:
+        return grad_task * agrees
+    return grad_task * (1 - strength * ~agrees).to(grad_task.dtype)  # faster than torch.where
 
 
 def _check_shapes(grad_task, grad_reference):

@@ -150,5 +150,5 @@ class MagnitudePruning(Regularizer):
 
     def _count(self, module):
         masks = [mask.mask for _, mask in masked_weights(module, FixedMask)]
-        kept = sum(int(mask.sum()) for mask in masks)
+        kept = sum(int(mask.count_nonzero()) for mask in masks)
         self.sparsity_ = 1 - kept / sum(mask.numel() for mask in masks)

@@ -189,9 +189,9 @@ def choose_weights(
     for name, layer in choose_layers(module, layers, types=types):
         attributes = PROJECTIONS if isinstance(layer, nn.MultiheadAttention) else ("weight",)
         for attribute in attributes:
-            if getattr(layer, attribute, None) is None:
-                continue
             weight = Weight(f"{name}.{attribute}" if name else attribute, layer, attribute)
+            if not weight.is_parametrized and getattr(layer, attribute, None) is None:
+                continue
             if isinstance(_stored(weight), UninitializedParameter):
                 raise ValueError(
                     f"layer {name!r} has no shape yet: call the network once before masking it"
@@ -460,12 +460,13 @@ def apply_masks(module: nn.Module, masks: Mapping[str, torch.Tensor]) -> nn.Modu
     24
     """
     there = {weight.name: weight for weight in choose_weights(module)}
+    fixed = {weight.name: held for weight, held in masked_weights(module, FixedMask)}
     for name, mask in masks.items():
         if name not in there:
             close = difflib.get_close_matches(name, there, n=3, cutoff=0.5) or list(there)
             raise ValueError(f"masks: no weight is called {name!r}; there is {', '.join(close)}")
-        check_mask(f"masks[{name!r}]", mask, there[name].value.shape)
-    fixed = {weight.name: held for weight, held in masked_weights(module, FixedMask)}
+        like = fixed[name].mask if name in fixed else there[name].value
+        check_mask(f"masks[{name!r}]", mask, like.shape)
     with torch.no_grad():
         for name in fixed.keys() & masks.keys():
             fixed[name].mask.copy_(masks[name])

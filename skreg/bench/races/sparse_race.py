@@ -89,9 +89,9 @@ DESCRIPTIONS = {
 TERMS: dict[str, dict[str, Any]] = {
     "smallest": {"rounds": 2, "budget": 0.1, "patience": 0.2, "targets": (1e-4, 1e-6)},
     "quick": {"rounds": 3, "budget": 0.3, "patience": 0.1, "targets": (1e-6, 1e-10)},
-    "full": {"rounds": 5, "budget": 8.0, "patience": 1.5, "targets": (1e-6, 1e-4, 1e-10)},
+    "full": {"rounds": 5, "budget": 4.0, "patience": 1.0, "targets": (1e-6, 1e-4, 1e-10)},
 }
-PATH_BUDGET = 16.0
+PATH_BUDGET = 8.0
 AT_SMALLEST = (problems.LASSO, DENSE, "path")
 AT_QUICK = {"max/10", "max/60", "max/1e5"}
 
@@ -248,7 +248,7 @@ benchmark = Benchmark(
         "wall": Metric("wall time", "s", digits=2),
         "design_share": Metric("peak memory beyond the design / the design", digits=2),
     },
-    repeats={"smallest": 1, "quick": 1, "full": 3},
+    repeats={"smallest": 1, "quick": 1, "full": 2},
     reference=OURS,
     needs=needs_of(LIBRARIES),
     together=True,
