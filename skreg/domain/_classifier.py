@@ -21,7 +21,7 @@ from skreg.domain._estimator import (
     Level,
     Similarity,
 )
-from skreg.domain._gaps import LEAST_ENTROPY, entropies, entropy_affinity, nearest
+from skreg.domain._gaps import LEAST_ENTROPY, entropies, nearest
 from skreg.domain._heads import (
     AskedHeads,
     RunningBest,
@@ -324,10 +324,10 @@ default="similarity"
     def _gaps(self, heads):
         return heads.entropies() if self.selection == "entropy" else super()._gaps(heads)
 
-    def _affinities(self, heads):
+    def _positive_gaps(self, heads):
         if self.selection != "entropy":
-            return super()._affinities(heads)
-        return entropy_affinity(self._mean_of_batch(heads.entropies()))
+            return super()._positive_gaps(heads)
+        return self._mean_of_batch(heads.entropies()) + LEAST_ENTROPY
 
     def _best(self, heads):
         if self.selection == "entropy" and self.level == "sample":

@@ -29,9 +29,9 @@ from skreg._sklearn import (
 )
 from skreg._warnings import warn
 from skreg.domain._gaps import (
+    LEAST,
     Center,
     cosine_gaps,
-    distance_affinity,
     distances,
     domain_means,
     hard_weights,
@@ -39,7 +39,8 @@ from skreg.domain._gaps import (
     quiet,
     relative_cosine_gaps,
     relative_squares,
-    soft_weights,
+    softmax_weights,
+    weights_by_gaps,
     whitening_within,
 )
 from skreg.domain._heads import (
@@ -293,15 +294,9 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
             return -np.log(np.maximum(proba, np.finfo(np.float64).tiny))
         return np.zeros((heads.Z.shape[0], self._n_candidates))
 
-    def _affinities(self, heads):
-        """Affinities of the candidates: of each row, or in each row those of all rows together.
-
-        What all candidates of a row share is left out where that is cheaper.
-        """
-        if self.selection == "discriminator":
-            return self._mean_of_batch(self._logits_of_domains(heads))
-        gaps = self._mean_of_batch(self._gaps(heads))
-        return distance_affinity(gaps) if self.selection == "similarity" else -gaps
+    def _positive_gaps(self, heads):
+        """Gaps of the candidates that can be divided by: of each row, or one row of their means."""
+        return np.maximum(self._mean_of_batch(self._gaps(heads)), LEAST)
 
     def _mean_of_batch(self, values):
         return values.mean(axis=0, keepdims=True) if self.level == "batch" else values
@@ -326,8 +321,10 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         """Weights of the candidates; a single row of them where all rows have the same."""
         if self.selection in ("uniform", "shared"):
             return np.full((1, self._n_candidates), 1.0 / self._n_candidates)
+        if self.combine == "soft" and self.selection == "discriminator":
+            return softmax_weights(self._mean_of_batch(self._logits_of_domains(heads)), self.gamma)
         if self.combine == "soft":
-            return soft_weights(self._affinities(heads), self.gamma)
+            return weights_by_gaps(self._positive_gaps(heads), self.gamma)
         return hard_weights(self._best(heads), self._n_candidates)
 
     def _chosen(self, heads):
@@ -343,8 +340,10 @@ class DomainSpecificEstimator(MetaEstimatorMixin, Estimator):
         return np.broadcast_to(self._best(heads), heads.Z.shape[:1])
 
     def _best(self, heads):
-        """The same by affinities; a single position where all rows have the same."""
-        return nearest(-self._affinities(heads))
+        """The same by gaps; a single position where all rows have the same."""
+        by_logits = self.selection == "discriminator"
+        gaps = -self._logits_of_domains(heads) if by_logits else self._gaps(heads)
+        return nearest(self._mean_of_batch(gaps))
 
     def _with_all_heads(self, of_candidates, others):
         everything = np.full((len(of_candidates), len(self._heads)), others)

@@ -7,8 +7,7 @@ Zhang et al. (2023) estimate the gap g_i(x) of head i by
     discriminator   -log d_i of a classifier d that tells the domains apart          (NNM)
 
 and take the head of the least gap, or all with weights in proportion to H_i^-gamma, dist_i^-gamma
-and d_i^gamma. All are exp(gamma a_i) for the *affinity* a_i = -log g_i, or -g_i where the gap is a
-logarithm already, so that gamma = 0 is uniform and gamma = inf takes the best head alone.
+and d_i^gamma: gamma = 0 is uniform and gamma = inf takes the best head alone.
 """
 
 from typing import Any, NamedTuple
@@ -177,12 +176,13 @@ def _squares_less_those_of_rows(Z, center, origin):
 def _origin(center):
     """What rows and means are taken relative to: an offset that all share would cost digits.
 
-    One that is smaller than the means are apart costs none, and rows are left as they are.
+    One of less than ten times the distance between the means costs two digits of their squares at
+    most, and rows are left as they are, which need not be copied then.
     """
     offset = center.means.mean(axis=0)
     apart = _squared_norms(_in_metric(center.means - offset, center)).max()
     shared = _squared_norms(_in_metric(offset[None], center))[0]
-    return offset if shared > apart else np.zeros_like(offset)
+    return offset if shared > 100.0 * apart else np.zeros_like(offset)
 
 
 def _in_metric(rows, center):
@@ -278,43 +278,29 @@ def entropies(proba: np.ndarray) -> np.ndarray:
     return -np.einsum("ic,ic->i", logs, proba)
 
 
-def entropy_affinity(gaps: np.ndarray) -> np.ndarray:
-    """Affinity -log(H + 1e-8) of entropies.
+def weights_by_gaps(gaps: np.ndarray, gamma: float) -> np.ndarray:
+    """Weights in proportion to gap^-gamma, in each row.
 
     Parameters
     ----------
-    gaps : ndarray
-        Entropies.
+    gaps : ndarray of shape (n, n_heads)
+        Gaps, all positive.
+    gamma : float
+        Sharpness: 0 is uniform.
 
     Returns
     -------
-    ndarray
-        Affinities.
+    ndarray of shape (n, n_heads)
+        Weights of sum one.
     """
-    logs = gaps + LEAST_ENTROPY
-    np.log(logs, out=logs)
-    return np.negative(logs, out=logs)
+    weights = gaps.min(axis=1, keepdims=True) / gaps
+    if gamma != 1.0:
+        weights **= gamma
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
-def distance_affinity(gaps: np.ndarray) -> np.ndarray:
-    """Affinity -log(dist) of distances.
-
-    Parameters
-    ----------
-    gaps : ndarray
-        Distances, or one minus cosines.
-
-    Returns
-    -------
-    ndarray
-        Affinities.
-    """
-    logs = np.maximum(gaps, LEAST)
-    np.log(logs, out=logs)
-    return np.negative(logs, out=logs)
-
-
-def soft_weights(affinities: np.ndarray, gamma: float) -> np.ndarray:
+def softmax_weights(affinities: np.ndarray, gamma: float) -> np.ndarray:
     """Weights in proportion to exp(gamma a_i), in each row.
 
     Parameters

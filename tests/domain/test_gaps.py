@@ -11,16 +11,16 @@ from sklearn.metrics import log_loss
 from sklearn.metrics.pairwise import cosine_similarity
 
 from skreg.domain._gaps import (
+    LEAST,
     Center,
     cosine_gaps,
-    distance_affinity,
     distances,
     domain_means,
     entropies,
-    entropy_affinity,
     hard_weights,
     nearest,
-    soft_weights,
+    softmax_weights,
+    weights_by_gaps,
     whitening_within,
 )
 from skreg.domain._temperature import best_temperature, tempered
@@ -43,18 +43,17 @@ def test_entropies_are_those_of_scipy_and_zero_is_zero():
 
 
 def test_weights_by_hand():
-    of_entropy = soft_weights(entropy_affinity(np.array([[0.1, 0.4]])), 1.0)
-    np.testing.assert_allclose(of_entropy, [[0.8, 0.2]], rtol=1e-6)
-    of_distance = soft_weights(distance_affinity(np.array([[1.0, 2.0, 4.0]])), 2.0)
-    np.testing.assert_allclose(of_distance, [[16 / 21, 4 / 21, 1 / 21]], rtol=1e-14)
+    once = weights_by_gaps(np.array([[0.1, 0.4]]), 1.0)
+    np.testing.assert_allclose(once, [[0.8, 0.2]], rtol=1e-14)
+    squared = weights_by_gaps(np.array([[1.0, 2.0, 4.0]]), 2.0)
+    np.testing.assert_allclose(squared, [[16 / 21, 4 / 21, 1 / 21]], rtol=1e-14)
 
 
-@pytest.mark.parametrize("gaps", [np.array([[0.0, 1.0]]), np.array([[0.0, 0.0]]),
+@pytest.mark.parametrize("gaps", [np.array([[LEAST, 1.0]]), np.array([[LEAST, LEAST]]),
                                   np.array([[1e-300, 1e300]])])  # fmt: skip
-@pytest.mark.parametrize("affinity", [entropy_affinity, distance_affinity])
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 1e3, 1e6])
-def test_weights_are_a_distribution_at_every_gap(gaps, affinity, gamma):
-    weights = soft_weights(affinity(gaps), gamma)
+def test_weights_are_a_distribution_at_every_gap(gaps, gamma):
+    weights = weights_by_gaps(gaps, gamma)
     assert (weights >= 0.0).all()
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-12)
     if gamma == 0.0:
@@ -64,7 +63,7 @@ def test_weights_are_a_distribution_at_every_gap(gaps, affinity, gamma):
 def test_hard_weights_are_the_limit_of_soft_ones():
     affinities = np.random.default_rng(0).normal(size=(30, 5))
     hard = hard_weights(affinities.argmax(axis=1), 5)
-    np.testing.assert_allclose(soft_weights(affinities, 1e5), hard, atol=1e-12)
+    np.testing.assert_allclose(softmax_weights(affinities, 1e5), hard, atol=1e-12)
 
 
 def test_means_are_weighted(rows):
