@@ -13,6 +13,7 @@ from torch.nn.utils import parametrize
 from ..frame._frozen_copy import bare
 from ._channel_masks import NORMS, norm_layers
 from ._counting import evaluating
+from ._tracing import POOLS, POOLS_OF_FUNCTIONS, name_of, traced
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 ELEMENTWISE_LAYERS = (
@@ -21,11 +22,7 @@ ELEMENTWISE_LAYERS = (
     nn.LogSigmoid, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
     nn.AlphaDropout,
 )  # fmt: skip
-POOLING_LAYERS = tuple(
-    getattr(nn, f"{kind}Pool{dim}d")
-    for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg")
-    for dim in (1, 2, 3)
-) + (nn.Upsample, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)  # fmt: skip
+POOLING_LAYERS = (*POOLS, nn.Upsample, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d)
 ELEMENTWISE = {
     "relu", "relu6", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "hardswish",
     "hardsigmoid", "hardtanh", "sigmoid", "tanh", "softplus", "softsign", "logsigmoid", "clamp",
@@ -34,11 +31,7 @@ ELEMENTWISE = {
     "iadd", "sub", "isub", "mul", "imul", "multiply", "div", "truediv", "itruediv", "maximum",
     "minimum",
 }  # fmt: skip
-POOLING = {
-    f"{kind}pool{dim}d"
-    for kind in ("max_", "avg_", "adaptive_max_", "adaptive_avg_")
-    for dim in (1, 2, 3)
-} | {"interpolate"}
+POOLING = POOLS_OF_FUNCTIONS | {"interpolate"}
 PRODUCTS = {"mul", "imul", "multiply"}
 REDUCTIONS = {"mean", "sum", "amax", "amin"}
 ELSEWHERE = "the network's input", "the network's output"
@@ -99,7 +92,7 @@ class ChannelGraph:
     def __init__(self, module: nn.Module, example_input: Any) -> None:
         self.module = bare(module)
         with evaluating(self.module):  # a trace keeps the mode of functional dropout
-            self.traced = _traced(self.module)
+            self.traced = traced(self.module)
         self.inputs = positional(self.traced, as_input(self.module, example_input))
         self.ends: dict[str, Ends] = {}
         self.mixing: set[fx.Node] = set()
@@ -172,7 +165,7 @@ class ChannelGraph:
         """The channels of a tensor, None if the operation is not known."""
         if node.op == "call_module":
             return self._of_layer(node, self.module.get_submodule(node.target), shape)
-        name = _name(node)
+        name = name_of(node)
         if name in ELEMENTWISE:
             return self._elementwise(node, shape)
         x = self.channels.get(node.args[0]) if node.args else None
@@ -321,7 +314,7 @@ class _Probe(fx.Interpreter):
             return torch.full_like(result, float("nan"))
         if n.op == "call_module" and n.target in self.masks:
             return self._normalised(str(n.target), result)
-        if _name(n) in PRODUCTS:  # also of zero and NaN
+        if name_of(n) in PRODUCTS:  # also of zero and NaN
             for part in n.all_input_nodes:
                 factor = self.env[part]
                 if isinstance(factor, torch.Tensor):
@@ -337,25 +330,6 @@ class _Probe(fx.Interpreter):
         return torch.where(self.masks[name].view(shape), constant.view(shape), result)
 
 
-def _name(node):
-    """What a function or method is called, without the underscore of those in place."""
-    if node.op not in ("call_function", "call_method"):
-        return None
-    name = node.target if node.op == "call_method" else getattr(node.target, "__name__", "")
-    return name.removesuffix("_")
-
-
-def _traced(module):
-    try:
-        return fx.symbolic_trace(module)
-    except Exception as error:
-        raise ValueError(
-            f"torch.fx cannot follow the channels through {type(module).__name__} ({error}); what "
-            "depends on values of tensors can be put into a part of the network that fx takes as "
-            "a whole, by torch.fx.wrap"
-        ) from error
-
-
 def as_input(module: nn.Module, example: Any) -> Any:
     """Tensors of an example on the module's device, those of real numbers in its type."""
     if isinstance(example, dict):
@@ -367,13 +341,13 @@ def as_input(module: nn.Module, example: Any) -> Any:
     return x.to(like.dtype) if x.is_floating_point() else x
 
 
-def positional(traced: Any, example: Any) -> tuple[Any, ...]:
+def positional(graph: Any, example: Any) -> tuple[Any, ...]:
     """Arguments of the graph in their order."""
     if isinstance(example, tuple):
         return example
     if not isinstance(example, dict):
         return (example,)
-    parameters = inspect.signature(traced.forward).parameters
+    parameters = inspect.signature(graph.forward).parameters
     missing = [
         name for name, p in parameters.items() if name not in example and p.default is p.empty
     ]

@@ -1,11 +1,12 @@
 """Where a network's channels come from and where they can be closed, found by tracing it."""
 
 import copy
-import threading
 from collections import Counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import fx, nn
+
+from ._tracing import POOLS, POOLS_OF_FUNCTIONS, module_of, name_of, traced
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NORMS = (
@@ -46,31 +47,15 @@ VALLEYS = (
     nn.Tanh,
 )
 # what else leaves channels where they are and zeros zero
-POOLS_OF_MODULES = (
-    nn.Identity,
-    nn.Flatten,
-    *(
-        getattr(nn, f"{kind}{d}d")
-        for kind in ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool")
-        for d in (1, 2, 3)
-    ),
-    *(getattr(nn, name) for name in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")),
+LEAVING_MODULES = (
+    *(nn.Identity, nn.Flatten, *POOLS),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
 )
-POOLS_OF_FUNCTIONS = {
-    "contiguous",
-    "dropout",
-    "flatten",
-    "reshape",
-    "squeeze",
-    "view",
-    *(
-        f"{kind}_pool{d}d"
-        for kind in ("max", "avg", "adaptive_max", "adaptive_avg")
-        for d in (1, 2, 3)
-    ),
-}
+LEAVING_FUNCTIONS = POOLS_OF_FUNCTIONS | {
+    "contiguous", "dropout", "flatten", "reshape", "squeeze", "view",
+}  # fmt: skip
 ADDITIONS = {"add", "iadd"}
-_tracing = threading.Lock()  # torch.fx replaces methods of torch.nn.Module while it traces
+WHOLE = (*LAYERS, *NORMS, *LEAVING_MODULES, *ACTIVATIONS.values())
 
 
 class Layer(NamedTuple):
@@ -95,19 +80,6 @@ class Layer(NamedTuple):
     activation: nn.Module | None
 
 
-class _Tracer(fx.Tracer):
-    """A tracer that does not look into layers, and leaves modules of other threads alone."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        kinds = (*LAYERS, *NORMS, *POOLS_OF_MODULES, *ACTIVATIONS.values())
-        return isinstance(m, kinds) or super().is_leaf_module(m, module_qualified_name)
-
-    def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        if not any(m is part for part in self.root.modules()):
-            return forward(*args, **kwargs)
-        return super().call_module(m, forward, args, kwargs)
-
-
 def channel_graph(module: nn.Module) -> list[Layer]:
     """Layers of a network in the order of their calls.
 
@@ -130,13 +102,13 @@ def channel_graph(module: nn.Module) -> list[Layer]:
     ValueError
         If torch.fx cannot trace the network.
     """
-    traced = _traced(module)
+    nodes = traced(module, WHOLE).graph.nodes
     modules = dict(module.named_modules())
-    calls = Counter(node.target for node in traced.nodes if node.op == "call_module")
+    calls = Counter(node.target for node in nodes if node.op == "call_module")
     found: dict[fx.Node, Layer] = {}  # by the node after which channels can be closed
     layers = []
-    for node in traced.nodes:
-        if not isinstance(_module_of(node, modules), LAYERS):
+    for node in nodes:
+        if not isinstance(module_of(node, modules), LAYERS):
             continue
         name = str(node.target)
         before = found.get(_origin(node.all_input_nodes[0], modules))
@@ -152,34 +124,11 @@ def channel_graph(module: nn.Module) -> list[Layer]:
     return layers
 
 
-def _traced(module):
-    with _tracing:
-        try:
-            return _Tracer().trace(module)
-        except Exception as error:
-            raise ValueError(
-                f"the layers of {type(module).__name__} cannot be followed: torch.fx, which does "
-                f"that, says {error}. Its forward must not depend on the values of its inputs"
-            ) from error
-
-
-def _module_of(node, modules):
-    return modules.get(node.target) if node.op == "call_module" else None
-
-
-def _name_of(node):
-    """Name of the function or method that a node calls."""
-    if node.op == "call_method":
-        return node.target.removesuffix("_")
-    name = getattr(node.target, "__name__", "") if node.op == "call_function" else ""
-    return name.removesuffix("_")
-
-
 def _exit(node, modules):
     """The normalization that alone takes the output of a layer, or else the layer."""
     if len(node.users) == 1:
         user = next(iter(node.users))
-        if _is_per_channel(_module_of(user, modules)):
+        if _is_per_channel(module_of(user, modules)):
             return user
     return node
 
@@ -197,7 +146,7 @@ def _activation_after(exit_node, node, modules):
     user = next(iter(exit_node.users))
     if any(after.op == "output" for after in user.users):
         return None
-    if _name_of(user) in ADDITIONS:
+    if name_of(user) in ADDITIONS:
         others = [other for other in user.all_input_nodes if other is not exit_node]
         inside = all(node.all_input_nodes[0] not in _ancestors(other) for other in others)
         return nn.Identity() if others and inside else None
@@ -206,12 +155,12 @@ def _activation_after(exit_node, node, modules):
 
 def _activation(node, modules):
     """A module like the activation function that a node calls, not in place, or None."""
-    module = _module_of(node, modules)
+    module = module_of(node, modules)
     if isinstance(module, tuple(ACTIVATIONS.values())):
         activation = copy.copy(module)
-    elif _name_of(node) in ACTIVATIONS:
+    elif name_of(node) in ACTIVATIONS:
         arguments = {key: value for key, value in node.kwargs.items() if key != "input"}
-        activation = ACTIVATIONS[_name_of(node)](*node.args[1:], **arguments)
+        activation = ACTIVATIONS[name_of(node)](*node.args[1:], **arguments)
     else:
         return None
     if hasattr(activation, "inplace"):
@@ -240,11 +189,11 @@ def _origin(node, modules):
 def _leaves_channels(node, modules):
     if _activation(node, modules) is not None:
         return True
-    module = _module_of(node, modules)
+    module = module_of(node, modules)
     if module is not None:
-        return isinstance(module, POOLS_OF_MODULES)
-    name = _name_of(node)
-    return name in POOLS_OF_FUNCTIONS or (name == "mean" and _is_over_positions(node))
+        return isinstance(module, LEAVING_MODULES)
+    name = name_of(node)
+    return name in LEAVING_FUNCTIONS or (name == "mean" and _is_over_positions(node))
 
 
 def _is_over_positions(node):
