@@ -3,10 +3,10 @@
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from skreg._inside import fitted_inside
 from skreg.pictures import pyplot
+
+from ..frame._fitted import fitted_net
 
 
 class LossCurveDisplay:
@@ -76,10 +76,7 @@ class LossCurveDisplay:
         LossCurveDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
-        inside = (inner for inner in fitted_inside(estimator) if hasattr(inner, "net_"))
-        model = next(inside, estimator)
-        net = getattr(model, "net_", model)
+        model, net = fitted_net(estimator)
         return cls.from_history(net.history, ax=ax, name=name or type(model).__name__)
 
     @classmethod

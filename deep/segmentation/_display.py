@@ -4,11 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from skreg._inside import fitted_inside
 from skreg.pictures import pyplot, series_style
 
+from ..frame._fitted import trained_with
 from ._adele_regularizer import ADELE
 
 
@@ -100,13 +99,7 @@ class MemorizationOnsetDisplay:
         ValueError
             If the model was trained without ADELE.
         """
-        check_is_fitted(estimator)
-        inside = (inner for inner in fitted_inside(estimator) if hasattr(inner, "net_"))
-        model = next(inside, estimator)
-        net = getattr(model, "net_", model)
-        adele = next((r for _, r in net.regularizers or () if isinstance(r, ADELE)), None)
-        if adele is None:
-            raise ValueError(f"{type(model).__name__} was trained without ADELE: no curves to draw")
+        model, adele = trained_with(estimator, ADELE)
         onsets = adele.onset_epoch_
         display = cls(
             iou_history=adele.iou_history_,

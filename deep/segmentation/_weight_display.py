@@ -4,11 +4,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from skreg._inside import fitted_inside
 from skreg.pictures import PALETTE, pyplot
 
+from ..frame._fitted import trained_with
 from ._adawac_regularizer import AdaWAC
 
 
@@ -95,13 +94,7 @@ class SampleWeightDisplay:
         ValueError
             If the model was trained without AdaWAC, or on another number of images.
         """
-        check_is_fitted(estimator)
-        inside = (inner for inner in fitted_inside(estimator) if hasattr(inner, "net_"))
-        model = next(inside, estimator)
-        net = getattr(model, "net_", model)
-        adawac = next((r for _, r in net.regularizers or () if isinstance(r, AdaWAC)), None)
-        if adawac is None:
-            raise ValueError(f"{type(model).__name__} was trained without AdaWAC: no weights")
+        model, adawac = trained_with(estimator, AdaWAC)
         masks, weights = np.asarray(y), adawac.sample_weight_
         if len(masks) != len(weights):
             raise ValueError(

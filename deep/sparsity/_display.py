@@ -2,11 +2,9 @@
 
 from typing import Any, Self
 
-from sklearn.utils.validation import check_is_fitted
-
-from skreg._inside import fitted_inside
 from skreg.pictures import PALETTE, pyplot
 
+from ..frame._fitted import fitted_net
 from ._report import sparsity_report
 
 
@@ -73,10 +71,7 @@ class SparsityDisplay:
         SparsityDisplay
             The display, drawn.
         """
-        check_is_fitted(estimator)
-        inside = (inner for inner in fitted_inside(estimator) if hasattr(inner, "net_"))
-        model = next(inside, estimator)
-        net = getattr(model, "net_", model)
+        model, net = fitted_net(estimator)
         return cls.from_module(net.module_, ax=ax, name=name or type(model).__name__)
 
     @classmethod
