@@ -16,7 +16,8 @@ Libraries are warmed up first, so that nothing is compiled on the clock. Then th
 the least time of several rounds counts, the run that settled the tolerance included; long runs have
 fewer rounds. The search of a rival ends early when it has become three times slower than another
 rival, and any search where another run would exceed its budget; where it has not reached the target
-by then its time is infinite, and the table shows the gap that was reached. Times are processor
+by then its time is infinite, and the table shows the gap that was reached. A path on which skglm
+spends a minute is left there. Times are processor
 times, which a busy machine disturbs less than wall times; both are in the results.
 
 The ratio in the tables is the time over that of the fastest other library, so that a number below
