@@ -4,6 +4,7 @@ D. P. Woodruff, T. Yasuda, "Sharper Bounds for l_p Sensitivity Sampling", ICML 2
 """
 
 from skreg.coreset._chunked import chunked_coreset
+from skreg.coreset._clustering import clustering_distortion
 from skreg.coreset._coreset import Coreset
 from skreg.coreset._dask_coreset import dask_coreset
 from skreg.coreset._display import CoresetDisplay
@@ -28,6 +29,7 @@ __all__ = [
     "SensitivitySampler",
     "StreamingCoreset",
     "chunked_coreset",
+    "clustering_distortion",
     "dask_coreset",
     "importance_scores",
     "leverage_scores",

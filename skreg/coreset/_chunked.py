@@ -58,7 +58,8 @@ def chunked_coreset(
         The power of the loss, p >= 1.
     n_samples : int
         Expected number m of rows to keep.
-    scores : {"uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"}, default="lewis"
+    scores : {"uniform", "leverage", "root_leverage", "lewis", "lewis+leverage", "distance"}, \
+default="lewis"
         As in `SensitivitySampler`. Lewis weights take five to ten passes, the others three.
     floor : float, default=0.01
         Share of uniform sampling that is added to the normalised scores.

@@ -54,7 +54,8 @@ def dask_coreset(
         The power of the loss, p >= 1.
     n_samples : int
         Expected number m of rows to keep.
-    scores : {"uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"}, default="lewis"
+    scores : {"uniform", "leverage", "root_leverage", "lewis", "lewis+leverage", "distance"}, \
+default="lewis"
         As in `SensitivitySampler`.
     floor : float, default=0.01
         Share of uniform sampling that is added to the normalised scores.

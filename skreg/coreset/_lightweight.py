@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array
 
 from skreg._sklearn import Interval, validate_params
-from skreg.coreset._rows import Rows, block, block_slices, dense_block
+from skreg.coreset._rows import Rows, squared_distances_to_mean
 from skreg.rows import checked_weights
 
 
@@ -81,7 +81,7 @@ def lightweight_coreset(
     X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
     omega = checked_weights(sample_weight, X)
     share = omega / omega.sum()
-    spread = share * _squared_distances_to_mean(X, share)
+    spread = share * squared_distances_to_mean(Rows(X), share)
     total = spread.sum()
     q = 0.5 * share + 0.5 * spread / total if total > 0 else share
     counts = np.random.default_rng(check_random_state(random_state).randint(2**31)).multinomial(
@@ -89,14 +89,3 @@ def lightweight_coreset(
     )
     indices = np.flatnonzero(counts)
     return indices, counts[indices] * omega[indices] / (n_samples * q[indices])
-
-
-def _squared_distances_to_mean(X, share):
-    """||x_i - mu||^2, mu = sum_i share_i x_i, in float64 and in blocks of rows."""
-    slices = list(block_slices(*X.shape))
-    mean = sum(share[rows] @ block(Rows(X), rows) for rows in slices)
-    result = np.empty(X.shape[0])
-    for rows in slices:
-        deviation = dense_block(Rows(X), rows) - mean
-        result[rows] = np.einsum("ij,ij->i", deviation, deviation)
-    return result

@@ -16,12 +16,14 @@ from skreg.coreset._coreset import Coreset
 from skreg.coreset._lewis import lewis_step_of_block, lewis_update
 from skreg.coreset._rows import Rows, blocks, gram, power_scale, squared_norms
 from skreg.coreset._sampling import hashed_uniform, scale_of_scores
-from skreg.coreset._scores import SAMPLING_ITER, SAMPLING_TOL
+from skreg.coreset._scores import SAMPLING_ITER, SAMPLING_TOL, require_squares
 from skreg.coreset._target import checked_target, residual_columns
 from skreg.coreset._whitening import cholesky_whitening, qr_whitening, triangular_factor
 from skreg.rows import stack_rows
 
-MergeableScore = Literal["uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"]
+MergeableScore = Literal[
+    "uniform", "leverage", "root_leverage", "lewis", "lewis+leverage", "distance"
+]
 MERGEABLE_SCORES = get_args(MergeableScore)
 
 
@@ -42,16 +44,16 @@ class Term(NamedTuple):
 
 def bernoulli_coreset(reduce_chunks, design, scores, floor, n_samples, seed):
     """Bernoulli sample: W by sums, the sum of the scores, the largest of them, then the rows."""
-    G, weight_sum, n_rows = reduce_chunks(partial(_gram_of_chunk, design), _add)
-    basis = cholesky_whitening(G)
-    if basis is None:
-        R = reduce_chunks(partial(_factor_of_chunk, design), _merge_factors)
-        basis = qr_whitening(R, n_rows)
-    if n_samples < basis.shape[1]:
-        raise ValueError(
-            f"n_samples={n_samples} is below the rank {basis.shape[1]} of the scored matrix"
-        )
-    terms = _terms(reduce_chunks, design, basis, scores)
+    G, weight_sum, n_rows, n_features = reduce_chunks(partial(_gram_of_chunk, design), _merge_grams)
+    if scores == "distance":
+        terms: tuple[Term, ...] = (_distance_to_mean(G, n_features, design),)
+    else:
+        basis = _basis(reduce_chunks, design, G, n_rows)
+        if n_samples < basis.shape[1]:
+            raise ValueError(
+                f"n_samples={n_samples} is below the rank {basis.shape[1]} of the scored matrix"
+            )
+        terms = _terms(reduce_chunks, design, basis, scores)
     total = reduce_chunks(partial(_total_of_chunk, design, terms), _plus)
     mixture = partial(_mixed_of_chunk, design, terms, total, floor / weight_sum)
     largest, rest = reduce_chunks(
@@ -59,6 +61,26 @@ def bernoulli_coreset(reduce_chunks, design, scores, floor, n_samples, seed):
     )
     constant = scale_of_scores(largest, rest, n_samples) if rest > 0 else np.inf
     return Coreset(*reduce_chunks(partial(_sample_of_chunk, mixture, constant, seed), _join))
+
+
+def _basis(reduce_chunks, design, G, n_rows):
+    """The W that whitens A."""
+    basis = cholesky_whitening(G)
+    if basis is None:
+        R = reduce_chunks(partial(_factor_of_chunk, design), _merge_factors)
+        basis = qr_whitening(R, n_rows)
+    return basis
+
+
+def _distance_to_mean(G, ones, design):
+    """W^T a = (a - mu) / sqrt(sum_i omega_i ||a_i - mu||^2), by A^T A and its column of ones."""
+    require_squares(design.p)
+    if not design.fit_intercept:
+        raise ValueError("scores='distance' needs fit_intercept=True: the mean comes from that")
+    W = np.eye(len(G))
+    W[ones] -= G[ones] / G[ones, ones]
+    total = np.einsum("ij,ik,kj->", W, G, W)
+    return Term(W / np.sqrt(total) if total > 0.0 else np.zeros_like(W), 2.0)
 
 
 def _terms(reduce_chunks, design, basis, scores):
@@ -100,7 +122,7 @@ def _gram_of_chunk(design, chunk):
     G = gram(A)
     require_finite(G, A)
     weight_sum = A.n_rows if chunk.sample_weight is None else chunk.sample_weight.sum()
-    return G, weight_sum, A.n_rows
+    return G, weight_sum, A.n_rows, chunk.X.shape[1]
 
 
 def _factor_of_chunk(design, chunk):
@@ -166,8 +188,9 @@ def _plus(a, b):
     return a + b
 
 
-def _add(a, b):
-    return tuple(x + y for x, y in zip(a, b, strict=True))
+def _merge_grams(a, b):
+    *sums, n_features = a
+    return (*(x + y for x, y in zip(sums, b[:-1], strict=True)), n_features)
 
 
 def _merge_factors(a, b):

@@ -91,6 +91,16 @@ def squared_norms(A, W):
     return result
 
 
+def squared_distances_to_mean(A, share):
+    """||a_i - mu||^2, mu = sum_i share_i a_i, in float64, for rows that are not scaled."""
+    mean = sum(share[rows] @ part for rows, part in blocks(A))
+    result = np.empty(A.n_rows)
+    for rows in block_slices(A.n_rows, A.n_columns):
+        deviation = dense_block(A, rows) - mean
+        result[rows] = np.einsum("ij,ij->i", deviation, deviation)
+    return result
+
+
 def dense(A):
     """All of A as one dense array of shape (n, d)."""
     result = np.empty((A.n_rows, A.n_columns))

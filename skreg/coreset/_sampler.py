@@ -38,8 +38,8 @@ class SensitivitySampler(Estimator):
     p : float, default=2
         The power of the loss, p >= 1: 1 for least absolute deviations, 2 for least squares.
     scores : str, default="lewis"
-        "uniform", "leverage", "root_leverage", "lewis", "sensitivity", "lewis+leverage" or
-        "sensitivity+leverage"; see `importance_scores`.
+        "uniform", "leverage", "root_leverage", "lewis", "sensitivity", "lewis+leverage",
+        "sensitivity+leverage", or "distance" for clusterings; see `importance_scores`.
     n_samples : int, default=None
         Expected number of rows to keep, at least the rank. If it is not smaller than the number of
         rows, all are kept.
@@ -191,14 +191,25 @@ class SensitivitySampler(Estimator):
         scores = scores_of_rows(A, self.p, self.scores, rng)
         self.scores_, self.rank_ = scores
         self.total_score_ = float(scores.values.sum())
-        self.n_samples_ = self._target_size(scores)
-        mixed = mixed_scores(scores.values, self.floor, omega)
+        self._draw(self._target_size(scores), rng.randint(2**31), omega, classes)
+        return A.X
+
+    def _draw(self, n_samples, seed, omega, classes):
+        """Draw the subset by the scores."""
+        self.n_samples_ = n_samples
+        mixed = mixed_scores(self.scores_, self.floor, omega)
         certain = () if classes is None else heaviest_of_each_class(classes, mixed)
         self.inclusion_proba_, self.sample_indices_, factor = draw(
-            mixed, self.n_samples_, self.method, rng.randint(2**31), certain
+            mixed, n_samples, self.method, seed, certain
         )
         self.sample_weight_ = factor if omega is None else factor * omega[self.sample_indices_]
-        return A.X
+
+    def _redrawn(self, n_samples, seed, X, y, sample_weight):
+        """A fitted sampler with another subset, of the same scores, and that subset."""
+        other = copy(self)
+        A, omega, classes = self._rows(X, y, sample_weight, reset=False)
+        other._draw(n_samples, seed, omega, classes)
+        return other, other._kept(X if hasattr(X, "columns") else A.X, y)
 
     def fit_resample(
         self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
@@ -286,7 +297,11 @@ class SensitivitySampler(Estimator):
         """
         self._validate_params()
         array = self._fit(X, y, sample_weight)
-        X_res = _safe_indexing(X if hasattr(X, "columns") else array, self.sample_indices_)
+        return self._kept(X if hasattr(X, "columns") else array, y)
+
+    def _kept(self, X, y):
+        """Rows that were kept, their targets and weights."""
+        X_res = _safe_indexing(X, self.sample_indices_)
         y_res = None
         if y is not None:
             y = y if hasattr(y, "to_frame") or hasattr(y, "columns") else np.asarray(y)
@@ -362,6 +377,11 @@ class SensitivitySampler(Estimator):
         return rows, omega, y if kind == "classification" else None
 
     def _target_size(self, scores):
+        if self.n_samples is None and self.scores == "distance":
+            raise ValueError(
+                "scores='distance' needs n_samples: of the order d k log(k) / eps^2 for k clusters "
+                "in d dimensions"
+            )
         if self.n_samples is None:
             eps = _DEFAULT_EPS if self.eps is None else self.eps
             return sample_size(eps, self.p, self.scores, scores)

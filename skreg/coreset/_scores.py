@@ -10,7 +10,7 @@ from skreg._sklearn import StrOptions, validate_params
 from skreg.coreset._checks import checked_power, checked_rows, require_tall
 from skreg.coreset._leverage import leverage_of_rows
 from skreg.coreset._lewis import lewis_of_rows
-from skreg.coreset._rows import squared_norms
+from skreg.coreset._rows import squared_distances_to_mean, squared_norms
 from skreg.coreset._sensitivity import sensitivities_of_rows
 from skreg.coreset._whitening import whitening
 
@@ -22,6 +22,7 @@ Score = Literal[
     "sensitivity",
     "lewis+leverage",
     "sensitivity+leverage",
+    "distance",
 ]
 SCORES = get_args(Score)
 SAMPLING_TOL, SAMPLING_ITER = 1e-2, 50  # an approximation factor costs that factor in sample size
@@ -60,6 +61,9 @@ def importance_scores(
         "sensitivity+leverage" (:math:`\sigma_i + \tau_i`). For p > 2, sampling by the last needs of
         the order of :math:`d^{2/p} S^{2-4/p} / \epsilon^2` rows, S the total sensitivity, and beats
         Lewis weights, :math:`d^{p/2} / \epsilon^2`, where S is below :math:`d^{(p+2)/4}`.
+        "distance" (:math:`\omega_i \|a_i - \mu\|^2`, with :math:`\mu` the weighted mean of the
+        rows, for p = 2) is for clusterings: with as much uniform sampling beside it, a floor of 1,
+        it makes the lightweight coresets of [3]_.
     sample_weight : array-like of shape (n,), default=None
         Weights of the p-th powers; "uniform" scores are the weights themselves.
     random_state : int, RandomState instance or None, default=None
@@ -93,13 +97,17 @@ def importance_scores(
     """
     p = checked_power(p, 1)
     A = checked_rows(X, p, sample_weight)
-    require_tall(A)
+    if scores != "distance":
+        require_tall(A)
     return scores_of_rows(A, p, scores, check_random_state(random_state)).values
 
 
 def scores_of_rows(A, p, score, rng):
     """Scores of `Rows`; see `importance_scores`."""
     first, _, second = score.partition("+")
+    if first == "distance":
+        require_squares(p)
+        return Scores(spread_of_rows(A), 1)
     if first == "sensitivity":
         rank = whitening(A).shape[1]
         values = sensitivities_of_rows(
@@ -118,6 +126,18 @@ def scores_of_rows(A, p, score, rng):
             if first == "root_leverage":
                 values = values ** (p / 2)
     return Scores(values + leverage_of_rows(A) if second else values, rank)
+
+
+def require_squares(p):
+    """Raise ValueError unless the loss is a square."""
+    if p != 2:
+        raise ValueError(f"scores='distance' is for squared distances, p=2; got p={p:g}")
+
+
+def spread_of_rows(A):
+    """omega_i ||a_i - mu||^2; a column of ones adds nothing."""
+    omega = np.ones(A.n_rows) if A.scale is None else A.scale**2
+    return omega * squared_distances_to_mean(A._replace(scale=None), omega / omega.sum())
 
 
 def sample_size(eps, p, score, scores):

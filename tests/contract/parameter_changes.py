@@ -21,6 +21,7 @@ WITHOUT_MEANING = {
     "geometry": "belongs to losses that are exp-concave, asked in tests of its own",
     "tuning": "needs bounds on gradients and curvature, asked in tests of its own",
     "update": "belongs to other parameters, asked in tests of its own",
+    "excess": "of estimators whose cost is known, asked in tests of its own",
     "compile": "how a network is computed, and minutes of compilation",
     "device": "there may be only one",
     "criterion": "a loss of torch, whose parameters are its own",
@@ -71,6 +72,13 @@ def _other_estimator(case):
     return SortNRegress() if case.cls == "SelectParents" else CoLiDE("nv", **DAG)
 
 
+def _other_loss(case):
+    if case.cls == "CoresetEstimator":
+        return lambda estimator, X, y: np.ones(len(X))
+    options = type(case.estimator)._parameter_constraints["loss"][0].options
+    return sorted(options - {case.params["loss"]})[0]
+
+
 ALTERNATIVES = {
     "abstain_label": lambda case: -7,
     "affinity": lambda case: "rbf" if case.params["affinity"] == "knn" else "knn",
@@ -95,6 +103,7 @@ ALTERNATIVES = {
     "include_y": lambda case: None,
     "init": lambda case: np.triu(np.full((5, 5), 0.1), 1),
     "learning_rate": lambda case: 2e-3,
+    "loss": _other_loss,
     "maps": lambda case: ("argmax",),
     "max_epochs": lambda case: (2, 2) if isinstance(case.params["max_epochs"], tuple) else 4,
     "max_nz": lambda case: 20,

@@ -3,12 +3,20 @@
 import os
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from skreg.coreset import SensitivitySampler, chunked_coreset, dask_coreset, subspace_distortion
+from skreg.coreset import (
+    SensitivitySampler,
+    StreamingCoreset,
+    chunked_coreset,
+    clustering_distortion,
+    dask_coreset,
+    subspace_distortion,
+)
 
 OUT_OF_CORE = """
 import resource, sys, tracemalloc
@@ -33,9 +41,12 @@ def regression(seed, n=5000, d=4):
 
 
 @pytest.mark.parametrize(
-    "scores", ["uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"]
+    ("scores", "p"),
+    [
+        *product(["uniform", "leverage", "root_leverage", "lewis", "lewis+leverage"], [1, 2, 4]),
+        ("distance", 2),
+    ],
 )
-@pytest.mark.parametrize("p", [1, 2, 4])
 def test_chunks_do_not_change_the_sample(scores, p):
     X, y = regression(0)
     omega = np.random.default_rng(0).integers(0, 3, 5000).astype(float)
@@ -59,6 +70,24 @@ def test_options_reach_the_scores():
         sampler = SensitivitySampler(n_samples=200, random_state=0, **params).fit(X, y)
         coreset = chunked_coreset(X, y, n_samples=200, random_state=0, chunk_size=999, **params)
         np.testing.assert_array_equal(coreset.indices, sampler.sample_indices_)
+
+
+def test_distances_to_the_mean_on_streams_and_blocks():
+    X, _ = regression(3)
+    params = {"n_samples": 400, "scores": "distance", "floor": 1.0}
+    stream = StreamingCoreset(random_state=0, **params)
+    for rows in np.array_split(X, 7):
+        stream.partial_fit(rows)
+    kept, _, weight = stream.get_coreset(reduce=True)
+    assert clustering_distortion(X, kept, weight, 5, n_probes=3, random_state=0) < 0.5
+    da = pytest.importorskip("dask.array")
+    blocks = dask_coreset(da.from_array(X, chunks=(900, 4)), random_state=0, **params)
+    chunks = chunked_coreset(X, random_state=0, chunk_size=777, **params)
+    np.testing.assert_array_equal(blocks.indices, chunks.indices)
+    with pytest.raises(ValueError, match="scores='distance' needs fit_intercept=True"):
+        chunked_coreset(X, fit_intercept=False, **params)
+    with pytest.raises(ValueError, match="for squared distances, p=2; got p=1"):
+        chunked_coreset(X, p=1, **params)
 
 
 def test_sparse_and_collinear_chunks():

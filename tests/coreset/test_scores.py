@@ -9,6 +9,7 @@ from scipy.special import gamma
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg.coreset import (
+    SensitivitySampler,
     importance_scores,
     leverage_scores,
     lewis_weights,
@@ -419,3 +420,24 @@ def test_lewis_iterations_are_counted_on_request(capsys):
     assert "lewis_weights" not in capsys.readouterr().err
     np.testing.assert_array_equal(lewis_weights(A, 1, verbose=1), quiet)
     assert "lewis_weights: " in capsys.readouterr().err
+
+
+def test_distances_to_the_mean_are_those_of_lightweight_coresets():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((4000, 3)) + 5.0
+    omega = rng.integers(0, 3, 4000).astype(float)
+    mean = np.average(X, axis=0, weights=omega)
+    expected = omega * ((X - mean) ** 2).sum(axis=1)
+    for rows in (X, sparse.csr_array(X)):
+        found = importance_scores(rows, 2, scores="distance", sample_weight=omega)
+        np.testing.assert_allclose(found, expected, rtol=1e-10)
+    sampler = SensitivitySampler(scores="distance", floor=1.0, n_samples=100, random_state=0)
+    sampler.fit(X, sample_weight=omega)
+    share = 0.5 * omega / omega.sum() + 0.5 * expected / expected.sum()  # Bachem et al.: q_i
+    np.testing.assert_allclose(sampler.inclusion_proba_, 100 * share, rtol=1e-9)
+    one_row = importance_scores(X[:1], 2, scores="distance")
+    np.testing.assert_allclose(one_row, 0.0, atol=1e-12)
+    with pytest.raises(ValueError, match="for squared distances, p=2; got p=1"):
+        importance_scores(X, 1, scores="distance")
+    with pytest.raises(ValueError, match="needs n_samples: of the order d k"):
+        SensitivitySampler(scores="distance").fit(X)
