@@ -14,6 +14,7 @@ from skreg._sklearn import Interval, StrOptions, _fit_context, _safe_indexing
 from skreg.coreset._rows import Rows, power_scale
 from skreg.coreset._sampling import draw, mixed_scores
 from skreg.coreset._scores import SCORES, Score, sample_size, scores_of_rows
+from skreg.coreset._strata import draw_from_each_class
 from skreg.coreset._target import (
     checked_target,
     heaviest_of_each_class,
@@ -66,6 +67,9 @@ class SensitivitySampler(Estimator):
         whose loss is the p-th power of a residual without intercept.
     random_state : int, RandomState instance or None, default=None
         Seed of the draw.
+    stratify : {"proportional", "equal"} or None, default=None
+        Draw from each class of y by itself: a number of rows in proportion to its weight, or the
+        same for each, all rows of those that have fewer. None draws from all rows together.
 
     Attributes
     ----------
@@ -122,6 +126,7 @@ class SensitivitySampler(Estimator):
         "floor": [Interval(Real, 0, None, closed="left")],
         "method": [StrOptions({"bernoulli", "systematic", "with_replacement"})],
         "include_y": [StrOptions({"auto", "regression", "classification"}), None],
+        "stratify": [StrOptions({"proportional", "equal"}), None],
         "fit_intercept": ["boolean"],
         "scale_rows": ["boolean"],
         "random_state": ["random_state"],
@@ -139,6 +144,8 @@ class SensitivitySampler(Estimator):
         fit_intercept: bool = True,
         scale_rows: bool = False,
         random_state: int | np.random.RandomState | None = None,
+        *,
+        stratify: Literal["proportional", "equal"] | None = None,
     ) -> None:
         self.p = p
         self.scores = scores
@@ -150,6 +157,7 @@ class SensitivitySampler(Estimator):
         self.fit_intercept = fit_intercept
         self.scale_rows = scale_rows
         self.random_state = random_state
+        self.stratify = stratify
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -197,11 +205,21 @@ class SensitivitySampler(Estimator):
     def _draw(self, n_samples, seed, omega, classes):
         """Draw the subset by the scores."""
         self.n_samples_ = n_samples
-        mixed = mixed_scores(self.scores_, self.floor, omega)
-        certain = () if classes is None else heaviest_of_each_class(classes, mixed)
-        self.inclusion_proba_, self.sample_indices_, factor = draw(
-            mixed, n_samples, self.method, seed, certain
-        )
+        if self.stratify is None:
+            mixed = mixed_scores(self.scores_, self.floor, omega)
+            certain = () if classes is None else heaviest_of_each_class(classes, mixed)
+            drawn = draw(mixed, n_samples, self.method, seed, certain)
+        elif classes is None or classes.ndim > 1:
+            raise ValueError(
+                f"stratify={self.stratify!r} needs one column y of classes: give one, and "
+                "include_y='classification' if its labels are numbers"
+            )
+        else:
+            drawn = draw_from_each_class(
+                self.scores_, classes, omega, self.floor, n_samples, self.method, self.stratify,
+                seed,
+            )  # fmt: skip
+        self.inclusion_proba_, self.sample_indices_, factor = drawn
         self.sample_weight_ = factor if omega is None else factor * omega[self.sample_indices_]
 
     def _redrawn(self, n_samples, seed, X, y, sample_weight):

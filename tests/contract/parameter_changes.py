@@ -21,6 +21,7 @@ WITHOUT_MEANING = {
     "geometry": "belongs to losses that are exp-concave, asked in tests of its own",
     "tuning": "needs bounds on gradients and curvature, asked in tests of its own",
     "update": "belongs to other parameters, asked in tests of its own",
+    "stratify": "belongs to classes, asked in tests of its own",
     "excess": "of estimators whose cost is known, asked in tests of its own",
     "compile": "how a network is computed, and minutes of compilation",
     "device": "there may be only one",
