@@ -31,6 +31,7 @@ from skreg.bench.arena.networks import ResNet18, one_thread, perceptron
 from skreg.deep import RegularizedNetClassifier, RegularizedNetRegressor, regularizers
 
 EXTRA = "deep"
+N_TURNS = 3  # with the first, which does not count
 PLAIN = "plain"
 SKORCH, BY_HAND = "skorch", "by hand"
 CLASSIFICATION, REGRESSION, SMALL = "Classification", "Regression", "Small network"
@@ -110,7 +111,7 @@ def measure(problem: Any, methods: Mapping[str, Any], seed: int) -> Iterator[dic
     n_warm = len(X) // batch_size
     # threads that wait for each other would count as CPU seconds
     with one_thread() if DEVICE == "cpu" else contextlib.nullcontext():
-        for _ in range(2):
+        for _ in range(N_TURNS):
             for net in nets.values():
                 net.partial_fit(X, y, epochs=1)
     plain = min(nets[PLAIN].times_[n_warm:])
