@@ -8,7 +8,6 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
-from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from skreg._progress import progress
@@ -21,7 +20,7 @@ from skreg.causal._cycles import break_cycles
 from skreg.causal._fit_warnings import in_words, warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
-from skreg.causal._resamples import fit_sample, with_alpha
+from skreg.causal._resamples import draw_counts, fit_sample, with_alpha
 from skreg.causal._stability import (
     edge_frequency,
     instability,
@@ -200,7 +199,7 @@ class BootstrapDAG(LinearDAG):
         check_columns(data, names)
         alphas = self._alphas(base, data, names)
         models = [with_alpha(base, alpha) for alpha in alphas]
-        counts = self._samples(len(rows))
+        counts = draw_counts(len(rows), self.n_bootstraps, self.random_state)
         samples = resampled_moments(rows, counts)
         fits = self._fit_samples(models, rows, counts, samples, names)
         self.alphas_, self.constant_frequency_ = alphas, _constant_frequency(samples)
@@ -245,14 +244,6 @@ class BootstrapDAG(LinearDAG):
             )
         largest = base._largest_alpha(data, names)
         return largest * np.geomspace(1.0, self.eps, n_alphas)
-
-    def _samples(self, n):
-        """How often each row is in each sample, (n_bootstraps, n)."""
-        rng, share = check_random_state(self.random_state), np.full(n, 1 / n)
-        counts = np.empty((self.n_bootstraps, n), dtype=np.min_scalar_type(n))
-        for k in range(self.n_bootstraps):
-            counts[k] = rng.multinomial(n, share)
-        return counts
 
     def _store(self, fits, data, required):
         """Store what the fits agree on; returns where, (d,) bool, the deviation is at its floor."""

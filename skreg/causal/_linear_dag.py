@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
 from skreg._optional import require
+from skreg.causal._effects_mixin import EffectsMixin
 from skreg.causal._names import default_names
 from skreg.causal._validation import validate_rows
 from skreg.graphs import propagate
@@ -16,7 +17,7 @@ from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
-class LinearDAG(Estimator):
+class LinearDAG(EffectsMixin, Estimator):
     """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
 
     adjacency_matrix_: np.ndarray
