@@ -8,8 +8,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
-from skreg._optional import require
 from skreg.causal._effects_mixin import EffectsMixin
+from skreg.causal._exports_mixin import ExportsMixin
 from skreg.causal._names import default_names
 from skreg.causal._validation import validate_rows
 from skreg.graphs import propagate
@@ -17,7 +17,7 @@ from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
-class LinearDAG(EffectsMixin, Estimator):
+class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
     """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
 
     adjacency_matrix_: np.ndarray
@@ -117,61 +117,3 @@ class LinearDAG(EffectsMixin, Estimator):
         # a meta-estimator, whose rows are an array, can give names beforehand
         names = getattr(self, "_node_names", getattr(self, "feature_names_in_", None))
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
-
-    def edges(self) -> list[tuple[str, str, float]]:
-        """List the edges, the strongest first.
-
-        Returns
-        -------
-        list of (str, str, float)
-            Name of the cause, name of the effect, weight.
-        """
-        check_is_fitted(self)
-        W, names = self.adjacency_matrix_, self._names()
-        pairs = np.argwhere(W)
-        strength = np.abs(W[W != 0])
-        return [
-            (names[i], names[j], float(W[i, j]))
-            for i, j in pairs[np.argsort(-strength, kind="stable")]
-        ]
-
-    def to_networkx(self) -> Any:
-        """Make a networkx graph.
-
-        Returns
-        -------
-        networkx.DiGraph
-            Nodes are the column names (``x0``, ``x1``, ... without names); edges carry ``weight``.
-
-        Raises
-        ------
-        ImportError
-            If networkx is not installed.
-        """
-        networkx = require("networkx", "graph", "to_networkx")
-        check_is_fitted(self)
-        graph = networkx.DiGraph()
-        graph.add_nodes_from(self._names())
-        graph.add_weighted_edges_from(self.edges())
-        return graph
-
-    def to_graphviz(self) -> str:
-        r"""Write the graph in Graphviz's language.
-
-        Returns
-        -------
-        str
-            Text for ``dot``, with the weights as labels.
-        """
-        check_is_fitted(self)
-        lines = [f"  {_quoted(name)};" for name in self._names()]
-        lines += [
-            f'  {_quoted(cause)} -> {_quoted(effect)} [label="{weight:.3g}"];'
-            for cause, effect, weight in self.edges()
-        ]
-        return "digraph {\n" + "\n".join(lines) + "\n}\n"
-
-
-def _quoted(name):
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

@@ -28,13 +28,11 @@ def node_number(node: Any, names: Sequence[str], parameter: str) -> int:
     Raises
     ------
     ValueError
-        If there is no such column, or several have the name.
+        If there is no such column.
     """
     if isinstance(node, str):
         if node not in names:
             raise ValueError(f"{parameter} names {node!r}, which is not a column")
-        if names.count(node) > 1:
-            raise ValueError(f"{parameter} names {node!r}, as several columns are; give a number")
         return names.index(node)
     if int(node) != node or not 0 <= node < len(names):
         raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {len(names) - 1}")

@@ -208,14 +208,6 @@ def test_what_cannot_be_set_is_refused(values, message):
         model.counterfactual(np.zeros((1, 3)), values)
 
 
-def test_a_name_of_two_columns_needs_a_number():
-    model = model_of(np.zeros((3, 3)))
-    model._node_names = ["a", "a", "b"]
-    with pytest.raises(ValueError, match="as several columns are; give a number"):
-        model.intervene({"a": 1.0})
-    assert model.intervene({1: 1.0}).is_set.tolist() == [False, True, False]
-
-
 def test_questions_change_nothing():
     model = random_model(0)
     before = copy.deepcopy(vars(model))
