@@ -23,7 +23,7 @@ from skreg.causal._equations import (
     set_noise_scale,
 )
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
-from skreg.causal._linear_dag import LinearDAG
+from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._problem import (
     NOISE_IN_UNITS,
     Problem,
@@ -41,7 +41,7 @@ from skreg.moments import about_zero
 LARGEST_H = 1e-2
 
 
-class CoLiDE(LinearDAG):
+class CoLiDE(MomentsDAG):
     r"""Linear acyclic graph and its noise levels from observational data.
 
     Rows follow a linear structural equation model :math:`x = \mu + W^\top (x - \mu) + z` with
@@ -303,8 +303,8 @@ class CoLiDE(LinearDAG):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Values of all nodes; not changed.
+        X : {array-like, dask array, dask data frame} of shape (n_samples, n_features)
+            Values of all nodes; not changed. Of a dask collection only moments leave the workers.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -321,11 +321,13 @@ class CoLiDE(LinearDAG):
             If X or the weights have NaN or infinity, X has a constant column or fewer than two rows
             or columns, or a parameter does not fit the columns.
         """
-        names, data = self._described(X, sample_weight)
+        self._fit_described(*self._described(X, sample_weight))
+        return self
+
+    def _fit_described(self, names, data):
         check_columns(self._centred(data), names)
         problem, solution = self._fit_moments(data, names)
         self._warn(problem, solution, names)
-        return self
 
     def _fit_moments(self, data, names):
         """Fit to `Moments`, without warnings; constant columns become nodes without edges."""

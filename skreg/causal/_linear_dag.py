@@ -11,9 +11,7 @@ from skreg._estimator import Estimator
 from skreg.causal._effects_mixin import EffectsMixin
 from skreg.causal._exports_mixin import ExportsMixin
 from skreg.causal._names import default_names
-from skreg.causal._validation import validate_rows
 from skreg.graphs import propagate
-from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
@@ -25,11 +23,6 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
     sigma_: float | np.ndarray
     causal_order_: np.ndarray
     n_features_in_: int
-
-    def _described(self, X, sample_weight):
-        """Names of the columns, and `Moments` of the rows."""
-        X, sample_weight = validate_rows(self, X, sample_weight)
-        return self._names(), moments(X, sample_weight)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         r"""Predict every node from its parents: :math:`\mu + W^\top (x - \mu)`.

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
-from skreg.causal._linear_dag import LinearDAG
+from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
 from skreg.causal._validation import check_columns
 from skreg.graphs import as_square, is_acyclic
@@ -20,7 +20,7 @@ TIE = 1e-9
 SMALLEST_SQUARE = 1e-12
 
 
-class SortNRegress(LinearDAG):
+class SortNRegress(MomentsDAG):
     r"""Sort the columns by variance and regress each on those before it.
 
     The baseline of [1]_: on simulated data variances tend to grow along the edges, so that the
@@ -94,8 +94,8 @@ class SortNRegress(LinearDAG):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Values of all nodes.
+        X : {array-like, dask array, dask data frame} of shape (n_samples, n_features)
+            Values of all nodes. Of a dask collection only moments leave the workers.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -111,13 +111,15 @@ class SortNRegress(LinearDAG):
         ValueError
             If X or the weights have NaN or infinity, or a column is constant.
         """
-        names, data = self._described(X, sample_weight)
+        self._fit_described(*self._described(X, sample_weight))
+        return self
+
+    def _fit_described(self, names, data):
         check_columns(data, names)
         on_floor = self._fit_moments(data, names)
         if self._directions_come_from_variances():
             warn_of_equal_variances(np.diagonal(data.covariance))
         warn_of_floor(on_floor, self.sigma_, names, f"{SMALLEST_SHARE:g} of the column's deviation")
-        return self
 
     def _fit_moments(self, data, _):
         """Fit to `Moments`, without warnings; constant columns become nodes without edges.
