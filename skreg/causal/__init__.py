@@ -13,6 +13,7 @@ from skreg.causal._convergence_display import ConvergenceDisplay
 from skreg.causal._cycles import threshold_to_dag
 from skreg.causal._dag_display import DAGDisplay
 from skreg.causal._effects import Intervention
+from skreg.causal._noise_report import NoiseReport
 from skreg.causal._paths import EffectPath
 from skreg.causal._select_parents import SelectParents
 from skreg.causal._sort_n_regress import SortNRegress, var_sortability
@@ -26,6 +27,7 @@ __all__ = [
     "DAGDisplay",
     "EffectPath",
     "Intervention",
+    "NoiseReport",
     "SelectParents",
     "SortNRegress",
     "logdet_acyclicity",

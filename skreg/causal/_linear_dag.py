@@ -1,5 +1,6 @@
 """What all estimators of linear graphs can do once they have weights, means and noise scales."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from skreg._estimator import Estimator
 from skreg.causal._effects_mixin import EffectsMixin
 from skreg.causal._exports_mixin import ExportsMixin
 from skreg.causal._names import default_names
+from skreg.causal._noise_report import NoiseReport, noise_report
 from skreg.graphs import propagate
 from skreg.rows import checked_weights
 
@@ -101,6 +103,35 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
         check_is_fitted(self)
         Z = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
         return self.mean_ + propagate(Z * self.sigma_, self.adjacency_matrix_, self.causal_order_)
+
+    def noise_report(self, X: ArrayLike, *, level: float = 0.05) -> NoiseReport:
+        """Test whether residuals contradict the assumptions of the model and of its score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of the fit or new ones; some hundreds are needed to see much.
+        level : float, default=0.05
+            Level of each of the four tests, over all nodes together. With very many rows small
+            departures fail too: look at their sizes.
+
+        Returns
+        -------
+        NoiseReport
+            Skewness and kurtosis of the residuals, p-values of normal noise, of a constant noise
+            level, of uncorrelated noises and of equal variances, and in `failed` and in print which
+            of them do not hold. What is not contradicted is not proved.
+
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinity or too few rows, or the level is not between 0 and 1.
+        """
+        check_is_fitted(self)
+        if not isinstance(level, Real) or not 0 < level < 1:
+            raise ValueError(f"level={level!r} must lie between 0 and 1")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return noise_report(X, self.adjacency_matrix_ != 0, self._names(), float(level))
 
     def _directions_come_from_variances(self):
         """Whether the graph changes with the units of single columns."""
