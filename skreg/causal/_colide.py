@@ -112,6 +112,12 @@ class CoLiDE(MomentsDAG):
         from unit noise the weights may not become acyclic.
     assume_centered : bool, default=False
         Take the means to be zero.
+    missing : {"raise", "em"}, default="raise"
+        What `fit` does with NaN in rows in memory. "em" takes the means and covariances of largest
+        normal likelihood given what was observed, which is right if whether a value is missing
+        depends on observed values only. Rows stay, however much of them is missing; nothing is
+        imputed. Columns that others determine are refused. `predict` then takes NaN too, all else
+        wants complete rows.
     exclude_edges : array-like, default=None
         Forbidden edges: pairs (from, to) of column numbers or names, or a boolean matrix.
     include_edges : array-like, default=None
@@ -229,6 +235,7 @@ class CoLiDE(MomentsDAG):
         "sigma_floor": [Interval(Real, 0, None, closed="left")],
         "scale": [None, StrOptions({"global"})],
         "assume_centered": ["boolean"],
+        "missing": [StrOptions({"raise", "em"})],
         "exclude_edges": [None, "array-like"],
         "include_edges": [None, "array-like"],
         "tiers": [None, "array-like"],
@@ -260,6 +267,7 @@ class CoLiDE(MomentsDAG):
         sigma_floor: float = 1e-4,
         scale: Literal["global"] | None = "global",
         assume_centered: bool = False,
+        missing: Literal["raise", "em"] = "raise",
         exclude_edges: Any = None,
         include_edges: Any = None,
         tiers: ArrayLike | None = None,
@@ -287,6 +295,7 @@ class CoLiDE(MomentsDAG):
         self.sigma_floor = sigma_floor
         self.scale = scale
         self.assume_centered = assume_centered
+        self.missing = missing
         self.exclude_edges = exclude_edges
         self.include_edges = include_edges
         self.tiers = tiers
@@ -318,8 +327,9 @@ class CoLiDE(MomentsDAG):
         Raises
         ------
         ValueError
-            If X or the weights have NaN or infinity, X has a constant column or fewer than two rows
-            or columns, or a parameter does not fit the columns.
+            If X or the weights have infinity, or NaN that `missing` does not allow, X has a
+            constant column or fewer than two rows or columns, or a parameter does not fit the
+            columns.
         """
         self._fit_described(*self._described(X, sample_weight))
         return self

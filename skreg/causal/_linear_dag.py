@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
@@ -32,16 +32,20 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Values of all nodes.
+            Values of all nodes; NaN where `missing` allows it.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Predicted values; the mean for nodes without parents.
+            Predicted values; the mean for nodes without parents, NaN where a parent is missing.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.mean_ + (X - self.mean_) @ self.adjacency_matrix_
+        finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
+        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
+        W, missing = self.adjacency_matrix_, np.isnan(X)
+        predicted = self.mean_ + (np.where(missing, self.mean_, X) - self.mean_) @ W
+        predicted[missing @ (W != 0)] = np.nan
+        return predicted
 
     def score(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_array, validate_data
 from skreg._sklearn import _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._linear_dag import LinearDAG
+from skreg.causal._missing import em_moments
 from skreg.causal._validation import checked_covariance, validate_rows
 from skreg.moments import Moments, moments, with_exact_constants
 from skreg.rows import as_dask_array, checked_weights, dask_rows, is_dask_collection
@@ -19,15 +20,25 @@ from skreg.rows import as_dask_array, checked_weights, dask_rows, is_dask_collec
 class MomentsDAG(LinearDAG):
     """Base of estimators that see rows through `Moments` only, by `_fit_described`."""
 
+    missing: Literal["raise", "em"]
+
     def _fit_described(self, names: list[str], data: Moments) -> Any:
         """Fit to `Moments` of columns with these names, with checks and warnings."""
         raise NotImplementedError
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.missing == "em"
+        return tags
 
     def _described(self, X, sample_weight):
         """Names of the columns, and `Moments` of the rows."""
         if is_dask_collection(X):
             return self._described_by_dask(X, sample_weight)
-        X, sample_weight = validate_rows(self, X, sample_weight)
+        by_em = self.missing == "em"
+        X, sample_weight = validate_rows(self, X, sample_weight, allow_nan=by_em)
+        if by_em and np.isnan(X).any():
+            return self._names(), em_moments(X, sample_weight, self._names())
         return self._names(), moments(X, sample_weight)
 
     def _described_by_dask(self, X, sample_weight):

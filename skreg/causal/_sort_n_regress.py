@@ -38,6 +38,12 @@ class SortNRegress(MomentsDAG):
         affects [2]_.
     threshold : float, default=0.0
         Edges of at most this magnitude are dropped.
+    missing : {"raise", "em"}, default="raise"
+        What `fit` does with NaN in rows in memory. "em" takes the means and covariances of largest
+        normal likelihood given what was observed, which is right if whether a value is missing
+        depends on observed values only. Rows stay, however much of them is missing; nothing is
+        imputed. Columns that others determine are refused. `predict` then takes NaN too, all else
+        wants complete rows.
 
     Attributes
     ----------
@@ -79,13 +85,19 @@ class SortNRegress(MomentsDAG):
     _parameter_constraints: ClassVar[dict] = {
         "sort_by": [StrOptions({"variance", "r2"})],
         "threshold": [Interval(Real, 0, None, closed="left")],
+        "missing": [StrOptions({"raise", "em"})],
     }
 
     def __init__(
-        self, sort_by: Literal["variance", "r2"] = "variance", *, threshold: float = 0.0
+        self,
+        sort_by: Literal["variance", "r2"] = "variance",
+        *,
+        threshold: float = 0.0,
+        missing: Literal["raise", "em"] = "raise",
     ) -> None:
         self.sort_by = sort_by
         self.threshold = threshold
+        self.missing = missing
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
@@ -109,7 +121,8 @@ class SortNRegress(MomentsDAG):
         Raises
         ------
         ValueError
-            If X or the weights have NaN or infinity, or a column is constant.
+            If X or the weights have infinity, or NaN that `missing` does not allow, or a column is
+            constant.
         """
         self._fit_described(*self._described(X, sample_weight))
         return self

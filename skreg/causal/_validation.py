@@ -9,9 +9,16 @@ from skreg.rows import checked_weights
 ROUNDING = 1e-10  # of a covariance that was read from a file, in correlations
 
 
-def validate_rows(estimator, X, sample_weight):
+def validate_rows(estimator, X, sample_weight, *, allow_nan=False):
     """Rows as float64 and their weights; sets the estimator's feature names."""
-    X = validate_data(estimator, X, dtype=np.float64, ensure_min_samples=2, ensure_min_features=2)
+    X = validate_data(
+        estimator,
+        X,
+        dtype=np.float64,
+        ensure_all_finite="allow-nan" if allow_nan else True,
+        ensure_min_samples=2,
+        ensure_min_features=2,
+    )
     sample_weight = checked_weights(sample_weight, X)
     if np.count_nonzero(sample_weight) < 2:
         raise ValueError("sample_weight must be positive for at least 2 samples")
