@@ -120,31 +120,32 @@ def _relearned_effect(model, X, counts, sample: Moments, names, cause, effect):
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # many small problems
 def average_effect(
-    model: Any,
+    B: np.ndarray,
     X: np.ndarray,
     names: Sequence[str],
     cause: int,
     effect: int,
     *,
     counts: np.ndarray,
-    relearn: bool,
+    learner: Any,
     confidence_level: float,
     n_jobs: int | None,
 ) -> AverageEffect:
-    """Estimate on the rows X (n, d), and percentiles over the samples `counts` of them.
+    """Estimate in the graph B (d, d) from rows X (n, d), and percentiles over samples of them.
+
+    A `learner` learns the graph of every sample anew; None keeps B.
 
     Raises
     ------
     ValueError
         If no sample gives an estimate.
     """
-    B = model.adjacency_matrix_ != 0
     once = np.ones((1, len(X)))
     on_all = fixed_graph_effects(X, once, B, cause, effect)[0]
     if on_all is None:
         raise ValueError(f"column {names[cause]!r} of X is constant: its effect cannot be seen")
-    if relearn:
-        found = relearned_graph_effects(model, X, counts, names, cause, effect, n_jobs)
+    if learner is not None:
+        found = relearned_graph_effects(learner, X, counts, names, cause, effect, n_jobs)
     else:
         found = fixed_graph_effects(X, counts, B, cause, effect)
     done = [value for value in found if value is not None]

@@ -14,6 +14,7 @@ from skreg._progress import progress
 from skreg._sklearn import HasMethods, Interval, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
+from skreg.causal._alpha_choice import checked_alphas, warn_of_stability
 from skreg.causal._colide import CoLiDE
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import break_cycles
@@ -31,7 +32,6 @@ from skreg.causal._stability import (
 from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import topological_order
 from skreg.moments import moments, resampled_moments
-from skreg.strengths import warn_at_edge
 
 
 class BootstrapDAG(LinearDAG):
@@ -228,13 +228,11 @@ class BootstrapDAG(LinearDAG):
 
     def _alphas(self, base, data, names):
         if self.alphas is None:
-            return np.array([getattr(base, "alpha", np.nan)], dtype=float)
+            own = getattr(base, "alpha", None)
+            return np.array([float(own) if isinstance(own, Real) else np.nan])
         if isinstance(self.alphas, Integral):
             return self._spaced_alphas(int(self.alphas), base, data, names)
-        alphas = np.sort(np.asarray(self.alphas, dtype=float))[::-1]
-        if alphas.ndim != 1 or len(alphas) == 0 or not np.all(alphas >= 0):
-            raise ValueError(f"alphas={self.alphas!r} must be nonnegative numbers")
-        return alphas
+        return checked_alphas(self.alphas)
 
     def _spaced_alphas(self, n_alphas, base, data, names):
         if not hasattr(base, "_largest_alpha"):
@@ -277,17 +275,15 @@ class BootstrapDAG(LinearDAG):
             )
 
     def _warn_of_alphas(self):
-        if self.instability_[0] > self.max_instability:
-            warn(
-                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
-                f"{self.instability_[0]:.3f}. Add larger alphas."
-            )
-            return
-        graphs = self.edge_frequencies_[-2:] >= self.min_frequency
-        if np.diff(graphs, axis=0).any():  # below the last one, the graph may go on to change
-            chosen = int(np.flatnonzero(self.alphas_ == self.alpha_)[-1])
-            # the smallest stable one is wanted: nothing better lies above the largest
-            warn_at_edge("BootstrapDAG", self.alphas_, chosen, from_null=True)
+        warn_of_stability(
+            "BootstrapDAG",
+            self.alphas_,
+            self.edge_frequencies_,
+            self.instability_,
+            int(np.flatnonzero(self.alphas_ == self.alpha_)[-1]),
+            self.max_instability,
+            self.min_frequency,
+        )
 
     def _warn_of_fits(self, fits):
         if self.n_failed_:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -14,6 +15,7 @@ from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.causal._acyclicity import acyclicity
 from skreg.causal._adam import EXCLUDED, Rates
+from skreg.causal._alpha_choice import checked_alphas, information_criterion, stability_of
 from skreg.causal._central_path import follow_central_path
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import acyclic_part
@@ -34,11 +36,17 @@ from skreg.causal._problem import (
 )
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
 from skreg.causal._schedule import STEPS, Schedule, stage_bounds
-from skreg.causal._validation import check_columns
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import as_square, topological_order
-from skreg.moments import about_zero
+from skreg.moments import about_zero, moments
+from skreg.rows import is_dask_collection
+from skreg.strengths import warn_at_edge
 
 LARGEST_H = 1e-2
+NO_ROWS = (
+    "alpha='stability' draws samples of rows in memory, which are not given here; use a number or "
+    "'bic'"
+)
 
 
 class CoLiDE(MomentsDAG):
@@ -67,9 +75,13 @@ class CoLiDE(MomentsDAG):
     noise : {"ev", "nv", "ls"}, default="nv"
         "ev" has one noise level for all nodes, "nv" one for each; "ls" is least squares, the score
         of DAGMA, which takes all levels to be 1.
-    alpha : float, default=0.05
+    alpha : float or {"bic", "stability"}, default=0.05
         Strength of the L1 penalty, the paper's :math:`\lambda`. Worth tuning: 0.02 was often better
-        with strong edges, 0.1 with weak edges and many nodes.
+        with strong edges, 0.1 with weak edges and many nodes. "bic" takes the one of `alphas` whose
+        graph has the smallest Bayesian information criterion with weights of least squares, with
+        one noise variance unless `noise` is "nv". "stability" takes the smallest one at which the
+        graphs of 20 bootstrap samples disagree with a probability of at most 0.05 a pair, as
+        `BootstrapDAG` does, which has these numbers as parameters.
     mode : {"reference", "fast"}, default="reference"
         "reference" takes the iterations of the paper, with ``scale=None`` the same up to rounding.
         "fast" takes larger steps in single precision and renews the acyclicity gradient every fifth
@@ -133,6 +145,10 @@ class CoLiDE(MomentsDAG):
     refit : bool, default=False
         Replace the weights of the graph, which are shrunken, by least squares of each node on its
         parents, and the noise levels by their residuals.
+    alphas : array-like of shape (n_alphas,), default=(0.4, 0.2, 0.1, 0.05, 0.02, 0.01)
+        What "bic" and "stability" choose from; each takes a fit, or 20.
+    random_state : int, RandomState or None, default=None
+        Seed of the samples for "stability"; nothing else is random.
     n_blas_threads : int, default=1
         Threads of matrix products during the fit. More than one slow down all but the largest
         problems; run several fits at once instead.
@@ -160,6 +176,11 @@ class CoLiDE(MomentsDAG):
         Iterations of each stage, repeated attempts included.
     s_ : list of float
         Bounds that were used; larger than `s` where a stage had to be repeated.
+    alpha_ : float
+        The strength that was used.
+    criterion_ : ndarray of shape (n_alphas,) or None
+        Information criterion or instability at `alphas`, in decreasing order of these; None for a
+        number `alpha`.
     objective_ : float
         Objective of the last stage, in the unit of the fit: with ``scale="global"`` a number that
         no common unit of the columns and no factor of the sample weights changes.
@@ -218,7 +239,7 @@ class CoLiDE(MomentsDAG):
 
     _parameter_constraints: ClassVar[dict] = {
         "noise": [StrOptions({"ev", "nv", "ls"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"bic", "stability"})],
         "mode": [StrOptions({"reference", "fast"})],
         "n_stages": [Interval(Integral, 1, None, closed="left")],
         "mu_init": [Interval(Real, 0, None, closed="neither")],
@@ -242,6 +263,8 @@ class CoLiDE(MomentsDAG):
         "init": [None, "array-like"],
         "warm_start": ["boolean"],
         "refit": ["boolean"],
+        "alphas": ["array-like"],
+        "random_state": ["random_state"],
         "n_blas_threads": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
     }
@@ -249,7 +272,7 @@ class CoLiDE(MomentsDAG):
     def __init__(
         self,
         noise: Literal["ev", "nv", "ls"] = "nv",
-        alpha: float = 0.05,
+        alpha: float | Literal["bic", "stability"] = 0.05,
         *,
         mode: Literal["reference", "fast"] = "reference",
         n_stages: int = 4,
@@ -274,6 +297,8 @@ class CoLiDE(MomentsDAG):
         init: ArrayLike | None = None,
         warm_start: bool = False,
         refit: bool = False,
+        alphas: ArrayLike = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01),
+        random_state: Any = None,
         n_blas_threads: int = 1,
         verbose: int = 0,
     ) -> None:
@@ -302,6 +327,8 @@ class CoLiDE(MomentsDAG):
         self.init = init
         self.warm_start = warm_start
         self.refit = refit
+        self.alphas = alphas
+        self.random_state = random_state
         self.n_blas_threads = n_blas_threads
         self.verbose = verbose
 
@@ -331,34 +358,76 @@ class CoLiDE(MomentsDAG):
             constant column or fewer than two rows or columns, or a parameter does not fit the
             columns.
         """
-        self._fit_described(*self._described(X, sample_weight))
+        names, data = self._described(X, sample_weight)
+        stable = self._stable_alpha(X, sample_weight) if self.alpha == "stability" else None
+        self._fit_described(names, data, stable)
         return self
 
-    def _fit_described(self, names, data):
+    def _fit_described(self, names, data, stable=None):
         check_columns(self._centred(data), names)
-        problem, solution = self._fit_moments(data, names)
+        problem, solution = self._fit_moments(data, names, stable)
         self._warn(problem, solution, names)
+        if self.alpha == "bic":
+            alphas, chosen = self._alphas(), int(np.argmin(self.criterion_))
+            # where the largest two give the same graph, it has ceased to change with alpha
+            settled = len(alphas) > 1 and self.criterion_[0] == self.criterion_[1]
+            from_null = settled or not self.adjacency_matrix_.any()
+            warn_at_edge("CoLiDE", alphas, chosen, from_null=from_null)
 
-    def _fit_moments(self, data, names):
-        """Fit to `Moments`, without warnings; constant columns become nodes without edges."""
-        start = self._start()
-        problem = self._problem(self._centred(data), names)
-        with threadpool_limits(self.n_blas_threads, user_api="blas"):
-            solution = self._solve(problem, start)
+    def _stable_alpha(self, X, sample_weight):
+        """The chosen strength and the instabilities, from rows in memory."""
+        if is_dask_collection(X):
+            raise ValueError(f"X is a dask collection: {NO_ROWS}")
+        X, sample_weight = validate_rows(self, X, sample_weight)
+        names, alphas = self._names(), self._alphas()
+        check_columns(self._centred(moments(X, sample_weight)), names)
+        chosen, unstable = stability_of(self, alphas, X, sample_weight, names, self.random_state)
+        return float(alphas[chosen]), unstable
+
+    def _alphas(self):
+        return checked_alphas(self.alphas)
+
+    def _fit_moments(self, data, names, stable=None):
+        """Fit to `Moments`, without warnings; constant columns become nodes without edges.
+
+        `stable` has the strength that rows chose, and the instabilities that told.
+        """
+        if self.alpha == "bic":
+            alphas = self._alphas()
+            fits = [self._solve_at(alpha, data, names) for alpha in alphas]
+            self.criterion_ = np.array(
+                [information_criterion(fit[0], self._graph(*fit), data.total) for fit in fits]
+            )
+            best = int(np.argmin(self.criterion_))
+            self.alpha_, (problem, solution) = float(alphas[best]), fits[best]
+        else:
+            if self.alpha == "stability" and stable is None:
+                raise ValueError(NO_ROWS)
+            self.alpha_, self.criterion_ = (float(self.alpha), None) if stable is None else stable
+            problem, solution = self._solve_at(self.alpha_, data, names)
         self._store(problem, solution)
         return problem, solution
+
+    def _solve_at(self, alpha, data, names):
+        problem = self._problem(self._centred(data), names, alpha)
+        with threadpool_limits(self.n_blas_threads, user_api="blas"):
+            return problem, self._solve(problem, self._start())
+
+    def _learner_of_samples(self):
+        # resampling the rows of every sample once more would cost its square
+        return clone(self).set_params(alpha=self.alpha_) if self.alpha == "stability" else self
 
     def _start(self):
         if self.warm_start and hasattr(self, "raw_adjacency_"):
             return self.raw_adjacency_
         return None if self.init is None else as_square("init", self.init)
 
-    def _problem(self, data, names):
+    def _problem(self, data, names, alpha):
         """What to solve, at the unit in which it is solved, for the columns that vary."""
         excluded, included = constraint_masks(
             self.exclude_edges, self.include_edges, self.tiers, names
         )
-        penalty = np.full(included.shape, float(self.alpha))
+        penalty = np.full(included.shape, float(alpha))
         penalty[included] = 0.0
         penalty[excluded] = EXCLUDED
         nodes = np.flatnonzero(~data.constant)
@@ -374,7 +443,7 @@ class CoLiDE(MomentsDAG):
 
     def _largest_alpha(self, data, names):
         """The smallest alpha at which no edge lowers the score of the empty graph."""
-        return largest_strength(self._problem(self._centred(data), names))
+        return largest_strength(self._problem(self._centred(data), names, alpha=0.0))
 
     def _centred(self, data):
         return about_zero(data) if self.assume_centered else data
@@ -444,9 +513,12 @@ class CoLiDE(MomentsDAG):
             ConvergenceWarning,
         )
 
+    def _graph(self, problem, solution):
+        return acyclic_part(solution.W, self.threshold, problem.included)
+
     def _store(self, problem, solution):
         W, C = solution.W, problem.covariance
-        graph = acyclic_part(W, self.threshold, problem.included)
+        graph = self._graph(problem, solution)
         if self.refit:
             graph = regress_on_parents(C, graph != 0)
         fitted = graph if self.refit else W

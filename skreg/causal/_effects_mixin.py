@@ -208,15 +208,18 @@ class EffectsMixin:
             raise ValueError(f"confidence_level={confidence_level!r} must lie between 0 and 1")
         X = validate_data(self, X, dtype=np.float64, reset=False, ensure_min_samples=2)
         return average_effect(
-            self,
+            self.adjacency_matrix_ != 0,
             X,
             names,
             *pair,
             counts=draw_counts(len(X), int(n_bootstraps), random_state),
-            relearn=graph == "relearned",
+            learner=self._learner_of_samples() if graph == "relearned" else None,
             confidence_level=float(confidence_level),
             n_jobs=n_jobs,
         )
+
+    def _learner_of_samples(self):
+        return self
 
 
 def _two_nodes(cause, effect, names):
