@@ -73,7 +73,7 @@ def fixed_graph_effects(
 ) -> list[tuple[float, bool] | None]:
     """Effect in each sample, given as counts (n_bootstraps, n) of the rows, in the same graph B."""
     carrying = edges_that_carry(B, cause, effect)
-    used = carrying.any(axis=0) | carrying.any(axis=1)
+    used = (carrying | carrying.T).any(axis=0)
     used[[cause, effect]] = True
     nodes = np.flatnonzero(used)
     start, end = np.searchsorted(nodes, [cause, effect])

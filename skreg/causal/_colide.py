@@ -237,6 +237,8 @@ class CoLiDE(MomentsDAG):
     '1.73 for 1.73'
     """
 
+    criterion_: Any  # an array, or None
+
     _parameter_constraints: ClassVar[dict] = {
         "noise": [StrOptions({"ev", "nv", "ls"})],
         "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"bic", "stability"})],

@@ -1,6 +1,6 @@
 """Questions about effects that every fitted linear graph answers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ class EffectsMixin:
     adjacency_matrix_: np.ndarray
     mean_: np.ndarray
     sigma_: float | np.ndarray
+    _names: Callable[[], list[str]]
 
     def total_effects(self) -> np.ndarray:
         r"""Effect of one more unit of each node on each other, along all directed paths.
@@ -140,8 +141,8 @@ class EffectsMixin:
             As `intervene`, and if X has NaN or infinity.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return counterfactual(X, self.adjacency_matrix_, setting(values, self._names()))
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        return counterfactual(rows, self.adjacency_matrix_, setting(values, self._names()))
 
     def average_effect(
         self,

@@ -21,6 +21,7 @@ class MomentsDAG(LinearDAG):
     """Base of estimators that see rows through `Moments` only, by `_fit_described`."""
 
     missing: Literal["raise", "em"]
+    feature_names_in_: np.ndarray
 
     def _fit_described(self, names: list[str], data: Moments) -> Any:
         """Fit to `Moments` of columns with these names, with checks and warnings."""
@@ -143,7 +144,8 @@ class MomentsDAG(LinearDAG):
     def _set_columns(self, n_columns, names):
         """What `validate_data` learns from rows: the number of columns, and names that are text."""
         self.n_features_in_ = n_columns
-        vars(self).pop("feature_names_in_", None)
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         if names is None or not all(isinstance(name, str) for name in names):
             return
         if len(names) != n_columns or len(set(names)) < n_columns:

@@ -40,7 +40,8 @@ def count_paths(B: np.ndarray, cause: int, effect: int) -> int:
 def directed_paths(B: np.ndarray, cause: int, effect: int) -> list[list[int]]:
     """All directed paths in an acyclic graph B (d, d); time grows with their number only."""
     on_paths = between(B, cause, effect)
-    paths, unfinished = [], [[cause]] if on_paths.any() else []
+    paths: list[list[int]] = []
+    unfinished = [[cause]] if on_paths.any() else []
     while unfinished:
         path = unfinished.pop()
         for j in np.flatnonzero(B[path[-1]] & on_paths):
