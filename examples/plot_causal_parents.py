@@ -94,5 +94,5 @@ display.ax_.set_title("The learned graph")
 plt.show()
 
 # %%
-# Where to go next: :ref:`sphx_glr_gallery_plot_causal_graph.py` asks how far a learned graph is to
-# be trusted, and what standardising does to it.
+# Where to go next: :ref:`sphx_glr_gallery_plot_causal_effects.py` asks what happens if a column is
+# set; :ref:`sphx_glr_gallery_plot_causal_graph.py` how far a learned graph is to be trusted.

@@ -8,20 +8,20 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning
-from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from skreg._progress import progress
 from skreg._sklearn import HasMethods, Interval, _fit_context
 from skreg._state import all_or_nothing
 from skreg._warnings import warn
+from skreg.causal._alpha_choice import checked_alphas, warn_of_stability
 from skreg.causal._colide import CoLiDE
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import break_cycles
 from skreg.causal._fit_warnings import in_words, warn_of_equal_variances, warn_of_floor
 from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
-from skreg.causal._resamples import fit_sample, with_alpha
+from skreg.causal._resamples import draw_counts, fit_sample, with_alpha
 from skreg.causal._stability import (
     edge_frequency,
     instability,
@@ -32,7 +32,6 @@ from skreg.causal._stability import (
 from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import topological_order
 from skreg.moments import moments, resampled_moments
-from skreg.strengths import warn_at_edge
 
 
 class BootstrapDAG(LinearDAG):
@@ -200,7 +199,7 @@ class BootstrapDAG(LinearDAG):
         check_columns(data, names)
         alphas = self._alphas(base, data, names)
         models = [with_alpha(base, alpha) for alpha in alphas]
-        counts = self._samples(len(rows))
+        counts = draw_counts(len(rows), self.n_bootstraps, self.random_state)
         samples = resampled_moments(rows, counts)
         fits = self._fit_samples(models, rows, counts, samples, names)
         self.alphas_, self.constant_frequency_ = alphas, _constant_frequency(samples)
@@ -229,13 +228,11 @@ class BootstrapDAG(LinearDAG):
 
     def _alphas(self, base, data, names):
         if self.alphas is None:
-            return np.array([getattr(base, "alpha", np.nan)], dtype=float)
+            own = getattr(base, "alpha", None)
+            return np.array([float(own) if isinstance(own, Real) else np.nan])
         if isinstance(self.alphas, Integral):
             return self._spaced_alphas(int(self.alphas), base, data, names)
-        alphas = np.sort(np.asarray(self.alphas, dtype=float))[::-1]
-        if alphas.ndim != 1 or len(alphas) == 0 or not np.all(alphas >= 0):
-            raise ValueError(f"alphas={self.alphas!r} must be nonnegative numbers")
-        return alphas
+        return checked_alphas(self.alphas)
 
     def _spaced_alphas(self, n_alphas, base, data, names):
         if not hasattr(base, "_largest_alpha"):
@@ -245,14 +242,6 @@ class BootstrapDAG(LinearDAG):
             )
         largest = base._largest_alpha(data, names)
         return largest * np.geomspace(1.0, self.eps, n_alphas)
-
-    def _samples(self, n):
-        """How often each row is in each sample, (n_bootstraps, n)."""
-        rng, share = check_random_state(self.random_state), np.full(n, 1 / n)
-        counts = np.empty((self.n_bootstraps, n), dtype=np.min_scalar_type(n))
-        for k in range(self.n_bootstraps):
-            counts[k] = rng.multinomial(n, share)
-        return counts
 
     def _store(self, fits, data, required):
         """Store what the fits agree on; returns where, (d,) bool, the deviation is at its floor."""
@@ -286,17 +275,15 @@ class BootstrapDAG(LinearDAG):
             )
 
     def _warn_of_alphas(self):
-        if self.instability_[0] > self.max_instability:
-            warn(
-                f"no alpha reaches max_instability={self.max_instability:g}; the largest one has "
-                f"{self.instability_[0]:.3f}. Add larger alphas."
-            )
-            return
-        graphs = self.edge_frequencies_[-2:] >= self.min_frequency
-        if np.diff(graphs, axis=0).any():  # below the last one, the graph may go on to change
-            chosen = int(np.flatnonzero(self.alphas_ == self.alpha_)[-1])
-            # the smallest stable one is wanted: nothing better lies above the largest
-            warn_at_edge("BootstrapDAG", self.alphas_, chosen, from_null=True)
+        warn_of_stability(
+            "BootstrapDAG",
+            self.alphas_,
+            self.edge_frequencies_,
+            self.instability_,
+            int(np.flatnonzero(self.alphas_ == self.alpha_)[-1]),
+            self.max_instability,
+            self.min_frequency,
+        )
 
     def _warn_of_fits(self, fits):
         if self.n_failed_:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -14,6 +15,7 @@ from skreg._state import all_or_nothing
 from skreg._warnings import warn
 from skreg.causal._acyclicity import acyclicity
 from skreg.causal._adam import EXCLUDED, Rates
+from skreg.causal._alpha_choice import checked_alphas, information_criterion, stability_of
 from skreg.causal._central_path import follow_central_path
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import acyclic_part
@@ -23,7 +25,7 @@ from skreg.causal._equations import (
     set_noise_scale,
 )
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
-from skreg.causal._linear_dag import LinearDAG
+from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._problem import (
     NOISE_IN_UNITS,
     Problem,
@@ -34,14 +36,20 @@ from skreg.causal._problem import (
 )
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
 from skreg.causal._schedule import STEPS, Schedule, stage_bounds
-from skreg.causal._validation import check_columns
+from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import as_square, topological_order
-from skreg.moments import about_zero
+from skreg.moments import about_zero, moments
+from skreg.rows import is_dask_collection
+from skreg.strengths import warn_at_edge
 
 LARGEST_H = 1e-2
+NO_ROWS = (
+    "alpha='stability' draws samples of rows in memory, which are not given here; use a number or "
+    "'bic'"
+)
 
 
-class CoLiDE(LinearDAG):
+class CoLiDE(MomentsDAG):
     r"""Linear acyclic graph and its noise levels from observational data.
 
     Rows follow a linear structural equation model :math:`x = \mu + W^\top (x - \mu) + z` with
@@ -67,9 +75,13 @@ class CoLiDE(LinearDAG):
     noise : {"ev", "nv", "ls"}, default="nv"
         "ev" has one noise level for all nodes, "nv" one for each; "ls" is least squares, the score
         of DAGMA, which takes all levels to be 1.
-    alpha : float, default=0.05
+    alpha : float or {"bic", "stability"}, default=0.05
         Strength of the L1 penalty, the paper's :math:`\lambda`. Worth tuning: 0.02 was often better
-        with strong edges, 0.1 with weak edges and many nodes.
+        with strong edges, 0.1 with weak edges and many nodes. "bic" takes the one of `alphas` whose
+        graph has the smallest Bayesian information criterion with weights of least squares, with
+        one noise variance unless `noise` is "nv". "stability" takes the smallest one at which the
+        graphs of 20 bootstrap samples disagree with a probability of at most 0.05 a pair, as
+        `BootstrapDAG` does, which has these numbers as parameters.
     mode : {"reference", "fast"}, default="reference"
         "reference" takes the iterations of the paper, with ``scale=None`` the same up to rounding.
         "fast" takes larger steps in single precision and renews the acyclicity gradient every fifth
@@ -112,6 +124,12 @@ class CoLiDE(LinearDAG):
         from unit noise the weights may not become acyclic.
     assume_centered : bool, default=False
         Take the means to be zero.
+    missing : {"raise", "em"}, default="raise"
+        What `fit` does with NaN in rows in memory. "em" takes the means and covariances of largest
+        normal likelihood given what was observed, which is right if whether a value is missing
+        depends on observed values only. Rows stay, however much of them is missing; nothing is
+        imputed. Columns that others determine are refused. `predict` then takes NaN too, all else
+        wants complete rows.
     exclude_edges : array-like, default=None
         Forbidden edges: pairs (from, to) of column numbers or names, or a boolean matrix.
     include_edges : array-like, default=None
@@ -127,6 +145,10 @@ class CoLiDE(LinearDAG):
     refit : bool, default=False
         Replace the weights of the graph, which are shrunken, by least squares of each node on its
         parents, and the noise levels by their residuals.
+    alphas : array-like of shape (n_alphas,), default=(0.4, 0.2, 0.1, 0.05, 0.02, 0.01)
+        What "bic" and "stability" choose from; each takes a fit, or 20.
+    random_state : int, RandomState or None, default=None
+        Seed of the samples for "stability"; nothing else is random.
     n_blas_threads : int, default=1
         Threads of matrix products during the fit. More than one slow down all but the largest
         problems; run several fits at once instead.
@@ -154,6 +176,11 @@ class CoLiDE(LinearDAG):
         Iterations of each stage, repeated attempts included.
     s_ : list of float
         Bounds that were used; larger than `s` where a stage had to be repeated.
+    alpha_ : float
+        The strength that was used.
+    criterion_ : ndarray of shape (n_alphas,) or None
+        Information criterion or instability at `alphas`, in decreasing order of these; None for a
+        number `alpha`.
     objective_ : float
         Objective of the last stage, in the unit of the fit: with ``scale="global"`` a number that
         no common unit of the columns and no factor of the sample weights changes.
@@ -210,9 +237,11 @@ class CoLiDE(LinearDAG):
     '1.73 for 1.73'
     """
 
+    criterion_: Any  # an array, or None
+
     _parameter_constraints: ClassVar[dict] = {
         "noise": [StrOptions({"ev", "nv", "ls"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"bic", "stability"})],
         "mode": [StrOptions({"reference", "fast"})],
         "n_stages": [Interval(Integral, 1, None, closed="left")],
         "mu_init": [Interval(Real, 0, None, closed="neither")],
@@ -229,12 +258,15 @@ class CoLiDE(LinearDAG):
         "sigma_floor": [Interval(Real, 0, None, closed="left")],
         "scale": [None, StrOptions({"global"})],
         "assume_centered": ["boolean"],
+        "missing": [StrOptions({"raise", "em"})],
         "exclude_edges": [None, "array-like"],
         "include_edges": [None, "array-like"],
         "tiers": [None, "array-like"],
         "init": [None, "array-like"],
         "warm_start": ["boolean"],
         "refit": ["boolean"],
+        "alphas": ["array-like"],
+        "random_state": ["random_state"],
         "n_blas_threads": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
     }
@@ -242,7 +274,7 @@ class CoLiDE(LinearDAG):
     def __init__(
         self,
         noise: Literal["ev", "nv", "ls"] = "nv",
-        alpha: float = 0.05,
+        alpha: float | Literal["bic", "stability"] = 0.05,
         *,
         mode: Literal["reference", "fast"] = "reference",
         n_stages: int = 4,
@@ -260,12 +292,15 @@ class CoLiDE(LinearDAG):
         sigma_floor: float = 1e-4,
         scale: Literal["global"] | None = "global",
         assume_centered: bool = False,
+        missing: Literal["raise", "em"] = "raise",
         exclude_edges: Any = None,
         include_edges: Any = None,
         tiers: ArrayLike | None = None,
         init: ArrayLike | None = None,
         warm_start: bool = False,
         refit: bool = False,
+        alphas: ArrayLike = (0.4, 0.2, 0.1, 0.05, 0.02, 0.01),
+        random_state: Any = None,
         n_blas_threads: int = 1,
         verbose: int = 0,
     ) -> None:
@@ -287,12 +322,15 @@ class CoLiDE(LinearDAG):
         self.sigma_floor = sigma_floor
         self.scale = scale
         self.assume_centered = assume_centered
+        self.missing = missing
         self.exclude_edges = exclude_edges
         self.include_edges = include_edges
         self.tiers = tiers
         self.init = init
         self.warm_start = warm_start
         self.refit = refit
+        self.alphas = alphas
+        self.random_state = random_state
         self.n_blas_threads = n_blas_threads
         self.verbose = verbose
 
@@ -303,8 +341,8 @@ class CoLiDE(LinearDAG):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Values of all nodes; not changed.
+        X : {array-like, dask array, dask data frame} of shape (n_samples, n_features)
+            Values of all nodes; not changed. Of a dask collection only moments leave the workers.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -318,35 +356,80 @@ class CoLiDE(LinearDAG):
         Raises
         ------
         ValueError
-            If X or the weights have NaN or infinity, X has a constant column or fewer than two rows
-            or columns, or a parameter does not fit the columns.
+            If X or the weights have infinity, or NaN that `missing` does not allow, X has a
+            constant column or fewer than two rows or columns, or a parameter does not fit the
+            columns.
         """
         names, data = self._described(X, sample_weight)
-        check_columns(self._centred(data), names)
-        problem, solution = self._fit_moments(data, names)
-        self._warn(problem, solution, names)
+        stable = self._stable_alpha(X, sample_weight) if self.alpha == "stability" else None
+        self._fit_described(names, data, stable)
         return self
 
-    def _fit_moments(self, data, names):
-        """Fit to `Moments`, without warnings; constant columns become nodes without edges."""
-        start = self._start()
-        problem = self._problem(self._centred(data), names)
-        with threadpool_limits(self.n_blas_threads, user_api="blas"):
-            solution = self._solve(problem, start)
+    def _fit_described(self, names, data, stable=None):
+        check_columns(self._centred(data), names)
+        problem, solution = self._fit_moments(data, names, stable)
+        self._warn(problem, solution, names)
+        if self.alpha == "bic":
+            alphas, chosen = self._alphas(), int(np.argmin(self.criterion_))
+            # where the largest two give the same graph, it has ceased to change with alpha
+            settled = len(alphas) > 1 and self.criterion_[0] == self.criterion_[1]
+            from_null = settled or not self.adjacency_matrix_.any()
+            warn_at_edge("CoLiDE", alphas, chosen, from_null=from_null)
+
+    def _stable_alpha(self, X, sample_weight):
+        """The chosen strength and the instabilities, from rows in memory."""
+        if is_dask_collection(X):
+            raise ValueError(f"X is a dask collection: {NO_ROWS}")
+        X, sample_weight = validate_rows(self, X, sample_weight)
+        names, alphas = self._names(), self._alphas()
+        check_columns(self._centred(moments(X, sample_weight)), names)
+        chosen, unstable = stability_of(self, alphas, X, sample_weight, names, self.random_state)
+        return float(alphas[chosen]), unstable
+
+    def _alphas(self):
+        return checked_alphas(self.alphas)
+
+    def _fit_moments(self, data, names, stable=None):
+        """Fit to `Moments`, without warnings; constant columns become nodes without edges.
+
+        `stable` has the strength that rows chose, and the instabilities that told.
+        """
+        if self.alpha == "bic":
+            alphas = self._alphas()
+            fits = [self._solve_at(alpha, data, names) for alpha in alphas]
+            self.criterion_ = np.array(
+                [information_criterion(fit[0], self._graph(*fit), data.total) for fit in fits]
+            )
+            best = int(np.argmin(self.criterion_))
+            self.alpha_, (problem, solution) = float(alphas[best]), fits[best]
+        else:
+            if self.alpha == "stability" and stable is None:
+                raise ValueError(NO_ROWS)
+            self.alpha_, self.criterion_ = (float(self.alpha), None) if stable is None else stable
+            problem, solution = self._solve_at(self.alpha_, data, names)
         self._store(problem, solution)
         return problem, solution
+
+    def _solve_at(self, alpha, data, names):
+        problem = self._problem(self._centred(data), names, alpha)
+        with threadpool_limits(self.n_blas_threads, user_api="blas"):
+            return problem, self._solve(problem, self._start())
+
+    def _learner_of_samples(self):
+        # resampling the rows of every sample once more would cost its square
+        return clone(self).set_params(alpha=self.alpha_) if self.alpha == "stability" else self
 
     def _start(self):
         if self.warm_start and hasattr(self, "raw_adjacency_"):
             return self.raw_adjacency_
         return None if self.init is None else as_square("init", self.init)
 
-    def _problem(self, data, names):
+    def _problem(self, data, names, alpha):
         """What to solve, at the unit in which it is solved, for the columns that vary."""
         excluded, included = constraint_masks(
             self.exclude_edges, self.include_edges, self.tiers, names
         )
-        penalty = np.full(included.shape, float(self.alpha))
+        penalty = np.full(included.shape, float(alpha))
         penalty[included] = 0.0
         penalty[excluded] = EXCLUDED
         nodes = np.flatnonzero(~data.constant)
@@ -362,7 +445,7 @@ class CoLiDE(LinearDAG):
 
     def _largest_alpha(self, data, names):
         """The smallest alpha at which no edge lowers the score of the empty graph."""
-        return largest_strength(self._problem(self._centred(data), names))
+        return largest_strength(self._problem(self._centred(data), names, alpha=0.0))
 
     def _centred(self, data):
         return about_zero(data) if self.assume_centered else data
@@ -432,9 +515,12 @@ class CoLiDE(LinearDAG):
             ConvergenceWarning,
         )
 
+    def _graph(self, problem, solution):
+        return acyclic_part(solution.W, self.threshold, problem.included)
+
     def _store(self, problem, solution):
         W, C = solution.W, problem.covariance
-        graph = acyclic_part(W, self.threshold, problem.included)
+        graph = self._graph(problem, solution)
         if self.refit:
             graph = regress_on_parents(C, graph != 0)
         fitted = graph if self.refit else W

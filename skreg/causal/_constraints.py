@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skreg.causal._names import node_number
 from skreg.graphs import descendants, is_acyclic
 
 
@@ -36,20 +37,9 @@ def edge_mask(edges: Any, names: Sequence[str], parameter: str) -> np.ndarray:
             f"{parameter} must be pairs (from, to) of shape (n_edges, 2) or a boolean mask of "
             f"shape ({d}, {d}); it has shape {given.shape}"
         )
-    position = {str(name): j for j, name in enumerate(names)}
     for pair in edges:
-        mask[tuple(_column(node, position, d, parameter) for node in pair)] = True
+        mask[tuple(node_number(node, names, parameter) for node in pair)] = True
     return mask
-
-
-def _column(node, position, d, parameter):
-    if isinstance(node, str):
-        if node not in position:
-            raise ValueError(f"{parameter} names {node!r}, which is not a column")
-        return position[node]
-    if int(node) != node or not 0 <= node < d:
-        raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {d - 1}")
-    return int(node)
 
 
 def constraint_masks(

@@ -1,22 +1,23 @@
 """What all estimators of linear graphs can do once they have weights, means and noise scales."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
-from skreg._optional import require
+from skreg.causal._effects_mixin import EffectsMixin
+from skreg.causal._exports_mixin import ExportsMixin
 from skreg.causal._names import default_names
-from skreg.causal._validation import validate_rows
+from skreg.causal._noise_report import NoiseReport, noise_report
 from skreg.graphs import propagate
-from skreg.moments import moments
 from skreg.rows import checked_weights
 
 
-class LinearDAG(Estimator):
+class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
     """Base of estimators with `adjacency_matrix_`, `mean_`, `sigma_` and `causal_order_`."""
 
     adjacency_matrix_: np.ndarray
@@ -25,27 +26,26 @@ class LinearDAG(Estimator):
     causal_order_: np.ndarray
     n_features_in_: int
 
-    def _described(self, X, sample_weight):
-        """Names of the columns, and `Moments` of the rows."""
-        X, sample_weight = validate_rows(self, X, sample_weight)
-        return self._names(), moments(X, sample_weight)
-
     def predict(self, X: ArrayLike) -> np.ndarray:
         r"""Predict every node from its parents: :math:`\mu + W^\top (x - \mu)`.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Values of all nodes.
+            Values of all nodes; NaN where `missing` allows it.
 
         Returns
         -------
         ndarray of shape (n_samples, n_features)
-            Predicted values; the mean for nodes without parents.
+            Predicted values; the mean for nodes without parents, NaN where a parent is missing.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.mean_ + (X - self.mean_) @ self.adjacency_matrix_
+        finite = "allow-nan" if get_tags(self).input_tags.allow_nan else True
+        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_all_finite=finite)
+        W, missing = self.adjacency_matrix_, np.isnan(X)
+        predicted = self.mean_ + (np.where(missing, self.mean_, X) - self.mean_) @ W
+        predicted[missing @ (W != 0)] = np.nan
+        return predicted
 
     def score(
         self,
@@ -108,6 +108,35 @@ class LinearDAG(Estimator):
         Z = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
         return self.mean_ + propagate(Z * self.sigma_, self.adjacency_matrix_, self.causal_order_)
 
+    def noise_report(self, X: ArrayLike, *, level: float = 0.05) -> NoiseReport:
+        """Test whether residuals contradict the assumptions of the model and of its score.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, of the fit or new ones; some hundreds are needed to see much.
+        level : float, default=0.05
+            Level of each of the four tests, over all nodes together. With very many rows small
+            departures fail too: look at their sizes.
+
+        Returns
+        -------
+        NoiseReport
+            Skewness and kurtosis of the residuals, p-values of normal noise, of a constant noise
+            level, of uncorrelated noises and of equal variances, and in `failed` and in print which
+            of them do not hold. What is not contradicted is not proved.
+
+        Raises
+        ------
+        ValueError
+            If X has NaN or infinity or too few rows, or the level is not between 0 and 1.
+        """
+        check_is_fitted(self)
+        if not isinstance(level, Real) or not 0 < level < 1:
+            raise ValueError(f"level={level!r} must lie between 0 and 1")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return noise_report(X, self.adjacency_matrix_ != 0, self._names(), float(level))
+
     def _directions_come_from_variances(self):
         """Whether the graph changes with the units of single columns."""
         return True
@@ -116,61 +145,3 @@ class LinearDAG(Estimator):
         # a meta-estimator, whose rows are an array, can give names beforehand
         names = getattr(self, "_node_names", getattr(self, "feature_names_in_", None))
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
-
-    def edges(self) -> list[tuple[str, str, float]]:
-        """List the edges, the strongest first.
-
-        Returns
-        -------
-        list of (str, str, float)
-            Name of the cause, name of the effect, weight.
-        """
-        check_is_fitted(self)
-        W, names = self.adjacency_matrix_, self._names()
-        pairs = np.argwhere(W)
-        strength = np.abs(W[W != 0])
-        return [
-            (names[i], names[j], float(W[i, j]))
-            for i, j in pairs[np.argsort(-strength, kind="stable")]
-        ]
-
-    def to_networkx(self) -> Any:
-        """Make a networkx graph.
-
-        Returns
-        -------
-        networkx.DiGraph
-            Nodes are the column names (``x0``, ``x1``, ... without names); edges carry ``weight``.
-
-        Raises
-        ------
-        ImportError
-            If networkx is not installed.
-        """
-        networkx = require("networkx", "graph", "to_networkx")
-        check_is_fitted(self)
-        graph = networkx.DiGraph()
-        graph.add_nodes_from(self._names())
-        graph.add_weighted_edges_from(self.edges())
-        return graph
-
-    def to_graphviz(self) -> str:
-        r"""Write the graph in Graphviz's language.
-
-        Returns
-        -------
-        str
-            Text for ``dot``, with the weights as labels.
-        """
-        check_is_fitted(self)
-        lines = [f"  {_quoted(name)};" for name in self._names()]
-        lines += [
-            f'  {_quoted(cause)} -> {_quoted(effect)} [label="{weight:.3g}"];'
-            for cause, effect, weight in self.edges()
-        ]
-        return "digraph {\n" + "\n".join(lines) + "\n}\n"
-
-
-def _quoted(name):
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

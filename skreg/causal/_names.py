@@ -1,4 +1,7 @@
-"""Names of the nodes of a graph, and its size in words."""
+"""Names of the nodes of a graph, the nodes that names mean, and the graph's size in words."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +20,23 @@ def checked_names(feature_names: ArrayLike | None, n: int) -> list[str]:
     if len(names) != n:
         raise ValueError(f"feature_names has {len(names)} names for {n} nodes")
     return names
+
+
+def node_number(node: Any, names: Sequence[str], parameter: str) -> int:
+    """Number of the column that a name or a number means.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column.
+    """
+    if isinstance(node, str):
+        if node not in names:
+            raise ValueError(f"{parameter} names {node!r}, which is not a column")
+        return names.index(node)
+    if int(node) != node or not 0 <= node < len(names):
+        raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {len(names) - 1}")
+    return int(node)
 
 
 def in_numbers(W: ArrayLike) -> str:

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import has_fit_parameter
 
+from skreg._estimator import Estimator
 from skreg._summary import summary
-from skreg.causal._linear_dag import LinearDAG
 from skreg.moments import Moments
 
 FAILURES = (ValueError, ArithmeticError, RuntimeError)
@@ -27,12 +28,21 @@ class Fit(NamedTuple):
         return summary(self)
 
 
+def draw_counts(n: int, n_bootstraps: int, random_state: Any) -> np.ndarray:
+    """How often each of n rows is in each bootstrap sample, (n_bootstraps, n)."""
+    rng, share = check_random_state(random_state), np.full(n, 1 / n)
+    counts = np.empty((n_bootstraps, n), dtype=np.min_scalar_type(n))
+    for k in range(n_bootstraps):
+        counts[k] = rng.multinomial(n, share)
+    return counts
+
+
 def with_alpha(estimator: Any, alpha: float) -> Any:
     """Copy of the estimator at a strength of its penalty; nan leaves its own."""
     model = clone(estimator)
     if not np.isnan(alpha):
         model.set_params(alpha=float(alpha))
-    if isinstance(model, LinearDAG):
+    if isinstance(model, Estimator):
         model._validate_params()
     return model
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
-from skreg.causal._linear_dag import LinearDAG
+from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
 from skreg.causal._validation import check_columns
 from skreg.graphs import as_square, is_acyclic
@@ -20,7 +20,7 @@ TIE = 1e-9
 SMALLEST_SQUARE = 1e-12
 
 
-class SortNRegress(LinearDAG):
+class SortNRegress(MomentsDAG):
     r"""Sort the columns by variance and regress each on those before it.
 
     The baseline of [1]_: on simulated data variances tend to grow along the edges, so that the
@@ -38,6 +38,12 @@ class SortNRegress(LinearDAG):
         affects [2]_.
     threshold : float, default=0.0
         Edges of at most this magnitude are dropped.
+    missing : {"raise", "em"}, default="raise"
+        What `fit` does with NaN in rows in memory. "em" takes the means and covariances of largest
+        normal likelihood given what was observed, which is right if whether a value is missing
+        depends on observed values only. Rows stay, however much of them is missing; nothing is
+        imputed. Columns that others determine are refused. `predict` then takes NaN too, all else
+        wants complete rows.
 
     Attributes
     ----------
@@ -79,13 +85,19 @@ class SortNRegress(LinearDAG):
     _parameter_constraints: ClassVar[dict] = {
         "sort_by": [StrOptions({"variance", "r2"})],
         "threshold": [Interval(Real, 0, None, closed="left")],
+        "missing": [StrOptions({"raise", "em"})],
     }
 
     def __init__(
-        self, sort_by: Literal["variance", "r2"] = "variance", *, threshold: float = 0.0
+        self,
+        sort_by: Literal["variance", "r2"] = "variance",
+        *,
+        threshold: float = 0.0,
+        missing: Literal["raise", "em"] = "raise",
     ) -> None:
         self.sort_by = sort_by
         self.threshold = threshold
+        self.missing = missing
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
@@ -94,8 +106,8 @@ class SortNRegress(LinearDAG):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Values of all nodes.
+        X : {array-like, dask array, dask data frame} of shape (n_samples, n_features)
+            Values of all nodes. Of a dask collection only moments leave the workers.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -109,15 +121,18 @@ class SortNRegress(LinearDAG):
         Raises
         ------
         ValueError
-            If X or the weights have NaN or infinity, or a column is constant.
+            If X or the weights have infinity, or NaN that `missing` does not allow, or a column is
+            constant.
         """
-        names, data = self._described(X, sample_weight)
+        self._fit_described(*self._described(X, sample_weight))
+        return self
+
+    def _fit_described(self, names, data):
         check_columns(data, names)
         on_floor = self._fit_moments(data, names)
         if self._directions_come_from_variances():
             warn_of_equal_variances(np.diagonal(data.covariance))
         warn_of_floor(on_floor, self.sigma_, names, f"{SMALLEST_SHARE:g} of the column's deviation")
-        return self
 
     def _fit_moments(self, data, _):
         """Fit to `Moments`, without warnings; constant columns become nodes without edges.

@@ -8,7 +8,7 @@ alone is no record but the product behind one, for what is about zero.
 
 from skreg.moments._accumulator import Moments
 from skreg.moments._by_class import expand_classes, merge_over_classes, moments_by_class
-from skreg.moments._exact import about_zero, moments, resampled_moments
+from skreg.moments._exact import about_zero, moments, resampled_moments, with_exact_constants
 from skreg.moments._second import JointMoments, joint_moments, second_moments
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "moments_by_class",
     "resampled_moments",
     "second_moments",
+    "with_exact_constants",
 ]

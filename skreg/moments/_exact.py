@@ -34,6 +34,9 @@ SMALLEST_SCATTER = np.nextafter(0.0, 1.0)
 def moments(X: np.ndarray, sample_weight: np.ndarray) -> Moments:
     """`Moments` of the rows X (n, d) with nonnegative weights (n,)."""
     used = sample_weight > 0
+    if not used.any():
+        d = X.shape[1]
+        return Moments(0.0, np.zeros(d), np.zeros((d, d)))
     if not used.all():
         X, sample_weight = X[used], sample_weight[used]
     return resampled_moments(X, sample_weight[None])[0]
@@ -151,6 +154,18 @@ def _finish(products, shift, low, high, exponent):
     scatter[varying, varying] = np.maximum(scatter[varying, varying], SMALLEST_SCATTER)
     scatter[constant], scatter[:, constant] = 0.0, 0.0
     return Moments(float(total), shift[:-1] + np.ldexp(offset, exponent), scatter)
+
+
+def with_exact_constants(merged: Moments) -> Moments:
+    """The same with no scatter where it is rounding alone.
+
+    `moments` finds constant columns by their range. Means of parts of one column of equal values
+    may differ by their last digit, which `Moments.merge` takes for a scatter.
+    """
+    rounding = merged.weight * (SMALLEST_RANGE * merged.mean) ** 2
+    constant = np.diagonal(merged.scatter) <= rounding
+    scatter = np.where(constant | constant[:, None], 0.0, merged.scatter)
+    return Moments(float(merged.weight), merged.mean, scatter)
 
 
 def about_zero(data: Moments) -> Moments:

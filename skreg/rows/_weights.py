@@ -8,7 +8,7 @@ import numpy as np
 from skreg._sklearn import _check_sample_weight
 
 
-def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
+def checked_weights(sample_weight: Any, X: Any, *, all_zero: bool = False) -> np.ndarray:
     """Weights of the rows as float64, ones for None.
 
     Parameters
@@ -17,6 +17,8 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
         Weights.
     X : {array, sparse matrix} of shape (n, n_features)
         The rows.
+    all_zero : bool, default=False
+        Whether all weights may be zero, as those of one block of many may.
 
     Returns
     -------
@@ -26,11 +28,17 @@ def checked_weights(sample_weight: Any, X: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, or if their sum overflows.
+        If a weight is negative or not finite, all are zero, or their sum overflows.
     """
     if isinstance(sample_weight, Real):
         sample_weight = np.full(X.shape[0], sample_weight)  # scikit-learn looks at arrays only
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    weight = _check_sample_weight(
+        sample_weight,
+        X,
+        dtype=np.float64,
+        ensure_non_negative=True,
+        allow_all_zero_weights=all_zero,
+    )
     with np.errstate(over="ignore"):
         if not np.isfinite(weight.sum()):
             raise ValueError(

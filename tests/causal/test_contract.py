@@ -13,7 +13,7 @@ from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress
         BootstrapDAG(CoLiDE("ev", mode="fast"), n_bootstraps=2, alphas=[0.1, 0.05]),
         SelectParents(),
         SortNRegress(),
-        SortNRegress("r2", threshold=0.1),
+        SortNRegress("r2", threshold=0.1, missing="em"),
     ]
 )
 def test_estimator_checks(estimator, check):

@@ -371,7 +371,7 @@ def test_bootstrap_warns_once(sem):
         BootstrapDAG(short, n_bootstraps=3, random_state=0).fit(sem.X)
     assert len(caught) == 1
     noise = np.random.default_rng(0).standard_normal((12, 5)) * np.arange(1, 6)
-    with pytest.warns(UserWarning, match="no alpha reaches max_instability=0"):
+    with pytest.warns(UserWarning, match="no alpha reaches an instability of 0"):
         BootstrapDAG(FAST, n_bootstraps=8, alphas=[0.01], max_instability=0.0, random_state=0).fit(
             noise
         )

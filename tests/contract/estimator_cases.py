@@ -289,6 +289,9 @@ SETTINGS = {
     "CoLiDE": [
         Setting("", {"noise": "nv", **DAG}, nodes, 1e-3),
         Setting("ev", {"noise": "ev", **DAG}, nodes, 1e-3),
+        Setting(
+            "bic", {"noise": "ev", "alpha": "bic", "alphas": (0.5, 0.2, 0.1), **DAG}, nodes, 1e-3
+        ),
     ],
     "BootstrapDAG": [
         Setting("", {"estimator": FAST_DAG, "n_bootstraps": 3, "random_state": 0}, nodes, 1e-3)

@@ -34,7 +34,7 @@ WITHOUT_MEANING = {
 }
 
 
-RULES = ("gcv", "loo", "scale")  # words in place of a number
+RULES = ("bic", "gcv", "loo", "scale")  # words in place of a number
 
 
 def _other_solver(case):
