@@ -19,9 +19,9 @@ serve all rows, classes and shrinkages. The priors left out are (n_k - w [k = c]
 import numpy as np
 
 from skreg._jit import kernel
+from skreg.probe._mixture import LEAST_PROBABILITY
 
 SHRINKAGES = (1.0, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
-LEAST_PROBABILITY = 1e-300
 
 
 def left_out_distances(Z, codes, frame, count, unit, shrinkages):
@@ -52,7 +52,7 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
     precision = 1.0 / ((1.0 - rho) * mass / (mass - unit) * frame.eigenvalues + rho)
     weighted = precision[:, None, :] * frame.means
     square = Z**2 @ precision.T
-    cross = (Z @ weighted.reshape(-1, Z.shape[1]).T).reshape(codes.size, *weighted.shape[:2])
+    cross = np.tensordot(Z, weighted, axes=(1, 2))
     among = weighted @ frame.means.T
     grown = count[codes] / (count[codes] - unit)
     gamma = (1.0 - rho.T) * unit * grown[:, None] / (mass - unit)
@@ -80,7 +80,7 @@ def own_probabilities(distances, codes, prior, own_prior, smallest, out):
         for g in range(n_shrinkages):
             least = np.inf
             for k in range(n_classes):
-                if prior[k] > 0.0:
+                if prior[k] > 0.0 or k == c:
                     least = min(least, distances[i, g, k])
             for k in range(n_classes):
                 gap = max(distances[i, g, k] - least, 0.0)

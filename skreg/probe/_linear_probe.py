@@ -117,8 +117,9 @@ class LinearProbe(ClassifierMixin, Estimator):
     one is left out. The scales s are kept when a row is left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
-    squares of that size with n_samples; with fewer rows than columns no matrix of columns by columns
-    is formed. X is worked on in float64, CSR input is made dense.
+    squares of that size with n_samples; with fewer rows than columns no matrix of columns by
+    columns is formed. The logistic members take a factorisation per class: set ``logistic=False``
+    for hundreds of classes. X is worked on in float64, CSR input is made dense.
 
     With `scaling`, `shrinkage` and `sharpness` given and ``logistic=False`` counts, means and the
     scatter within classes are all that is needed: then there is a `partial_fit`, and `fit` takes
@@ -198,13 +199,14 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     def _fit(self, X, y, sample_weight):
         rows = read_dense_rows(self, X, y, sample_weight, reset=True)
+        require_two_classes(rows.classes, rows.count)
         if _is_mergeable(self):
             self._set_moments(rows.classes, full_moments(rows))
             return
-        require_two_classes(rows.classes, rows.count)
-        if rows.has_single_row.any():
+        single = rows.classes[rows.has_single_row]
+        if single.size:
             warn(
-                f"the classes {rows.classes[rows.has_single_row]} have a single row, which cannot be left out: nothing that "
+                f"the classes {single} have a single row, which cannot be left out: nothing that "
                 "LinearProbe chooses is chosen on them"
             )
         # a common power of two changes no digit and keeps squares within the range of floats
@@ -224,6 +226,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         refuse_dask_frame(X)
         blocks = dask_rows(X, y, sample_weight, by="LinearProbe")
         classes, moments = blocks.reduce(clone(self)._chunk_moments, merge_over_classes)
+        require_two_classes(classes, moments.weight)
         self.__dict__.pop("feature_names_in_", None)
         self.n_features_in_ = X.shape[1]
         self._set_moments(classes, moments)

@@ -7,8 +7,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 
-FEWEST, N_SHARPNESSES = 1 / 32, 8
-SHARPNESSES = FEWEST * 2.0 ** np.arange(N_SHARPNESSES)  # 1/32, 1/16, ..., 4
+SHARPNESSES = 2.0 ** np.arange(-5, 3)  # 1/32, 1/16, ..., 4
 LEAST_PROBABILITY = 1e-300
 
 
@@ -53,7 +52,6 @@ class Mixture(NamedTuple):
             add_softmax(scores, share, self.sharpnesses[0], self.weights, out[rows])
         return out
 
-
     def times(self, factor):
         """The same for columns that are divided by a factor."""
         return self._replace(coef=self.coef * factor, centre=self.centre / factor)
@@ -81,12 +79,18 @@ def add_softmax(scores, share, smallest, weights, out):
                     most = max(most, scores[i, g, k])
             for k in range(n_classes):
                 power[k] = np.exp(smallest * min(scores[i, g, k] - most, 0.0))
-            for t in range(weights.shape[1]):
-                if weights[g, t] > 0.0:
-                    total = 0.0
-                    for k in range(n_classes):
-                        total += share[g, k] * power[k]
-                    for k in range(n_classes):
-                        out[i, k] += weights[g, t] * share[g, k] * power[k] / total
-                for k in range(n_classes):
-                    power[k] *= power[k]
+            _add_at_every_sharpness(power, share[g], weights[g], out[i])
+
+
+@kernel
+def _add_at_every_sharpness(power, share, weights, out):
+    """Doubling the sharpness squares the powers."""
+    for weight in weights:
+        if weight > 0.0:
+            total = 0.0
+            for k in range(power.size):
+                total += share[k] * power[k]
+            for k in range(power.size):
+                out[k] += weight * share[k] * power[k] / total
+        for k in range(power.size):
+            power[k] *= power[k]

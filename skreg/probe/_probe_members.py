@@ -22,6 +22,7 @@ from skreg.probe._left_out import left_out_distances, own_probabilities
 from skreg.probe._logistic_head import left_out_head, logistic_path
 from skreg.probe._mixture import Mixture
 from skreg.probe._stacking import stacking_weights, without_the_least
+from skreg.rows import chunk_slices, rows_per_chunk
 
 MOST_ROWS_LEFT_OUT = 1000
 LEAST_SHARE = 0.01  # of all weight, which the dropped members may have together
@@ -40,11 +41,6 @@ class Grid(NamedTuple):
     @property
     def shape(self):
         return len(self.scalings), len(self.shrinkages), len(self.sharpnesses)
-
-    @property
-    def is_one_member(self):
-        """Whether nothing is to be chosen, so that sums over rows are all that is needed."""
-        return self.shape == (1, 1, 1) and not self.logistic
 
     def prior(self):
         """Prior weights: closed forms in the shape of the grid, frequencies, logistic members.
@@ -68,7 +64,6 @@ class FittedMembers(NamedTuple):
     logistic: np.ndarray  # weights of the logistic members
     best: tuple[int, int, int]  # closed form of the least left-out log-loss
     log_loss: float  # left-out, of the average
-    left_out: int  # rows that were left out
 
 
 def fit_members(X, codes, weights, n_classes, grid):
@@ -79,29 +74,40 @@ def fit_members(X, codes, weights, n_classes, grid):
     kept = rows_left_out(codes, rows.count, unit)
     own = own_frequencies(rows.count, codes[kept], unit)
     closed = closed_left_out(rows, kept, unit, own, frames, grid)
-    loss = -(np.log(closed) @ weights[kept])
-    best = tuple(int(i) for i in np.unravel_index(np.argmin(loss), grid.shape))
+    best = least_loss(closed, weights[kept], grid)
     heads, logistic = [], np.empty((0, kept.size))
     if grid.logistic:
         heads, logistic = logistic_members(rows, kept, unit, frames[best[0]])
 
     priors = grid.prior()
     prior = np.concatenate([priors[0].ravel(), [priors[1]], priors[2]])
-    left_out = np.vstack([closed.reshape(-1, kept.size), own, logistic])
-    if kept.size == 0:
-        a = prior
-    elif grid.average:
+    size = int(np.prod(grid.shape))
+    left_out = np.vstack([closed.reshape(size, kept.size), own, logistic])
+    if grid.average:
         a = without_the_least(stacking_weights(left_out, weights[kept], prior), LEAST_SHARE)
     else:
-        losses = np.where(prior > 0, -(np.log(left_out) @ weights[kept]), np.inf)
-        a = (np.arange(prior.size) == np.argmin(losses)).astype(float)
-    size = closed[..., 0].size if kept.size else int(np.prod(grid.shape))
+        losses = -(np.log(left_out[size + 1 :]) @ weights[kept])
+        among = np.append(np.ravel_multi_index(best, grid.shape), np.arange(size + 1, prior.size))
+        own_losses = np.append(-(np.log(closed[best]) @ weights[kept]), losses)
+        a = (np.arange(prior.size) == among[np.argmin(own_losses)]).astype(float)
     parts = a[:size].reshape(grid.shape), a[size], a[size + 1 :]
     log_loss = np.nan
     if kept.size:
         log_loss = -np.average(np.log(a @ left_out), weights=weights[kept])
     mixture = mixture_of(rows.centre, rows.count, frames, heads, parts, grid)
-    return FittedMembers(mixture, parts[0], parts[2], best, float(log_loss), kept.size)
+    return FittedMembers(mixture, parts[0], parts[2], best, float(log_loss))
+
+
+def least_loss(closed, weights, grid):
+    """Indices of the closed form of the least left-out log-loss.
+
+    Without rows to leave out it is naive Bayes as it stands: the first scaling and shrinkage, and
+    the sharpness nearest to 1.
+    """
+    if weights.size == 0:
+        return 0, 0, int(np.argmin(np.abs(grid.sharpnesses - 1.0)))
+    loss = -(np.log(closed) @ weights)
+    return tuple(int(i) for i in np.unravel_index(np.argmin(loss), grid.shape))
 
 
 def scaled_frames(rows, scalings):
@@ -132,14 +138,16 @@ def own_frequencies(count, codes, unit):
 
 def closed_left_out(rows, kept, unit, own, frames, grid):
     """Left-out probabilities of the own class, of the grid's shape and (len(kept),)."""
-    codes, out = rows.codes[kept], np.empty((*grid.shape, kept.size))
-    if kept.size == 0:
-        return out
+    out = np.empty((*grid.shape, kept.size))
     prior = rows.count / (rows.count.sum() - unit)
+    at_once = rows_per_chunk(grid.shape[1] * rows.count.size)
     for frame, table in zip(frames, out, strict=True):
-        Z = rows.X[kept] @ frame.back
-        q = left_out_distances(Z, codes, frame, rows.count, unit, grid.shrinkages)
-        own_probabilities(q, codes, prior, own, grid.sharpnesses[0], table)
+        for part in chunk_slices(kept.size, at_once):
+            codes, Z = rows.codes[kept[part]], rows.X[kept[part]] @ frame.back
+            q = left_out_distances(Z, codes, frame, rows.count, unit, grid.shrinkages)
+            found = np.empty((*grid.shape[1:], codes.size))
+            own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
+            table[:, :, part] = found
     return out
 
 
