@@ -90,8 +90,8 @@ class LinearProbe(ClassifierMixin, Estimator):
     head_ : {"closed form", "logistic"}
         Where most of the weight is.
     loo_log_loss_ : float
-        Left-out log-loss of the average; NaN if no row could be left out or nothing was chosen.
-        The weights were fitted to it, so it is a little too low.
+        Left-out log-loss of the average, NaN if no row could be left out; only where something was
+        chosen. The weights were fitted to it, so it is a little too low.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Weights of the linear scores; only of a single member (``average=False``, or all
         parameters given).
@@ -402,7 +402,7 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     def _set(self, classes, count, mixture, fitted, grid):
         """Store all that is learned."""
-        for name in ("coef_", "intercept_", "_moments"):
+        for name in ("coef_", "intercept_", "loo_log_loss_", "_moments"):
             self.__dict__.pop(name, None)
         if not all(np.isfinite(part).all() for part in (mixture.coef, mixture.offset)):
             raise ValueError("X has columns on scales too far apart for squares; rescale them")
@@ -416,7 +416,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         self.logistic_weights_ = fitted.logistic if fitted else np.empty(0)
         logistic = self.logistic_weights_.sum() > self.closed_form_weights_.sum()
         self.head_ = "logistic" if logistic else "closed form"
-        self.loo_log_loss_ = fitted.log_loss if fitted else np.nan
+        if fitted:
+            self.loo_log_loss_ = fitted.log_loss
         self._mixture = mixture
         if not self.average or fitted is None:
             coef, intercept = mixture.linear_form()

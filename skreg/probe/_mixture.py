@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._jit import kernel
+from skreg._summary import summary
 from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 
 SHARPNESSES = 2.0 ** np.arange(-5, 3)  # 1/32, 1/16, ..., 4
@@ -37,6 +38,9 @@ class Mixture(NamedTuple):
     weights: np.ndarray
     frequencies: np.ndarray
     centre: np.ndarray
+
+    def __repr__(self):
+        return summary(self)
 
     def probabilities(self, X):
         """Average probabilities (n, K) of rows."""

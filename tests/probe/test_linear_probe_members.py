@@ -116,6 +116,7 @@ def test_logistic_path_is_that_of_scikit_learn(monkeypatch):
         np.testing.assert_allclose(
             log_softmax(X @ head.coef + head.intercept, axis=1),
             model.predict_log_proba(X),
+            rtol=1e-4,  # of the small penalty that fixes the shift of the intercepts
             atol=1e-4,
         )
 
