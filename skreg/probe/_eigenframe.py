@@ -15,7 +15,7 @@ Of n rows only n - 1 directions matter. With fewer rows than columns all of this
 eigenbasis of the Gram matrix of the centred rows, and no matrix of columns by columns is formed.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -29,7 +29,7 @@ class ClassRows(NamedTuple):
     X: np.ndarray  # (n, d), centred
     codes: np.ndarray  # (n,)
     weights: np.ndarray  # (n,)
-    count: np.ndarray  # (K,)
+    count: Any  # ndarray (K,); tuples have a method of this name
     means: np.ndarray  # (K, d), centred
     centre: np.ndarray  # (d,)
 

@@ -69,11 +69,13 @@ def hidden_units_new(seed: int) -> FeatureSet:
 
 
 def wine(seed: int) -> FeatureSet:
-    return FeatureSet(*split(*load_wine(return_X_y=True), 60, (), seed)[:4])
+    X, y = load_wine(return_X_y=True)
+    return FeatureSet(*split(X, y, 60, (), seed)[:4])
 
 
 def cancer(seed: int) -> FeatureSet:
-    return FeatureSet(*split(*load_breast_cancer(return_X_y=True), 170, (), seed)[:4])
+    X, y = load_breast_cancer(return_X_y=True)
+    return FeatureSet(*split(X, y, 170, (), seed)[:4])
 
 
 def simulated(
