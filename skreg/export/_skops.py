@@ -18,6 +18,7 @@ PARTS = (
     "skreg.moments._accumulator.Moments",
     "skreg.moments._second.JointMoments",
     "skreg.ordinal._presto_path.PrestoPath",
+    "skreg.probe._mixture.Mixture",
     "skreg.random_features._spectrum.Gathered",
     "skreg.semi_supervised._places.Places",
     "scipy.sparse._csc.csc_array",

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from skreg.probe import LinearNaiveBayes, naive_bayes_report
+from skreg.probe import LinearNaiveBayes, LinearProbe, naive_bayes_report
 
 
 def naive_bayes() -> None:
@@ -17,4 +17,11 @@ def naive_bayes() -> None:
         naive_bayes_report(features, y)
 
 
-FITS = (naive_bayes,)
+def linear_probe() -> None:
+    """A fit and its probabilities; both are of float64 whatever the features are."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(40, 3)), np.arange(40) % 2
+    LinearProbe().fit(X, y).predict_proba(X)
+
+
+FITS = (naive_bayes, linear_probe)

@@ -282,6 +282,15 @@ SETTINGS = {
         Setting("", {}, accuracy=CLOSED),
         Setting("binary", {}, two_classes, CLOSED),
     ],
+    "LinearProbe": [
+        Setting("", {}, accuracy=SOLVED),
+        Setting("closed", {"logistic": False}, two_classes, CLOSED),
+        Setting(
+            "one member",
+            {"scaling": 1.0, "shrinkage": 0.2, "sharpness": 0.5, "logistic": False},
+            accuracy=CLOSED,
+        ),
+    ],
     "GraphLabelPropagation": [
         Setting("", {"max_iter": 500}, partly_labelled, CLOSED),
         Setting("rbf", {"affinity": "rbf", "gamma": 0.5, "max_iter": 500}, partly_labelled, CLOSED),

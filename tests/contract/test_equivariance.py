@@ -109,7 +109,7 @@ def test_a_row_without_weight_is_absent(case):
 
 def ratios_of_weights_matter(case):
     """Where the loss is a mean; a sum meets a penalty, a temperature or a prior of its own."""
-    if case.cls in ("LpRegressor", "LinearNaiveBayes", "SortNRegress"):
+    if case.cls in ("LpRegressor", "LinearNaiveBayes", "LinearProbe", "SortNRegress"):
         return False
     return case.weighted and not draws_rows(case)
 
@@ -206,7 +206,7 @@ def ignores_a_common_unit(case):
     if case.cls == "CoresetEstimator":
         return case.is_regressor or case.is_classifier
     # random features: relu is homogeneous, and other kinds have a scale of their own
-    return case.cls in ("GroupLassoCV", "LinearNaiveBayes") or case.cls.startswith(
+    return case.cls in ("GroupLassoCV", "LinearNaiveBayes", "LinearProbe") or case.cls.startswith(
         "RandomFeatureRidge"
     )
 

@@ -1,0 +1,63 @@
+"""Rows for `LinearProbe`: validated, dense, in float64, without those of weight zero."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+
+from skreg.moments import Moments
+from skreg.probe._eigenframe import class_rows, within_scatter
+from skreg.probe._input import read_labelled_rows
+from skreg.rows import dense_rows
+
+
+class DenseRows(NamedTuple):
+    """Rows of positive weight, their class codes and weights."""
+
+    X: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray
+    classes: np.ndarray
+
+    @property
+    def count(self):
+        """Weight of each class."""
+        return np.bincount(self.codes, self.weights, minlength=len(self.classes))
+
+    @property
+    def has_single_row(self):
+        """Classes whose weight is no more than that of one row, or of one copy of it."""
+        return (self.count > 0) & (self.count <= min(1.0, self.weights.min()))
+
+
+def read_dense_rows(estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool):
+    """`DenseRows` of any input; classes may lack rows of positive weight."""
+    rows = read_labelled_rows(estimator, X, y, sample_weight, reset=reset)
+    assert_all_finite(rows.X, input_name="X", estimator_name=type(estimator).__name__)
+    used = rows.weights > 0
+    X = dense_rows(rows.X, slice(None))
+    return DenseRows(X[used], rows.codes[used], rows.weights[used], rows.classes)
+
+
+def full_moments(rows: DenseRows) -> Moments:
+    """`Moments` of the classes with a full scatter within classes."""
+    n_classes, width = len(rows.classes), rows.X.shape[1]
+    if not rows.codes.size:
+        return Moments(np.zeros(n_classes), np.zeros((n_classes, width)), np.zeros((width, width)))
+    centred = class_rows(rows.X, rows.codes, rows.weights, n_classes)
+    means = np.where(centred.count[:, None] > 0, centred.means + centred.centre, 0.0)
+    return Moments(centred.count, means, within_scatter(centred) * centred.count.sum())
+
+
+def require_two_classes(classes, count):
+    """Raise unless two classes have rows."""
+    if np.count_nonzero(count) < 2:
+        raise ValueError(
+            f"at least two classes must have samples; got one class, {classes[count > 0]}"
+        )
+
+
+def power_of_two_above(X: np.ndarray) -> float:
+    """Power of two above the range of the entries, 1 if they do not vary."""
+    span = float(np.max(X.max(axis=0) / 2 - X.min(axis=0) / 2))
+    return 2.0 ** np.ceil(np.log2(span)) if span > 0 else 1.0

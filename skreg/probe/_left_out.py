@@ -1,0 +1,96 @@
+r"""Exact leave-one-out of the generative family: shrinkages and sharpnesses at one eigenframe.
+
+The score of class k is log pi_k - (t/2) (x - m_k)^T Sigma^-1 (x - m_k) in the coordinates of an
+`Eigenframe`. One copy of row i of class c leaves, of weight w. With n = n_c / (n_c - w) and W the
+sum of the weights,
+
+    x - m_c^(-i) = n u_i,    (W - w) C^(-i) = W C - w n u_i u_i^T,
+
+for columns whose scale stays. With D = 1 / ((1 - rho) W / (W - w) lambda + rho), gamma = (1 - rho)
+w n / (W - w), delta_k = x - m_k for k != c and delta_c = n u, the formula of Sherman and Morrison
+gives the squared distances
+
+    q_k = delta_k^T D delta_k + gamma (delta_k^T D u)^2 / (1 - gamma u^T D u).
+
+All of them follow from a = x^T D x, B_k = x^T D m_k and C_kl = m_k^T D m_l: two matrix products
+serve all rows, classes and shrinkages. The priors left out are (n_k - w [k = c]) / (W - w).
+"""
+
+import numpy as np
+
+from skreg._jit import kernel
+from skreg.probe._mixture import LEAST_PROBABILITY
+
+SHRINKAGES = (1.0, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
+
+
+def left_out_distances(Z, codes, frame, count, unit, shrinkages):
+    """Squared distances q (n, n_shrinkages, K) of every row to the classes without it.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n, r)
+        Rows in the coordinates of `frame`, of classes that weigh more than `unit`.
+    codes : ndarray of shape (n,)
+        Their classes.
+    frame : Eigenframe
+        Class means and eigenvalues of all rows.
+    count : ndarray of shape (K,)
+        Weights of the classes.
+    unit : float
+        Weight w of the copy that is left out.
+    shrinkages : sequence of float
+        Values of rho.
+
+    Returns
+    -------
+    ndarray of shape (n, n_shrinkages, K)
+        The distances.
+    """
+    mass, i = count.sum(), np.arange(codes.size)
+    rho = np.asarray(shrinkages)[:, None]
+    precision = 1.0 / ((1.0 - rho) * mass / (mass - unit) * frame.eigenvalues + rho)
+    weighted = precision[:, None, :] * frame.means
+    square = Z**2 @ precision.T
+    cross = np.tensordot(Z, weighted, axes=(1, 2))
+    among = weighted @ frame.means.T
+    grown = count[codes] / (count[codes] - unit)
+    gamma = (1.0 - rho.T) * unit * grown[:, None] / (mass - unit)
+    own = cross[i, :, codes]
+    to_own = square - 2.0 * own + among[:, codes, codes].T
+    q = square[:, :, None] - 2.0 * cross + np.diagonal(among, axis1=1, axis2=2)
+    along = (square - own)[:, :, None] - cross + among[:, codes].transpose(1, 0, 2)
+    q[i, :, codes] = (grown**2)[:, None] * to_own
+    along[i, :, codes] = grown[:, None] * to_own
+    return q + (gamma / (1.0 - gamma * to_own))[:, :, None] * along**2
+
+
+@kernel
+def own_probabilities(distances, codes, prior, own_prior, smallest, out):
+    """Left-out probabilities of the own class at t = smallest, 2 smallest, 4 smallest, ...
+
+    `prior` (K,) and `own_prior` (n,) are those without the row, of other classes and of the own;
+    `out` is (n_shrinkages, n_sharpnesses, n). Doubling t squares exp(-t q / 2).
+    """
+    n, n_shrinkages, n_classes = distances.shape
+    n_sharpnesses = out.shape[1]
+    power = np.empty(n_classes)
+    for i in range(n):
+        c = codes[i]
+        for g in range(n_shrinkages):
+            least = np.inf
+            for k in range(n_classes):
+                if prior[k] > 0.0 or k == c:
+                    least = min(least, distances[i, g, k])
+            for k in range(n_classes):
+                gap = max(distances[i, g, k] - least, 0.0)
+                power[k] = np.exp(-0.5 * smallest * gap)
+            for t in range(n_sharpnesses):
+                own = own_prior[i] * power[c]
+                total = own
+                for k in range(n_classes):
+                    if k != c:
+                        total += prior[k] * power[k]
+                for k in range(n_classes):
+                    power[k] *= power[k]
+                out[g, t, i] = max(own / total, LEAST_PROBABILITY)
