@@ -3,7 +3,9 @@
 G. Faletto, J. Bien, "Predicting Rare Events by Shrinking Towards Proportional Odds", ICML 2023.
 """
 
+from skreg.ordinal._bootstrap_summary import bootstrap_summary
 from skreg.ordinal._calibration import calibration_error
+from skreg.ordinal._odds_tests import brant_test, likelihood_ratio_test
 from skreg.ordinal._out_of_fold import out_of_fold_proba
 from skreg.ordinal._path_display import PrestoPathDisplay
 from skreg.ordinal._presto import PrestoClassifier
@@ -21,7 +23,10 @@ __all__ = [
     "PrestoPathDisplay",
     "ProportionalOddsClassifier",
     "RareReliabilityDisplay",
+    "bootstrap_summary",
+    "brant_test",
     "calibration_error",
+    "likelihood_ratio_test",
     "out_of_fold_proba",
     "presto_alpha_max",
     "presto_path",
