@@ -141,13 +141,15 @@ ax.set_xlabel(f"difference of log-loss (nats), mean of {N_SPLITS} splits and 95%
 #
 # Calibration where it is rare
 # ----------------------------
-# Where a mark lies above the diagonal, more patients fall ill than the method says. Arrows are bins
-# without any.
+# The rate is an isotonic fit: a curve above the diagonal says that more patients fall ill than the
+# method says, and one that leaves the picture below that nobody did. A shaded band, in the colour
+# of its method, holds 95% of the curves that calibrated predictions would give. The pooled splits
+# repeat patients, so that the bands are too narrow here.
 
 figure, ax = plt.subplots(figsize=(6.4, 5.4))
 figure.suptitle("Predicted and observed rates of the rare stage")
 for name, probability in pooled.items():
-    RareReliabilityDisplay.from_predictions(events, probability, n_bins=8, name=name, ax=ax)
+    RareReliabilityDisplay.from_predictions(events, probability, name=name, ax=ax)
     lowest = np.argsort(probability)[: len(probability) // 2]
     print(
         f"{name:18s} the safer half: predicted {probability[lowest].mean():.2%}, "

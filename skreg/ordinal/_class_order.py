@@ -52,6 +52,14 @@ def order_unknown(classes, owner):
     )
 
 
+def label_position(label, classes):
+    """Where a label stands among the classes, or an error."""
+    classes = np.asarray(classes).tolist()
+    if label not in classes:
+        raise ValueError(f"label={label!r} is not one of the classes {classes}")
+    return classes.index(label)
+
+
 def same_labels(order, classes):
     """Whether an order has exactly the labels of `classes`."""
     return len(order) == len(classes) and set(np.asarray(order).tolist()) == set(classes.tolist())

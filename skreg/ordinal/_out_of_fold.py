@@ -18,7 +18,8 @@ from skreg._sklearn import (
     _routing_enabled,
     process_routing,
 )
-from skreg.ordinal._labels import from_categorical, order_labels, warn_if_guessed
+from skreg.ordinal._class_order import label_position, order_unknown
+from skreg.ordinal._labels import GUESSED, from_categorical, order_labels, warn_if_guessed
 from skreg.strengths import folds_of
 
 
@@ -98,7 +99,7 @@ def out_of_fold_proba(
     >>> round(float(proba[stage == 3, critical].mean()), 2)
     0.17
     """
-    labels, proba = ordered_out_of_fold(
+    labels, proba, _ = ordered_out_of_fold(
         estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params,
         verbose=verbose,
     )  # fmt: skip
@@ -108,7 +109,8 @@ def out_of_fold_proba(
 def ordered_out_of_fold(
     estimator, X, y, class_order, *, cv, groups=None, n_jobs=None, params=None, verbose=0
 ):
-    """Ordered labels, and out-of-fold probabilities with the columns in that order."""
+    """Ordered labels, out-of-fold probabilities with the columns in that order, and the fold of
+    each row."""
     if isinstance(estimator, FrozenEstimator):
         raise ValueError("a FrozenEstimator is not fitted on the folds: pass what it holds")
     estimator, own_order = without_class_order(estimator)
@@ -127,10 +129,25 @@ def ordered_out_of_fold(
     counted = progress(
         results, total=len(folds), verbose=verbose, by="out_of_fold_proba", unit="fold"
     )
-    proba = np.empty((len(codes), len(labels.order)))
-    for fold, found in zip(folds, counted, strict=True):
-        proba[fold.test] = found
-    return labels, proba
+    proba, fold_of_row = np.empty((len(codes), len(labels.order))), np.empty(len(codes), np.intp)
+    for number, (fold, found) in enumerate(zip(folds, counted, strict=True)):
+        proba[fold.test], fold_of_row[fold.test] = found, number
+    return labels, proba, fold_of_row
+
+
+def event_position(label, labels):
+    """Position of a label in the order, that of the last one if None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such label, or it is None and the order of two labels was a guess.
+    """
+    if label is None:
+        if labels.origin == GUESSED and len(labels.order) == 2:
+            raise order_unknown(labels.classes, "y")
+        return len(labels.order) - 1
+    return label_position(label, labels.order)
 
 
 def _routed(estimator, cv, groups, params):

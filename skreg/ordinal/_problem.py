@@ -65,14 +65,13 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     Problem
         The input of `solve_at` and `solve_path`.
     """
-    weighted = np.flatnonzero(sample_weight > 0.0)
-    order = weighted[np.argsort(codes[weighted], kind="stable")]
+    order = sorted_by_class(codes, sample_weight)
     first = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
     weight = sample_weight[order] / sample_weight[order].sum()
     design, scaling = sorted_design(X, order, first, weight, standardize)
     rows = Rows(design, weight)
     start = intercept_point(rows)
-    gradient = np.abs(_gradient_at(rows, start)[:, 1:])
+    gradient = np.abs(loss_gradient(rows, quadratic_model(rows, start.a, start.b))[:, 1:])
     gradient[np.isinf(weights)] = 0.0
     scales = Scales(
         mean_loss(start.a, start.b, weight, first),
@@ -83,11 +82,17 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     return Problem(rows, weights, l1_ratio, scaling, start, scales, alpha_bound)
 
 
-def _gradient_at(rows, point):
+def sorted_by_class(codes, sample_weight):
+    """Positions of the rows with weight, class by class."""
+    weighted = np.flatnonzero(sample_weight > 0.0)
+    return weighted[np.argsort(codes[weighted], kind="stable")]
+
+
+def loss_gradient(rows, model):
     """Gradient of the mean loss in the increments, (n_boundaries, 1 + n_features)."""
-    gradient = np.empty_like(point.theta)
-    sums = np.zeros((n_columns(rows.design), 2, len(rows.start) - 1))
-    all_class_sums(rows.design, quadratic_model(rows, point.a, point.b), sums)
+    n_classes, width = len(rows.start) - 1, n_columns(rows.design)
+    gradient, sums = np.empty((n_classes - 1, width)), np.zeros((width, 2, n_classes))
+    all_class_sums(rows.design, model, sums)
     gradient_from_sums(sums, gradient)
     return gradient
 
@@ -102,6 +107,14 @@ def increment_weights(n_classes, first_penalty, penalty_weights):
     with np.errstate(invalid="ignore"):
         weights = np.outer(level, penalty_weights)
     return np.where(np.isnan(weights), penalty_weights, weights)
+
+
+def standardised_increments(problem, coefficients):
+    """Increments theta (n_boundaries, 1 + n_features): `original_scale` the other way."""
+    centre, scale = problem.scaling
+    psi = coefficients.coef_diff * scale
+    intercept = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
+    return np.column_stack([np.diff(intercept, prepend=0.0), psi])
 
 
 def original_scale(problem, theta):

@@ -1,19 +1,21 @@
 """The estimator `ProportionalOddsClassifier`."""
 
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skreg._sklearn import Interval, _fit_context
+from skreg._sklearn import Interval, StrOptions, _fit_context, validate_params
 from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLogitClassifier,
     check_penalty_weights,
 )
+from skreg.ordinal._coefficient_table import DIRECTIONS
 from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._likelihood_summary import COVARIANCES, INTERVALS, summarise
 from skreg.ordinal._problem import make_problem, original_scale
 from skreg.ordinal._solve_path import solve_at
 
@@ -167,6 +169,98 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         self.kkt_residual_ = solution.kkt_residual
         self.selected_features_ = self._feature_names()[self.coef_[0] != 0.0]
         return self
+
+    @validate_params(
+        {
+            "covariance": [StrOptions(COVARIANCES)],
+            "groups": ["array-like", None],
+            "interval": [StrOptions(INTERVALS)],
+            "level": [Interval(Real, 0, 1, closed="neither")],
+            "direction": [StrOptions(DIRECTIONS)],
+        },
+        prefer_skip_nested_validation=True,
+    )
+    def summary(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        covariance: Literal["observed", "sandwich", "cluster"] = "observed",
+        groups: ArrayLike | None = None,
+        interval: Literal["wald", "profile"] = "wald",
+        level: float = 0.95,
+        direction: Literal["lower", "higher"] = "lower",
+    ) -> Any:
+        """Coefficients with standard errors, tests, intervals and odds ratios.
+
+        The estimator does not keep its rows: give those that it was fitted to. Coefficients are
+        refined on them from `coef_` to the maximum of the likelihood, up to rounding.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features of the fit.
+        y : array-like of shape (n_samples,)
+            Labels of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the fit. With "observed", a weight is a number of equal rows, and doubling
+            all weights halves the variances. With "sandwich" and "cluster" it says how much a row
+            counts, such as an inverse probability of sampling, and the scale does not matter.
+        covariance : {"observed", "sandwich", "cluster"}, default="observed"
+            What standard errors are from: the inverse of the observed information, which needs the
+            model to be right; the sandwich, which needs independent rows only (HC0, without a
+            correction for small samples); or the sandwich of sums over groups, times G / (G - 1).
+        groups : array-like of shape (n_samples,), default=None
+            Groups of rows that depend on each other, for "cluster".
+        interval : {"wald", "profile"}, default="wald"
+            Coefficients plus and minus multiples of the standard error, or those values that a
+            likelihood-ratio test would not reject. The latter is better where events are few, and
+            needs "observed".
+        level : float, default=0.95
+            Level of the intervals.
+        direction : {"lower", "higher"}, default="lower"
+            Whether a positive coefficient makes lower classes more probable, as in `coef_`, or
+            higher ones, as in R's ``polr`` and statsmodels' ``OrderedModel``. Thresholds are the
+            same in both. Odds ratios are those of the lower, or higher, classes.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each feature in the model, and then for each threshold, named by the classes
+            on its sides; columns ``coefficient``, ``standard_error``, ``z``, ``p_value``,
+            ``lower``, ``upper``, and ``odds_ratio`` with its ``odds_ratio_lower`` and
+            ``odds_ratio_upper``.
+
+        Raises
+        ------
+        ValueError
+            If the fit was penalised, if X, y and sample_weight are not those of the fit, if columns
+            of X depend on each other, if the classes are separable, or if `groups` do not fit.
+        ImportError
+            If pandas is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If "observed" is given weights that are not whole numbers, or if there are no more
+            groups than parameters.
+        ConvergenceWarning
+            If an end of a profile interval was not found; it is nan.
+
+        Examples
+        --------
+        >>> from skreg.datasets import load_ordinal_diabetes
+        >>> from skreg.ordinal import ProportionalOddsClassifier
+        >>> X, y = load_ordinal_diabetes(return_X_y=True)
+        >>> table = ProportionalOddsClassifier().fit(X, y).summary(X, y, direction="higher")
+        >>> table.loc[["x2", "0|1"], ["coefficient", "standard_error"]].round(2).values.tolist()
+        [[17.21, 2.6], [-0.06, 0.12]]
+        """
+        return summarise(
+            self, X, y, sample_weight, covariance=covariance, groups=groups, interval=interval,
+            level=level, direction=direction,
+        )  # fmt: skip
 
     def _problem(self, data):
         n_classes, n_features = len(data.labels.order), data.X.shape[1]

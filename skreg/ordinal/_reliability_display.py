@@ -1,39 +1,59 @@
 """The reliability diagram of a rare class."""
 
-from typing import Any, Self
+from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta
-from sklearn.utils import column_or_1d
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skreg.ordinal._calibration import bin_samples, check_event
-from skreg.ordinal._class_order import class_order_of, order_unknown
-from skreg.ordinal._labels import GUESSED, from_categorical
-from skreg.ordinal._out_of_fold import ordered_out_of_fold
-from skreg.pictures import MARKERS, PALETTE, pyplot
+from skreg._sklearn import Interval, StrOptions, validate_params
+from skreg.ordinal._calibration import check_event
+from skreg.ordinal._class_order import class_order_of, label_position
+from skreg.ordinal._isotonic import BANDS, bootstrap_band, isotonic_rate, points_of, pool
+from skreg.ordinal._labels import from_categorical
+from skreg.ordinal._out_of_fold import event_position, ordered_out_of_fold
+from skreg.pictures import PALETTE, pyplot
+
+# marks of the displays on an Axes, by their `gid`: others may have drawn there too
+DIAGONAL, CURVE, BAND = "reliability diagonal", "reliability curve", "reliability band"
 
 
 class RareReliabilityDisplay:
     """Observed rate of a rare event against its predicted probability, both on log scales.
 
-    Samples are binned by their predicted probability, into bins with equal numbers of samples.
-    Points below the diagonal are bins whose event was predicted too often. Bars are 95 % Clopper-
-    Pearson intervals of the rate; a bin without events has only an upper end, drawn as an arrow
-    down from it.
+    The rate is the isotonic regression of the event on the prediction [1]_: it needs no bins. Where
+    the curve lies below the diagonal, the event was predicted too often; a curve that falls out of
+    the picture had no events among predictions so low.
+
+    The band of bootstrap curves is of one of two kinds. The *consistency* band is around the
+    diagonal: calibrated predictions would give a curve within it, at each point with probability
+    `level`. The *confidence* band is around the curve, from samples drawn again; it has no width
+    where no event was seen, and is too narrow where there were few.
 
     Use `from_estimator` or `from_predictions`. Drawing several on one Axes compares models. All
     parameters are stored as attributes.
 
     Parameters
     ----------
-    predicted : array-like of shape (n_bins,)
-        Mean predicted probability of each bin.
-    n_events : array-like of shape (n_bins,)
-        Number of events in each bin.
-    n_samples : array-like of shape (n_bins,)
-        Number of samples in each bin.
+    predicted : array-like of shape (n_points,)
+        Distinct predicted probabilities, increasing; if there are more than 2000, the steps of the
+        curve and 2000 others.
+    rate : array-like of shape (n_points,)
+        Isotonic rate of the event at each.
+    lower : array-like of shape (n_points,)
+        Lower end of the band.
+    upper : array-like of shape (n_points,)
+        Upper end of the band.
+    n_events : int
+        Number of events.
+    n_samples : int
+        Number of samples.
+    band : {"consistency", "confidence"}, default="consistency"
+        Kind of the band.
+    level : float, default=0.95
+        Level of the band.
     name : str, default=None
         Name of the model in the legend.
 
@@ -43,18 +63,21 @@ class RareReliabilityDisplay:
         Axes of the picture.
     figure_ : matplotlib Figure
         Figure of the picture.
-    points_ : matplotlib ErrorbarContainer
-        Points and bars of the bins with events.
-    rate_ : ndarray of shape (n_bins,)
-        Observed rate of each bin.
-    interval_ : ndarray of shape (2, n_bins)
-        Lower and upper ends of the intervals.
+    line_ : matplotlib Line2D
+        The isotonic curve.
+    band_ : matplotlib PolyCollection
+        The band.
 
     See Also
     --------
     calibration_error : One number instead of a picture.
     out_of_fold_proba : What `from_estimator` draws if it is given folds.
-    sklearn.calibration.CalibrationDisplay : Linear scales, for common events.
+    sklearn.calibration.CalibrationDisplay : Linear scales and bins, for common events.
+
+    References
+    ----------
+    .. [1] T. Dimitriadis, T. Gneiting, A. I. Jordan, "Stable reliability diagrams for probabilistic
+       classifiers", PNAS 118, 2021.
 
     Examples
     --------
@@ -64,30 +87,37 @@ class RareReliabilityDisplay:
     >>> from skreg.ordinal import PrestoClassifierCV, RareReliabilityDisplay
     >>> X, y, _ = make_ordinal(5000, random_state=0)
     >>> model = PrestoClassifierCV().fit(X[:2500], y[:2500])
-    >>> display = RareReliabilityDisplay.from_estimator(model, X[2500:], y[2500:], n_bins=5)
-    >>> int(sum(display.n_events)), int((y[2500:] == 3).sum())
-    (13, 13)
+    >>> RareReliabilityDisplay.from_estimator(model, X[2500:], y[2500:])
+    RareReliabilityDisplay('PrestoClassifierCV', 13 events among 2500 samples)
     """
 
     def __init__(
         self,
         *,
         predicted: ArrayLike,
-        n_events: ArrayLike,
-        n_samples: ArrayLike,
+        rate: ArrayLike,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        n_events: int,
+        n_samples: int,
+        band: Literal["consistency", "confidence"] = "consistency",
+        level: float = 0.95,
         name: str | None = None,
     ) -> None:
         self.predicted = predicted
+        self.rate = rate
+        self.lower = lower
+        self.upper = upper
         self.n_events = n_events
         self.n_samples = n_samples
+        self.band = band
+        self.level = level
         self.name = name
 
     def __repr__(self) -> str:
-        n_events, n_samples = np.asarray(self.n_events), np.asarray(self.n_samples)
         name = "" if self.name is None else f"{self.name!r}, "
         return (
-            f"RareReliabilityDisplay({name}{n_events.sum():.0f} events among "
-            f"{n_samples.sum():.0f} samples in {n_samples.size} bins)"
+            f"RareReliabilityDisplay({name}{self.n_events} events among {self.n_samples} samples)"
         )
 
     @classmethod
@@ -103,7 +133,10 @@ class RareReliabilityDisplay:
         groups: ArrayLike | None = None,
         n_jobs: int | None = None,
         params: dict[str, Any] | None = None,
-        n_bins: int = 10,
+        band: Literal["consistency", "confidence"] = "consistency",
+        level: float = 0.95,
+        n_bootstraps: int = 200,
+        random_state: int | np.random.RandomState | None = 0,
         name: str | None = None,
         ax: Any = None,
     ) -> Self:
@@ -133,8 +166,15 @@ class RareReliabilityDisplay:
             As in `out_of_fold_proba`.
         params : dict, default=None
             As in `out_of_fold_proba`.
-        n_bins : int, default=10
-            Number of bins.
+        band : {"consistency", "confidence"}, default="consistency"
+            Whether the band is around the diagonal, where the curve of calibrated predictions would
+            lie, or around the curve.
+        level : float, default=0.95
+            Level of the band.
+        n_bootstraps : int, default=200
+            Number of bootstrap curves.
+        random_state : int, RandomState instance or None, default=0
+            Draws them; by default the picture is the same at every call.
         name : str, default=None
             Name in the legend; that of the estimator's class if None.
         ax : matplotlib Axes, default=None
@@ -158,18 +198,33 @@ class RareReliabilityDisplay:
         return cls.from_predictions(
             event,
             probability,
-            n_bins=n_bins,
+            band=band,
+            level=level,
+            n_bootstraps=n_bootstraps,
+            random_state=random_state,
             name=type(estimator).__name__ if name is None else name,
             ax=ax,
         )
 
     @classmethod
+    @validate_params(
+        {
+            "band": [StrOptions(BANDS)],
+            "level": [Interval(Real, 0, 1, closed="neither")],
+            "n_bootstraps": [Interval(Integral, 1, None, closed="left")],
+            "random_state": ["random_state"],
+        },
+        prefer_skip_nested_validation=True,
+    )
     def from_predictions(
         cls,
         y_true: ArrayLike,
         y_prob: ArrayLike,
         *,
-        n_bins: int = 10,
+        band: Literal["consistency", "confidence"] = "consistency",
+        level: float = 0.95,
+        n_bootstraps: int = 200,
+        random_state: int | np.random.RandomState | None = 0,
         name: str | None = None,
         ax: Any = None,
     ) -> Self:
@@ -181,8 +236,15 @@ class RareReliabilityDisplay:
             Whether the event happened.
         y_prob : array-like of shape (n_samples,)
             Predicted probabilities of the event.
-        n_bins : int, default=10
-            Number of bins.
+        band : {"consistency", "confidence"}, default="consistency"
+            Whether the band is around the diagonal, where the curve of calibrated predictions would
+            lie, or around the curve.
+        level : float, default=0.95
+            Level of the band.
+        n_bootstraps : int, default=200
+            Number of bootstrap curves.
+        random_state : int, RandomState instance or None, default=0
+            Draws them; by default the picture is the same at every call.
         name : str, default=None
             Name in the legend.
         ax : matplotlib Axes, default=None
@@ -199,18 +261,25 @@ class RareReliabilityDisplay:
             If `y_true` is not binary or `y_prob` leaves [0, 1].
         """
         event, probability = check_event(y_true, y_prob)
-        order, start = bin_samples(probability, n_bins, "quantile")
-        n_samples = np.diff(np.append(start, len(order)))
+        pooled = pool(event, probability)
+        rate, rng = isotonic_rate(pooled), check_random_state(random_state)
+        points = points_of(rate)
+        lower, upper = bootstrap_band(pooled, points, band, level, n_bootstraps, rng)
         display = cls(
-            predicted=np.add.reduceat(probability[order], start) / n_samples,
-            n_events=np.add.reduceat(event[order], start),
-            n_samples=n_samples,
+            predicted=pooled.predicted[points],
+            rate=rate[points],
+            lower=lower,
+            upper=upper,
+            n_events=int(event.sum()),
+            n_samples=len(event),
+            band=band,
+            level=level,
             name=name,
         )
         return display.plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the bins.
+        """Draw the curve and its band.
 
         Parameters
         ----------
@@ -231,46 +300,61 @@ class RareReliabilityDisplay:
         if ax is None:
             _, ax = plt.subplots(figsize=(5.0, 4.6), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
-        n_events, n_samples = np.asarray(self.n_events), np.asarray(self.n_samples)
-        self.rate_ = n_events / n_samples
-        self.interval_ = clopper_pearson(n_events, n_samples)
-        if not ax.has_data():
+        n_drawn = len(_marks(ax, CURVE))
+        if n_drawn == 0:
             self._draw_axes(ax)
-        self._draw_bins(ax, sum(not c.get_label().startswith("_") for c in ax.containers))
-        self._fit_limits(ax)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False, fontsize="small")
+        self._draw_curve(ax, PALETTE[n_drawn % len(PALETTE)])
+        _fit_limits(ax)
+        _explain(ax)
         return self
 
     def _draw_axes(self, ax):
-        ax.axline((1e-3, 1e-3), (1e-2, 1e-2), color="0.45", linewidth=0.9, label="calibrated")
+        ax.axline((1e-3, 1e-3), (1e-2, 1e-2), color="0.45", linewidth=0.9, gid=DIAGONAL)
         ax.set(xscale="log", yscale="log")
-        ax.set_xlabel("predicted probability (mean of the bin)")
-        ax.set_ylabel("observed rate of the event")
+        ax.set_xlabel("predicted probability")
+        ax.set_ylabel("observed rate of the event (isotonic)")
         ax.grid(color="0.92", linewidth=0.8)
         ax.set_axisbelow(True)
         ax.spines[["top", "right"]].set_visible(False)
 
-    def _draw_bins(self, ax, n_drawn):
-        style = {"color": PALETTE[n_drawn % len(PALETTE)]}
-        some = np.asarray(self.n_events) > 0
-        predicted, (low, high) = np.asarray(self.predicted), self.interval_
-        self.points_ = ax.errorbar(
-            predicted[some], self.rate_[some],
-            yerr=[(self.rate_ - low)[some], (high - self.rate_)[some]],
-            fmt=MARKERS[n_drawn % len(MARKERS)], markersize=5, elinewidth=1, label=self.name,
-            **style,
+    def _draw_curve(self, ax, colour):
+        predicted = np.asarray(self.predicted)
+        shown = predicted > 0.0
+        (self.line_,) = ax.plot(
+            predicted[shown], np.asarray(self.rate)[shown], color=colour, linewidth=1.8, gid=CURVE,
+            label="isotonic rate" if self.name is None else self.name,
         )  # fmt: skip
-        if not some.all():
-            ax.errorbar(
-                predicted[~some], high[~some], yerr=0.5 * high[~some], uplims=True, fmt="none",
-                elinewidth=1, alpha=0.6, **style,
-            )  # fmt: skip
+        what = "if calibrated" if self.band == "consistency" else "of samples drawn again"
+        self.band_ = ax.fill_between(
+            predicted[shown], np.asarray(self.lower)[shown], np.asarray(self.upper)[shown],
+            color=colour, alpha=0.15, linewidth=0, gid=BAND,
+            label=f"shaded: {self.level:.0%} of curves {what}",
+        )  # fmt: skip
 
-    def _fit_limits(self, ax):
-        """Cut off the lower ends of bars, which reach down to almost zero for a single event."""
-        drawn = [c.lines[0].get_data() for c in ax.containers if c.lines[0] is not None]
-        lowest = min(np.min(data, initial=1.0) for data in drawn)
-        ax.set_ylim(bottom=0.3 * lowest, auto=True)
+
+def _marks(ax, gid):
+    return [artist for artist in ax.get_children() if artist.get_gid() == gid]
+
+
+def _fit_limits(ax):
+    """Cut off both axes below the lowest rate that is not zero, as a logarithm has no end there."""
+    curves = [line.get_data() for line in _marks(ax, CURVE)]
+    predicted, rate = np.concatenate(curves, axis=1)
+    seen = rate > 0.0
+    bottom = 0.3 * np.min(rate[seen], initial=1.0)
+    ax.set_xlim(left=min(bottom, 0.5 * np.min(predicted[seen], initial=1.0)), auto=True)
+    ax.set_ylim(bottom=bottom, top=1.0, auto=True)
+
+
+def _explain(ax):
+    """Legend of all marks: the diagonal, and each curve with its band."""
+    handles, labels = _marks(ax, DIAGONAL), ["calibrated"]
+    for line, band in zip(_marks(ax, CURVE), _marks(ax, BAND), strict=True):
+        handles.append((band, line))
+        labels.append(f"{line.get_label()} ({band.get_label()})")
+    ax.legend(
+        handles, labels, loc="lower left", bbox_to_anchor=(0, 1), frameon=False, fontsize="small"
+    )
 
 
 def _predicted(estimator, X, y, label, class_order):
@@ -278,29 +362,12 @@ def _predicted(estimator, X, y, label, class_order):
     check_is_fitted(estimator)
     if label is None:
         label = class_order_of(estimator, class_order, y)[-1]
-    column = _position(label, estimator.classes_)
+    column = label_position(label, estimator.classes_)
     return column_or_1d(from_categorical(y)[0]) == label, estimator.predict_proba(X)[:, column]
 
 
 def _out_of_fold(estimator, X, y, label, class_order, options):
     """The same by clones of the estimator that have not seen the row."""
-    labels, proba = ordered_out_of_fold(estimator, X, y, class_order, **options)
-    if label is None and labels.origin == GUESSED and len(labels.order) == 2:
-        raise order_unknown(labels.classes, "y")
-    column = len(labels.order) - 1 if label is None else _position(label, labels.order)
+    labels, proba, _ = ordered_out_of_fold(estimator, X, y, class_order, **options)
+    column = event_position(label, labels)
     return labels.codes == column, proba[:, column]
-
-
-def _position(label, classes):
-    classes = np.asarray(classes).tolist()
-    if label not in classes:
-        raise ValueError(f"label={label!r} is not one of the classes {classes}")
-    return classes.index(label)
-
-
-def clopper_pearson(n_events, n_samples, level=0.95):
-    """Exact interval of a binomial rate, shape (2, n_bins)."""
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, n_events, n_samples - n_events + 1)
-    high = beta.ppf(1 - tail, n_events + 1, n_samples - n_events)
-    return np.array([np.where(n_events == 0, 0.0, low), np.where(n_events == n_samples, 1.0, high)])

@@ -5,6 +5,7 @@ import numpy as np
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
 from skreg.ordinal._penalty import elastic_net, penalty_at
+from skreg.ordinal._problem import standardised_increments
 
 
 def warm_point(problem, coefficients, alpha):
@@ -14,11 +15,8 @@ def warm_point(problem, coefficients, alpha):
     them as they are. None where the objective is no better than without features, such as where
     boundaries cross, or where a feature has come in another unit.
     """
-    centre, scale = problem.scaling
     with np.errstate(over="ignore", invalid="ignore"):
-        psi = coefficients.coef_diff * scale
-        intercept = coefficients.intercept + np.cumsum(psi, axis=0) @ centre
-        theta = np.column_stack([np.diff(intercept, prepend=0.0), psi])
+        theta = standardised_increments(problem, coefficients)
         theta[~_free_to_move(problem)] = 0.0
         point = point_at(problem.rows, theta)
         value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOddsClassifier
+from skreg.ordinal._maximum_likelihood import likelihood_of
 
 
 def _problem():
@@ -14,7 +15,7 @@ def _problem():
 
 
 def _fit_all(X, y):
-    ProportionalOddsClassifier().fit(X, y)
+    likelihood_of(ProportionalOddsClassifier().fit(X, y), X, y, None, by="warmup")
     PrestoClassifier().fit(X, y)
     PrestoClassifierCV(cv=2).fit(X, y)
 

@@ -7,13 +7,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binomtest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -121,36 +121,111 @@ def test_probability_display_of_a_pipeline_on_a_frame_keeps_the_order(example):
         OrdinalProbabilityDisplay.from_estimator(model, frame, "size")
 
 
-def test_reliability_display_counts_events_in_the_bins():
-    rng = np.random.default_rng(0)
-    probability = 10.0 ** rng.uniform(-4, -0.5, 3000)
-    event = rng.uniform(size=3000) < probability
-    display = RareReliabilityDisplay.from_predictions(event, probability, n_bins=6, name="truth")
-    order = np.argsort(probability).reshape(6, 500)
-    assert display.n_events.tolist() == event[order].sum(axis=1).tolist()
-    np.testing.assert_allclose(display.predicted, probability[order].mean(axis=1))
-    for k in range(6):
-        exact = binomtest(int(display.n_events[k]), 500).proportion_ci(0.95, method="exact")
-        np.testing.assert_allclose(display.interval_[:, k], exact, atol=1e-12)
-    inside = (display.interval_[0] <= display.predicted) & (
-        display.predicted <= display.interval_[1]
-    )
-    assert inside.sum() >= 5
+def rare_event(n, power=1.0, seed=0):
+    """Predictions over three orders of magnitude, and events with probability prediction**power."""
+    rng = np.random.default_rng(seed)
+    probability = 10.0 ** rng.uniform(-3.0, -0.2, n)
+    return rng.uniform(size=n) < probability**power, probability
+
+
+def test_reliability_curve_is_that_of_scikit_learns_isotonic_regression():
+    event, probability = rare_event(2000)
+    probability = probability.round(3)  # ties
+    display = RareReliabilityDisplay.from_predictions(event, probability, n_bootstraps=20)
+    fit = IsotonicRegression().fit(probability, event)
+    np.testing.assert_allclose(display.rate, fit.predict(display.predicted), atol=1e-12)
+    np.testing.assert_array_equal(display.predicted, np.unique(probability))
+    np.testing.assert_array_equal(display.line_.get_ydata(), display.rate)
+    assert (display.n_events, display.n_samples) == (event.sum(), 2000)
     assert display.ax_.get_xscale() == display.ax_.get_yscale() == "log"
+
+
+@pytest.mark.parametrize("band", ["consistency", "confidence"])
+def test_bands_are_quantiles_of_bootstrap_curves(band):
+    """Repeated with scikit-learn's fits: the same distribution, not the same draws."""
+    event, probability = rare_event(300)
+    display = RareReliabilityDisplay.from_predictions(
+        event, probability, band=band, level=0.8, n_bootstraps=400
+    )
+    rng, curves = np.random.default_rng(1), []
+    for _ in range(400):
+        rows = np.arange(300) if band == "consistency" else rng.integers(0, 300, 300)
+        drawn = rng.uniform(size=300) < probability if band == "consistency" else event[rows]
+        fit = IsotonicRegression(out_of_bounds="clip").fit(probability[rows], drawn)
+        curves.append(fit.predict(display.predicted))
+    lower, upper = np.quantile(curves, [0.1, 0.9], axis=0)
+    assert np.abs(display.lower - lower).mean() < 0.015
+    assert np.abs(display.upper - upper).mean() < 0.015
+    area = display.band_.get_paths()[0].vertices
+    assert {tuple(point) for point in zip(display.predicted, display.upper, strict=True)} <= {
+        tuple(point) for point in area
+    }
+
+
+def test_calibrated_curves_stay_in_the_consistency_band_at_its_level():
+    inside = []
+    for seed in range(40):
+        display = RareReliabilityDisplay.from_predictions(
+            *rare_event(500, seed=seed), level=0.9, n_bootstraps=100
+        )
+        plt.close("all")
+        inside.append(np.mean((display.lower <= display.rate) & (display.rate <= display.upper)))
+    assert 0.85 < np.mean(inside) < 0.95
+    wrong = RareReliabilityDisplay.from_predictions(*rare_event(3000, power=1.5))
+    assert np.mean(wrong.rate < wrong.lower) > 0.5
+
+
+def test_a_curve_without_events_below_leaves_the_picture():
+    event, probability = rare_event(500)
+    event[probability < 0.05] = False
+    display = RareReliabilityDisplay.from_predictions(event, probability)
+    display.figure_.draw_without_rendering()
+    lowest = display.rate[display.rate > 0].min()
+    assert display.rate[0] == 0.0
+    assert 0.0 < display.ax_.get_ylim()[0] < lowest
+    assert np.interp(0.04, display.predicted, display.upper) > 0.0
+    exact = RareReliabilityDisplay.from_predictions([0, 0, 1], [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(exact.line_.get_xdata(), [0.5, 1.0])
+
+
+def test_many_predictions_are_drawn_by_their_steps():
+    event, probability = rare_event(20_000)
+    display = RareReliabilityDisplay.from_predictions(event, probability, n_bootstraps=3)
+    assert len(display.predicted) < 2500
+    fit = IsotonicRegression().fit(probability, event)
+    between = np.interp(probability, display.predicted, display.rate)
+    np.testing.assert_allclose(between, fit.predict(probability), atol=1e-12)
+
+
+def test_pictures_do_not_change_unless_asked():
+    event, probability = rare_event(300)
+    first, second = (RareReliabilityDisplay.from_predictions(event, probability) for _ in range(2))
+    np.testing.assert_array_equal(first.upper, second.upper)
+    other = RareReliabilityDisplay.from_predictions(event, probability, random_state=1)
+    assert np.any(other.upper != first.upper)
 
 
 def test_reliability_displays_share_an_axes(example):
     X, y = example
-    rare = RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, n_bins=4)
+    _, ax = plt.subplots()
+    ax.axvline(0.5)
+    rare = RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, ax=ax)
+    ax.axhline(0.5)
     logistic = LogisticRegression().fit(X, y == 3)
     both = RareReliabilityDisplay.from_estimator(
-        logistic, X, y == 3, n_bins=4, name="logistic", ax=rare.ax_
+        logistic, X, y == 3, name="logistic", band="confidence", level=0.8, ax=rare.ax_
     )
     labels = [text.get_text() for text in both.ax_.get_legend().get_texts()]
-    assert labels == ["calibrated", "PrestoClassifier", "logistic"]
-    assert sum(rare.n_events) == sum(both.n_events) == 7
+    assert labels == [
+        "calibrated",
+        "PrestoClassifier (shaded: 95% of curves if calibrated)",
+        "logistic (shaded: 80% of curves of samples drawn again)",
+    ]
+    colours = [display.line_.get_color() for display in (rare, both)]
+    assert colours[0] != colours[1]
+    assert rare.n_events == both.n_events == 7
     other = RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, label=0)
-    assert sum(other.n_events) == 47
+    assert other.n_events == 47
     with pytest.raises(ValueError, match="label=9 is not one of the classes"):
         RareReliabilityDisplay.from_estimator(PrestoClassifier().fit(X, y), X, y, label=9)
 
@@ -202,7 +277,7 @@ def test_displays_find_the_order_in_any_wrapper(stages, wrap, freeze):
     np.testing.assert_allclose(picture.probabilities[:, -1], model.predict_proba(typical)[:, high])
     for labels in (y, y.astype(str).to_numpy(), pd.DataFrame({"stage": y})):
         reliability = RareReliabilityDisplay.from_estimator(model, X, labels)
-        assert reliability.n_events.sum() == (y == "high").sum()
+        assert reliability.n_events == (y == "high").sum()
 
 
 def test_displays_never_take_the_alphabetically_last_class_for_the_rare_one(stages):
@@ -219,9 +294,9 @@ def test_displays_never_take_the_alphabetically_last_class_for_the_rare_one(stag
         assert picture.class_order.tolist() == LEVELS
         for parameters in ({"class_order": LEVELS}, {"label": "high"}):
             reliability = RareReliabilityDisplay.from_estimator(model, X, names, **parameters)
-            assert reliability.n_events.sum() == (y == "high").sum()
+            assert reliability.n_events == (y == "high").sum()
         ordered = RareReliabilityDisplay.from_estimator(model, X, y)
-        assert ordered.n_events.sum() == (y == "high").sum()
+        assert ordered.n_events == (y == "high").sum()
         with pytest.raises(ValueError, match="must name each label of y once"):
             RareReliabilityDisplay.from_estimator(model, X, names, class_order=LEVELS[1:])
 
@@ -235,23 +310,25 @@ def test_two_classes_whose_order_was_guessed_need_a_word_too(stages):
             RareReliabilityDisplay.from_estimator(model, X, event, **options)
         for word in ({"label": "dead"}, {"class_order": ["well", "dead"]}):
             display = RareReliabilityDisplay.from_estimator(model, X, event, **word, **options)
-            assert display.n_events.sum() == (event == "dead").sum()
+            assert display.n_events == (event == "dead").sum()
     given = PrestoClassifier(class_order=["well", "dead"]).fit(X, event)
     display = RareReliabilityDisplay.from_estimator(given, X, event)
-    assert display.n_events.sum() == (event == "dead").sum()
+    assert display.n_events == (event == "dead").sum()
 
 
 def test_reliability_of_out_of_fold_probabilities(stages):
     X, y = stages
-    display = RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, n_bins=5)
+    display = RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, band="confidence")
     proba = out_of_fold_proba(pipeline(), X, y, cv=3)
     expected = RareReliabilityDisplay.from_predictions(
-        y == "high", proba[:, sorted(LEVELS).index("high")], n_bins=5
+        y == "high", proba[:, sorted(LEVELS).index("high")], band="confidence"
     )
-    np.testing.assert_array_equal(display.n_events, expected.n_events)
+    assert display.n_events == expected.n_events
+    np.testing.assert_allclose(display.rate, expected.rate)
+    np.testing.assert_allclose(display.lower, expected.lower)
     np.testing.assert_allclose(display.predicted, expected.predicted)
     low = RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, label="low")
-    assert low.n_events.sum() == (y == "low").sum()
+    assert low.n_events == (y == "low").sum()
     with pytest.raises(ValueError, match="label='none' is not one of the classes"):
         RareReliabilityDisplay.from_estimator(pipeline(), X, y, cv=3, label="none")
 
@@ -405,10 +482,10 @@ def test_texts_of_displays_are_short(example, on_a_path):
     displays = [
         PrestoPathDisplay.from_estimator(on_a_path),
         OrdinalProbabilityDisplay.from_estimator(on_a_path, X, 1, n_points=9),
-        RareReliabilityDisplay.from_estimator(on_a_path, X, y, n_bins=4),
+        RareReliabilityDisplay.from_estimator(on_a_path, X, y),
     ]
     assert [repr(display) for display in displays] == [
         f"PrestoPathDisplay(5 features, 6 alphas, alpha={on_a_path.alpha_:.3g} at the edge)",
         "OrdinalProbabilityDisplay(0 < 1 < 2 < 3 along 'x1', 9 points)",
-        "RareReliabilityDisplay('PrestoClassifierCV', 7 events among 100 samples in 4 bins)",
+        "RareReliabilityDisplay('PrestoClassifierCV', 7 events among 100 samples)",
     ]

@@ -1,0 +1,130 @@
+"""The summary of a proportional odds model fitted by maximum likelihood."""
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from skreg._warnings import warn
+from skreg.ordinal import _covariance
+from skreg.ordinal._coefficient_table import (
+    Estimates,
+    coefficient_table,
+    threshold_names,
+    with_wald_tests,
+)
+from skreg.ordinal._maximum_likelihood import likelihood_of
+from skreg.ordinal._problem import original_scale, sorted_by_class
+from skreg.ordinal._profile import profile_end
+
+COVARIANCES = {"observed", "sandwich", "cluster"}
+INTERVALS = {"wald", "profile"}
+
+
+def summarise(estimator, X, y, sample_weight, *, covariance, groups, interval, level, direction):
+    """Data frame of coefficients and thresholds; see `ProportionalOddsClassifier.summary`."""
+    _check_options(covariance, groups, interval)
+    likelihood = likelihood_of(estimator, X, y, sample_weight, "summary")
+    if covariance == "observed":
+        _warn_of_fractions(sample_weight)
+    to_original = _original_scale_matrix(likelihood)
+    theta = likelihood.maximum.point.theta.reshape(-1)[likelihood.free]
+    value = to_original @ theta
+    inner = _increment_covariance(likelihood, covariance, groups)
+    error = np.sqrt(np.einsum("ij,jk,ik->i", to_original, inner, to_original))
+    z = ndtri(0.5 + 0.5 * level)
+    if interval == "wald":
+        lower, upper = value - z * error, value + z * error
+    else:
+        lower, upper = _profile_intervals(likelihood, to_original, error, z)
+    n_thresholds = len(estimator.intercept_)
+    included = np.isfinite(likelihood.problem.weights[0, 1:])
+    names = [*estimator._feature_names()[included], *threshold_names(estimator.class_order_)]
+    n_slopes = len(value) - n_thresholds
+    estimates = Estimates({"term": names}, n_slopes, value, error, lower, upper)
+    return with_wald_tests(coefficient_table(estimates, direction, "summary"))
+
+
+def _check_options(covariance, groups, interval):
+    if (groups is None) == (covariance == "cluster"):
+        raise ValueError(
+            f"groups belong to covariance='cluster', and only to it; got covariance={covariance!r} "
+            f"{'without' if groups is None else 'with'} groups"
+        )
+    if interval == "profile" and covariance != "observed":
+        raise ValueError(
+            "interval='profile' rests on the likelihood, as covariance='observed' does; got "
+            f"covariance={covariance!r}: use interval='wald' with it"
+        )
+
+
+def _warn_of_fractions(sample_weight):
+    if sample_weight is None:
+        return
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if np.any(weight != np.round(weight)):
+        warn(
+            "sample_weight has fractions, but covariance='observed' takes a weight for a number of "
+            "equal rows: standard errors depend on its scale. If the weights say how much a row "
+            "counts, such as inverse probabilities of sampling, use covariance='sandwich'."
+        )
+
+
+def _original_scale_matrix(likelihood):
+    """Matrix from the free increments to coefficients and thresholds on the original scale.
+
+    The map is linear: its columns are the images of unit vectors.
+    """
+    problem, free = likelihood.problem, likelihood.free
+    included = np.isfinite(problem.weights[0, 1:])
+    columns = []
+    for position in free:
+        unit = np.zeros_like(problem.weights)
+        unit.reshape(-1)[position] = 1.0
+        intercept, coef, _ = original_scale(problem, unit)
+        columns.append(np.concatenate([coef[0, included], intercept]))
+    return np.array(columns).T
+
+
+def _increment_covariance(likelihood, covariance, groups):
+    problem, maximum = likelihood.problem, likelihood.maximum
+    if covariance == "observed":
+        return _covariance.observed(problem, maximum, likelihood.total_weight)
+    if covariance == "sandwich":
+        return _covariance.sandwich(problem, maximum, likelihood.free)
+    return _covariance.clustered(problem, maximum, likelihood.free, _clusters(likelihood, groups))
+
+
+def _clusters(likelihood, groups):
+    """Number of the cluster of each row, in the solver's order."""
+    groups = column_or_1d(groups)
+    check_consistent_length(groups, likelihood.codes)
+    order = sorted_by_class(likelihood.codes, likelihood.sample_weight)
+    found, cluster = np.unique(groups[order], return_inverse=True)
+    n_parameters = len(likelihood.free)
+    if len(found) < 2:
+        raise ValueError(f"groups has {len(found)} group; covariance='cluster' needs at least two")
+    if len(found) <= n_parameters:
+        warn(
+            f"covariance='cluster' estimates a covariance of {n_parameters} parameters from "
+            f"{len(found)} groups: standard errors are too small with so few"
+        )
+    return cluster
+
+
+def _profile_intervals(likelihood, to_original, error, z):
+    problem, free, maximum = likelihood.problem, likelihood.free, likelihood.maximum
+    total = likelihood.total_weight
+    lower, upper = (
+        np.array(
+            [
+                profile_end(problem, maximum, free, held, total, side * z * size, z)
+                for held, size in zip(to_original, error, strict=True)
+            ]
+        )
+        for side in (-1.0, 1.0)
+    )
+    lost = np.isnan(lower) | np.isnan(upper)
+    if lost.any():
+        warn(f"{lost.sum()} profile intervals have an end that was not found", ConvergenceWarning)
+    return lower, upper
