@@ -2,7 +2,7 @@
 
 import copy
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import fx, nn
 
@@ -155,7 +155,7 @@ def _activation_after(exit_node, node, modules):
 
 def _activation(node, modules):
     """A module like the activation function that a node calls, not in place, or None."""
-    module = module_of(node, modules)
+    module: Any = module_of(node, modules)
     if isinstance(module, tuple(ACTIVATIONS.values())):
         activation = copy.copy(module)
     elif name_of(node) in ACTIVATIONS:

@@ -205,7 +205,7 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
         subset = self.sampler_.fit_resample_weighted(X, y, sample_weight)
         self.estimator_ = self._fitted(self.sampler_, subset, X, fit_params)
         if self.excess is not None:
-            self._grow(X, y, sample_weight, fit_params)
+            self._grow(self.excess, X, y, sample_weight, fit_params)
         self.coreset_ = Bunch(
             indices=self.sampler_.sample_indices_, sample_weight=self.sampler_.sample_weight_
         )
@@ -222,8 +222,8 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
             params["sample_weight"] = weight
         return clone(self.estimator).fit(X_kept, y_kept, **params)
 
-    def _grow(self, X, y, sample_weight, fit_params):
-        """Certify the fit, and fit on larger subsets until the excess is small enough."""
+    def _grow(self, wanted, X, y, sample_weight, fit_params):
+        """Certify the fit, and fit on larger subsets until the excess is at most `wanted`."""
         loss = loss_of(self.estimator_, self.sampler_.p) if self.loss == "auto" else self.loss
         omega = checked_weights(sample_weight, np.empty((len(self.sampler_.scores_), 0)))
         # not the draws that the subset was made from
@@ -247,9 +247,9 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
             gaps = np.zeros(2) if is_whole else np.array([gap() for _ in range(self.n_checks)])
             self.excess_ = share_above_least(upper_limit(gaps), self.cost_)
             path.append((n_samples, self.excess_))
-            if self.excess_ <= self.excess or is_whole:
+            if self.excess_ <= wanted or is_whole:
                 break
-            larger = next_size(n_samples, self.excess_, self.excess)
+            larger = next_size(n_samples, self.excess_, wanted)
             self.sampler_, _, self.estimator_ = drawn(larger)
         self.excess_path_ = np.array(path)
 
