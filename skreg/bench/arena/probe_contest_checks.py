@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from skreg.bench import Evidence
 from skreg.bench.arena.checks import Check, all_of, statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def mean_over_sets(evidence: Evidence, metric: str, settings: Sequence[str]) -> pd.DataFrame:
