@@ -88,6 +88,8 @@ def importance_scores(
     .. [1] D. P. Woodruff, T. Yasuda, "Sharper Bounds for l_p Sensitivity Sampling", ICML 2023.
     .. [2] A. Munteanu, S. Omlor, "Optimal bounds for l_p sensitivity sampling via l_2
        augmentation", ICML 2024.
+    .. [3] O. Bachem, M. Lucic, A. Krause, "Scalable k-Means Clustering via Lightweight Coresets",
+       KDD 2018.
 
     Examples
     --------
