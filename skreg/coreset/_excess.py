@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import stdtrit
 from sklearn.base import is_classifier, is_regressor
 
+from skreg._sklearn import _safe_indexing
 from skreg.coreset._target import checked_target
 
 LEVEL = 0.95
@@ -60,7 +61,8 @@ def loss_of(estimator: Any, p: float) -> Loss:
 
 def log_loss(model: Any, X: Any, y: Any) -> np.ndarray:
     """Minus the logarithm of the probability of each label."""
-    position = np.searchsorted(model.classes_, np.asarray(y))
+    order = np.argsort(model.classes_)
+    position = order[np.searchsorted(model.classes_, np.asarray(y), sorter=order)]
     proba = model.predict_proba(X)[np.arange(len(position)), position]
     return -np.log(np.maximum(proba, LEAST_PROBABILITY))
 
@@ -77,7 +79,7 @@ def squared_distance(model: Any, X: Any, y: Any) -> np.ndarray:  # noqa: ARG001
 
 
 def costs(loss: Loss, model: Any, X: Any, y: Any, weight: np.ndarray) -> float:
-    """Sum of the costs of rows times their weights.
+    """Sum of the costs of rows times their weights; rows without weight are not looked at.
 
     Parameters
     ----------
@@ -102,6 +104,10 @@ def costs(loss: Loss, model: Any, X: Any, y: Any, weight: np.ndarray) -> float:
     ValueError
         If the loss does not return one finite number for each row.
     """
+    if not weight.all():
+        rows = np.flatnonzero(weight)
+        X, weight = _safe_indexing(X, rows), weight[rows]
+        y = None if y is None else _safe_indexing(y, rows)
     values = np.asarray(loss(model, X, y), dtype=np.float64)
     if values.shape != weight.shape or not np.isfinite(values).all():
         raise ValueError(

@@ -92,6 +92,17 @@ def test_labels_cost_their_log_loss(rows):
     assert 0.0 <= cost / least - 1.0 <= model.excess_ <= 0.05
 
 
+def test_a_class_without_weight_costs_nothing(rows):
+    X, y = rows
+    labels = np.array(["a", "b", "c"])[np.digitize(y, [-2.0, 2.0])]
+    for label in "abc":
+        there = labels != label
+        model = CoresetEstimator(LogisticRegression(), sampler(), excess=np.inf)
+        model.fit(X, labels, sample_weight=there.astype(float))
+        cost = log_loss(labels[there], model.predict_proba(X[there]), normalize=False)
+        np.testing.assert_allclose(model.cost_, cost)
+
+
 def test_clusterings_cost_the_squared_distance_to_centres(rows):
     X, _ = rows
     kmeans = KMeans(3, n_init=3, random_state=0)
