@@ -69,6 +69,13 @@ def test_sums_over_classes_are_unbiased(rows):
     assert all((weight[s.sample_indices_] > 0).all() for s in draws)
 
 
+def test_a_class_of_one_row_is_never_lost(rows):
+    X, labels = rows
+    for seed in range(30):  # by chance alone a third of the draws would lose it
+        sampler = SensitivitySampler(n_samples=30, stratify="proportional", random_state=seed)
+        assert "rare" in labels[sampler.fit(X, labels).sample_indices_]
+
+
 def test_all_rows_where_there_is_room_for_them(rows):
     X, labels = rows
     sampler = SensitivitySampler(n_samples=10_000, stratify="equal").fit(X, labels)
