@@ -42,6 +42,11 @@ def write_classes(graph: Graph) -> None:
 
 def write_ordered_classes(graph: Graph) -> None:
     """Cumulative logits: differences of logistics of the boundaries, crossings repaired."""
+    if graph.model.link_ != "logit":
+        raise ValueError(
+            f"{type(graph.model).__name__} with link={graph.model.link_!r} has no converter to "
+            "ONNX; link='logit' has one"
+        )
     order = np.searchsorted(graph.model.classes_, graph.model.class_order_)
     ordered = ordered_probabilities(graph, graph.linear_predictor(), len(order) - 1)
     best = graph.node("ArgMax", ordered, axis=1, keepdims=0)

@@ -1,4 +1,4 @@
-"""What all cumulative-logit classifiers share: input, prediction, and the repair of crossings."""
+"""What all cumulative-link classifiers share: input, prediction, and the repair of crossings."""
 
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
 from skreg._selected_features import SelectsFeatures
-from skreg._sklearn import Interval, _check_sample_weight
+from skreg._sklearn import Interval, StrOptions, _check_sample_weight
 from skreg.ordinal._labels import (
     OrderedLabels,
     check_class_weights,
@@ -22,10 +22,17 @@ from skreg.ordinal._labels import (
     warn_if_guessed,
     warn_if_lost_by_encoding,
 )
-from skreg.ordinal._likelihood import boundaries_cross, log_class_probabilities, repair_crossing
+from skreg.ordinal._likelihood import (
+    boundaries_cross,
+    log_class_probabilities,
+    log_cumulative,
+    repair_crossing,
+)
+from skreg.ordinal._link import LINKS
 
 LARGEST_PREDICTOR = 1e300
 PENALTY_CONSTRAINTS = {
+    "link": [StrOptions(set(LINKS))],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
     "penalty_weights": ["array-like", dict, None],
     "standardize": ["boolean"],
@@ -48,8 +55,8 @@ class Data(NamedTuple):
         return Data(self.X[indices], self.labels._replace(codes=codes), self.sample_weight[indices])
 
 
-class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
-    """P(Y <= k | x) = sigma(alpha_k + x^T beta_k) for the ordered classes k.
+class CumulativeLinkClassifier(SelectsFeatures, ClassifierMixin, Estimator):
+    """P(Y <= k | x) = G(alpha_k + x^T beta_k) for the ordered classes k.
 
     Subclasses fit `coef_` and `intercept_`.
     """
@@ -60,7 +67,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         return tags
 
     def _validate(self, X, y, sample_weight):
-        """Checked `Data`; sets `classes_` and `class_order_`."""
+        """Checked `Data`; sets `classes_`, `class_order_` and `link_`."""
         y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         labels = order_labels(y, self.class_order, levels)
@@ -75,7 +82,7 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         warn_if_guessed(labels)
         warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order
-        self._order_origin = labels.origin
+        self._order_origin, self.link_ = labels.origin, self.link
         return Data(X, labels, sample_weight)
 
     def _feature_names(self):
@@ -90,7 +97,8 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         return linear_predictors(X, self.coef_, self.intercept_)
 
     def _ordered_log_proba(self, X):
-        return log_class_probabilities(repair_crossing(self._predictors(X)))
+        eta = repair_crossing(self._predictors(X))
+        return log_class_probabilities(LINKS[self.link_], eta)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of the class probabilities, accurate for tiny probabilities too.
@@ -141,7 +149,8 @@ class CumulativeLogitClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         ndarray of shape (n_samples, n_classes - 1)
             Column k belongs to ``class_order_[k]``; rows do not decrease.
         """
-        return np.exp(-np.logaddexp(0.0, -repair_crossing(self._predictors(X))))
+        eta = repair_crossing(self._predictors(X))
+        return np.exp(log_cumulative(LINKS[self.link_], eta))
 
     def predict(self, X: Any) -> np.ndarray:
         """Most probable class.

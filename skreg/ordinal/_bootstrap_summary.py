@@ -20,7 +20,7 @@ from skreg._sklearn import (
     validate_params,
 )
 from skreg._warnings import warn
-from skreg.ordinal._base import CumulativeLogitClassifier
+from skreg.ordinal._base import CumulativeLinkClassifier
 from skreg.ordinal._coefficient_table import (
     DIRECTIONS,
     Estimates,
@@ -112,9 +112,10 @@ def bootstrap_summary(
     -------
     pandas.DataFrame
         Columns ``coefficient`` of the fit to all rows, ``standard_error`` over the samples,
-        ``lower``, ``upper``, ``odds_ratio`` with its ``odds_ratio_lower`` and ``odds_ratio_upper``,
-        and ``nonzero``, the share of samples in which the coefficient is not 0. Rows as in
-        `ProportionalOddsClassifier.summary`; of PRESTO, by ``term`` and ``boundary``.
+        ``lower``, ``upper``, with the logistic link ``odds_ratio`` with its ``odds_ratio_lower``
+        and ``odds_ratio_upper``, and ``nonzero``, the share of samples in which the coefficient is
+        not 0. Rows as in `ProportionalOddsClassifier.summary`; of PRESTO, by ``term`` and
+        ``boundary``.
 
     Raises
     ------
@@ -173,7 +174,7 @@ def bootstrap_summary(
         _terms(fitted), fitted.coef_.size, _flat(fitted.coef_, fitted.intercept_),
         values.std(axis=0, ddof=1), lower, upper,
     )  # fmt: skip
-    table = coefficient_table(estimates, direction, BY)
+    table = coefficient_table(estimates, direction, fitted.link_, BY)
     table["nonzero"] = np.mean(values != 0.0, axis=0)
     return table
 
@@ -224,7 +225,7 @@ def _draw(codes, weight, n_bootstraps, random_state):
 
 def _check_estimator(estimator):
     inner = getattr(estimator, "estimator", estimator)
-    if not isinstance(inner, CumulativeLogitClassifier):
+    if not isinstance(inner, CumulativeLinkClassifier):
         raise TypeError(
             f"{BY} refits a classifier of skreg.ordinal, or a search over one, with weights for "
             f"its rows; got {type(estimator).__name__}. In a Pipeline, pass its last step, and X "
@@ -242,7 +243,7 @@ def _check_ends(n_bootstraps, level):
 
 
 def _with_order(estimator, class_order):
-    prefix = "" if isinstance(estimator, CumulativeLogitClassifier) else "estimator__"
+    prefix = "" if isinstance(estimator, CumulativeLinkClassifier) else "estimator__"
     return clone(estimator).set_params(**{f"{prefix}class_order": class_order})
 
 

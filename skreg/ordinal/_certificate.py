@@ -5,7 +5,7 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.optim.penalties import block_distance
 from skreg.ordinal._gradient import gradient_from_sums
-from skreg.ordinal._likelihood import mean_conjugate
+from skreg.ordinal._link import mean_conjugate
 from skreg.ordinal._penalty import gauge_of, penalty_conjugate
 
 # of a penalty per standard deviation, where gradients are at most about 1
@@ -42,7 +42,7 @@ def class_balance(sums):
     """Factors rho_c <= 1 of the classes that make the dual point feasible for the intercepts.
 
     Their equations say that for each boundary k the dual variables p of class k and q of class
-    k + 1 have equal sums. As p and q of a class shrink together, |p - q| <= 1 remains true.
+    k + 1 have equal sums. As p and q of a class shrink together, they stay in the domain of L*.
     """
     along_a, along_both = sums[0]
     along_b = along_both[1:] - np.append(along_a[1:-1], 0.0)
@@ -51,26 +51,36 @@ def class_balance(sums):
 
 
 @kernel
-def dual_value(ga, g, weight, start, balance, t, p, q):
-    """-sum_i w_i L*(-s p_i, s q_i), s = t rho_{c_i}, p = -ga / w and q = gb / w = (g - ga) / w.
-
-    `p` and `q` are buffers of the size of `ga`.
-    """
-    n_classes = start.shape[0] - 1
-    for c in range(n_classes):
-        for i in range(start[c], start[c + 1]):
-            along_a = ga[i] if c < n_classes - 1 else 0.0
-            along_b = g[i] - along_a if c > 0 else 0.0
-            p[i] = -t * balance[c] * along_a / weight[i]
-            q[i] = t * balance[c] * along_b / weight[i]
-    return -mean_conjugate(p, q, weight, start)
+def dual_value(link, share, a, b, ga, g, weight, start):
+    """-sum_i w_i L*(s_i u_i) or a lower bound, with the gradients u_i and shares of the classes."""
+    return -mean_conjugate(link, share, a, b, ga, g, weight, start)
 
 
-def duality_gap(penalty, primal, sums, ga, g, weight, start):
+def duality_gap(rows, penalty, point, primal, model, sums):
     """Primal value minus the best of two dual points; inf if neither is feasible.
 
     The derivatives of the row losses are balanced over the classes. For a penalty with a quadratic
     part they are then feasible; for one with a kink they are after shrinking by the gauge.
+
+    Parameters
+    ----------
+    rows : Rows
+        The data.
+    penalty : ElasticNet
+        On the flattened increments.
+    point : Point
+        Where the gap is asked for.
+    primal : float
+        The objective there.
+    model : QuadraticModel
+        With the gradients of the rows at the point.
+    sums : ndarray of shape (n_columns, 2, n_classes)
+        `class_sums` of that model.
+
+    Returns
+    -------
+    float
+        The gap; an upper bound of it for links of which `mean_conjugate` is one.
     """
     balance = class_balance(sums)
     q = np.empty((len(balance) - 1, len(sums)))
@@ -79,10 +89,10 @@ def duality_gap(penalty, primal, sums, ga, g, weight, start):
     q[:, 0] = 0.0
     flat = q.reshape(-1)
     shrink = 1.0 / max(gauge_of(penalty, flat), 1.0)
-    buffers = np.empty((2, len(ga)))
-    dual = dual_value(ga, g, weight, start, balance, shrink, *buffers)
+    at_point = point.a, point.b, model.qa, model.q, rows.weight, rows.start
+    dual = dual_value(rows.link, shrink * balance, *at_point)
     dual -= penalty_conjugate(penalty, shrink * flat)
     if shrink < 1.0 and penalty.l1_ratio < 1.0:
-        whole = dual_value(ga, g, weight, start, balance, 1.0, *buffers)
+        whole = dual_value(rows.link, balance, *at_point)
         dual = max(dual, whole - penalty_conjugate(penalty, flat))
     return primal - dual

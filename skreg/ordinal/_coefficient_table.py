@@ -9,6 +9,12 @@ from scipy.special import ndtr
 from skreg._optional import require
 
 DIRECTIONS = {"lower", "higher"}
+# columns, and those that they are the exponentials of
+ODDS_RATIOS = {
+    "odds_ratio": "coefficient",
+    "odds_ratio_lower": "lower",
+    "odds_ratio_upper": "upper",
+}
 
 
 class Estimates(NamedTuple):
@@ -43,8 +49,8 @@ def in_direction(estimates, direction):
     return estimates._replace(value=value, lower=lower, upper=upper)
 
 
-def coefficient_table(estimates, direction, by):
-    """Data frame of estimates; thresholds have no odds ratio."""
+def coefficient_table(estimates, direction, link, by):
+    """Data frame of estimates; odds ratios are of the logistic link, and not of thresholds."""
     pandas = require("pandas", "bench", by)
     estimates = in_direction(estimates, direction)
     is_slope = np.arange(len(estimates.value)) < estimates.n_coefficients
@@ -54,12 +60,9 @@ def coefficient_table(estimates, direction, by):
         "lower": estimates.lower,
         "upper": estimates.upper,
     }
+    ratios = ODDS_RATIOS if link == "logit" else {}
     with np.errstate(over="ignore"):
-        for ratio, column in (
-            ("odds_ratio", "coefficient"),
-            ("odds_ratio_lower", "lower"),
-            ("odds_ratio_upper", "upper"),
-        ):
+        for ratio, column in ratios.items():
             columns[ratio] = np.where(is_slope, np.exp(columns[column]), np.nan)
     index = pandas.MultiIndex.from_arrays(list(estimates.levels.values()), names=estimates.levels)
     return pandas.DataFrame(

@@ -4,12 +4,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._warnings import warn
+from skreg.ordinal._likelihood import log_complement, log_cumulative
 
-# a large predictor that still moves by this much, and by this share, at convergence runs away
-RUNAWAY_PREDICTOR, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
+# log-odds of a boundary that are large, and still move by this much, and by this share, at
+# convergence run away
+RUNAWAY_LOG_ODDS, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
 
 
-def warn_if_not_converged(solution, *, tol, max_iter):
+def warn_if_not_converged(solution, link, *, tol, max_iter):
     """Say by how much the solver missed its tolerance, or that coefficients diverge."""
     if not solution.converged:
         certified = not np.isnan(solution.dual_gap)
@@ -20,7 +22,7 @@ def warn_if_not_converged(solution, *, tol, max_iter):
             f"relative {name} is {reached:.3g}, wanted is tol={tol:.3g}. Increase max_iter or tol.",
             ConvergenceWarning,
         )
-    elif np.isnan(solution.dual_gap) and _runs_away(solution):
+    elif np.isnan(solution.dual_gap) and _runs_away(solution, link):
         warn(
             "The classes are separable or nearly so, and some coefficients are not penalised: "
             "they diverge, and were stopped at the tolerance on the optimality conditions, "
@@ -30,10 +32,25 @@ def warn_if_not_converged(solution, *, tol, max_iter):
         )
 
 
-def _runs_away(solution):
+def _runs_away(solution, link):
+    """Whether the largest log-odds of a boundary still grew in the last step.
+
+    The step is known as the largest change of a predictor. Log-odds are the predictors of the
+    logistic link; those of the others have tails of their own.
+    """
+    if not solution.last_move < np.inf:
+        return False
     point = solution.point
-    largest = max(
-        np.abs(point.a[np.isfinite(point.a)]).max(), np.abs(point.b[np.isfinite(point.b)]).max()
-    )
-    moving = max(RUNAWAY_MOVE, RUNAWAY_SHARE * largest) < solution.last_move < np.inf
-    return moving and largest > RUNAWAY_PREDICTOR
+    finite = np.concatenate([side[np.isfinite(side)] for side in (point.a, point.b)])
+    ends = np.array([finite.min(), finite.max()])
+    log_odds = _log_odds(link, ends)
+    inwards = np.array([1.0, -1.0]) * solution.last_move
+    moved = np.abs(log_odds - _log_odds(link, ends + inwards))
+    farthest = np.abs(log_odds).argmax()
+    largest = np.abs(log_odds[farthest])
+    moving = moved[farthest] > max(RUNAWAY_MOVE, RUNAWAY_SHARE * largest)
+    return moving and largest > RUNAWAY_LOG_ODDS
+
+
+def _log_odds(link, eta):
+    return log_cumulative(link, eta) - log_complement(link, eta)

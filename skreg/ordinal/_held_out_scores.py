@@ -4,6 +4,7 @@ import numpy as np
 
 from skreg.ordinal._base import linear_predictors
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
+from skreg.ordinal._link import LINKS
 from skreg.ordinal._presto import presto_problem
 from skreg.ordinal._problem import original_scale
 from skreg.ordinal._solve_path import null_solution, solve_path
@@ -37,7 +38,7 @@ BUILT_IN_SCORES = {"brier": negative_brier, "neg_log_loss": negative_log_loss}
 
 def _log_probabilities(model, X):
     eta = linear_predictors(X, model.coef_, model.intercept_)
-    return log_class_probabilities(repair_crossing(eta))
+    return log_class_probabilities(LINKS[model.link_], repair_crossing(eta))
 
 
 def score_path(model, train, test, alphas, score):

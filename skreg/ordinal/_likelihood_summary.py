@@ -42,7 +42,7 @@ def summarise(estimator, X, y, sample_weight, *, covariance, groups, interval, l
     names = [*estimator._feature_names()[included], *threshold_names(estimator.class_order_)]
     n_slopes = len(value) - n_thresholds
     estimates = Estimates({"term": names}, n_slopes, value, error, lower, upper)
-    return with_wald_tests(coefficient_table(estimates, direction, "summary"))
+    return with_wald_tests(coefficient_table(estimates, direction, estimator.link_, "summary"))
 
 
 def _check_options(covariance, groups, interval):

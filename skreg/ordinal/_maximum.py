@@ -75,7 +75,7 @@ def maximise(problem, point, free, held=None):
     rows = problem.rows
     smallest = SMALLEST_DISTANCE if held is None else PROFILE_DISTANCE
     no_penalty = elastic_net(0.0, 1.0, np.zeros_like(problem.weights))
-    loss, multiplier = mean_loss(point.a, point.b, rows.weight, rows.start), 0.0
+    loss, multiplier = mean_loss(rows.link, point.a, point.b, rows.weight, rows.start), 0.0
     for _ in range(MAX_STEPS):
         full_gradient, hessian = derivatives(problem, point, free)
         gradient = full_gradient.reshape(-1)[free]

@@ -1,4 +1,4 @@
-"""Proximal Newton for the penalised cumulative-logit likelihood.
+"""Proximal Newton for the penalised cumulative-link likelihood.
 
 One step minimises the quadratic model of the loss plus the penalty by block coordinate descent, a
 block being the increments of one feature (`descend`), helped by the Gram matrix of the active
@@ -25,7 +25,8 @@ from skreg.ordinal._design import (
 )
 from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
 from skreg.ordinal._gram import descend_on_gram, passes_worth_a_gram
-from skreg.ordinal._likelihood import mean_loss, row_derivatives, sigmoid
+from skreg.ordinal._likelihood import boundaries_of_shares, mean_loss
+from skreg.ordinal._link import Link, first_derivatives, reflected, row_derivatives
 from skreg.ordinal._penalty import penalty_at
 from skreg.ordinal._screening import select_columns
 from skreg.ordinal._sparse_design import SortedCsc
@@ -41,10 +42,11 @@ FORCING = 0.03
 
 
 class Rows(NamedTuple):
-    """Design and weights of the samples, sorted by class; the weights sum to one."""
+    """Design and weights of the samples, sorted by class, and the link; the weights sum to one."""
 
     design: SortedDense | SortedCsc
     weight: np.ndarray
+    link: Link
 
     @property
     def start(self):
@@ -83,11 +85,11 @@ class Solution(NamedTuple):
 
 
 def intercept_point(rows):
-    """Optimum without features: sigma(alpha_k) is the share of the classes 0 .. k."""
+    """Optimum without features: G(alpha_k) is the share of the classes 0 .. k."""
     start, design = rows.start, rows.design
     shares = np.add.reduceat(rows.weight, start[:-1])
     below, above = np.cumsum(shares)[:-1], np.cumsum(shares[::-1])[-2::-1]
-    alpha = np.log(below) - np.log(above)
+    alpha = boundaries_of_shares(rows.link, below, above)
     theta = np.zeros((len(alpha), n_columns(design)))
     theta[:, 0] = np.diff(alpha, prepend=0.0)
     return point_at(rows, theta)
@@ -132,24 +134,23 @@ def quadratic_model(rows, a, b):
     sa, sb, r, qa, q = np.empty((5, n))
     offset, total = np.zeros(n_classes - 1), np.zeros((5, n_classes))
     model = QuadraticModel(sa, sb, r, qa, q, offset, total)
-    _fill_model(a, b, rows.weight, rows.start, model)
+    _fill_model(rows.link, a, b, rows.weight, rows.start, model)
     return model
 
 
 @kernel
-def _fill_model(a, b, weight, start, model):
+def _fill_model(link, a, b, weight, start, model):
     last = start.shape[0] - 2
     for c in range(last + 1):
         for i in range(start[c], start[c + 1]):
             ga, gb, sa, sb, r = 0.0, 0.0, 0.0, 0.0, 0.0
             if c == 0:
-                ga = -sigmoid(-a[i])
-                sa = -ga * (1.0 + ga)
+                ga, sa = first_derivatives(link, a[i])
             elif c == last:
-                gb = sigmoid(b[i])
-                sb = gb * (1.0 - gb)
+                falling, sb = first_derivatives(reflected(link), -b[i])
+                gb = -falling
             else:
-                ga, gb, sa, sb, r = row_derivatives(a[i], b[i])
+                ga, gb, sa, sb, r = row_derivatives(link, a[i], b[i])
             model.qa[i], model.q[i] = weight[i] * ga, weight[i] * (ga + gb)
             model.sa[i], model.sb[i], model.r[i] = weight[i] * sa, weight[i] * sb, weight[i] * r
             model.total[0, c] += model.qa[i]
@@ -305,7 +306,8 @@ def line_search(rows, penalty, point, target, gradient, objective):
     for _ in range(MAX_HALVINGS):
         theta = target if t == 1.0 else point.theta + t * step
         a, b = point.a + t * da, point.b + t * db
-        value = mean_loss(a, b, rows.weight, rows.start) + penalty_at(penalty, theta)
+        value = mean_loss(rows.link, a, b, rows.weight, rows.start)
+        value += penalty_at(penalty, theta)
         if value <= objective + ARMIJO * t * slope + rounding:
             return Point(theta, a, b), value, t * max(np.abs(da).max(), np.abs(db).max())
         t *= 0.5
@@ -339,7 +341,7 @@ def solve(rows, penalty, point, scales, *, tol, max_iter, share=1.0):
         Its gap is NaN where there is none.
     """
     penalised = certificate.has_gap(penalty, rows.design.deviation)
-    objective = mean_loss(point.a, point.b, rows.weight, rows.start)
+    objective = mean_loss(rows.link, point.a, point.b, rows.weight, rows.start)
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty((n_boundaries, width))
@@ -353,9 +355,7 @@ def solve(rows, penalty, point, scales, *, tol, max_iter, share=1.0):
         )
         residual, gap = violation / scales.gradient, np.nan
         if penalised:
-            gap = certificate.duality_gap(
-                penalty, objective, sums, model.qa, model.q, rows.weight, rows.start
-            )
+            gap = certificate.duality_gap(rows, penalty, point, objective, model, sums)
             gap /= scales.loss
         converged = gap <= tol if penalised else residual <= residual_tol
         if converged or n_iter == max_iter or last_move == 0.0:

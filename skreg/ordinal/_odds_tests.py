@@ -43,8 +43,8 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     Raises
     ------
     ValueError
-        If there are only two classes, if a boundary separates its classes, and as
-        `ProportionalOddsClassifier.summary`.
+        If the link is not the logistic one, if there are only two classes, if a boundary separates
+        its classes, and as `ProportionalOddsClassifier.summary`.
     ImportError
         If pandas is not installed.
 
@@ -67,6 +67,11 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     [0.32, 0.11]
     """
     likelihood, names, included = _of_three_classes(estimator, X, y, sample_weight, "brant_test")
+    if estimator.link_ != "logit":
+        raise ValueError(
+            f"the estimator was fitted with link={estimator.link_!r}, but brant_test compares "
+            "logistic regressions: use likelihood_ratio_test, which has the link of the fit"
+        )
     slopes, covariance = separate_fits(
         likelihood.X,
         likelihood.codes,
@@ -88,6 +93,7 @@ def likelihood_ratio_test(
 ) -> Any:
     """Test proportional odds against slopes that differ between boundaries, by the likelihood.
 
+    With another link than the logistic one it is the same test of equal slopes, under this link.
     The larger model gives one feature, or all, a slope of its own at each boundary. Twice the
     difference of the log-likelihoods is asymptotically chi-squared.
 

@@ -70,6 +70,8 @@ class PrestoClassifierCV(IncrementsClassifier):
     selection_rule : {"min", "one_standard_error"}, default="min"
         Take the alpha of the best mean score, or the largest alpha whose mean score is within one
         standard error (over the folds) of it.
+    link : {"logit", "probit", "cloglog", "loglog"}, default="logit"
+        As in `PrestoClassifier`.
     l1_ratio : float, default=1.0
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
@@ -127,6 +129,8 @@ class PrestoClassifierCV(IncrementsClassifier):
     kkt_residual_ : float
         Relative violation of the optimality conditions of the chosen fit, as in
         `PrestoClassifier`.
+    link_ : str
+        The `link` of the fit.
     crossing_rate_ : float
         Weighted share of the training rows at which boundaries cross.
     n_features_in_ : int
@@ -181,6 +185,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         cv: Any = 5,
         scoring: str | Callable[..., float] = "brier",
         selection_rule: Literal["min", "one_standard_error"] = "min",
+        link: Literal["logit", "probit", "cloglog", "loglog"] = "logit",
         l1_ratio: float = 1.0,
         first_penalty: float = 1.0,
         penalty_weights: ArrayLike | dict[str, float] | None = None,
@@ -196,6 +201,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         self.cv = cv
         self.scoring = scoring
         self.selection_rule = selection_rule
+        self.link = link
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
         self.penalty_weights = penalty_weights
@@ -281,6 +287,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         model = PrestoClassifier(**shared)
         model.n_features_in_ = self.n_features_in_
         model.classes_, model.class_order_ = self.classes_, self.class_order_
+        model.link_ = self.link_
         return model
 
     def _score_weight(self, data, scoring):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,10 +84,11 @@ def decreasing_alphas(alphas, eps, problem, null):
 def collect_path(problem, null, alphas, class_order, *, tol, max_iter, verbose=0):
     """Solve the whole path on the original scale, warning where the tolerance is missed."""
     fits, certificates = [], []
-    warn_if_not_converged(null, tol=tol, max_iter=max_iter)
+    link = problem.rows.link
+    warn_if_not_converged(null, link, tol=tol, max_iter=max_iter)
     solutions = solve_path(problem, null, alphas, tol=tol, max_iter=max_iter)
     for solution in progress(solutions, total=len(alphas), verbose=verbose, by="presto_path"):
-        warn_if_not_converged(solution, tol=tol, max_iter=max_iter)
+        warn_if_not_converged(solution, link, tol=tol, max_iter=max_iter)
         fits.append(original_scale(problem, solution.point.theta))
         certificates.append((solution.dual_gap, solution.kkt_residual, solution.n_iter))
     intercepts, coefs, coef_diffs = (
@@ -119,6 +120,7 @@ def presto_path(
     *,
     alphas: int | ArrayLike = 20,
     eps: float = 1e-2,
+    link: Literal["logit", "probit", "cloglog", "loglog"] = "logit",
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
@@ -142,6 +144,8 @@ def presto_path(
         it, in equal steps of the logarithm.
     eps : float, default=1e-2
         Ratio of the smallest alpha to the largest, if `alphas` is a number.
+    link : {"logit", "probit", "cloglog", "loglog"}, default="logit"
+        As in `PrestoClassifier`.
     l1_ratio : float, default=1.0
         As in `PrestoClassifier`.
     first_penalty : float, default=1.0
@@ -183,8 +187,9 @@ def presto_path(
     array([ 0,  3, 10, 21, 26])
     """
     labels, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
-    )
+        X, y, sample_weight, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
+        penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
+    )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     grid = decreasing_alphas(alphas, eps, problem, null)
     return collect_path(
@@ -197,6 +202,7 @@ def presto_alpha_max(
     X: Any,
     y: ArrayLike,
     *,
+    link: Literal["logit", "probit", "cloglog", "loglog"] = "logit",
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
@@ -217,6 +223,8 @@ def presto_alpha_max(
         Features.
     y : array-like of shape (n_samples,)
         Labels.
+    link : {"logit", "probit", "cloglog", "loglog"}, default="logit"
+        As in `PrestoClassifier`.
     l1_ratio : float, default=1.0
         As in `PrestoClassifier`. Below 0.01, where the increments are never all zero, the value at
         0.01 is returned.
@@ -252,22 +260,15 @@ def presto_alpha_max(
     0.544331
     """
     _, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
-    )
+        X, y, sample_weight, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
+        penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
+    )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
-    warn_if_not_converged(null, tol=tol, max_iter=max_iter)
+    warn_if_not_converged(null, problem.rows.link, tol=tol, max_iter=max_iter)
     return float(alpha_max(problem, null))
 
 
-def _problem(
-    X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
-):
-    estimator = PrestoClassifier(
-        l1_ratio=l1_ratio,
-        first_penalty=first_penalty,
-        penalty_weights=penalty_weights,
-        standardize=standardize,
-        class_order=class_order,
-    )
+def _problem(X, y, sample_weight, **parameters):
+    estimator = PrestoClassifier(**parameters)
     data = estimator._validate(X, y, sample_weight)
     return data.labels, presto_problem(estimator, data)

@@ -7,6 +7,7 @@ import numpy as np
 from skreg.ordinal._design import n_columns
 from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
 from skreg.ordinal._likelihood import mean_loss
+from skreg.ordinal._link import LOGIT
 from skreg.ordinal._newton import Point, Rows, Scales, intercept_point, quadratic_model
 from skreg.ordinal._standardise import Scaling, sorted_design
 
@@ -40,7 +41,7 @@ class Coefficients(NamedTuple):
     coef_diff: np.ndarray
 
 
-def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standardize):
+def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standardize, link=LOGIT):
     """Sort, standardise and weigh the data.
 
     Parameters
@@ -59,6 +60,8 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
         Share of the L1 part of the penalty.
     standardize : bool
         Whether to divide the columns by their standard deviation.
+    link : Logit, Probit, Cloglog or Loglog, default=LOGIT
+        The link.
 
     Returns
     -------
@@ -69,12 +72,12 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     first = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
     weight = sample_weight[order] / sample_weight[order].sum()
     design, scaling = sorted_design(X, order, first, weight, standardize)
-    rows = Rows(design, weight)
+    rows = Rows(design, weight, link)
     start = intercept_point(rows)
     gradient = np.abs(loss_gradient(rows, quadratic_model(rows, start.a, start.b))[:, 1:])
     gradient[np.isinf(weights)] = 0.0
     scales = Scales(
-        mean_loss(start.a, start.b, weight, first),
+        mean_loss(link, start.a, start.b, weight, first),
         max((gradient / design.deviation[1:]).max(), SMALLEST_GRADIENT),
     )
     alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)

@@ -10,23 +10,25 @@ from skreg._sklearn import Interval, StrOptions, _fit_context, validate_params
 from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
-    CumulativeLogitClassifier,
+    CumulativeLinkClassifier,
     check_penalty_weights,
 )
 from skreg.ordinal._coefficient_table import DIRECTIONS
 from skreg.ordinal._convergence import warn_if_not_converged
 from skreg.ordinal._likelihood_summary import COVARIANCES, INTERVALS, summarise
+from skreg.ordinal._link import LINKS
 from skreg.ordinal._problem import make_problem, original_scale
 from skreg.ordinal._solve_path import solve_at
 
 
-class ProportionalOddsClassifier(CumulativeLogitClassifier):
+class ProportionalOddsClassifier(CumulativeLinkClassifier):
     r"""Proportional odds: one coefficient vector for all boundaries between ordered classes.
 
     .. math::
-        P(Y \le k \mid x) = \sigma(\alpha_k + x^\top \beta)
+        P(Y \le k \mid x) = G(\alpha_k + x^\top \beta),
 
-    minimises the mean log-loss plus, on standardised features,
+    with the logistic function G, or that of another `link`, minimises the mean log-loss plus, on
+    standardised features,
     ``alpha * sum_j c_j (l1_ratio * abs(beta_j) + (1 - l1_ratio) / 2 * beta_j**2)`` [1]_. It is the
     limit of `PrestoClassifier` with `first_penalty=0` for large `alpha`.
 
@@ -34,6 +36,10 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     ----------
     alpha : float, default=0.0
         Strength of the penalty, relative to the mean log-loss; 0 gives maximum likelihood.
+    link : {"logit", "probit", "cloglog", "loglog"}, default="logit"
+        Distribution function G: the logistic one; the normal one; ``1 - exp(-exp(z))``, which makes
+        proportional hazards of grouped survival times; or ``exp(-exp(-z))``, the same for the
+        classes in the opposite order. Only with "logit" are coefficients logarithms of odds ratios.
     l1_ratio : float, default=0.0
         Share of the L1 part of the penalty; 0 is ridge, 1 is lasso.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
@@ -72,6 +78,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         Largest violation of the optimality conditions, relative to the largest gradient at the
         class frequencies, both per standard deviation of the feature. (Where no feature has a
         gradient above 1e-7 there, relative to that.)
+    link_ : str
+        The `link` of the fit.
     selected_features_ : ndarray of str of shape (n_selected,)
         Names of the features with a nonzero coefficient; ``x0``, ``x1``, ... if X has no names.
     n_features_in_ : int
@@ -83,9 +91,18 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
     --------
     PrestoClassifier : Coefficients that may differ between boundaries.
 
+    Notes
+    -----
+    The densities of all links are log-concave, so that the likelihood is log-concave in the
+    intercepts and the coefficients jointly [2]_ [3]_: the fit is the global optimum. `dual_gap_`
+    holds with every link; the notes of `PrestoClassifier` say how it is found.
+
     References
     ----------
     .. [1] P. McCullagh, "Regression Models for Ordinal Data", JRSS B 42, 1980.
+    .. [2] A. Prekopa, "On Logarithmic Concave Measures and Functions", Acta Scientiarum
+       Mathematicarum 34, 1973.
+    .. [3] J. W. Pratt, "Concavity of the Log Likelihood", JASA 76, 1981.
 
     Examples
     --------
@@ -105,6 +122,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         self,
         alpha: float = 0.0,
         *,
+        link: Literal["logit", "probit", "cloglog", "loglog"] = "logit",
         l1_ratio: float = 0.0,
         penalty_weights: ArrayLike | dict[str, float] | None = None,
         standardize: bool = True,
@@ -113,6 +131,7 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         max_iter: int = 100,
     ) -> None:
         self.alpha = alpha
+        self.link = link
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.standardize = standardize
@@ -162,7 +181,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         """
         problem = self._problem(self._validate(X, y, sample_weight))
         solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter)
-        warn_if_not_converged(solution, tol=self.tol, max_iter=self.max_iter)
+        link = problem.rows.link
+        warn_if_not_converged(solution, link, tol=self.tol, max_iter=self.max_iter)
         self.intercept_, coef, _ = original_scale(problem, solution.point.theta)
         self.coef_ = coef[:1]
         self.n_iter_, self.dual_gap_ = solution.n_iter, solution.dual_gap
@@ -229,8 +249,8 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
         pandas.DataFrame
             A row for each feature in the model, and then for each threshold, named by the classes
             on its sides; columns ``coefficient``, ``standard_error``, ``z``, ``p_value``,
-            ``lower``, ``upper``, and ``odds_ratio`` with its ``odds_ratio_lower`` and
-            ``odds_ratio_upper``.
+            ``lower``, ``upper``, and, with the logistic link, ``odds_ratio`` with its
+            ``odds_ratio_lower`` and ``odds_ratio_upper``.
 
         Raises
         ------
@@ -276,4 +296,5 @@ class ProportionalOddsClassifier(CumulativeLogitClassifier):
             weights,
             self.l1_ratio,
             self.standardize,
+            LINKS[self.link],
         )

@@ -18,8 +18,9 @@ def warm_point(problem, coefficients, alpha):
     with np.errstate(over="ignore", invalid="ignore"):
         theta = standardised_increments(problem, coefficients)
         theta[~_free_to_move(problem)] = 0.0
-        point = point_at(problem.rows, theta)
-        value = mean_loss(point.a, point.b, problem.rows.weight, problem.rows.start)
+        rows = problem.rows
+        point = point_at(rows, theta)
+        value = mean_loss(rows.link, point.a, point.b, rows.weight, rows.start)
         value += penalty_at(elastic_net(alpha, problem.l1_ratio, problem.weights), theta)
     return point if value < problem.scales.loss else None
 

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg.ordinal import PrestoClassifier, PrestoClassifierCV, ProportionalOddsClassifier
+from skreg.ordinal._link import LINKS
 from skreg.ordinal._maximum_likelihood import likelihood_of
 
 
@@ -21,8 +22,11 @@ def _fit_all(X, y):
 
 
 def dense() -> None:
-    """Dense features."""
+    """Dense features, and all links, which no other kind of features needs again."""
     _fit_all(*_problem())
+    X, y = _problem()
+    for link in LINKS:
+        PrestoClassifier(link=link).fit(X, y).predict_cumulative_proba(X)
 
 
 def single_precision() -> None:

@@ -1,5 +1,6 @@
 """Which linear boundary a fitted classifier has, in the space of the X that it is given."""
 
+from math import log
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ from skreg.robustness._linear_boundary_steps import Scores, pull_back_through
 N_COMPARED = 32  # rows on which a classifier's own answers are compared with the boundary
 LOST = 1e-3  # share of the scores beyond which their rounding is told
 ROUNDING = {"d": 1e-6, "f": 1e-3}  # of sums of products in double and single precision
+# where the distribution function of a link of `skreg.ordinal` is one half
+MEDIANS = {"logit": 0.0, "probit": 0.0, "cloglog": log(log(2.0)), "loglog": -log(log(2.0))}
 
 
 def boundary_and_rows(estimator: Any, X: Any) -> tuple[LinearBoundary, Any]:
@@ -222,14 +225,15 @@ def _read_bernoulli(model: Any) -> tuple[Scores, np.ndarray]:
 
 
 def _read_ordinal(model: Any) -> tuple[Scores, np.ndarray]:
-    """Two classes have P(Y = first) = sigma(alpha + x.beta); of more, differences decide."""
+    """Two classes have P(Y = first) = G(alpha + x.beta); of more, differences decide."""
     if len(model.classes_) > 2:
         raise TypeError(
             f"{_name(model)} compares differences of cumulative probabilities of "
             f"{len(model.classes_)} classes, which are not linear in X; fit two classes"
         )
     sign = -1.0 if model.class_order_[0] == model.classes_[0] else 1.0
-    scores = _scores(sign * np.asarray(model.coef_), sign * np.asarray(model.intercept_))
+    above = np.asarray(model.intercept_) - MEDIANS[model.link_]
+    scores = _scores(sign * np.asarray(model.coef_), sign * above)
     return scores, np.asarray(model.classes_)
 
 

@@ -150,6 +150,13 @@ def test_labels_come_back_as_integers_or_strings(model, names):
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-10)
 
 
+def test_ordinal_links_other_than_the_logistic_one_are_refused():
+    X, y = load_iris(return_X_y=True)
+    for link in ("probit", "cloglog", "loglog"):
+        with pytest.raises(ValueError, match=f"link='{link}' has no converter"):
+            to_onnx(PrestoClassifier(link=link).fit(X, y), X)
+
+
 def test_labels_that_are_no_integers_are_refused():
     """No fit takes them, but a state may hold them."""
     state = {"classes": [0.5, 1.5], "c": [2, 3], "mean": [[0.0], [1.0]], "M2": [1.0]}

@@ -1,6 +1,7 @@
 """The likelihood of one row: values in the extremes, derivatives, conjugate, probabilities."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,16 +10,16 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from skreg.ordinal._likelihood import (
-    boundaries_cross,
-    log_class_probabilities,
-    mean_conjugate,
-    mean_loss,
-    repair_crossing,
-    row_conjugate,
-    row_derivatives,
-    row_loss,
-)
+from skreg.ordinal import _likelihood, _link
+from skreg.ordinal._certificate import dual_value
+from skreg.ordinal._likelihood import boundaries_cross, repair_crossing
+from skreg.ordinal._link import LOGIT
+from skreg.ordinal._logit import row_conjugate
+
+log_class_probabilities = partial(_likelihood.log_class_probabilities, LOGIT)
+mean_loss = partial(_likelihood.mean_loss, LOGIT)
+row_loss = partial(_link.row_loss, LOGIT)
+row_derivatives = partial(_link.row_derivatives, LOGIT)
 
 POINTS = [(1.0, 0.3), (0.2, -1.5), (-2.0, -2.5), (3.0, 2.999), (4.0, -4.0)]
 
@@ -108,8 +109,10 @@ def test_conjugate_is_infinite_outside_of_its_domain(p, q):
 
 
 def test_conjugate_of_end_classes_is_the_entropy():
-    p, q = np.array([0.3, 0.0]), np.array([0.0, 0.6])
-    value = mean_conjugate(p, q, np.array([0.5, 0.5]), np.array([0, 1, 2]))
+    """Of weighted derivatives ga = -w p and ga + gb = w q, shrunken by the shares."""
+    ga, g, weight = np.array([-0.5 * 0.6, 0.0]), np.array([0.0, 0.5 * 0.6]), np.array([0.5, 0.5])
+    ends = np.zeros(2)
+    value = -dual_value(LOGIT, np.array([0.5, 1.0]), ends, ends, ga, g, weight, np.array([0, 1, 2]))
     entropy = [t * math.log(t) + (1 - t) * math.log(1 - t) for t in (0.3, 0.6)]
     assert value == pytest.approx(np.mean(entropy))
 

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from skreg.ordinal import PrestoClassifier, presto_alpha_max, presto_path
 from skreg.ordinal._gram import active_hessian
 from skreg.ordinal._likelihood import mean_loss
+from skreg.ordinal._link import LOGIT
 from skreg.ordinal._newton import block_hessians, point_at, quadratic_model
 from skreg.ordinal._problem import increment_weights, make_problem
 from skreg.ordinal._solve_path import solve_at
@@ -269,7 +270,7 @@ def test_hessian_of_a_feature_agrees_with_finite_differences(example):
         moved = theta.copy()
         moved[:, j] += steps
         shifted = point_at(rows, moved)
-        return mean_loss(shifted.a, shifted.b, rows.weight, rows.start)
+        return mean_loss(LOGIT, shifted.a, shifted.b, rows.weight, rows.start)
 
     unit = h * np.eye(3)
     for l in range(3):

@@ -147,6 +147,8 @@ OTHERS = [
     LinearNaiveBayes(),
     LinearNaiveBayes(temperature=3.0, shrinkage=0.5),
     PrestoClassifier(alpha=0.01),
+    PrestoClassifier(alpha=0.01, link="cloglog"),
+    PrestoClassifier(alpha=0.01, link="loglog"),
     PrestoClassifierCV(alphas=3, eps=0.1, cv=2),
     ProportionalOddsClassifier(alpha=0.01),
     CoresetEstimator(LogisticRegression(), SensitivitySampler(n_samples=60, random_state=0)),
