@@ -47,6 +47,10 @@ def write_ordered_classes(graph: Graph) -> None:
             f"{type(graph.model).__name__} with link={graph.model.link_!r} has no converter to "
             "ONNX; link='logit' has one"
         )
+    if graph.model._has_offset:
+        raise ValueError(
+            f"{type(graph.model).__name__} was fitted with an offset, for which ONNX has no input"
+        )
     order = np.searchsorted(graph.model.classes_, graph.model.class_order_)
     ordered = ordered_probabilities(graph, graph.linear_predictor(), len(order) - 1)
     best = graph.node("ArgMax", ordered, axis=1, keepdims=0)

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 from sklearn.base import ClassifierMixin
-from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
@@ -23,14 +22,13 @@ from skreg.ordinal._labels import (
     warn_if_lost_by_encoding,
 )
 from skreg.ordinal._likelihood import (
-    boundaries_cross,
     log_class_probabilities,
     log_cumulative,
     repair_crossing,
 )
+from skreg.ordinal._linear_predictors import check_offset, linear_predictors, warn_if_left_out
 from skreg.ordinal._link import LINKS
 
-LARGEST_PREDICTOR = 1e300
 PENALTY_CONSTRAINTS = {
     "link": [StrOptions(set(LINKS))],
     "l1_ratio": [Interval(Real, 0, 1, closed="both")],
@@ -43,16 +41,19 @@ PENALTY_CONSTRAINTS = {
 
 
 class Data(NamedTuple):
-    """Validated input: features, ordered labels, and weights of which the largest is one."""
+    """Validated input: features, ordered labels, weights of which the largest is one, offset."""
 
     X: Any
     labels: OrderedLabels
     sample_weight: np.ndarray
+    offset: np.ndarray | None
 
     def rows(self, indices):
         """The samples with the given indices; classes that they lack stay known."""
         codes = self.labels.codes[indices]
-        return Data(self.X[indices], self.labels._replace(codes=codes), self.sample_weight[indices])
+        labels = self.labels._replace(codes=codes)
+        offset = None if self.offset is None else self.offset[indices]
+        return Data(self.X[indices], labels, self.sample_weight[indices], offset)
 
 
 class CumulativeLinkClassifier(SelectsFeatures, ClassifierMixin, Estimator):
@@ -61,12 +62,14 @@ class CumulativeLinkClassifier(SelectsFeatures, ClassifierMixin, Estimator):
     Subclasses fit `coef_` and `intercept_`.
     """
 
+    _has_offset = False
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _validate(self, X, y, sample_weight):
+    def _validate(self, X, y, sample_weight, offset=None):
         """Checked `Data`; sets `classes_`, `class_order_` and `link_`."""
         y, levels = from_categorical(y)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
@@ -79,46 +82,51 @@ class CumulativeLinkClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         sample_weight = sample_weight / sample_weight.max()
         sample_weight[sample_weight / sample_weight.sum() == 0.0] = 0.0  # beside the others, none
         check_class_weights(labels, sample_weight)
+        offset = check_offset(offset, X.shape[0])
         warn_if_guessed(labels)
         warn_if_lost_by_encoding(labels)
         self.classes_, self.class_order_ = labels.classes, labels.order
         self._order_origin, self.link_ = labels.origin, self.link
-        return Data(X, labels, sample_weight)
+        self._has_offset = offset is not None
+        return Data(X, labels, sample_weight, offset)
 
     def _feature_names(self):
         """Names of the columns, or x0, x1, .. where X had none."""
         unnamed = [f"x{j}" for j in range(self.n_features_in_)]
         return np.asarray(getattr(self, "feature_names_in_", unnamed), dtype=object)
 
-    def _predictors(self, X):
+    def _predictors(self, X, offset):
         """Linear predictor of every boundary, unrepaired."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return linear_predictors(X, self.coef_, self.intercept_)
+        warn_if_left_out(self, offset)
+        return linear_predictors(X, self.coef_, self.intercept_, check_offset(offset, X.shape[0]))
 
-    def _ordered_log_proba(self, X):
-        eta = repair_crossing(self._predictors(X))
+    def _ordered_log_proba(self, X, offset):
+        eta = repair_crossing(self._predictors(X, offset))
         return log_class_probabilities(LINKS[self.link_], eta)
 
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
         """Logarithms of the class probabilities, accurate for tiny probabilities too.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, 0 if None.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns as in `classes_`; -inf where the repair of a crossing left no probability.
         """
-        ordered = self._ordered_log_proba(X)
+        ordered = self._ordered_log_proba(X, offset)
         result = np.empty_like(ordered)
         result[:, np.searchsorted(self.classes_, self.class_order_)] = ordered
         return result
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
         """Class probabilities.
 
         Where boundaries cross, the linear predictor of a boundary is lowered to the smallest of
@@ -128,68 +136,78 @@ class CumulativeLinkClassifier(SelectsFeatures, ClassifierMixin, Estimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, 0 if None.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             Columns as in `classes_`, rows sum to one.
         """
-        return np.exp(self.predict_log_proba(X))
+        return np.exp(self.predict_log_proba(X, offset))
 
-    def predict_cumulative_proba(self, X: Any) -> np.ndarray:
+    def predict_cumulative_proba(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
         """Probabilities P(Y <= k) of lying at or below each boundary.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, 0 if None.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes - 1)
             Column k belongs to ``class_order_[k]``; rows do not decrease.
         """
-        eta = repair_crossing(self._predictors(X))
+        eta = repair_crossing(self._predictors(X, offset))
         return np.exp(log_cumulative(LINKS[self.link_], eta))
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: Any, offset: ArrayLike | None = None) -> np.ndarray:
         """Most probable class.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Features.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, 0 if None.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Labels.
         """
-        best = np.argmax(self._ordered_log_proba(X), axis=1)
+        best = np.argmax(self._ordered_log_proba(X, offset), axis=1)
         return self.class_order_[best]
 
+    def score(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> float:
+        """Accuracy of the most probable classes.
 
-def linear_predictors(X, coef, intercept):
-    """intercept_k + x^T coef_k for all boundaries, finite for any finite X.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, 0 if None.
 
-    Rows so large that a product overflows are divided by their largest entry first.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        eta = safe_sparse_dot(X, coef.T, dense_output=True) + intercept
-        overflowed = np.flatnonzero(~np.isfinite(eta).all(axis=1))
-        if len(overflowed):
-            rows = X[overflowed].astype(np.float64)
-            rows = rows.toarray() if sparse.issparse(rows) else rows
-            size = np.abs(rows).max(axis=1, keepdims=True)
-            eta = eta.astype(np.float64)
-            eta[overflowed] = ((rows / size) @ coef.T) * size + intercept
-    return np.clip(eta.astype(np.float64), -LARGEST_PREDICTOR, LARGEST_PREDICTOR)
-
-
-def crossing_rate(X, coef, intercept, sample_weight):
-    """Weighted share of rows whose boundaries cross."""
-    crossed = boundaries_cross(linear_predictors(X, coef, intercept))
-    return float(np.average(crossed, weights=sample_weight))
+        Returns
+        -------
+        float
+            Share of the labels that are right.
+        """
+        return accuracy_score(y, self.predict(X, offset), sample_weight=sample_weight)
 
 
 def check_penalty_weights(

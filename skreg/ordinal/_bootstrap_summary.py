@@ -50,6 +50,7 @@ class Refit(NamedTuple):
         "X": ["array-like", "sparse matrix"],
         "y": ["array-like"],
         "sample_weight": ["array-like", None],
+        "offset": ["array-like", None],
         "n_bootstraps": [Interval(Integral, 2, None, closed="left")],
         "level": [Interval(Real, 0, 1, closed="neither")],
         "direction": [StrOptions(DIRECTIONS)],
@@ -64,6 +65,7 @@ def bootstrap_summary(
     X: Any,
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     *,
     n_bootstraps: int = 200,
     level: float = 0.95,
@@ -94,6 +96,8 @@ def bootstrap_summary(
         Labels.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights, multiplied by the numbers of draws.
+    offset : array-like of shape (n_samples,), default=None
+        Known part of the predictors in every fit.
     n_bootstraps : int, default=200
         Number of samples.
     level : float, default=0.95
@@ -159,11 +163,11 @@ def bootstrap_summary(
     """
     _check_estimator(estimator)
     _check_ends(n_bootstraps, level)
-    whole = clone(estimator).fit(X, y, sample_weight=sample_weight)
+    whole = clone(estimator).fit(X, y, sample_weight=sample_weight, **_given(offset))
     fitted = getattr(whole, "best_estimator_", whole)
     _warn_of_penalty(whole, fitted)
     refits = _refit_all(
-        _with_order(estimator, fitted.class_order_), X, y, sample_weight,
+        _with_order(estimator, fitted.class_order_), X, y, sample_weight, offset,
         np.searchsorted(fitted.classes_, from_categorical(y)[0]),
         n_bootstraps, random_state, n_jobs, verbose,
     )  # fmt: skip
@@ -179,25 +183,35 @@ def bootstrap_summary(
     return table
 
 
-def _refit_all(model, X, y, sample_weight, codes, n_bootstraps, random_state, n_jobs, verbose):
+def _refit_all(
+    model, X, y, sample_weight, offset, codes, n_bootstraps, random_state, n_jobs, verbose
+):
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
     samples = _draw(codes, weight, n_bootstraps, check_random_state(random_state))
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_refit)(model, X, y, weight * counts) for counts in samples
+        delayed(_refit)(model, X, y, offset, weight * counts) for counts in samples
     )
     return list(progress(results, total=n_bootstraps, verbose=verbose, by=BY, unit="sample"))
 
 
-def _refit(model, X, y, weight):
+def _refit(model, X, y, offset, weight):
     rows = np.flatnonzero(weight > 0.0)
     model = clone(model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(_safe_indexing(X, rows), _safe_indexing(y, rows), sample_weight=weight[rows])
+        model.fit(
+            _safe_indexing(X, rows), _safe_indexing(y, rows), sample_weight=weight[rows],
+            **_given(None if offset is None else _safe_indexing(offset, rows)),
+        )  # fmt: skip
     converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     fitted = getattr(model, "best_estimator_", model)
     at_edge = bool(getattr(fitted, "alpha_at_edge_", False))
     return Refit(fitted.coef_, fitted.intercept_, converged, at_edge)
+
+
+def _given(offset):
+    """The offset as a parameter of fit, for searches too, that take what they are given."""
+    return {} if offset is None else {"offset": offset}
 
 
 def _draw(codes, weight, n_bootstraps, random_state):

@@ -20,7 +20,7 @@ from skreg.ordinal._maximum_likelihood import checked_maximum
 from skreg.ordinal._problem import make_problem, sorted_by_class
 
 
-def separate_fits(X, codes, sample_weight, included, names, boundary_names):
+def separate_fits(X, codes, sample_weight, offset, included, names, boundary_names):
     """Slopes of the separate logistic regressions, and their joint covariance.
 
     Parameters
@@ -31,6 +31,8 @@ def separate_fits(X, codes, sample_weight, included, names, boundary_names):
         Positions of the labels in their order.
     sample_weight : ndarray of shape (n_samples,)
         Numbers of rows.
+    offset : ndarray of shape (n_samples,) or None
+        Known part of the predictors.
     included : ndarray of bool of shape (n_features,)
         Features in the model.
     names, boundary_names : list of str
@@ -47,7 +49,7 @@ def separate_fits(X, codes, sample_weight, included, names, boundary_names):
     slopes, probability, bread = [], [], []
     for k, boundary in enumerate(boundary_names):
         above = (codes > k).astype(np.intp)
-        problem = make_problem(X, above, 2, sample_weight, weights, 0.0, True)
+        problem = make_problem(X, above, 2, sample_weight, weights, 0.0, True, offset=offset)
         free = free_increments(problem)
         by = f"the logistic regression at the boundary {boundary}"
         maximum = checked_maximum(problem, problem.start, free, names, by)

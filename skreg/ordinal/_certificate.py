@@ -81,6 +81,11 @@ def duality_gap(rows, penalty, point, primal, model, sums):
     -------
     float
         The gap; an upper bound of it for links of which `mean_conjugate` is one.
+
+    Notes
+    -----
+    With an offset o the loss of a row is L(a + o, b + o) in what the increments move, whose
+    conjugate is L*(u) - (u_a + u_b) o.
     """
     balance = class_balance(sums)
     q = np.empty((len(balance) - 1, len(sums)))
@@ -90,9 +95,17 @@ def duality_gap(rows, penalty, point, primal, model, sums):
     flat = q.reshape(-1)
     shrink = 1.0 / max(gauge_of(penalty, flat), 1.0)
     at_point = point.a, point.b, model.qa, model.q, rows.weight, rows.start
-    dual = dual_value(rows.link, shrink * balance, *at_point)
+    known = _class_offsets(rows, model)
+    dual = dual_value(rows.link, shrink * balance, *at_point) + shrink * np.dot(balance, known)
     dual -= penalty_conjugate(penalty, shrink * flat)
     if shrink < 1.0 and penalty.l1_ratio < 1.0:
-        whole = dual_value(rows.link, balance, *at_point)
+        whole = dual_value(rows.link, balance, *at_point) + np.dot(balance, known)
         dual = max(dual, whole - penalty_conjugate(penalty, flat))
     return primal - dual
+
+
+def _class_offsets(rows, model):
+    """sum_i (ga_i + gb_i) o_i over each class, with the offsets o; zeros without."""
+    if rows.offset is None:
+        return np.zeros(len(rows.start) - 1)
+    return np.add.reduceat(model.q * rows.offset, rows.start[:-1])

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skreg.ordinal._base import linear_predictors
 from skreg.ordinal._likelihood import log_class_probabilities, repair_crossing
+from skreg.ordinal._linear_predictors import linear_predictors
 from skreg.ordinal._link import LINKS
 from skreg.ordinal._presto import presto_problem
 from skreg.ordinal._problem import original_scale
@@ -15,7 +15,7 @@ SMALLEST_PROBABILITY = 1e-8
 def negative_brier(model, rows, params):
     """Minus the weighted mean of sum_k (1[y = k] - pi_k)^2."""
     codes = rows.labels.codes
-    error = np.exp(_log_probabilities(model, rows.X))
+    error = np.exp(_log_probabilities(model, rows))
     error[np.arange(len(codes)), codes] -= 1.0
     return -np.average((error**2).sum(axis=1), weights=rows.sample_weight)
 
@@ -23,7 +23,7 @@ def negative_brier(model, rows, params):
 def negative_log_loss(model, rows, params):
     """Weighted mean of log pi of the observed class, with pi at least 1e-8."""
     codes = rows.labels.codes
-    observed = _log_probabilities(model, rows.X)[np.arange(len(codes)), codes]
+    observed = _log_probabilities(model, rows)[np.arange(len(codes)), codes]
     floored = np.maximum(observed, np.log(SMALLEST_PROBABILITY))
     return np.average(floored, weights=rows.sample_weight)
 
@@ -36,8 +36,8 @@ def score_by(model, rows, params, scorer):
 BUILT_IN_SCORES = {"brier": negative_brier, "neg_log_loss": negative_log_loss}
 
 
-def _log_probabilities(model, X):
-    eta = linear_predictors(X, model.coef_, model.intercept_)
+def _log_probabilities(model, rows):
+    eta = linear_predictors(rows.X, model.coef_, model.intercept_, rows.offset)
     return log_class_probabilities(LINKS[model.link_], repair_crossing(eta))
 
 

@@ -21,10 +21,12 @@ COVARIANCES = {"observed", "sandwich", "cluster"}
 INTERVALS = {"wald", "profile"}
 
 
-def summarise(estimator, X, y, sample_weight, *, covariance, groups, interval, level, direction):
+def summarise(
+    estimator, X, y, sample_weight, offset, *, covariance, groups, interval, level, direction
+):
     """Data frame of coefficients and thresholds; see `ProportionalOddsClassifier.summary`."""
     _check_options(covariance, groups, interval)
-    likelihood = likelihood_of(estimator, X, y, sample_weight, "summary")
+    likelihood = likelihood_of(estimator, X, y, sample_weight, "summary", offset)
     if covariance == "observed":
         _warn_of_fractions(sample_weight)
     to_original = _original_scale_matrix(likelihood)

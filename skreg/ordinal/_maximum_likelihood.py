@@ -28,6 +28,7 @@ class Likelihood(NamedTuple):
     X: Any
     codes: np.ndarray
     sample_weight: np.ndarray
+    offset: np.ndarray | None
 
     @property
     def total_weight(self) -> float:
@@ -35,7 +36,7 @@ class Likelihood(NamedTuple):
         return float(self.sample_weight.sum())
 
 
-def likelihood_of(estimator, X, y, sample_weight, by):
+def likelihood_of(estimator, X, y, sample_weight, by, offset=None):
     """The likelihood at the maximum that a `ProportionalOddsClassifier` has found.
 
     Parameters
@@ -46,6 +47,8 @@ def likelihood_of(estimator, X, y, sample_weight, by):
         The rows that it was fitted to.
     by : str
         Who asks, the subject of messages.
+    offset : array-like of shape (n_samples,), default=None
+        Offset that it was fitted with.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def likelihood_of(estimator, X, y, sample_weight, by):
     check_is_fitted(estimator)
     validate_data(estimator, X, reset=False, skip_check_array=True)
     model = clone(estimator).set_params(class_order=estimator.class_order_)
-    data = model._validate(X, y, sample_weight)
+    data = model._validate(X, y, sample_weight, offset)
     if len(model.class_order_) != len(estimator.class_order_):
         raise ValueError(
             f"y has the classes {model.class_order_.tolist()}, but the estimator was fitted to "
@@ -75,8 +78,9 @@ def likelihood_of(estimator, X, y, sample_weight, by):
     maximum = checked_maximum(problem, start, free, names, by)
     given = _check_sample_weight(sample_weight, data.X, dtype=np.float64)
     return Likelihood(
-        problem, free, maximum, data.X, data.labels.codes, data.sample_weight * given.max()
-    )
+        problem, free, maximum, data.X, data.labels.codes, data.sample_weight * given.max(),
+        data.offset,
+    )  # fmt: skip
 
 
 def checked_maximum(problem, start, free, names, by):
@@ -134,7 +138,7 @@ def _point_on_these_rows(estimator, problem, free, by):
         raise ValueError(
             "the coefficients are not at the maximum of the likelihood of these rows (relative "
             f"violation {residual:.2g}, at the fit {estimator.kkt_residual_:.2g}): {by} needs the "
-            "X, y and sample_weight of the fit"
+            "X, y, sample_weight and offset of the fit"
         )
     return point
 

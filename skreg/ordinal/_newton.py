@@ -42,11 +42,15 @@ FORCING = 0.03
 
 
 class Rows(NamedTuple):
-    """Design and weights of the samples, sorted by class, and the link; the weights sum to one."""
+    """Design, weights and offset of the samples, sorted by class, and the link.
+
+    The weights sum to one. The offset is a known part of both predictors, None where it is 0.
+    """
 
     design: SortedDense | SortedCsc
     weight: np.ndarray
     link: Link
+    offset: np.ndarray | None
 
     @property
     def start(self):
@@ -85,19 +89,26 @@ class Solution(NamedTuple):
 
 
 def intercept_point(rows):
-    """Optimum without features: G(alpha_k) is the share of the classes 0 .. k."""
+    """Intercepts alpha_k where G(alpha_k) is the share of the classes 0 .. k.
+
+    They are the optimum without features, if there is no offset. An offset is centred.
+    """
     start, design = rows.start, rows.design
     shares = np.add.reduceat(rows.weight, start[:-1])
     below, above = np.cumsum(shares)[:-1], np.cumsum(shares[::-1])[-2::-1]
     alpha = boundaries_of_shares(rows.link, below, above)
     theta = np.zeros((len(alpha), n_columns(design)))
     theta[:, 0] = np.diff(alpha, prepend=0.0)
+    if rows.offset is not None:
+        theta[0, 0] -= np.dot(rows.weight, rows.offset)
     return point_at(rows, theta)
 
 
 def point_at(rows, theta):
     """Predictors of all rows at `theta`, from scratch."""
     a, b = _predictors(rows.design, theta)
+    if rows.offset is not None:
+        a, b = a + rows.offset, b + rows.offset
     n_classes = len(rows.start) - 1
     a[rows.start[n_classes - 1] :] = np.inf
     b[: rows.start[1]] = -np.inf
@@ -105,6 +116,7 @@ def point_at(rows, theta):
 
 
 def _predictors(design, theta):
+    """Both predictors of each row but for the offset: its moves, if `theta` is a step."""
     a, b = np.zeros(design.start[-1]), np.zeros(design.start[-1])
     offset = np.zeros(theta.shape[0])
     columns = np.flatnonzero(np.any(theta != 0.0, axis=0))

@@ -15,7 +15,13 @@ from skreg.ordinal._maximum_likelihood import checked_maximum, likelihood_of
 ALL_FEATURES = "all features"
 
 
-def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Any:
+def brant_test(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+) -> Any:
     """Test proportional odds by separate logistic regressions at the boundaries.
 
     Proportional odds say that these have equal slopes. The Wald statistic of their differences is
@@ -32,6 +38,8 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
         Labels of the fit.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the fit, taken for numbers of equal rows.
+    offset : array-like of shape (n_samples,), default=None
+        Offset of the fit.
 
     Returns
     -------
@@ -66,7 +74,9 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
     >>> table.loc[["all features", "x2"], "p_value"].round(2).tolist()
     [0.32, 0.11]
     """
-    likelihood, names, included = _of_three_classes(estimator, X, y, sample_weight, "brant_test")
+    likelihood, names, included = _of_three_classes(
+        estimator, X, y, sample_weight, offset, "brant_test"
+    )
     if estimator.link_ != "logit":
         raise ValueError(
             f"the estimator was fitted with link={estimator.link_!r}, but brant_test compares "
@@ -76,6 +86,7 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
         likelihood.X,
         likelihood.codes,
         likelihood.sample_weight,
+        likelihood.offset,
         included,
         names,
         threshold_names(estimator.class_order_),
@@ -89,7 +100,11 @@ def brant_test(estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | 
 
 
 def likelihood_ratio_test(
-    estimator: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
 ) -> Any:
     """Test proportional odds against slopes that differ between boundaries, by the likelihood.
 
@@ -107,6 +122,8 @@ def likelihood_ratio_test(
         Labels of the fit.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the fit, taken for numbers of equal rows.
+    offset : array-like of shape (n_samples,), default=None
+        Offset of the fit.
 
     Returns
     -------
@@ -137,7 +154,7 @@ def likelihood_ratio_test(
     [0.56, 0.05]
     """
     by = "likelihood_ratio_test"
-    likelihood, names, included = _of_three_classes(estimator, X, y, sample_weight, by)
+    likelihood, names, included = _of_three_classes(estimator, X, y, sample_weight, offset, by)
     features = np.flatnonzero(included)
     results = []
     for free_features in (features, *features[:, None]):
@@ -150,9 +167,9 @@ def likelihood_ratio_test(
     return _test_table(names[included], results, by)
 
 
-def _of_three_classes(estimator, X, y, sample_weight, by):
+def _of_three_classes(estimator, X, y, sample_weight, offset, by):
     """The likelihood, the names of all features, and which of them are in the model."""
-    likelihood = likelihood_of(estimator, X, y, sample_weight, by)
+    likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
     if len(estimator.class_order_) < 3:
         raise ValueError(
             f"{by} compares boundaries, but the classes {estimator.class_order_.tolist()} have one"

@@ -12,9 +12,9 @@ from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLinkClassifier,
     check_penalty_weights,
-    crossing_rate,
 )
 from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._linear_predictors import crossing_rate
 from skreg.ordinal._link import LINKS
 from skreg.ordinal._problem import Coefficients, increment_weights, make_problem, original_scale
 from skreg.ordinal._solve_path import solve_at
@@ -204,7 +204,13 @@ class PrestoClassifier(IncrementsClassifier):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Fit all boundaries.
 
         Parameters
@@ -215,6 +221,10 @@ class PrestoClassifier(IncrementsClassifier):
             Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights. An integer weight equals that many copies of the row.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, added with the coefficient 1:
+            ``P(Y <= k) = G(intercept_k + x @ coef_k + offset)``. A *positive* offset makes *lower*
+            classes more probable; statsmodels' ``OrderedModel`` has the opposite sign.
 
         Returns
         -------
@@ -225,7 +235,7 @@ class PrestoClassifier(IncrementsClassifier):
         ------
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
-            weight, or if `class_order` or `penalty_weights` does not fit the data.
+            weight, or if `class_order`, `penalty_weights` or `offset` does not fit the data.
 
         Warns
         -----
@@ -237,7 +247,7 @@ class PrestoClassifier(IncrementsClassifier):
             encode `y` take.
         """
         previous = self._previous() if self.warm_start else None
-        data = self._validate(X, y, sample_weight)
+        data = self._validate(X, y, sample_weight, offset)
         problem, start = presto_problem(self, data), None
         if previous is not None and previous.coef.shape == problem.weights[:, 1:].shape:
             start = warm_point(problem, previous, self.alpha)
@@ -268,4 +278,5 @@ def presto_problem(estimator, data):
         estimator.l1_ratio,
         estimator.standardize,
         LINKS[estimator.link],
+        data.offset,
     )

@@ -215,7 +215,12 @@ class PrestoClassifierCV(IncrementsClassifier):
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
     def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **params: Any
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        **params: Any,
     ) -> Self:
         """Choose alpha on the folds and fit all data there.
 
@@ -227,6 +232,9 @@ class PrestoClassifierCV(IncrementsClassifier):
             Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights of the rows, in the fits and in the scores.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictors, as in `PrestoClassifier.fit`, in the fits and in the
+            scores.
         **params : dict
             Parameters of the splitter and the scorer, if metadata routing is enabled.
 
@@ -239,7 +247,8 @@ class PrestoClassifierCV(IncrementsClassifier):
         ------
         ValueError
             If a training fold lacks a class, if `alphas` has a negative entry, if a score is nan,
-            and as `PrestoClassifier.fit`.
+            if there is an offset, but `scoring` is a scorer of scikit-learn, which cannot pass it
+            on, and as `PrestoClassifier.fit`.
 
         Warns
         -----
@@ -252,7 +261,8 @@ class PrestoClassifierCV(IncrementsClassifier):
         """
         _raise_for_params(params, self, "fit")
         given = sample_weight is not None
-        data = self._validate(X, y, sample_weight)
+        data = self._validate(X, y, sample_weight, offset)
+        self._check_scoring_of_offset()
         splitting, scoring = routed_to_folds(self, params, data.sample_weight if given else None)
         model = self._single(data)
         alphas, from_null = _alphas_of(model, data, self.alphas, self.eps)
@@ -276,6 +286,13 @@ class PrestoClassifierCV(IncrementsClassifier):
         choice.store(self)
         self.path_ = _path_of(model, data, alphas)
         return self._store_at(int(np.flatnonzero(alphas == choice.alpha)[0]), data)
+
+    def _check_scoring_of_offset(self):
+        if self._has_offset and self._fold_scorer() is not None:
+            raise ValueError(
+                f"offset needs scoring among {sorted(BUILT_IN_SCORES)}, got {self.scoring!r}: "
+                "scorers of scikit-learn predict held-out rows without an offset"
+            )
 
     def _single(self, data):
         """Estimator of one strength that lacks nothing but coefficients."""

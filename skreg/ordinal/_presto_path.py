@@ -23,6 +23,7 @@ _DATA_CONSTRAINTS = {
     "X": ["array-like", "sparse matrix"],
     "y": ["array-like"],
     "sample_weight": ["array-like", None],
+    "offset": ["array-like", None],
 }
 
 
@@ -127,6 +128,7 @@ def presto_path(
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     tol: float = 1e-4,
     max_iter: int = 100,
     verbose: int = 0,
@@ -158,6 +160,8 @@ def presto_path(
         As in `PrestoClassifier`.
     sample_weight : array-like of shape (n_samples,), default=None
         Nonnegative weights.
+    offset : array-like of shape (n_samples,), default=None
+        Known part of the predictors, as in `PrestoClassifier.fit`.
     tol : float, default=1e-4
         As in `PrestoClassifier`, for each alpha.
     max_iter : int, default=100
@@ -187,7 +191,7 @@ def presto_path(
     array([ 0,  3, 10, 21, 26])
     """
     labels, problem = _problem(
-        X, y, sample_weight, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
+        X, y, sample_weight, offset, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
         penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
     )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
@@ -209,12 +213,14 @@ def presto_alpha_max(
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     tol: float = 1e-4,
     max_iter: int = 100,
 ) -> float:
     """Smallest alpha at which all penalised increments of PRESTO are zero.
 
-    For `first_penalty` > 0 it is a closed form in the class frequencies. For `first_penalty` = 0
+    For `first_penalty` > 0 it is a closed form in the class frequencies, or with an offset in the
+    optimum of the intercepts. For `first_penalty` = 0
     the proportional odds model is fitted first.
 
     Parameters
@@ -238,6 +244,8 @@ def presto_alpha_max(
         As in `PrestoClassifier`.
     sample_weight : array-like of shape (n_samples,), default=None
         Nonnegative weights.
+    offset : array-like of shape (n_samples,), default=None
+        Known part of the predictors, as in `PrestoClassifier.fit`.
     tol : float, default=1e-4
         Tolerance on the fit of the unpenalised coefficients.
     max_iter : int, default=100
@@ -260,7 +268,7 @@ def presto_alpha_max(
     0.544331
     """
     _, problem = _problem(
-        X, y, sample_weight, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
+        X, y, sample_weight, offset, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
         penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
     )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
@@ -268,7 +276,7 @@ def presto_alpha_max(
     return float(alpha_max(problem, null))
 
 
-def _problem(X, y, sample_weight, **parameters):
+def _problem(X, y, sample_weight, offset, **parameters):
     estimator = PrestoClassifier(**parameters)
-    data = estimator._validate(X, y, sample_weight)
+    data = estimator._validate(X, y, sample_weight, offset)
     return data.labels, presto_problem(estimator, data)

@@ -8,12 +8,22 @@ from skreg.ordinal._design import n_columns
 from skreg.ordinal._gradient import all_class_sums, gradient_from_sums
 from skreg.ordinal._likelihood import mean_loss
 from skreg.ordinal._link import LOGIT
-from skreg.ordinal._newton import Point, Rows, Scales, intercept_point, quadratic_model
+from skreg.ordinal._newton import (
+    Point,
+    Rows,
+    Scales,
+    intercept_point,
+    quadratic_model,
+    solve,
+)
+from skreg.ordinal._penalty import elastic_net
 from skreg.ordinal._standardise import Scaling, sorted_design
 
 # scale of the optimality conditions where no feature has a gradient: far above rounding, and far
 # below what a feature of any use has
 SMALLEST_GRADIENT = 1e-7
+# violation of the optimality conditions of the intercepts alone, whose loss is the scale of gaps
+NULL_TOL = 1e-10
 
 
 class Problem(NamedTuple):
@@ -41,7 +51,9 @@ class Coefficients(NamedTuple):
     coef_diff: np.ndarray
 
 
-def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standardize, link=LOGIT):
+def make_problem(
+    X, codes, n_classes, sample_weight, weights, l1_ratio, standardize, link=LOGIT, offset=None
+):
     """Sort, standardise and weigh the data.
 
     Parameters
@@ -62,6 +74,8 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
         Whether to divide the columns by their standard deviation.
     link : Logit, Probit, Cloglog or Loglog, default=LOGIT
         The link.
+    offset : ndarray of shape (n_samples,), default=None
+        Known part of the predictors.
 
     Returns
     -------
@@ -72,8 +86,8 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     first = np.concatenate([[0], np.cumsum(np.bincount(codes[order], minlength=n_classes))])
     weight = sample_weight[order] / sample_weight[order].sum()
     design, scaling = sorted_design(X, order, first, weight, standardize)
-    rows = Rows(design, weight, link)
-    start = intercept_point(rows)
+    rows = Rows(design, weight, link, None if offset is None else offset[order])
+    start = without_features(rows)
     gradient = np.abs(loss_gradient(rows, quadratic_model(rows, start.a, start.b))[:, 1:])
     gradient[np.isinf(weights)] = 0.0
     scales = Scales(
@@ -83,6 +97,17 @@ def make_problem(X, codes, n_classes, sample_weight, weights, l1_ratio, standard
     alpha_bound = max(gradient.max(), SMALLEST_GRADIENT)
     weights = np.hstack([np.zeros((n_classes - 1, 1)), weights])
     return Problem(rows, weights, l1_ratio, scaling, start, scales, alpha_bound)
+
+
+def without_features(rows):
+    """Optimum in the intercepts alone: a closed form, or with an offset a few Newton steps."""
+    start = intercept_point(rows)
+    if rows.offset is None:
+        return start
+    weights = np.full(start.theta.shape, np.inf)
+    weights[:, 0] = 0.0
+    penalty = elastic_net(0.0, 1.0, weights)
+    return solve(rows, penalty, start, Scales(1.0, 1.0), tol=NULL_TOL, max_iter=100).point
 
 
 def sorted_by_class(codes, sample_weight):

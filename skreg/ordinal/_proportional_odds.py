@@ -147,7 +147,13 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @all_or_nothing
-    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+    ) -> Self:
         """Fit the coefficients and intercepts.
 
         Parameters
@@ -158,6 +164,10 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
             Labels: numbers, strings, or an ordered categorical.
         sample_weight : array-like of shape (n_samples,), default=None
             Nonnegative weights. An integer weight equals that many copies of the row.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictor of every boundary, added with the coefficient 1:
+            ``P(Y <= k) = G(intercept_k + x @ coef_k + offset)``. A *positive* offset makes *lower*
+            classes more probable; statsmodels' ``OrderedModel`` has the opposite sign.
 
         Returns
         -------
@@ -168,7 +178,7 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
         ------
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
-            weight, or if `class_order` or `penalty_weights` does not fit the data.
+            weight, or if `class_order`, `penalty_weights` or `offset` does not fit the data.
 
         Warns
         -----
@@ -179,7 +189,7 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
             taken; or if that of a categorical differs from the sorted one, which utilities that
             encode `y` take.
         """
-        problem = self._problem(self._validate(X, y, sample_weight))
+        problem = self._problem(self._validate(X, y, sample_weight, offset))
         solution = solve_at(problem, self.alpha, tol=self.tol, max_iter=self.max_iter)
         link = problem.rows.link
         warn_if_not_converged(solution, link, tol=self.tol, max_iter=self.max_iter)
@@ -205,6 +215,7 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
         X: Any,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
         *,
         covariance: Literal["observed", "sandwich", "cluster"] = "observed",
         groups: ArrayLike | None = None,
@@ -227,6 +238,8 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
             Weights of the fit. With "observed", a weight is a number of equal rows, and doubling
             all weights halves the variances. With "sandwich" and "cluster" it says how much a row
             counts, such as an inverse probability of sampling, and the scale does not matter.
+        offset : array-like of shape (n_samples,), default=None
+            Offset of the fit.
         covariance : {"observed", "sandwich", "cluster"}, default="observed"
             What standard errors are from: the inverse of the observed information, which needs the
             model to be right; the sandwich, which needs independent rows only (HC0, without a
@@ -255,8 +268,9 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
         Raises
         ------
         ValueError
-            If the fit was penalised, if X, y and sample_weight are not those of the fit, if columns
-            of X depend on each other, if the classes are separable, or if `groups` do not fit.
+            If the fit was penalised, if X, y, sample_weight and offset are not those of the fit, if
+            columns of X depend on each other, if the classes are separable, or if `groups` do not
+            fit.
         ImportError
             If pandas is not installed.
 
@@ -278,8 +292,8 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
         [[17.21, 2.6], [-0.06, 0.12]]
         """
         return summarise(
-            self, X, y, sample_weight, covariance=covariance, groups=groups, interval=interval,
-            level=level, direction=direction,
+            self, X, y, sample_weight, offset, covariance=covariance, groups=groups,
+            interval=interval, level=level, direction=direction,
         )  # fmt: skip
 
     def _problem(self, data):
@@ -297,4 +311,5 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
             self.l1_ratio,
             self.standardize,
             LINKS[self.link],
+            data.offset,
         )

@@ -26,7 +26,7 @@ def dense() -> None:
     _fit_all(*_problem())
     X, y = _problem()
     for link in LINKS:
-        PrestoClassifier(link=link).fit(X, y).predict_cumulative_proba(X)
+        PrestoClassifier().set_params(link=link).fit(X, y).predict_cumulative_proba(X)
 
 
 def single_precision() -> None:

@@ -150,11 +150,13 @@ def test_labels_come_back_as_integers_or_strings(model, names):
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-10)
 
 
-def test_ordinal_links_other_than_the_logistic_one_are_refused():
+def test_ordinal_models_with_other_links_or_with_an_offset_are_refused():
     X, y = load_iris(return_X_y=True)
     for link in ("probit", "cloglog", "loglog"):
         with pytest.raises(ValueError, match=f"link='{link}' has no converter"):
             to_onnx(PrestoClassifier(link=link).fit(X, y), X)
+    with pytest.raises(ValueError, match="PrestoClassifier was fitted with an offset"):
+        to_onnx(PrestoClassifier().fit(X, y, offset=X[:, 0]), X)
 
 
 def test_labels_that_are_no_integers_are_refused():
