@@ -42,12 +42,14 @@ def class_balance(sums):
     """Factors rho_c <= 1 of the classes that make the dual point feasible for the intercepts.
 
     Their equations say that for each boundary k the dual variables p of class k and q of class
-    k + 1 have equal sums. As p and q of a class shrink together, they stay in the domain of L*.
+    k + 1 have equal sums. As p and q of a class shrink together, they stay in the domain of L*. Not
+    finite where such a sum is too small for a number, far from the optimum.
     """
     along_a, along_both = sums[0]
     along_b = along_both[1:] - np.append(along_a[1:-1], 0.0)
-    balance = np.cumprod(np.concatenate([[1.0], -along_a[:-1] / along_b]))
-    return balance / balance.max()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        balance = np.cumprod(np.concatenate([[1.0], -along_a[:-1] / along_b]))
+        return balance / balance.max()
 
 
 @kernel
@@ -88,6 +90,8 @@ def duality_gap(rows, penalty, point, primal, model, sums):
     conjugate is L*(u) - (u_a + u_b) o.
     """
     balance = class_balance(sums)
+    if not np.all(np.isfinite(balance)):
+        return np.inf
     q = np.empty((len(balance) - 1, len(sums)))
     gradient_from_sums(sums * balance, q)
     q *= -1.0

@@ -72,8 +72,9 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
     n_iter_ : int
         Iterations in use.
     dual_gap_ : float
-        Duality gap, relative to the log-loss of the class frequencies: the objective is at most
-        this share of it above its minimum. NaN where some feature is not penalised.
+        Duality gap, relative to the log-loss of the class frequencies, or with an offset of the
+        best intercepts beside it: the objective is at most this share of it above its minimum.
+        NaN where some feature is not penalised.
     kkt_residual_ : float
         Largest violation of the optimality conditions, relative to the largest gradient at the
         class frequencies, both per standard deviation of the feature. (Where no feature has a

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from skreg.ordinal import (
     presto_alpha_max,
     presto_path,
 )
-from skreg.ordinal._certificate import dual_value
+from skreg.ordinal._certificate import dual_value, duality_gap
 from skreg.ordinal._likelihood import (
     boundaries_of_shares,
     log_class_probabilities,
@@ -306,6 +307,39 @@ def test_gap_bounds_the_suboptimality_from_above(example, link, l1_ratio):
         solution = solve_at(problem, 0.01, tol=0.0, max_iter=max_iter, start=problem.start)
         assert solution.objective - best <= solution.dual_gap * problem.scales.loss + 1e-14
     assert solution.dual_gap < 1e-9
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    link=st.sampled_from(OTHERS),
+    n=st.integers(8, 40),
+    p=st.integers(1, 12),
+    n_classes=st.integers(2, 5),
+    share=st.floats(0.01, 0.9),
+    l1_ratio=st.sampled_from([1.0, 0.5, 0.0]),
+    seed=st.integers(0, 10_000),
+)
+def test_every_small_problem_is_solved_to_its_gap(link, n, p, n_classes, share, l1_ratio, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, p)) + rng.choice([0.0, 0.0, 1e3, -1e6], p)
+    X *= 10.0 ** rng.integers(-8, 9, p)
+    y = np.concatenate([np.arange(n_classes), rng.integers(0, n_classes, n - n_classes)])
+    offset = rng.choice([0.0, 1.0, 5.0]) * rng.standard_normal(n)
+    alpha = share * presto_alpha_max(X, y, l1_ratio=l1_ratio, link=link, offset=offset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = PrestoClassifier(alpha, l1_ratio=l1_ratio, link=link, tol=1e-8)
+        model.fit(X, y, offset=offset)
+    assert -1e-13 <= model.dual_gap_ <= 1e-8
+
+
+def test_a_class_without_any_gradient_has_no_dual_point():
+    """Far from the optimum, where probabilities of the Gumbel distributions underflow."""
+    sums = np.zeros((3, 2, 4))
+    sums[0] = [[-0.2, -0.1, 0.0, 0.0], [-0.2, 0.1, 0.0, 0.1]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert duality_gap(None, None, None, 1.0, None, sums) == math.inf
 
 
 @pytest.mark.parametrize("link", OTHERS)
