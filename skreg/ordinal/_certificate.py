@@ -54,7 +54,7 @@ def class_balance(sums):
 
 @kernel
 def dual_value(link, share, a, b, ga, g, weight, start):
-    """-sum_i w_i L*(s_i u_i) or a lower bound, with the gradients u_i and shares of the classes."""
+    """-sum_i w_i L*(t_i u_i) or a lower bound, with the gradients u_i and shares of the classes."""
     return -mean_conjugate(link, share, a, b, ga, g, weight, start)
 
 

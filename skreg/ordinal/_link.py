@@ -70,9 +70,9 @@ def row_derivatives(link, a, b):
 
 @generic
 def mean_conjugate(link, share, a, b, ga, g, weight, start):
-    """sum_i w_i L*(s_i u_i), or an upper bound of it, with the gradient u_i of L at (a_i, b_i).
+    """sum_i w_i L*(t_i u_i), or an upper bound of it, with the gradient u_i of L at (a_i, b_i).
 
-    Rows are sorted by class; s_i <= 1 is the `share` of the class of row i. `ga` has w_i dL/da, `g`
+    Rows are sorted by class; t_i <= 1 is the `share` of the class of row i. `ga` has w_i dL/da, `g`
     the sum of it and of w_i dL/db.
     """
 
@@ -80,9 +80,9 @@ def mean_conjugate(link, share, a, b, ga, g, weight, start):
 def conjugate_by_chord(link, share, a, b, ga, g, weight, start):
     """Upper bound of the conjugate from its values at the gradient and at 0.
 
-    L*(0) = -inf L = 0 and L* is convex, so that L*(s u) <= s L*(u), which Fenchel's equality at the
+    L*(0) = -inf L = 0 and L* is convex, so that L*(t u) <= t L*(u), which Fenchel's equality at the
     gradient knows: L*(u) = u_a a + u_b b - L(a, b) = u_a (a - b) + (u_a + u_b) b - L(a, b). The
-    bound is exact at s = 1.
+    bound is exact at t = 1.
     """
     last = start.shape[0] - 2
     total = 0.0
