@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -122,6 +122,7 @@ def presto_path(
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
+    proportional: ArrayLike | Literal["all"] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -147,6 +148,8 @@ def presto_path(
     first_penalty : float, default=1.0
         As in `PrestoClassifier`. With 0 the path starts at the proportional odds model.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
+        As in `PrestoClassifier`.
+    proportional : array-like or "all", default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -183,7 +186,15 @@ def presto_path(
     array([ 0,  3, 10, 21, 26])
     """
     labels, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
+        X,
+        y,
+        sample_weight,
+        l1_ratio=l1_ratio,
+        first_penalty=first_penalty,
+        penalty_weights=penalty_weights,
+        proportional=proportional,
+        standardize=standardize,
+        class_order=class_order,
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     grid = decreasing_alphas(alphas, eps, problem, null)
@@ -200,6 +211,7 @@ def presto_alpha_max(
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
+    proportional: ArrayLike | Literal["all"] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -223,6 +235,8 @@ def presto_alpha_max(
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
+        As in `PrestoClassifier`.
+    proportional : array-like or "all", default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -252,22 +266,22 @@ def presto_alpha_max(
     0.544331
     """
     _, problem = _problem(
-        X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
+        X,
+        y,
+        sample_weight,
+        l1_ratio=l1_ratio,
+        first_penalty=first_penalty,
+        penalty_weights=penalty_weights,
+        proportional=proportional,
+        standardize=standardize,
+        class_order=class_order,
     )
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     warn_if_not_converged(null, tol=tol, max_iter=max_iter)
     return float(alpha_max(problem, null))
 
 
-def _problem(
-    X, y, sample_weight, l1_ratio, first_penalty, penalty_weights, standardize, class_order
-):
-    estimator = PrestoClassifier(
-        l1_ratio=l1_ratio,
-        first_penalty=first_penalty,
-        penalty_weights=penalty_weights,
-        standardize=standardize,
-        class_order=class_order,
-    )
+def _problem(X, y, sample_weight, **params):
+    estimator = PrestoClassifier(**params)
     data = estimator._validate(X, y, sample_weight)
     return data.labels, presto_problem(estimator, data)
