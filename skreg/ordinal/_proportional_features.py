@@ -44,10 +44,10 @@ def proportional_mask(
             f"proportional={proportional!r} is no list of features: write [{proportional!r}] for "
             f"one of that name, or {ALL!r}"
         )
-    given = np.asarray(proportional)
+    given = np.array(np.asarray(proportional).tolist())  # of a plain dtype, from any of pandas
     if given.ndim == 1 and given.dtype.kind == "b":
         return _from_mask(given, n_features)
-    if given.ndim != 1 or (len(given) and given.dtype.kind not in "iuOUT"):
+    if given.ndim != 1 or (len(given) and given.dtype.kind not in "iuU"):
         raise ValueError(
             "proportional must be a list of names or positions of features, a mask with one entry "
             f"for each feature, {ALL!r} or None; got {proportional!r}"

@@ -104,7 +104,9 @@ def test_names_positions_and_masks_mean_the_same(example, alpha):
         np.array(["age", "sex", "site"]),
         [0, 2, 4, 2],
         [True, False, True, False, True],
-        pd.Series([True, False, True, False, True]),
+        pd.Series([True, False, True, False, True], dtype="boolean"),
+        pd.Series([4, 2, 0], dtype="Int64"),
+        pd.Series(["age", "sex", "site"], dtype="category"),
     ):
         model = PrestoClassifier(alpha, tol=1e-9, proportional=same).fit(frame, y)
         np.testing.assert_array_equal(model.coef_, wanted.coef_)
