@@ -28,6 +28,7 @@ from skreg.ordinal._coefficient_table import (
     threshold_names,
 )
 from skreg.ordinal._labels import from_categorical
+from skreg.ordinal._terms import distinct_terms, levels_of
 
 BY = "bootstrap_summary"
 # with fewer different rows of a class, some fold could not learn it
@@ -118,7 +119,8 @@ def bootstrap_summary(
         Columns ``coefficient`` of the fit to all rows, ``standard_error`` over the samples,
         ``lower``, ``upper``, with the logistic link ``odds_ratio`` with its ``odds_ratio_lower``
         and ``odds_ratio_upper``, and ``nonzero``, the share of samples in which the coefficient is
-        not 0. Rows as in `ProportionalOddsClassifier.summary`; of PRESTO, by ``term`` and
+        not 0. Rows as in `ProportionalOddsClassifier.summary`, or in `PrestoClassifier.summary`, by
+        ``term`` and
         ``boundary``.
 
     Raises
@@ -172,10 +174,14 @@ def bootstrap_summary(
         n_bootstraps, random_state, n_jobs, verbose,
     )  # fmt: skip
     _warn_of_refits(refits)
-    values = np.array([_flat(refit.coef, refit.intercept) for refit in refits])
+    terms = _terms(fitted)
+    values = np.array([_flat(terms, refit.coef, refit.intercept) for refit in refits])
     lower, upper = np.quantile(values, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
+    levels = levels_of(
+        terms, fitted._feature_names(), threshold_names(fitted.class_order_), _by_boundary(fitted)
+    )
     estimates = Estimates(
-        _terms(fitted), fitted.coef_.size, _flat(fitted.coef_, fitted.intercept_),
+        levels, len(terms.feature), _flat(terms, fitted.coef_, fitted.intercept_),
         values.std(axis=0, ddof=1), lower, upper,
     )  # fmt: skip
     table = coefficient_table(estimates, direction, fitted.link_, BY)
@@ -261,19 +267,22 @@ def _with_order(estimator, class_order):
     return clone(estimator).set_params(**{f"{prefix}class_order": class_order})
 
 
-def _flat(coef, intercept):
-    return np.concatenate([coef.reshape(-1), intercept])
+def _flat(terms, coef, intercept):
+    return np.concatenate([terms.of(coef), intercept])
+
+
+def _by_boundary(fitted):
+    """Whether coefficients may differ between boundaries."""
+    return hasattr(fitted, "coef_diff_")
 
 
 def _terms(fitted):
-    """Names of the rows: also of the boundary, if each has its own coefficients."""
-    features, boundaries = list(fitted._feature_names()), threshold_names(fitted.class_order_)
-    if not hasattr(fitted, "coef_diff_"):
-        return {"term": features + boundaries}
-    return {
-        "term": features * len(boundaries) + ["threshold"] * len(boundaries),
-        "boundary": list(np.repeat(boundaries, len(features))) + boundaries,
-    }
+    """Coefficients of their own, also those of features that the penalty keeps out."""
+    free = np.zeros((len(fitted.intercept_), fitted.n_features_in_), dtype=bool)
+    free[0] = True
+    if _by_boundary(fitted):
+        free[1:] = ~fitted._proportional_features()
+    return distinct_terms(free)
 
 
 def _warn_of_penalty(whole, fitted):

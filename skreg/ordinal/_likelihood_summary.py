@@ -1,13 +1,17 @@
-"""The summary of a proportional odds model fitted by maximum likelihood."""
+"""The summary of a cumulative logit model fitted by maximum likelihood."""
+
+from numbers import Real
 
 import numpy as np
 from scipy.special import ndtri
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skreg._sklearn import Interval, StrOptions
 from skreg._warnings import warn
 from skreg.ordinal import _covariance
 from skreg.ordinal._coefficient_table import (
+    DIRECTIONS,
     Estimates,
     coefficient_table,
     threshold_names,
@@ -16,9 +20,15 @@ from skreg.ordinal._coefficient_table import (
 from skreg.ordinal._maximum_likelihood import likelihood_of
 from skreg.ordinal._problem import original_scale, sorted_by_class
 from skreg.ordinal._profile import profile_end
+from skreg.ordinal._terms import distinct_terms, levels_of
 
-COVARIANCES = {"observed", "sandwich", "cluster"}
-INTERVALS = {"wald", "profile"}
+SUMMARY_CONSTRAINTS = {
+    "covariance": [StrOptions({"observed", "sandwich", "cluster"})],
+    "groups": ["array-like", None],
+    "interval": [StrOptions({"wald", "profile"})],
+    "level": [Interval(Real, 0, 1, closed="neither")],
+    "direction": [StrOptions(DIRECTIONS)],
+}
 
 
 def summarise(
@@ -29,7 +39,8 @@ def summarise(
     likelihood = likelihood_of(estimator, X, y, sample_weight, "summary", offset)
     if covariance == "observed":
         _warn_of_fractions(sample_weight)
-    to_original = _original_scale_matrix(likelihood)
+    terms = distinct_terms(np.isfinite(likelihood.problem.weights[:, 1:]))
+    to_original = _original_scale_matrix(likelihood, terms)
     theta = likelihood.maximum.point.theta.reshape(-1)[likelihood.free]
     value = to_original @ theta
     inner = _increment_covariance(likelihood, covariance, groups)
@@ -39,11 +50,13 @@ def summarise(
         lower, upper = value - z * error, value + z * error
     else:
         lower, upper = _profile_intervals(likelihood, to_original, error, z)
-    n_thresholds = len(estimator.intercept_)
-    included = np.isfinite(likelihood.problem.weights[0, 1:])
-    names = [*estimator._feature_names()[included], *threshold_names(estimator.class_order_)]
-    n_slopes = len(value) - n_thresholds
-    estimates = Estimates({"term": names}, n_slopes, value, error, lower, upper)
+    levels = levels_of(
+        terms,
+        estimator._feature_names(),
+        threshold_names(estimator.class_order_),
+        by_boundary=hasattr(estimator, "coef_diff_"),
+    )
+    estimates = Estimates(levels, len(terms.feature), value, error, lower, upper)
     return with_wald_tests(coefficient_table(estimates, direction, estimator.link_, "summary"))
 
 
@@ -72,19 +85,18 @@ def _warn_of_fractions(sample_weight):
         )
 
 
-def _original_scale_matrix(likelihood):
-    """Matrix from the free increments to coefficients and thresholds on the original scale.
+def _original_scale_matrix(likelihood, terms):
+    """Matrix from the free increments to the terms and thresholds on the original scale.
 
     The map is linear: its columns are the images of unit vectors.
     """
     problem, free = likelihood.problem, likelihood.free
-    included = np.isfinite(problem.weights[0, 1:])
     columns = []
     for position in free:
         unit = np.zeros_like(problem.weights)
         unit.reshape(-1)[position] = 1.0
         intercept, coef, _ = original_scale(problem, unit)
-        columns.append(np.concatenate([coef[0, included], intercept]))
+        columns.append(np.concatenate([terms.of(coef), intercept]))
     return np.array(columns).T
 
 

@@ -37,11 +37,11 @@ class Likelihood(NamedTuple):
 
 
 def likelihood_of(estimator, X, y, sample_weight, by, offset=None):
-    """The likelihood at the maximum that a `ProportionalOddsClassifier` has found.
+    """The likelihood at the maximum that an estimator has found.
 
     Parameters
     ----------
-    estimator : ProportionalOddsClassifier
+    estimator : ProportionalOddsClassifier or PrestoClassifier
         Fitted without penalty.
     X, y, sample_weight
         The rows that it was fitted to.
@@ -57,10 +57,17 @@ def likelihood_of(estimator, X, y, sample_weight, by, offset=None):
 
     Raises
     ------
+    TypeError
+        If the estimator is none of these.
     ValueError
         If the fit was penalised or is not at the maximum of these rows, if columns depend on each
         other, or if classes are separable.
     """
+    if not hasattr(estimator, "_problem"):
+        raise TypeError(
+            f"{by} is of a ProportionalOddsClassifier or a PrestoClassifier, fitted without "
+            f"penalty; got {type(estimator).__name__}"
+        )
     check_is_fitted(estimator)
     validate_data(estimator, X, reset=False, skip_check_array=True)
     model = clone(estimator).set_params(class_order=estimator.class_order_)
@@ -126,7 +133,12 @@ def _check_unpenalised(estimator, problem, by):
 def _point_on_these_rows(estimator, problem, free, by):
     """Point of the estimator's coefficients, if they are as optimal on these rows as it says."""
     differences = np.zeros((len(estimator.intercept_), estimator.n_features_in_))
-    differences[0] = estimator.coef_[0]
+    differences[: len(estimator.coef_)] = np.diff(estimator.coef_, axis=0, prepend=0.0)
+    if np.any(differences[np.isinf(problem.weights[:, 1:])] != 0.0):
+        raise ValueError(
+            "the estimator has coefficients that its parameters leave out: it was given other "
+            f"parameters after its fit, and {by} needs those of the fit"
+        )
     found = Coefficients(estimator.intercept_, estimator.coef_, differences)
     point = point_at(problem.rows, standardised_increments(problem, found))
     residual = np.inf

@@ -11,8 +11,9 @@ from skreg.ordinal._brant import separate_fits, wald_statistic
 from skreg.ordinal._coefficient_table import threshold_names
 from skreg.ordinal._maximum import free_increments
 from skreg.ordinal._maximum_likelihood import checked_maximum, likelihood_of
+from skreg.ordinal._terms import distinct_terms
 
-ALL_FEATURES = "all features"
+ALL_FEATURES, LARGER_MODEL = "all features", "larger model"
 
 
 def brant_test(
@@ -30,8 +31,8 @@ def brant_test(
 
     Parameters
     ----------
-    estimator : ProportionalOddsClassifier
-        Fitted without penalty.
+    estimator : ProportionalOddsClassifier or PrestoClassifier
+        Fitted without penalty. Of the latter, its `proportional` features are tested.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features of the fit.
     y : array-like of shape (n_samples,)
@@ -44,15 +45,16 @@ def brant_test(
     Returns
     -------
     pandas.DataFrame
-        Columns ``statistic``, ``degrees_of_freedom`` and ``p_value``; first a row for all features
-        together, then one for each feature in the model. Small p-values speak against proportional
-        odds.
+        Columns ``statistic``, ``degrees_of_freedom`` and ``p_value``; first a row for all tested
+        features together, then one for each. Small p-values speak against proportional odds.
 
     Raises
     ------
+    TypeError
+        If `estimator` is none of these.
     ValueError
-        If the link is not the logistic one, if there are only two classes, if a boundary separates
-        its classes, and as `ProportionalOddsClassifier.summary`.
+        If the link is not the logistic one, if there are only two classes or no proportional
+        features, if a boundary separates its classes, and as `ProportionalOddsClassifier.summary`.
     ImportError
         If pandas is not installed.
 
@@ -74,14 +76,15 @@ def brant_test(
     >>> table.loc[["all features", "x2"], "p_value"].round(2).tolist()
     [0.32, 0.11]
     """
-    likelihood, names, included = _of_three_classes(
-        estimator, X, y, sample_weight, offset, "brant_test"
-    )
+    by = "brant_test"
+    likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
+    tested, names = _proportional(estimator, likelihood, by), estimator._feature_names()
     if estimator.link_ != "logit":
         raise ValueError(
             f"the estimator was fitted with link={estimator.link_!r}, but brant_test compares "
             "logistic regressions: use likelihood_ratio_test, which has the link of the fit"
         )
+    included = np.isfinite(likelihood.problem.weights[0, 1:])
     slopes, covariance = separate_fits(
         likelihood.X,
         likelihood.codes,
@@ -91,11 +94,11 @@ def brant_test(
         names,
         threshold_names(estimator.class_order_),
     )
-    positions = np.arange(slopes.shape[1])
+    positions = np.searchsorted(np.flatnonzero(included), tested)
     return _test_table(
-        names[included],
+        [ALL_FEATURES, *names[tested]],
         [wald_statistic(slopes, covariance, some) for some in (positions, *positions[:, None])],
-        "brant_test",
+        by,
     )
 
 
@@ -105,17 +108,19 @@ def likelihood_ratio_test(
     y: ArrayLike,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
+    *,
+    larger: Any = None,
 ) -> Any:
     """Test proportional odds against slopes that differ between boundaries, by the likelihood.
 
     With another link than the logistic one it is the same test of equal slopes, under this link.
-    The larger model gives one feature, or all, a slope of its own at each boundary. Twice the
-    difference of the log-likelihoods is asymptotically chi-squared.
+    The larger model gives one proportional feature, or all, a slope of its own at each boundary, or
+    is another fit. Twice the difference of the log-likelihoods is asymptotically chi-squared.
 
     Parameters
     ----------
-    estimator : ProportionalOddsClassifier
-        Fitted without penalty.
+    estimator : ProportionalOddsClassifier or PrestoClassifier
+        Fitted without penalty. Of the latter, its `proportional` features are tested.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Features of the fit.
     y : array-like of shape (n_samples,)
@@ -124,19 +129,25 @@ def likelihood_ratio_test(
         Weights of the fit, taken for numbers of equal rows.
     offset : array-like of shape (n_samples,), default=None
         Offset of the fit.
+    larger : ProportionalOddsClassifier or PrestoClassifier, default=None
+        Fitted to the same rows without penalty, with the same link: a model that holds `estimator`,
+        by fewer `proportional` features, or by fewer that `penalty_weights` exclude. If None, each
+        larger model is fitted here.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``statistic``, ``degrees_of_freedom`` and ``p_value``; first a row for all features
-        together, then one for each feature in the model. Small p-values speak against proportional
-        odds.
+        Columns ``statistic``, ``degrees_of_freedom`` and ``p_value``; one row if `larger` is given,
+        and else first a row for all tested features together, then one for each. Small p-values
+        speak against proportional odds, or against `estimator`.
 
     Raises
     ------
+    TypeError
+        If `estimator` or `larger` is none of these.
     ValueError
-        If there are only two classes, if a larger model has no maximum, and as
-        `ProportionalOddsClassifier.summary`.
+        If there are only two classes or no proportional features to free, if `larger` does not hold
+        `estimator`, if a larger model has no maximum, and as `ProportionalOddsClassifier.summary`.
     ImportError
         If pandas is not installed.
 
@@ -154,31 +165,65 @@ def likelihood_ratio_test(
     [0.56, 0.05]
     """
     by = "likelihood_ratio_test"
-    likelihood, names, included = _of_three_classes(estimator, X, y, sample_weight, offset, by)
-    features = np.flatnonzero(included)
-    results = []
-    for free_features in (features, *features[:, None]):
-        larger = likelihood.problem.weights.copy()
-        larger[:, 1 + free_features] = 0.0
-        free = free_increments(likelihood.problem._replace(weights=larger))
-        found = checked_maximum(likelihood.problem, likelihood.maximum.point, free, names, by)
-        gain = likelihood.maximum.loss - found.loss
-        results.append((2.0 * likelihood.total_weight * gain, len(free) - len(likelihood.free)))
-    return _test_table(names[included], results, by)
-
-
-def _of_three_classes(estimator, X, y, sample_weight, offset, by):
-    """The likelihood, the names of all features, and which of them are in the model."""
     likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
+    if larger is not None:
+        other = likelihood_of(larger, X, y, sample_weight, by, offset)
+        _check_nested(estimator, likelihood, larger, other)
+        return _test_table([LARGER_MODEL], [_ratio(likelihood, other.maximum, other.free)], by)
+    tested, names = _proportional(estimator, likelihood, by), estimator._feature_names()
+    results = []
+    for free_features in (tested, *tested[:, None]):
+        weights = likelihood.problem.weights.copy()
+        weights[:, 1 + free_features] = 0.0
+        free = free_increments(likelihood.problem._replace(weights=weights))
+        found = checked_maximum(likelihood.problem, likelihood.maximum.point, free, names, by)
+        results.append(_ratio(likelihood, found, free))
+    return _test_table([ALL_FEATURES, *names[tested]], results, by)
+
+
+def _ratio(smaller, maximum, free):
+    """Twice the logarithm of the likelihood ratio, and the number of increments added."""
+    gain = smaller.maximum.loss - maximum.loss
+    return 2.0 * smaller.total_weight * gain, len(free) - len(smaller.free)
+
+
+def _proportional(estimator, likelihood, by):
+    """Positions of the features that have one coefficient for several boundaries."""
     if len(estimator.class_order_) < 3:
         raise ValueError(
             f"{by} compares boundaries, but the classes {estimator.class_order_.tolist()} have one"
         )
-    included = np.isfinite(likelihood.problem.weights[0, 1:])
-    return likelihood, estimator._feature_names(), included
+    terms = distinct_terms(np.isfinite(likelihood.problem.weights[:, 1:]))
+    if not terms.common.any():
+        raise ValueError(
+            f"{by} asks whether effects differ between boundaries, but in this model those of all "
+            "features do: fit ProportionalOddsClassifier, or PrestoClassifier with proportional"
+        )
+    return terms.feature[terms.common]
 
 
-def _test_table(names, results, by):
+def _check_nested(estimator, likelihood, larger, other):
+    """Raise ValueError unless all that is free in the smaller model is free in the larger."""
+    if estimator.class_order_.tolist() != larger.class_order_.tolist():
+        raise ValueError(
+            f"larger has the order {larger.class_order_.tolist()} of the classes, but estimator "
+            f"{estimator.class_order_.tolist()}"
+        )
+    if estimator.link_ != larger.link_:
+        raise ValueError(f"larger has link={larger.link_!r}, but estimator {estimator.link_!r}")
+    lost = np.setdiff1d(likelihood.free, other.free)
+    if len(lost):
+        features = np.unique(lost % likelihood.problem.weights.shape[1]) - 1
+        names = estimator._feature_names()[features][:5].tolist()
+        raise ValueError(
+            f"larger must hold estimator, but it leaves out coefficients of {names} that estimator "
+            "has"
+        )
+    if len(other.free) == len(likelihood.free):
+        raise ValueError("larger must have more coefficients than estimator, but is the same model")
+
+
+def _test_table(terms, results, by):
     statistic, degrees = (np.array(values) for values in zip(*results, strict=True))
     pandas = require("pandas", "bench", by)
     return pandas.DataFrame(
@@ -187,5 +232,5 @@ def _test_table(names, results, by):
             "degrees_of_freedom": degrees,
             "p_value": chdtrc(degrees, statistic),
         },
-        index=pandas.Index([ALL_FEATURES, *names], name="term"),
+        index=pandas.Index(terms, name="term"),
     )

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skreg._sklearn import Interval, _fit_context
+from skreg._sklearn import Interval, _fit_context, validate_params
 from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
@@ -14,14 +14,17 @@ from skreg.ordinal._base import (
     check_penalty_weights,
 )
 from skreg.ordinal._convergence import warn_if_not_converged
+from skreg.ordinal._likelihood_summary import SUMMARY_CONSTRAINTS, summarise
 from skreg.ordinal._linear_predictors import crossing_rate
 from skreg.ordinal._link import LINKS
 from skreg.ordinal._problem import Coefficients, increment_weights, make_problem, original_scale
+from skreg.ordinal._proportional_features import proportional_mask
 from skreg.ordinal._solve_path import solve_at
 from skreg.ordinal._warm_start import warm_point
 
 PRESTO_CONSTRAINTS = PENALTY_CONSTRAINTS | {
     "first_penalty": [Interval(Real, 0, None, closed="left")],
+    "proportional": ["array-like", str, None],
 }
 
 
@@ -34,6 +37,11 @@ class IncrementsClassifier(CumulativeLinkClassifier):
         self.selected_features_ = self._feature_names()[np.any(self.coef_diff_ != 0.0, axis=0)]
         self.crossing_rate_ = crossing_rate(data.X, self.coef_, self.intercept_, data.sample_weight)
         return self
+
+    def _proportional_features(self):
+        """Mask of the features that have one coefficient."""
+        names = getattr(self, "feature_names_in_", None)
+        return proportional_mask(self.proportional, self.n_features_in_, names)
 
 
 class PrestoClassifier(IncrementsClassifier):
@@ -75,6 +83,11 @@ class PrestoClassifier(IncrementsClassifier):
     penalty_weights : array-like of shape (n_features,) or dict, default=None
         Weights :math:`c_j` of the penalty on each feature, 1 if None. 0 leaves a feature
         unpenalised, inf keeps it out. A dict has weights by column names of X, 1 for the others.
+    proportional : array-like or "all", default=None
+        Features that have one coefficient for all boundaries, by names, positions, or a mask of
+        shape (n_features,): their increments after the first are left out. None is none of them.
+        With ``alpha=0`` this is the partial proportional odds model [2]_, with "all" besides the
+        proportional odds model.
     standardize : bool, default=True
         Penalise the coefficients of the features divided by their standard deviation. `coef_` is
         on the original scale in any case.
@@ -159,6 +172,8 @@ class PrestoClassifier(IncrementsClassifier):
     ----------
     .. [1] G. Faletto, J. Bien, "Predicting Rare Events by Shrinking Towards Proportional Odds",
        ICML 2023.
+    .. [2] B. Peterson, F. E. Harrell, "Partial Proportional Odds Models for Ordinal Response
+       Variables", JRSS C 39, 1990.
 
     Examples
     --------
@@ -186,6 +201,7 @@ class PrestoClassifier(IncrementsClassifier):
         l1_ratio: float = 1.0,
         first_penalty: float = 1.0,
         penalty_weights: ArrayLike | dict[str, float] | None = None,
+        proportional: ArrayLike | Literal["all"] | None = None,
         standardize: bool = True,
         class_order: ArrayLike | None = None,
         tol: float = 1e-4,
@@ -197,6 +213,7 @@ class PrestoClassifier(IncrementsClassifier):
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
         self.penalty_weights = penalty_weights
+        self.proportional = proportional
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol
@@ -236,7 +253,8 @@ class PrestoClassifier(IncrementsClassifier):
         ------
         ValueError
             If X or y has NaN or infinity, if there are fewer than two classes, if a class has no
-            weight, or if `class_order`, `penalty_weights` or `offset` does not fit the data.
+            weight, or if `class_order`, `penalty_weights`, `proportional` or `offset` does not fit
+            the data.
 
         Warns
         -----
@@ -259,6 +277,97 @@ class PrestoClassifier(IncrementsClassifier):
         self.kkt_residual_ = solution.kkt_residual
         return self._store(original_scale(problem, solution.point.theta), data)
 
+    @validate_params(SUMMARY_CONSTRAINTS, prefer_skip_nested_validation=True)
+    def summary(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        *,
+        covariance: Literal["observed", "sandwich", "cluster"] = "observed",
+        groups: ArrayLike | None = None,
+        interval: Literal["wald", "profile"] = "wald",
+        level: float = 0.95,
+        direction: Literal["lower", "higher"] = "lower",
+    ) -> Any:
+        """Coefficients with standard errors, tests, intervals and odds ratios, for ``alpha=0``.
+
+        The model without penalty, with or without `proportional` features, is maximum likelihood.
+        `bootstrap_summary` is for penalised coefficients.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features of the fit.
+        y : array-like of shape (n_samples,)
+            Labels of the fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the fit, as in `ProportionalOddsClassifier.summary`.
+        offset : array-like of shape (n_samples,), default=None
+            Offset of the fit.
+        covariance : {"observed", "sandwich", "cluster"}, default="observed"
+            As in `ProportionalOddsClassifier.summary`.
+        groups : array-like of shape (n_samples,), default=None
+            Groups of rows that depend on each other, for "cluster".
+        interval : {"wald", "profile"}, default="wald"
+            As in `ProportionalOddsClassifier.summary`. The rare boundary has the fewest events, and
+            needs "profile" most.
+        level : float, default=0.95
+            Level of the intervals.
+        direction : {"lower", "higher"}, default="lower"
+            Whether a positive coefficient makes lower classes more probable, as in `coef_`, or
+            higher ones.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns as in `ProportionalOddsClassifier.summary`. The index has ``term`` and
+            ``boundary``: a row for each `proportional` feature, at "all boundaries"; then, boundary
+            by boundary, for each of the others; then for each "threshold". Boundaries are named by
+            the classes on their sides.
+
+        Raises
+        ------
+        ValueError
+            If the fit was penalised, if X, y, sample_weight and offset are not those of the fit, or
+            parameters were changed after it, if columns of X depend on each other, if the classes
+            are separable at some boundary, or if `groups` do not fit.
+        ImportError
+            If pandas is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If "observed" is given weights that are not whole numbers, or if there are no more
+            groups than parameters.
+        ConvergenceWarning
+            If an end of a profile interval was not found; it is nan.
+
+        See Also
+        --------
+        likelihood_ratio_test : Compares nested models, such as with and without `proportional`.
+        bootstrap_summary : Of penalised fits.
+
+        Examples
+        --------
+        >>> from skreg.datasets import load_ordinal_diabetes
+        >>> from skreg.ordinal import PrestoClassifier
+        >>> X, y = load_ordinal_diabetes(return_X_y=True)
+        >>> X = X[:, [2, 3, 8]]
+        >>> model = PrestoClassifier(alpha=0, proportional=[0, 1]).fit(X, y)
+        >>> table = model.summary(X, y, direction="higher")
+        >>> table.loc["x2", "coefficient"].round(1).to_dict()
+        {'0|1': 15.5, '1|2': 18.3, '2|3': 7.2}
+        """
+        return summarise(
+            self, X, y, sample_weight, offset, covariance=covariance, groups=groups,
+            interval=interval, level=level, direction=direction,
+        )  # fmt: skip
+
+    def _problem(self, data):
+        return presto_problem(self, data)
+
     def _previous(self):
         if not hasattr(self, "coef_diff_"):
             return None
@@ -269,13 +378,15 @@ def presto_problem(estimator, data):
     """Problem of an estimator with PRESTO's parameters."""
     n_classes, n_features = len(data.labels.order), data.X.shape[1]
     names = getattr(estimator, "feature_names_in_", None)
-    weights = check_penalty_weights(estimator.penalty_weights, n_features, names)
+    of_features = check_penalty_weights(estimator.penalty_weights, n_features, names)
+    weights = increment_weights(n_classes, estimator.first_penalty, of_features)
+    weights[1:, proportional_mask(estimator.proportional, n_features, names)] = np.inf
     return make_problem(
         data.X,
         data.labels.codes,
         n_classes,
         data.sample_weight,
-        increment_weights(n_classes, estimator.first_penalty, weights),
+        weights,
         estimator.l1_ratio,
         estimator.standardize,
         LINKS[estimator.link],

@@ -78,6 +78,8 @@ class PrestoClassifierCV(IncrementsClassifier):
         As in `PrestoClassifier`.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
         As in `PrestoClassifier`.
+    proportional : array-like or "all", default=None
+        As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
     class_order : array-like of shape (n_classes,), default=None
@@ -189,6 +191,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         l1_ratio: float = 1.0,
         first_penalty: float = 1.0,
         penalty_weights: ArrayLike | dict[str, float] | None = None,
+        proportional: ArrayLike | Literal["all"] | None = None,
         standardize: bool = True,
         class_order: ArrayLike | None = None,
         tol: float = 1e-4,
@@ -205,6 +208,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         self.l1_ratio = l1_ratio
         self.first_penalty = first_penalty
         self.penalty_weights = penalty_weights
+        self.proportional = proportional
         self.standardize = standardize
         self.class_order = class_order
         self.tol = tol
@@ -301,6 +305,7 @@ class PrestoClassifierCV(IncrementsClassifier):
         shared["penalty_weights"] = check_penalty_weights(
             self.penalty_weights, data.X.shape[1], getattr(self, "feature_names_in_", None)
         )
+        shared["proportional"] = self._proportional_features()
         model = PrestoClassifier(**shared)
         model.n_features_in_ = self.n_features_in_
         model.classes_, model.class_order_ = self.classes_, self.class_order_

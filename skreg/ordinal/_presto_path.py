@@ -125,6 +125,7 @@ def presto_path(
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
+    proportional: ArrayLike | Literal["all"] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -153,6 +154,8 @@ def presto_path(
     first_penalty : float, default=1.0
         As in `PrestoClassifier`. With 0 the path starts at the proportional odds model.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
+        As in `PrestoClassifier`.
+    proportional : array-like or "all", default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -192,7 +195,8 @@ def presto_path(
     """
     labels, problem = _problem(
         X, y, sample_weight, offset, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
-        penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
+        penalty_weights=penalty_weights, proportional=proportional, standardize=standardize,
+        class_order=class_order,
     )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     grid = decreasing_alphas(alphas, eps, problem, null)
@@ -210,6 +214,7 @@ def presto_alpha_max(
     l1_ratio: float = 1.0,
     first_penalty: float = 1.0,
     penalty_weights: ArrayLike | dict[str, float] | None = None,
+    proportional: ArrayLike | Literal["all"] | None = None,
     standardize: bool = True,
     class_order: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
@@ -237,6 +242,8 @@ def presto_alpha_max(
     first_penalty : float, default=1.0
         As in `PrestoClassifier`.
     penalty_weights : array-like of shape (n_features,) or dict, default=None
+        As in `PrestoClassifier`.
+    proportional : array-like or "all", default=None
         As in `PrestoClassifier`.
     standardize : bool, default=True
         As in `PrestoClassifier`.
@@ -269,7 +276,8 @@ def presto_alpha_max(
     """
     _, problem = _problem(
         X, y, sample_weight, offset, link=link, l1_ratio=l1_ratio, first_penalty=first_penalty,
-        penalty_weights=penalty_weights, standardize=standardize, class_order=class_order,
+        penalty_weights=penalty_weights, proportional=proportional, standardize=standardize,
+        class_order=class_order,
     )  # fmt: skip
     null = null_solution(problem, tol=tol, max_iter=max_iter)
     warn_if_not_converged(null, problem.rows.link, tol=tol, max_iter=max_iter)

@@ -6,16 +6,15 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skreg._sklearn import Interval, StrOptions, _fit_context, validate_params
+from skreg._sklearn import Interval, _fit_context, validate_params
 from skreg._state import all_or_nothing
 from skreg.ordinal._base import (
     PENALTY_CONSTRAINTS,
     CumulativeLinkClassifier,
     check_penalty_weights,
 )
-from skreg.ordinal._coefficient_table import DIRECTIONS
 from skreg.ordinal._convergence import warn_if_not_converged
-from skreg.ordinal._likelihood_summary import COVARIANCES, INTERVALS, summarise
+from skreg.ordinal._likelihood_summary import SUMMARY_CONSTRAINTS, summarise
 from skreg.ordinal._link import LINKS
 from skreg.ordinal._problem import make_problem, original_scale
 from skreg.ordinal._solve_path import solve_at
@@ -90,7 +89,7 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
 
     See Also
     --------
-    PrestoClassifier : Coefficients that may differ between boundaries.
+    PrestoClassifier : Coefficients that may differ between boundaries, of all features or some.
 
     Notes
     -----
@@ -201,16 +200,7 @@ class ProportionalOddsClassifier(CumulativeLinkClassifier):
         self.selected_features_ = self._feature_names()[self.coef_[0] != 0.0]
         return self
 
-    @validate_params(
-        {
-            "covariance": [StrOptions(COVARIANCES)],
-            "groups": ["array-like", None],
-            "interval": [StrOptions(INTERVALS)],
-            "level": [Interval(Real, 0, 1, closed="neither")],
-            "direction": [StrOptions(DIRECTIONS)],
-        },
-        prefer_skip_nested_validation=True,
-    )
+    @validate_params(SUMMARY_CONSTRAINTS, prefer_skip_nested_validation=True)
     def summary(
         self,
         X: Any,

@@ -27,6 +27,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
         "coreset-speed",
         "presto",
         "ordinal-speed",
+        "ordinal-inference",
         "block-coordinate-descent",
         "bcd-speed",
     ],

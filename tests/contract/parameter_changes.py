@@ -113,6 +113,7 @@ ALTERNATIVES = {
     "p": lambda case: 3.0,
     "pool": lambda case: [0.01, 0.1],
     "penalty_weights": _first_out,
+    "proportional": lambda case: [0],
     "priors": lambda case: np.arange(1.0, 4.0) / 6 if case.kind is not two_classes else [0.2, 0.8],
     "random_state": lambda case: 1,
     "regularizer": lambda case: None,

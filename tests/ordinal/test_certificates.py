@@ -82,6 +82,7 @@ def strengths(model, n_features):
         return level
     level = np.tile(weights, (len(model.intercept_), 1))
     level[0, np.isfinite(weights)] *= model.first_penalty
+    level[1:, [] if model.proportional is None else model.proportional] = np.inf
     return level
 
 
@@ -114,6 +115,8 @@ SETTINGS = [
     PrestoClassifier(0.02, standardize=False),
     PrestoClassifier(0.02, standardize=False, l1_ratio=0.3),
     PrestoClassifier(0.0),
+    PrestoClassifier(0.0, proportional=[0, 4]),
+    PrestoClassifier(0.02, l1_ratio=0.5, proportional=[1, 2], penalty_weights=[1, 0, 2, 3, 1]),
     ProportionalOddsClassifier(),
     ProportionalOddsClassifier(0.03, l1_ratio=0.7, penalty_weights=[1, np.inf, 2, 1, 0.5]),
     ProportionalOddsClassifier(0.03, standardize=False),
@@ -155,17 +158,22 @@ def test_gap_of_two_classes_is_that_of_plain_numpy(example, max_iter, rare):
 
 
 @pytest.mark.parametrize("max_iter", [2, 4, 6, 100])
-def test_gap_is_no_less_than_the_distance_to_the_optimum_of_clarabel(example, max_iter):
+@pytest.mark.parametrize("proportional", [[], [0, 2]], ids=["PRESTO", "partial"])
+def test_gap_is_no_less_than_the_distance_to_the_optimum_of_clarabel(
+    example, max_iter, proportional
+):
     X, y = example
     alpha, data = 0.01, standardised(X, y)
-    model = fit(PrestoClassifier(alpha, max_iter=max_iter, tol=1e-7), X, y)
+    model = PrestoClassifier(alpha, max_iter=max_iter, tol=1e-7, proportional=proportional)
+    model = fit(model, X, y)
     intercept, psi = cp.Variable(3), cp.Variable((3, 5))
     eta = [intercept[k] + data.Z @ cp.sum(psi[: k + 1], axis=0) for k in range(3)]
     loss = cp.sum(cp.logistic(-eta[0][y == 0])) + cp.sum(cp.logistic(eta[2][y == 3]))
     for c in (1, 2):
         a, b = eta[c][y == c], eta[c - 1][y == c]
         loss += cp.sum(cp.logistic(-a) + cp.logistic(b) - cp.log(1 - cp.exp(b - a)))
-    best = cp.Problem(cp.Minimize(loss / 100 + alpha * cp.sum(cp.abs(psi)))).solve(
+    left_out = [psi[1:, j] == 0.0 for j in proportional]
+    best = cp.Problem(cp.Minimize(loss / 100 + alpha * cp.sum(cp.abs(psi))), left_out).solve(
         solver="CLARABEL", tol_gap_abs=1e-11, tol_gap_rel=1e-11
     )
     increments = model.coef_diff_ * data.deviation
