@@ -68,7 +68,8 @@ def lewis_form(
     """
     d = basis.shape[1]
     theta = min(1.0, 4 / (p + 2))
-    point, history, before = np.zeros((d, d)), [], np.inf
+    history: list[Step] = []
+    point, before = np.zeros((d, d)), np.inf
     for n_iter in range(1, max_iter + 1):
         logs, vectors = np.linalg.eigh(point)
         W = basis @ (vectors * np.exp(-0.5 * logs))

@@ -122,14 +122,21 @@ def mixture_distortion(
     everything, subset = rows_and_coreset(
         X, X_kept, weight, sample_weight, n_components, "n_components"
     )
-    rng = check_random_state(random_state)
-    variance = _within_variance(everything, n_components, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # any centres and mixtures will do
+        return _worst_error(
+            everything, subset, n_components, max_ratio, n_probes, check_random_state(random_state)
+        )
+
+
+def _worst_error(everything, subset, k, ratio, n_probes, rng):
+    variance = _within_variance(everything, k, rng)
     if variance == 0.0:
         return 0.0
     worst = 0.0
     for _ in range(n_probes):
         for rows in (everything, subset):
-            for mixture in _mixtures(rows, n_components, variance, max_ratio, rng):
+            for mixture in _mixtures(rows, k, variance, ratio, rng):
                 cost = _cost(everything, mixture)
                 worst = max(worst, abs(_cost(subset, mixture) - cost) / cost)
     return float(worst)
@@ -156,9 +163,7 @@ def _mixtures(rows, k, variance, ratio, rng):
     fitted = WeightedGaussianMixture(
         k, max_iter=_EM_STEPS, reg_covar=variance / ratio, random_state=rng.randint(2**31)
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # any mixture will do
-        fitted.fit(X, sample_weight=weight)
+    fitted.fit(X, sample_weight=weight)
     variances, axes = np.linalg.eigh(fitted.covariances_)
     variances = np.clip(variances, variance / ratio, variance * ratio)
     yield _mixture(fitted.weights_, fitted.means_, variances, axes)
