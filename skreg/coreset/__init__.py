@@ -15,6 +15,8 @@ from skreg.coreset._lewis import lewis_weights
 from skreg.coreset._lightweight import lightweight_coreset
 from skreg.coreset._logistic import logistic_complexity, logistic_coreset
 from skreg.coreset._lp_regressor import LpRegressor
+from skreg.coreset._mixture import WeightedGaussianMixture
+from skreg.coreset._mixture_distortion import mixture_distortion
 from skreg.coreset._recursion import root_leverage_coreset
 from skreg.coreset._sampler import SensitivitySampler
 from skreg.coreset._scores import importance_scores
@@ -28,6 +30,7 @@ __all__ = [
     "LpRegressor",
     "SensitivitySampler",
     "StreamingCoreset",
+    "WeightedGaussianMixture",
     "chunked_coreset",
     "clustering_distortion",
     "dask_coreset",
@@ -38,6 +41,7 @@ __all__ = [
     "logistic_complexity",
     "logistic_coreset",
     "lp_sensitivities",
+    "mixture_distortion",
     "online_leverage_scores",
     "root_leverage_coreset",
     "root_leverage_scores",

@@ -8,10 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array
 
 from skreg._sklearn import Interval, validate_params
-from skreg.rows import checked_weights
+from skreg.coreset._checks import rows_and_coreset
 
 LLOYD_STEPS = 10
 
@@ -76,6 +75,7 @@ def clustering_distortion(
     See Also
     --------
     SensitivitySampler : Draws such coresets with ``scores="distance"`` and ``floor=1``.
+    mixture_distortion : The same for the likelihood of Gaussian mixtures.
     subspace_distortion : The same for l_p norms.
 
     References
@@ -93,19 +93,11 @@ def clustering_distortion(
     >>> bool(clustering_distortion(X, X_kept, weight, 4, random_state=0) < 0.2)
     True
     """
-    X = check_array(X, accept_sparse="csr", dtype=[np.float64, np.float32])
-    X_kept = check_array(X_kept, accept_sparse="csr", dtype=X.dtype, input_name="X_kept")
-    if X.shape[1] != X_kept.shape[1]:
-        raise ValueError(
-            f"X has {X.shape[1]} columns, but X_kept has {X_kept.shape[1]}: both must have the same"
-        )
-    if X_kept.shape[0] < n_clusters:
-        raise ValueError(
-            f"n_clusters={n_clusters} is more than the {X_kept.shape[0]} rows of the coreset"
-        )
-    everything = X, checked_weights(sample_weight, X)
-    subset = X_kept, checked_weights(weight, X_kept)
-    of_mean = _cost(everything, np.asarray(everything[1] @ X / everything[1].sum())[None])
+    everything, subset = rows_and_coreset(
+        X, X_kept, weight, sample_weight, n_clusters, "n_clusters", accept_sparse="csr"
+    )
+    share = everything[1] / everything[1].sum()
+    of_mean = _cost(everything, np.asarray(share @ everything[0])[None])
     if of_mean == 0.0:
         return 0.0
     rng = check_random_state(random_state)
@@ -116,7 +108,7 @@ def clustering_distortion(
                 cost = _cost(everything, centres)
                 error = abs(_cost(subset, centres) - cost)
                 worst = max(worst, error / (0.5 * cost + 0.5 * of_mean))
-    return worst
+    return float(worst)
 
 
 def _centres(rows, n_clusters, seed):

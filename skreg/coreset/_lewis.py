@@ -1,17 +1,17 @@
-"""l_p Lewis weights by damped fixed-point iterations."""
+"""l_p Lewis weights."""
 
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg._progress import counter
 from skreg._sklearn import Interval, validate_params
 from skreg._warnings import warn
 from skreg.coreset._checks import checked_power, checked_rows, require_tall
+from skreg.coreset._lewis_iteration import lewis_form
 from skreg.coreset._rows import blocks
 from skreg.coreset._whitening import with_safe_columns
 from skreg.moments import second_moments
@@ -111,13 +111,17 @@ def lewis_weights(
     The state of the iteration is Q alone: :math:`Q \leftarrow (1-\theta) c Q + \theta F(c Q)` with
     :math:`F(Q) = \sum_i (a_i^\top Q^{-1} a_i)^{p/2-1} a_i a_i^\top`,
     :math:`\theta = \min(1, 4/(p+2))`, and c such that the weights add up to d. Without damping it
-    would diverge for p >= 4. The eigenvalues of :math:`Q^{-1} F(Q)` bound the relative error of all
-    equations at once.
+    would diverge for p >= 4. Its steps are extrapolated from the last ones, as Anderson [3]_ does,
+    in the logarithm of Q: that saves few passes on rows of one kind, half or more where rare
+    columns or light rows make the plain steps slow. The eigenvalues of :math:`Q^{-1} F(Q)` bound
+    the relative error of all equations at once.
 
     References
     ----------
     .. [1] M. B. Cohen, R. Peng, "l_p Row Sampling by Lewis Weights", STOC 2015.
     .. [2] D. P. Woodruff, T. Yasuda, "Sharper Bounds for l_p Sensitivity Sampling", ICML 2023.
+    .. [3] D. G. Anderson, "Iterative Procedures for Nonlinear Integral Equations", Journal of the
+       ACM 12, 1965.
 
     Examples
     --------
@@ -150,52 +154,25 @@ def lewis_of_rows(A, p, tol, max_iter, count=lambda: None):
     """Lewis weights of `Rows`; see `lewis_weights`. `count` is called after every iteration."""
     A, W = with_safe_columns(A)
     s = np.empty(A.n_rows)
-    n_iter = 0
-    while n_iter < max_iter:
-        n_iter += 1
+
+    def moment(W):
         M = np.zeros((A.n_columns, A.n_columns))
         for rows, part in blocks(A):
-            s[rows], increment = lewis_step_of_block(part, W, p)
+            s[rows], increment = moment_of_block(part, W, p)
             M += increment
-        step = lewis_update(M, W, p)
-        count()
-        if step.change <= tol:
-            break
-        W = step.W
-    weights = (step.scale * s) ** (p / 2)
-    return Lewis(np.minimum(weights, 1.0), A.basis, W * np.sqrt(step.scale), n_iter, step.change)
+        return M
+
+    form = lewis_form(moment, W, p, tol, max_iter, count)
+    weights = np.minimum((form.scale * s) ** (p / 2), 1.0)
+    return Lewis(weights, A.basis, form.W, form.n_iter, form.change)
 
 
-def lewis_step_of_block(part, W, p):
-    """s_i = ||u_i||^2, u_i = W^T a_i, and the block's share of M = sum_i s_i^{p/2-1} u_i u_i^T."""
-    image = part @ W
-    s = np.einsum("ij,ij->i", image, image)
-    image *= np.exp((p / 4 - 0.5) * np.log(np.maximum(s, _TINY)))[:, None]
-    return s, image.T @ image
+def moment_of_block(part, W, p):
+    """s_i = ||u_i||^2, u_i = W^T a_i, and the block's share of M = sum_i s_i^{p/2-1} u_i u_i^T.
 
-
-class LewisStep(NamedTuple):
-    """One iteration's outcome: the next whitening, a factor for s, and the error of the weights."""
-
-    W: np.ndarray
-    scale: float
-    change: float
-
-
-def lewis_update(M, W, p):
-    """One damped step Q <- (1 - theta) c Q + theta F(c Q), with W W^T = Q^{-1} on both sides.
-
-    M is W^T F(Q) W, which is F in the basis where Q = I. Its trace is sum_i s_i^{p/2}, which the
-    factor c turns into d: M <- d M / tr(M). If w = s^{p/2} are the weights of c Q, then phi(w) / w
-    lies between the powers p/2 of the largest and smallest eigenvalue of M^{-1}, for every row.
+    The vectors u_i stand as columns: sums and factors of few long rows are faster.
     """
-    total = np.trace(M)
-    if total == 0.0:  # A is zero
-        return LewisStep(W, 1.0, 0.0)
-    M = M * (len(M) / total)
-    eigenvalues = np.linalg.eigvalsh(M)
-    change = 0.5 * p * np.abs(np.log(np.maximum(eigenvalues, _TINY))).max()
-    scale = (len(M) / total) ** (2 / p)
-    theta = min(1.0, 4 / (p + 2))
-    upper = cholesky((1 - theta) * np.eye(len(M)) + theta * M)
-    return LewisStep(np.sqrt(scale) * solve_triangular(upper, W.T, trans="T").T, scale, change)
+    image = W.T @ part.T
+    s = np.einsum("ij,ij->j", image, image)
+    image *= np.exp((p / 4 - 0.5) * np.log(np.maximum(s, _TINY)))
+    return s, image @ image.T

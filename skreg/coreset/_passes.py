@@ -13,7 +13,8 @@ from scipy.linalg import qr
 
 from skreg.coreset._checks import require_finite
 from skreg.coreset._coreset import Coreset
-from skreg.coreset._lewis import lewis_step_of_block, lewis_update
+from skreg.coreset._lewis import moment_of_block
+from skreg.coreset._lewis_iteration import lewis_form
 from skreg.coreset._rows import Rows, blocks, gram, power_scale, squared_norms
 from skreg.coreset._sampling import hashed_uniform, scale_of_scores
 from skreg.coreset._scores import SAMPLING_ITER, SAMPLING_TOL, require_squares
@@ -97,13 +98,10 @@ def _terms(reduce_chunks, design, basis, scores):
 
 
 def _lewis_whitening(reduce_chunks, design, basis):
-    W = basis
-    for _ in range(SAMPLING_ITER):
-        step = lewis_update(reduce_chunks(partial(_lewis_of_chunk, design, W), _plus), W, design.p)
-        if step.change <= SAMPLING_TOL:
-            break
-        W = step.W
-    return W * np.sqrt(step.scale)
+    def moment(W):
+        return reduce_chunks(partial(_moment_of_chunk, design, W), _plus)
+
+    return lewis_form(moment, basis, design.p, SAMPLING_TOL, SAMPLING_ITER).W
 
 
 def _rows_of_chunk(design, chunk):
@@ -129,9 +127,9 @@ def _factor_of_chunk(design, chunk):
     return triangular_factor(_rows_of_chunk(design, chunk))
 
 
-def _lewis_of_chunk(design, W, chunk):
+def _moment_of_chunk(design, W, chunk):
     parts = blocks(_rows_of_chunk(design, chunk))
-    return sum(lewis_step_of_block(part, W, design.p)[1] for _, part in parts)
+    return sum(moment_of_block(part, W, design.p)[1] for _, part in parts)
 
 
 def _scores_of_chunk(design, terms, chunk):

@@ -25,6 +25,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "benchmarks"
         "wine-probes",
         "sensitivity-sampling",
         "coreset-speed",
+        "coreset-guarantees",
         "presto",
         "ordinal-speed",
         "ordinal-inference",

@@ -314,6 +314,14 @@ SETTINGS = {
     "StreamingCoreset": [
         Setting("", {"n_samples": 20, "buffer_size": 30, "random_state": 0}, accuracy=CLOSED)
     ],
+    "WeightedGaussianMixture": [
+        Setting(
+            "",
+            {"n_components": 2, "max_iter": 1000, "tol": 1e-10, "random_state": 0},
+            unlabelled,
+            SOLVED,
+        )
+    ],
     "LpRegressor": [
         Setting("", SHARP),
         Setting("linear", {"p": 1.0}),

@@ -167,7 +167,11 @@ def test_in_a_stack(case):
     assert_same({"X": columns[:, : alone.shape[1]]}, {"X": alone}, ROUNDING)
 
 
-@for_cases(lambda case: hasattr(case.estimator, "predict_proba") and not case.is_graph)
+@for_cases(
+    lambda case: (
+        case.is_classifier and hasattr(case.estimator, "predict_proba") and not case.is_graph
+    )
+)
 def test_in_a_soft_vote_of_named_classes(case):
     problem = case.problem()
     named = problem._replace(y=np.array(["a", "b", "c"])[problem.y])

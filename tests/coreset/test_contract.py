@@ -4,7 +4,13 @@ import numpy as np
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler, StreamingCoreset
+from skreg.coreset import (
+    CoresetEstimator,
+    LpRegressor,
+    SensitivitySampler,
+    StreamingCoreset,
+    WeightedGaussianMixture,
+)
 
 
 @parametrize_with_checks(
@@ -18,6 +24,7 @@ from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler, Str
         LpRegressor(p=1),
         LpRegressor(p=np.inf),
         StreamingCoreset(),
+        WeightedGaussianMixture(),
     ]
 )
 def test_estimator_checks(estimator, check):

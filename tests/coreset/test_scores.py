@@ -32,6 +32,15 @@ def heavy(seed, n=60, d=4):
     return rng.standard_normal((n, d)) * np.abs(rng.standard_t(2, n))[:, None]
 
 
+def with_rare_columns(outlier):
+    rng = np.random.default_rng(1)
+    A = np.zeros((600, 6))
+    A[:, :4] = rng.standard_normal((600, 4))
+    A[-10:, 4:] = rng.standard_normal((10, 2))
+    A[:3] *= outlier
+    return A
+
+
 def incidence(v):
     """Edges of the complete graph on v nodes, the first of which is grounded."""
     edges = [np.eye(v)[i] - np.eye(v)[j] for i in range(v) for j in range(i)]
@@ -309,6 +318,41 @@ def test_lewis_tolerance_bounds_the_error_of_the_equation():
         _, Q = lewis_weights(A, 1, tol=tol, return_Q=True)
         phi = np.einsum("ij,jk,ik->i", A, np.linalg.inv(Q), A) ** 0.5
         assert np.abs(np.log(phi / w)).max() <= 1.001 * tol
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 1.5])
+def test_lewis_weights_of_rows_along_the_axes_take_few_passes(p):
+    """Plain steps, a contraction by 1 - p/2 here, take at least 13, 27 and 64 for p = 1.5, 1, 0.5.
+
+    Each column is a problem by itself: w_i = |a_i|^p over the sum of them.
+    """
+    rng = np.random.default_rng(0)
+    columns, values = rng.integers(0, 6, 400), rng.standard_t(2, 400)
+    A = np.zeros((400, 6))
+    A[np.arange(400), columns] = values
+    powers = np.abs(values) ** p
+    expected = powers / np.bincount(columns, powers)[columns]
+    found = lewis_weights(A, p, tol=1e-8, max_iter=6)
+    np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("p", [0.1, 1, 3.9, 8])
+def test_lewis_weights_where_extrapolation_goes_astray(p):
+    """At p = 0.1 and p = 8 a step of these two columns of ten rows is taken back."""
+    A = with_rare_columns(outlier=20.0)
+    w, Q = lewis_weights(A, p, max_iter=30, return_Q=True)
+    s = np.einsum("ij,ji->i", A, np.linalg.solve(Q, A.T))
+    np.testing.assert_allclose(s ** (p / 2), w, rtol=1.1e-6)
+
+
+@pytest.mark.parametrize("p", [1, 3.9, 8])
+def test_rows_of_any_size_fill_dimensions_of_their_own(p):
+    """In the limit the three have the weight one, and the others those of what is orthogonal."""
+    A = with_rare_columns(outlier=1e10)
+    basis = np.linalg.svd(A[:3])[2][3:].T
+    w = lewis_weights(A, p, max_iter=30)
+    np.testing.assert_allclose(w[:3], 1.0, rtol=1e-5)
+    np.testing.assert_allclose(w[3:], lewis_weights(A[3:] @ basis, p), rtol=1e-5)
 
 
 def test_lewis_warns_when_not_converged():

@@ -30,9 +30,10 @@ from skreg.coreset._lp_solvers import newton
 from skreg.coreset._whitening import cholesky_whitening
 
 GRAM, BOTH = "X.T @ X", "X.T @ X and X @ R"
-LEVERAGE, LEWIS, QR, SVD = "leverage_scores", "lewis_weights, p = 1", "numpy QR", "numpy SVD"
+LEVERAGE, QR, SVD = "leverage_scores", "numpy QR", "numpy SVD"
+LEWIS, LEWIS_DIGITS = "lewis_weights, p = 1", "lewis_weights, p = 1, to 1e-6"
 CORESET, FOLDS, ALL_ROWS = "coreset", "coreset of each fold", "all rows"
-SCORES = (GRAM, BOTH, LEVERAGE, LEWIS, QR, SVD)
+SCORES = (GRAM, BOTH, LEVERAGE, LEWIS, LEWIS_DIGITS, QR, SVD)
 
 
 def score_data(seed: int, *, n_rows: int, n_features: int) -> np.ndarray:
@@ -52,6 +53,7 @@ def measure_scores(
         BOTH: lambda: (X.T @ X, X @ R),
         LEVERAGE: lambda: leverage_scores(X),
         LEWIS: lambda: lewis_weights(X, 1, tol=1e-2),
+        LEWIS_DIGITS: lambda: lewis_weights(X, 1, tol=1e-6),
         QR: lambda: squared_rows(np.linalg.qr(X)[0]),
         SVD: lambda: squared_rows(np.linalg.svd(X, full_matrices=False)[0]),
     }

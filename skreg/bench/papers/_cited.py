@@ -123,4 +123,43 @@ CITED = [
         year=2022,
         here="Flooding: skreg.deep.regularizers",
     ),
+    Paper(
+        title="Scalable k-Means Clustering via Lightweight Coresets",
+        authors=(
+            "Bachem, Olivier",
+            "Lucic, Mario",
+            "Krause, Andreas",
+        ),
+        venue="ACM SIGKDD International Conference on Knowledge Discovery and Data Mining",
+        year=2018,
+        here="Coresets of clusterings: skreg.coreset",
+        arxiv="1702.08248",
+    ),
+    Paper(
+        title="Training Gaussian Mixture Models at Scale via Coresets",
+        authors=(
+            "Lucic, Mario",
+            "Faulkner, Matthew",
+            "Krause, Andreas",
+            "Feldman, Dan",
+        ),
+        venue="Journal of Machine Learning Research 18(160)",
+        year=2018,
+        here="Coresets of Gaussian mixtures: skreg.coreset",
+        kind="article",
+        arxiv="1703.08110",
+    ),
+    Paper(
+        title="Monte Carlo Bounding Techniques for Determining Solution Quality in Stochastic "
+        "Programs",
+        authors=(
+            "Mak, Wai-Kei",
+            "Morton, David P.",
+            "Wood, R. Kevin",
+        ),
+        venue="Operations Research Letters 24(1-2)",
+        year=1999,
+        here="Certified excess of CoresetEstimator: skreg.coreset",
+        kind="article",
+    ),
 ]

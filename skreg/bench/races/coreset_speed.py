@@ -31,6 +31,7 @@ from skreg.bench.arena.coreset_contest import (
     GRAM,
     LEVERAGE,
     LEWIS,
+    LEWIS_DIGITS,
     QR,
     SCORES,
     SVD,
@@ -78,8 +79,12 @@ def claims_about_scores(setting: str) -> Iterator[Claim]:
         [setting],
     )
     yield Claim(
-        f"{setting}: Lewis weights for p = 1 to 1e-2 take at most twelve Gram matrices.",
-        takes(setting, LEWIS, GRAM, at_most=12), [setting],
+        f"{setting}: Lewis weights for p = 1 to 1e-2 take at most ten Gram matrices.",
+        takes(setting, LEWIS, GRAM, at_most=10), [setting],
+    )  # fmt: skip
+    yield Claim(
+        f"{setting}: Lewis weights for p = 1 to 1e-6 take at most twelve Gram matrices.",
+        takes(setting, LEWIS_DIGITS, GRAM, at_most=12), [setting], ("full",),
     )  # fmt: skip
 
 
