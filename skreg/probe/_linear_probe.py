@@ -24,6 +24,7 @@ from skreg.probe._input import refuse_dask_frame
 from skreg.probe._left_out import SHRINKAGES
 from skreg.probe._mixture import LEAST_PROBABILITY, SHARPNESSES
 from skreg.probe._probe_members import Grid, fit_members, member_of_moments
+from skreg.probe._quadratic import PRIOR_ROWS
 from skreg.rows import dask_rows, is_dask_collection, map_rows
 
 SCALINGS = (1.0, 0.5, 0.0)
@@ -34,7 +35,7 @@ def _is_mergeable(probe):
     fixed = all(
         isinstance(getattr(probe, name), Real) for name in ("scaling", "shrinkage", "sharpness")
     )
-    return fixed and not probe.logistic
+    return fixed and not probe.logistic and not probe.quadratic
 
 
 class LinearProbe(ClassifierMixin, Estimator):
@@ -71,7 +72,13 @@ class LinearProbe(ClassifierMixin, Estimator):
         theirs.
     average : bool, default=True
         Whether to average. If False, the member of the least left-out log-loss is taken alone: a
-        linear classifier with ``coef_`` and ``intercept_``.
+        linear classifier with ``coef_`` and ``intercept_``, unless there are quadratic members.
+    quadratic : bool, default=False
+        Whether members have a variance for each class and column: Gaussian naive Bayes with
+        variances :math:`(n_k s_{kj}^2 + \nu s_j^2) / (n_k + \nu)`, those of the class shrunk
+        towards the squared scales :math:`s_j^2` of `scaling`, with :math:`\nu` = 1, 4, 16 and 64.
+        For classes that differ in spread. The scores are then quadratic in x, and there is no
+        ``coef_``.
 
     Attributes
     ----------
@@ -87,16 +94,18 @@ class LinearProbe(ClassifierMixin, Estimator):
         Weights of the closed-form members in the average.
     logistic_weights_ : ndarray of shape (3,) or (0,)
         Weights of the logistic members, the strongest penalty first.
-    head_ : {"closed form", "logistic"}
+    quadratic_weights_ : ndarray of shape (n_scalings, 4 or 0, n_sharpnesses)
+        Weights of the quadratic members, :math:`\nu` rising.
+    head_ : {"closed form", "logistic", "quadratic"}
         Where most of the weight is.
     loo_log_loss_ : float
         Left-out log-loss of the average, NaN if no row could be left out; only where something was
         chosen. The weights were fitted to it, so it is a little too low.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the linear scores; only of a single member (``average=False``, or all
-        parameters given).
+        Weights of the linear scores; only of a single linear member (``average=False`` and
+        ``quadratic=False``, or all parameters given).
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Offsets of the linear scores; only of a single member.
+        Offsets of the linear scores; only of a single linear member.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -112,9 +121,10 @@ class LinearProbe(ClassifierMixin, Estimator):
     Notes
     -----
     An average of linear classifiers is itself none, and predicts at the cost of the members that
-    have weight, at most 27 products with X. At most 1000 rows, evenly spaced over the classes, are
-    left out. Rows whose class has no other cannot be. Weights are counts: of two copies of a row
-    one is left out. The scales s are kept when a row is left out.
+    have weight, at most 27 products with X, and 24 more if there are quadratic ones. At most 1000
+    rows, evenly spaced over the classes, are left out. Rows whose class has no other cannot be.
+    Weights are counts: of two copies of a row one is left out. The scales s are kept when a row is
+    left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
     squares of that size with n_samples; with fewer rows than columns no matrix of columns by
@@ -149,6 +159,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         "sharpness": [Interval(Real, 0, None, closed="neither"), StrOptions({"loo"})],
         "logistic": ["boolean"],
         "average": ["boolean"],
+        "quadratic": ["boolean"],
     }
 
     def __init__(
@@ -159,12 +170,14 @@ class LinearProbe(ClassifierMixin, Estimator):
         sharpness: float | Literal["loo"] = "loo",
         logistic: bool = True,
         average: bool = True,
+        quadratic: bool = False,
     ) -> None:
         self.scaling = scaling
         self.shrinkage = shrinkage
         self.sharpness = sharpness
         self.logistic = logistic
         self.average = average
+        self.quadratic = quadratic
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -220,8 +233,9 @@ class LinearProbe(ClassifierMixin, Estimator):
         """Fit to a dask array; only moments leave the workers."""
         if not _is_mergeable(self):
             raise ValueError(
-                "'loo' and the logistic members need all rows at once, not a dask array; give "
-                "numbers for scaling, shrinkage and sharpness, and logistic=False"
+                "'loo', the logistic and the quadratic members need all rows at once, not a dask "
+                "array; give numbers for scaling, shrinkage and sharpness, logistic=False and "
+                "quadratic=False"
             )
         refuse_dask_frame(X)
         blocks = dask_rows(X, y, sample_weight, by="LinearProbe")
@@ -385,6 +399,7 @@ class LinearProbe(ClassifierMixin, Estimator):
             values(self.sharpness, SHARPNESSES),
             self.logistic,
             self.average,
+            np.array(PRIOR_ROWS if self.quadratic else ()),
         )
 
     def _become(self, fresh):
@@ -404,7 +419,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         """Store all that is learned."""
         for name in ("coef_", "intercept_", "loo_log_loss_", "_moments"):
             self.__dict__.pop(name, None)
-        if not all(np.isfinite(part).all() for part in (mixture.coef, mixture.offset)):
+        parts = mixture.coef, mixture.offset, mixture.curvature
+        if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("X has columns on scales too far apart for squares; rescale them")
         self.classes_, self.class_count_ = classes, count
         self.class_prior_ = count / count.sum()
@@ -412,14 +428,20 @@ class LinearProbe(ClassifierMixin, Estimator):
         self.scaling_ = float(grid.scalings[best[0]])
         self.shrinkage_ = float(grid.shrinkages[best[1]])
         self.sharpness_ = float(grid.sharpnesses[best[2]])
-        self.closed_form_weights_ = fitted.closed if fitted else np.ones(grid.shape)
-        self.logistic_weights_ = fitted.logistic if fitted else np.empty(0)
-        logistic = self.logistic_weights_.sum() > self.closed_form_weights_.sum()
-        self.head_ = "logistic" if logistic else "closed form"
+        weights = fitted.parts if fitted else grid.alone()
+        self.closed_form_weights_ = weights.closed
+        self.logistic_weights_ = weights.logistic
+        self.quadratic_weights_ = weights.quadratic
+        heads = {
+            "closed form": weights.closed,
+            "logistic": weights.logistic,
+            "quadratic": weights.quadratic,
+        }
+        self.head_ = max(heads, key=lambda name: heads[name].sum())
         if fitted:
             self.loo_log_loss_ = fitted.log_loss
         self._mixture = mixture
-        if not self.average or fitted is None:
+        if (not self.average and not self.quadratic) or fitted is None:
             coef, intercept = mixture.linear_form()
             if len(classes) == 2:
                 coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]

@@ -3,7 +3,8 @@
 Closed-form members are those of every scaling a, shrinkage rho and sharpness t of the grids, as in
 `_eigenframe` and `_left_out`; t = 0 is one member for all, the class frequencies. Logistic members
 are three strengths of `_logistic_head`, in the frame of the closed-form member of the least
-left-out log-loss. `_stacking` weighs them by their left-out probabilities.
+left-out log-loss. Quadratic members are those of every scaling, number of prior rows and sharpness
+of `_quadratic`. `_stacking` weighs them by their left-out probabilities.
 """
 
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from skreg.probe._eigenframe import (
 from skreg.probe._left_out import left_out_distances, own_probabilities
 from skreg.probe._logistic_head import left_out_head, logistic_path
 from skreg.probe._mixture import Mixture
+from skreg.probe._quadratic import class_spread, left_out_deviances, quadratic_form
 from skreg.probe._stacking import stacking_weights, without_the_least
 from skreg.rows import chunk_slices, rows_per_chunk
 
@@ -30,38 +32,65 @@ SCORE_VARIANCE, VARIANCE_STEPS = 10.0, np.array([1 / 8, 1.0, 8.0])
 
 
 class Grid(NamedTuple):
-    """Scalings a, shrinkages rho and sharpnesses t, and whether there is a logistic head."""
+    """Scalings a, shrinkages rho, sharpnesses t, which heads there are, and prior rows nu."""
 
     scalings: np.ndarray
     shrinkages: np.ndarray
     sharpnesses: np.ndarray
     logistic: bool
     average: bool
+    prior_rows: np.ndarray  # of the quadratic members, none without them
 
     @property
     def shape(self):
         return len(self.scalings), len(self.shrinkages), len(self.sharpnesses)
 
-    def prior(self):
-        """Prior weights: closed forms in the shape of the grid, frequencies, logistic members.
+    @property
+    def quadratic_shape(self):
+        return len(self.scalings), len(self.prior_rows), len(self.sharpnesses)
 
-        Half for either head; the frequencies count as one more sharpness.
-        """
-        share = 0.5 if self.logistic else 1.0
+    def prior(self):
+        """Prior `Parts`: equal shares of the heads; the frequencies count as one more sharpness."""
+        share = 1.0 / (1 + self.logistic + (len(self.prior_rows) > 0))
         n_scalings, n_shrinkages, n_sharpnesses = self.shape
         levels = n_sharpnesses + (n_sharpnesses > 1 and self.average)
         closed = np.full(self.shape, share / (n_scalings * n_shrinkages * levels))
-        steps = len(VARIANCE_STEPS)
-        logistic = np.full(steps, 0.5 / steps) if self.logistic else np.empty(0)
-        return closed, share - closed.sum(), logistic
+        steps = len(VARIANCE_STEPS) if self.logistic else 0
+        logistic = np.full(steps, share / max(steps, 1))
+        size = int(np.prod(self.quadratic_shape))
+        quadratic = np.full(self.quadratic_shape, share / max(size, 1))
+        return Parts(closed, share - closed.sum(), logistic, quadratic)
+
+    def split(self, a):
+        """`Parts` of the weights of all members in their order."""
+        size, steps = int(np.prod(self.shape)), len(VARIANCE_STEPS) if self.logistic else 0
+        closed, rest, logistic, quadratic = np.split(a, [size, size + 1, size + 1 + steps])
+        return Parts(
+            closed.reshape(self.shape),
+            float(rest[0]),
+            logistic,
+            quadratic.reshape(self.quadratic_shape),
+        )
+
+    def alone(self):
+        """`Parts` of a grid of one closed form and nothing else."""
+        return self.split(np.append(np.ones(self.shape), 0.0))
+
+
+class Parts(NamedTuple):
+    """Weights of members by their kind."""
+
+    closed: np.ndarray  # in the shape of the grid
+    frequencies: float
+    logistic: np.ndarray
+    quadratic: np.ndarray  # in the shape of the grid's quadratic members
 
 
 class FittedMembers(NamedTuple):
     """The average, and how it was chosen."""
 
     mixture: Mixture
-    closed: np.ndarray  # weights of the closed forms, in the shape of the grid
-    logistic: np.ndarray  # weights of the logistic members
+    parts: Parts
     best: tuple[int, int, int]  # closed form of the least left-out log-loss
     log_loss: float  # left-out, of the average
 
@@ -69,7 +98,8 @@ class FittedMembers(NamedTuple):
 def fit_members(X, codes, weights, n_classes, grid):
     """`FittedMembers` of rows X (n, d) in float64 with positive weights."""
     rows = class_rows(X, codes, weights, n_classes)
-    frames = scaled_frames(rows, grid.scalings)
+    scales = column_scales(rows, grid.scalings)
+    frames = scaled_frames(rows, scales)
     unit = min(1.0, weights.min())  # of two copies of a row one is left out
     kept = rows_left_out(codes, rows.count, unit)
     own = own_frequencies(rows.count, codes[kept], unit)
@@ -78,11 +108,15 @@ def fit_members(X, codes, weights, n_classes, grid):
     heads, logistic = [], np.empty((0, kept.size))
     if grid.logistic:
         heads, logistic = logistic_members(rows, kept, unit, frames[best[0]])
+    spreads, quadratic = [], np.empty((0, kept.size))
+    if len(grid.prior_rows):
+        spreads = [class_spread(rows, scale) for scale in scales]
+        quadratic = quadratic_left_out(rows, kept, unit, own, scales, spreads, grid)
 
     priors = grid.prior()
-    prior = np.concatenate([priors[0].ravel(), [priors[1]], priors[2]])
+    prior = np.concatenate([np.ravel(part) for part in priors])
     size = int(np.prod(grid.shape))
-    left_out = np.vstack([closed.reshape(size, kept.size), own, logistic])
+    left_out = np.vstack([closed.reshape(size, kept.size), own, logistic, quadratic])
     if grid.average:
         a = without_the_least(stacking_weights(left_out, weights[kept], prior), LEAST_SHARE)
     else:
@@ -90,12 +124,14 @@ def fit_members(X, codes, weights, n_classes, grid):
         among = np.append(np.ravel_multi_index(best, grid.shape), np.arange(size + 1, prior.size))
         own_losses = np.append(-(np.log(closed[best]) @ weights[kept]), losses)
         a = (np.arange(prior.size) == among[np.argmin(own_losses)]).astype(float)
-    parts = a[:size].reshape(grid.shape), a[size], a[size + 1 :]
     log_loss = np.nan
     if kept.size:
         log_loss = -np.average(np.log(a @ left_out), weights=weights[kept])
+    parts = grid.split(a)
     mixture = mixture_of(rows.centre, rows.count, frames, heads, parts, grid)
-    return FittedMembers(mixture, parts[0], parts[2], best, float(log_loss))
+    if parts.quadratic.any():
+        mixture = with_quadratic(mixture, scales, spreads, parts.quadratic, grid)
+    return FittedMembers(mixture, parts, best, float(log_loss))
 
 
 def least_loss(closed, weights, grid):
@@ -110,12 +146,16 @@ def least_loss(closed, weights, grid):
     return tuple(int(i) for i in np.unravel_index(np.argmin(loss), grid.shape))
 
 
-def scaled_frames(rows, scalings):
-    """One `Eigenframe` for each scaling."""
+def column_scales(rows, scalings):
+    """Scales s (d,) for each scaling."""
     mass = rows.weights.sum()
     within = rows.weights @ (rows.X - rows.means[rows.codes]) ** 2 / mass
     total = rows.weights @ rows.X**2 / mass
-    scales = [column_scale(within, total, mass, power) for power in scalings]
+    return [column_scale(within, total, mass, power) for power in scalings]
+
+
+def scaled_frames(rows, scales):
+    """One `Eigenframe` for each scale."""
     if len(rows.X) - 1 < rows.X.shape[1]:
         return [frame_of_rows(rows, scale) for scale in scales]
     scatter = within_scatter(rows)
@@ -167,13 +207,27 @@ def logistic_members(rows, kept, unit, frame):
     return [(back @ head.coef, head.intercept) for head in path], left_out
 
 
+def quadratic_left_out(rows, kept, unit, own, scales, spreads, grid):
+    """Left-out probabilities of the own class, of the quadratic members and (len(kept),)."""
+    out = np.empty((*grid.quadratic_shape, kept.size))
+    prior = rows.count / (rows.count.sum() - unit)
+    at_once = rows_per_chunk(max(grid.quadratic_shape[1] * rows.count.size, rows.X.shape[1]))
+    for scale, spread, table in zip(scales, spreads, out, strict=True):
+        for part in chunk_slices(kept.size, at_once):
+            codes, Z = rows.codes[kept[part]], rows.X[kept[part]] / scale
+            q = left_out_deviances(Z, codes, spread, unit, grid.prior_rows)
+            found = np.empty((*grid.quadratic_shape[1:], codes.size))
+            own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
+            table[:, :, part] = found
+    return out.reshape(-1, kept.size)
+
+
 def mixture_of(centre, count, frames, heads, parts, grid):
     """The members of positive weight as a `Mixture`."""
-    closed, _, logistic = parts
     with np.errstate(divide="ignore"):
         log_prior = np.log(count) - np.log(count.sum())
     coefs, offsets, constants, weights = [], [], [], []
-    for frame, table in zip(frames, closed, strict=True):
+    for frame, table in zip(frames, parts.closed, strict=True):
         for rho, share in zip(grid.shrinkages, table, strict=True):
             if not share.any():
                 continue
@@ -183,7 +237,7 @@ def mixture_of(centre, count, frames, heads, parts, grid):
             constants.append(log_prior)
             weights.append(share)
     unit = np.argmin(np.abs(grid.sharpnesses - 1.0))
-    for (coef, intercept), share in zip(heads, logistic, strict=True):
+    for (coef, intercept), share in zip(heads, parts.logistic, strict=True):
         if share > 0:
             coefs.append(coef.T / grid.sharpnesses[unit])
             offsets.append(np.zeros_like(intercept))
@@ -198,6 +252,30 @@ def mixture_of(centre, count, frames, heads, parts, grid):
         np.reshape(weights, (-1, len(grid.sharpnesses))),
         count / count.sum(),
         centre,
+        np.empty((0, *shape[1:], len(centre))),
+        1.0,
+    )
+
+
+def with_quadratic(mixture, scales, spreads, weights, grid):
+    """The mixture with the quadratic members of positive weight beside those it has."""
+    coefs, curvatures, offsets, shares = [], [], [], []
+    for scale, spread, table in zip(scales, spreads, weights, strict=True):
+        for prior_rows, share in zip(grid.prior_rows, table, strict=True):
+            if share.any():
+                coef, curvature, offset = quadratic_form(spread, prior_rows)
+                coefs.append(coef / scale)
+                curvatures.append(curvature / scale**2)
+                offsets.append(offset)
+                shares.append(share)
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(mixture.frequencies)
+    return mixture._replace(
+        coef=np.concatenate([mixture.coef, coefs]),
+        offset=np.concatenate([mixture.offset, offsets]),
+        constant=np.concatenate([mixture.constant, [log_prior] * len(coefs)]),
+        weights=np.concatenate([mixture.weights, shares]),
+        curvature=np.array(curvatures),
     )
 
 
@@ -211,5 +289,4 @@ def member_of_moments(moments, grid):
     total = within + moments.weight @ means**2 / mass
     scale = column_scale(within, total, mass, grid.scalings[0])
     frame = frame_of_scatter(means, scatter, scale)
-    parts = np.ones(grid.shape), 0.0, np.empty(0)
-    return mixture_of(centre, moments.weight, [frame], [], parts, grid)
+    return mixture_of(centre, moments.weight, [frame], [], grid.alone(), grid)
