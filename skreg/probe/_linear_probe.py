@@ -50,9 +50,9 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     linear in x up to a term that all classes share. Nearest centroid is :math:`\rho = 1` with
     equal scales, naive Bayes :math:`\rho = 1` with the standard deviations within classes as
-    scales, linear discriminant analysis :math:`\rho = 0`. Three members more are multinomial
-    logistic regressions of different strengths. Every row is left out of all of them: in closed
-    form, exactly, of the first kind, by a Newton step of the second. The probabilities of the
+    scales, linear discriminant analysis :math:`\rho = 0`. One member more is a multinomial logistic
+    regression. Every row is left out of all of them: in closed form, exactly, of the first kind, by
+    a Newton step of the second. The probabilities of the
     members are averaged with weights under which the left-out rows are likely [1]_, so that no
     choice between the members, nor of a single temperature, has to be right where labels are few.
 
@@ -68,8 +68,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         Factor t of the squared distances; below 1 for columns that repeat each other. "loo"
         averages over 0 and eight values from 1/32 to 4.
     logistic : bool, default=True
-        Whether members of the average are logistic regressions. Most of the time of a fit is
-        theirs.
+        Whether a member of the average is a logistic regression. Half of the time of a fit is its.
     average : bool, default=True
         Whether to average. If False, the member of the least left-out log-loss is taken alone: a
         linear classifier with ``coef_`` and ``intercept_``, unless there are quadratic members.
@@ -92,8 +91,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         Those of the closed-form member of the least left-out log-loss, or the given ones.
     closed_form_weights_ : ndarray of shape (n_scalings, n_shrinkages, n_sharpnesses)
         Weights of the closed-form members in the average.
-    logistic_weights_ : ndarray of shape (3,) or (0,)
-        Weights of the logistic members, the strongest penalty first.
+    logistic_weight_ : float
+        Weight of the logistic regression in the average, 0 without one.
     quadratic_weights_ : ndarray of shape (n_scalings, 4 or 0, n_sharpnesses)
         Weights of the quadratic members, :math:`\nu` rising.
     head_ : {"closed form", "logistic", "quadratic"}
@@ -121,14 +120,14 @@ class LinearProbe(ClassifierMixin, Estimator):
     Notes
     -----
     An average of linear classifiers is itself none, and predicts at the cost of the members that
-    have weight, at most 27 products with X, and 24 more if there are quadratic ones. At most 1000
+    have weight, at most 25 products with X, and 24 more if there are quadratic ones. At most 1000
     rows, evenly spaced over the classes, are left out. Rows whose class has no other cannot be.
     Weights are counts: of two copies of a row one is left out. The scales s are kept when a row is
     left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
     squares of that size with n_samples; with fewer rows than columns no matrix of columns by
-    columns is formed. The logistic members take a factorisation per class: set ``logistic=False``
+    columns is formed. The logistic member takes a factorisation per class: set ``logistic=False``
     for hundreds of classes. X is worked on in float64, CSR input is made dense.
 
     With `scaling`, `shrinkage` and `sharpness` given and ``logistic=False`` counts, means and the
@@ -430,7 +429,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         self.sharpness_ = float(grid.sharpnesses[best[2]])
         weights = fitted.parts if fitted else grid.alone()
         self.closed_form_weights_ = weights.closed
-        self.logistic_weights_ = weights.logistic
+        self.logistic_weight_ = float(weights.logistic.sum())
         self.quadratic_weights_ = weights.quadratic
         heads = {
             "closed form": weights.closed,

@@ -1,9 +1,9 @@
 """The members of a `LinearProbe`: what is fitted, what is left out, and what is averaged.
 
 Closed-form members are those of every scaling a, shrinkage rho and sharpness t of the grids, as in
-`_eigenframe` and `_left_out`; t = 0 is one member for all, the class frequencies. Logistic members
-are three strengths of `_logistic_head`, in the frame of the closed-form member of the least
-left-out log-loss. Quadratic members are those of every scaling, number of prior rows and sharpness
+`_eigenframe` and `_left_out`; t = 0 is one member for all, the class frequencies. A logistic member
+is that of `_logistic_head`, in the frame of the closed-form member of the least left-out log-loss.
+Quadratic members are those of every scaling, number of prior rows and sharpness
 of `_quadratic`. `_stacking` weighs them by their left-out probabilities.
 """
 
@@ -20,7 +20,7 @@ from skreg.probe._eigenframe import (
     within_scatter,
 )
 from skreg.probe._left_out import left_out_distances, own_probabilities
-from skreg.probe._logistic_head import left_out_head, logistic_path
+from skreg.probe._logistic_head import left_out_head, logistic_head
 from skreg.probe._mixture import Mixture
 from skreg.probe._quadratic import class_spread, left_out_deviances, quadratic_form
 from skreg.probe._stacking import stacking_weights, without_the_least
@@ -28,7 +28,7 @@ from skreg.rows import chunk_slices, rows_per_chunk
 
 MOST_ROWS_LEFT_OUT = 1000
 LEAST_SHARE = 0.01  # of all weight, which the dropped members may have together
-SCORE_VARIANCE, VARIANCE_STEPS = 10.0, np.array([1 / 8, 1.0, 8.0])
+SCORE_VARIANCE = 10.0  # of the logistic member, and as much more as there are rows for a column
 
 
 class Grid(NamedTuple):
@@ -55,16 +55,16 @@ class Grid(NamedTuple):
         n_scalings, n_shrinkages, n_sharpnesses = self.shape
         levels = n_sharpnesses + (n_sharpnesses > 1 and self.average)
         closed = np.full(self.shape, share / (n_scalings * n_shrinkages * levels))
-        steps = len(VARIANCE_STEPS) if self.logistic else 0
-        logistic = np.full(steps, share / max(steps, 1))
+        logistic = np.full(int(self.logistic), share)
         size = int(np.prod(self.quadratic_shape))
         quadratic = np.full(self.quadratic_shape, share / max(size, 1))
         return Parts(closed, share - closed.sum(), logistic, quadratic)
 
     def split(self, a):
         """`Parts` of the weights of all members in their order."""
-        size, steps = int(np.prod(self.shape)), len(VARIANCE_STEPS) if self.logistic else 0
-        closed, rest, logistic, quadratic = np.split(a, [size, size + 1, size + 1 + steps])
+        size = int(np.prod(self.shape))
+        ends = [size, size + 1, size + 1 + self.logistic]
+        closed, rest, logistic, quadratic = np.split(a, ends)
         return Parts(
             closed.reshape(self.shape),
             float(rest[0]),
@@ -82,7 +82,7 @@ class Parts(NamedTuple):
 
     closed: np.ndarray  # in the shape of the grid
     frequencies: float
-    logistic: np.ndarray
+    logistic: np.ndarray  # (1,), or (0,) without
     quadratic: np.ndarray  # in the shape of the grid's quadratic members
 
 
@@ -98,8 +98,7 @@ class FittedMembers(NamedTuple):
 def fit_members(X, codes, weights, n_classes, grid):
     """`FittedMembers` of rows X (n, d) in float64 with positive weights."""
     rows = class_rows(X, codes, weights, n_classes)
-    scales = column_scales(rows, grid.scalings)
-    frames = scaled_frames(rows, scales)
+    scales, frames = scaled_frames(rows, grid.scalings)
     unit = min(1.0, weights.min())  # of two copies of a row one is left out
     kept = rows_left_out(codes, rows.count, unit)
     own = own_frequencies(rows.count, codes[kept], unit)
@@ -107,11 +106,12 @@ def fit_members(X, codes, weights, n_classes, grid):
     best = least_loss(closed, weights[kept], grid)
     heads, logistic = [], np.empty((0, kept.size))
     if grid.logistic:
-        heads, logistic = logistic_members(rows, kept, unit, frames[best[0]])
+        head, logistic = logistic_member(rows, kept, unit, frames[best[0]])
+        heads = [head]
     spreads, quadratic = [], np.empty((0, kept.size))
     if len(grid.prior_rows):
         spreads = [class_spread(rows, scale) for scale in scales]
-        quadratic = quadratic_left_out(rows, kept, unit, own, scales, spreads, grid)
+        quadratic = quadratic_left_out(rows, kept, unit, own, spreads, grid)
 
     priors = grid.prior()
     prior = np.concatenate([np.ravel(part) for part in priors])
@@ -130,7 +130,7 @@ def fit_members(X, codes, weights, n_classes, grid):
     parts = grid.split(a)
     mixture = mixture_of(rows.centre, rows.count, frames, heads, parts, grid)
     if parts.quadratic.any():
-        mixture = with_quadratic(mixture, scales, spreads, parts.quadratic, grid)
+        mixture = with_quadratic(mixture, spreads, parts.quadratic, grid)
     return FittedMembers(mixture, parts, best, float(log_loss))
 
 
@@ -146,20 +146,19 @@ def least_loss(closed, weights, grid):
     return tuple(int(i) for i in np.unravel_index(np.argmin(loss), grid.shape))
 
 
-def column_scales(rows, scalings):
-    """Scales s (d,) for each scaling."""
-    mass = rows.weights.sum()
-    within = rows.weights @ (rows.X - rows.means[rows.codes]) ** 2 / mass
-    total = rows.weights @ rows.X**2 / mass
-    return [column_scale(within, total, mass, power) for power in scalings]
-
-
-def scaled_frames(rows, scales):
-    """One `Eigenframe` for each scale."""
-    if len(rows.X) - 1 < rows.X.shape[1]:
-        return [frame_of_rows(rows, scale) for scale in scales]
-    scatter = within_scatter(rows)
-    return [frame_of_scatter(rows.means, scatter, scale) for scale in scales]
+def scaled_frames(rows, scalings):
+    """Scales s (d,) and `Eigenframe` for each scaling."""
+    mass, few = rows.weights.sum(), len(rows.X) - 1 < rows.X.shape[1]
+    if few:
+        within = rows.weights @ (rows.X - rows.means[rows.codes]) ** 2 / mass
+    else:
+        scatter = within_scatter(rows)
+        within = np.diagonal(scatter)
+    total = within + rows.count @ rows.means**2 / mass
+    scales = [column_scale(within, total, mass, power) for power in scalings]
+    if few:
+        return scales, [frame_of_rows(rows, scale) for scale in scales]
+    return scales, [frame_of_scatter(rows.means, scatter, scale) for scale in scales]
 
 
 def rows_left_out(codes, count, unit):
@@ -181,41 +180,38 @@ def closed_left_out(rows, kept, unit, own, frames, grid):
     out = np.empty((*grid.shape, kept.size))
     prior = rows.count / (rows.count.sum() - unit)
     at_once = rows_per_chunk(grid.shape[1] * rows.count.size)
-    for frame, table in zip(frames, out, strict=True):
-        for part in chunk_slices(kept.size, at_once):
-            codes, Z = rows.codes[kept[part]], rows.X[kept[part]] @ frame.back
-            q = left_out_distances(Z, codes, frame, rows.count, unit, grid.shrinkages)
+    for part in chunk_slices(kept.size, at_once):
+        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        for frame, table in zip(frames, out, strict=True):
+            q = left_out_distances(X @ frame.back, codes, frame, rows.count, unit, grid.shrinkages)
             found = np.empty((*grid.shape[1:], codes.size))
             own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
             table[:, :, part] = found
     return out
 
 
-def logistic_members(rows, kept, unit, frame):
-    """Coefficients (d, K) and intercepts of the logistic members; left-out probabilities."""
-    Z = rows.X @ frame.back
-    _, rotation = linalg.eigh(Z.T @ (rows.weights[:, None] * Z))
-    Z = Z @ rotation
-    one_hot = np.zeros((len(Z), rows.count.size))
-    one_hot[np.arange(len(Z)), rows.codes] = 1.0
-    variances = SCORE_VARIANCE * VARIANCE_STEPS * (1.0 + rows.weights.sum() / max(Z.shape[1], 1))
-    path = logistic_path(Z, one_hot, rows.weights, variances)
-    left_out = np.array(
-        [left_out_head(Z, rows.codes, rows.weights, kept, unit, head) for head in path]
-    )
+def logistic_member(rows, kept, unit, frame):
+    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities."""
+    mass = rows.count.sum()
+    total = np.diag(mass * frame.eigenvalues) + (frame.means.T * rows.count) @ frame.means
+    _, rotation = linalg.eigh(total, driver="evd")
     back = frame.back @ rotation
-    return [(back @ head.coef, head.intercept) for head in path], left_out
+    Z = rows.X @ back
+    variance = SCORE_VARIANCE * (1.0 + mass / max(Z.shape[1], 1))
+    head = logistic_head(Z, rows.codes, rows.weights, rows.count.size, variance)
+    left_out = left_out_head(Z, rows.codes, rows.weights, kept, unit, head)
+    return (back @ head.coef, head.intercept), left_out
 
 
-def quadratic_left_out(rows, kept, unit, own, scales, spreads, grid):
+def quadratic_left_out(rows, kept, unit, own, spreads, grid):
     """Left-out probabilities of the own class, of the quadratic members and (len(kept),)."""
     out = np.empty((*grid.quadratic_shape, kept.size))
     prior = rows.count / (rows.count.sum() - unit)
     at_once = rows_per_chunk(max(grid.quadratic_shape[1] * rows.count.size, rows.X.shape[1]))
-    for scale, spread, table in zip(scales, spreads, out, strict=True):
-        for part in chunk_slices(kept.size, at_once):
-            codes, Z = rows.codes[kept[part]], rows.X[kept[part]] / scale
-            q = left_out_deviances(Z, codes, spread, unit, grid.prior_rows)
+    for part in chunk_slices(kept.size, at_once):
+        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        for spread, table in zip(spreads, out, strict=True):
+            q = left_out_deviances(X, codes, spread, unit, grid.prior_rows)
             found = np.empty((*grid.quadratic_shape[1:], codes.size))
             own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
             table[:, :, part] = found
@@ -257,15 +253,15 @@ def mixture_of(centre, count, frames, heads, parts, grid):
     )
 
 
-def with_quadratic(mixture, scales, spreads, weights, grid):
+def with_quadratic(mixture, spreads, weights, grid):
     """The mixture with the quadratic members of positive weight beside those it has."""
     coefs, curvatures, offsets, shares = [], [], [], []
-    for scale, spread, table in zip(scales, spreads, weights, strict=True):
+    for spread, table in zip(spreads, weights, strict=True):
         for prior_rows, share in zip(grid.prior_rows, table, strict=True):
             if share.any():
                 coef, curvature, offset = quadratic_form(spread, prior_rows)
-                coefs.append(coef / scale)
-                curvatures.append(curvature / scale**2)
+                coefs.append(coef)
+                curvatures.append(curvature)
                 offsets.append(offset)
                 shares.append(share)
     with np.errstate(divide="ignore"):

@@ -36,32 +36,33 @@ class Spread(NamedTuple):
     means: np.ndarray  # (K, d)
     scatter: np.ndarray  # (K, d)
     count: Any  # ndarray (K,); tuples have a method of this name
-    varies: np.ndarray  # (d,), 1.0 or 0.0
+    scale: np.ndarray  # (d,), infinite for columns that vary nowhere
 
 
 def class_spread(rows, scale):
     """`Spread` of `ClassRows` whose columns are divided by `scale` (d,)."""
+    scale = np.where(rows.X.any(axis=0), scale, np.inf)
     squares = rows.weights[:, None] * ((rows.X - rows.means[rows.codes]) / scale) ** 2
     scatter = np.zeros_like(rows.means)
     np.add.at(scatter, rows.codes, squares)
-    return Spread(rows.means / scale, scatter, rows.count, rows.X.any(axis=0).astype(float))
+    return Spread(rows.means / scale, scatter, rows.count, scale)
 
 
 def quadratic_form(spread, prior_rows):
-    """B (K, d), P (K, d) and b (K,) of -q_k / 2 = B_k z - P_k z^2 / 2 + b_k in scaled columns."""
+    """B (K, d), P (K, d) and b (K,) of -q_k / 2 = B_k x - P_k x^2 / 2 + b_k in centred columns."""
     variance = (spread.scatter + prior_rows) / (spread.count[:, None] + prior_rows)
-    coef = spread.means / variance
-    offset = -0.5 * ((coef * spread.means).sum(axis=1) + np.log(variance) @ spread.varies)
-    return coef, 1.0 / variance, offset
+    coef, varies = spread.means / variance, np.isfinite(spread.scale)
+    offset = -0.5 * ((coef * spread.means).sum(axis=1) + np.log(variance) @ varies)
+    return coef / spread.scale, 1.0 / (variance * spread.scale**2), offset
 
 
-def left_out_deviances(Z, codes, spread, unit, prior_rows):
+def left_out_deviances(X, codes, spread, unit, prior_rows):
     """q (n, n_prior_rows, K) of every row and the classes without it.
 
     Parameters
     ----------
-    Z : ndarray of shape (n, d)
-        Rows in scaled columns, of classes that weigh more than `unit`.
+    X : ndarray of shape (n, d)
+        Centred rows, of classes that weigh more than `unit`.
     codes : ndarray of shape (n,)
         Their classes.
     spread : Spread
@@ -79,12 +80,13 @@ def left_out_deviances(Z, codes, spread, unit, prior_rows):
     i, out = np.arange(codes.size), np.empty((codes.size, len(prior_rows), spread.count.size))
     left = spread.count[codes] - unit
     grown = (spread.count[codes] / left)[:, None]
-    square = (Z - spread.means[codes]) ** 2
+    square = (X / spread.scale - spread.means[codes]) ** 2
+    varies = np.isfinite(spread.scale)
     rest = np.maximum(spread.scatter[codes] - unit * grown * square, 0.0)
     for g, nu in enumerate(prior_rows):
         coef, curvature, offset = quadratic_form(spread, nu)
-        out[:, g] = Z**2 @ curvature.T - 2.0 * (Z @ coef.T + offset)
+        out[:, g] = X**2 @ curvature.T - 2.0 * (X @ coef.T + offset)
         variance = (rest + nu) / (left + nu)[:, None]
-        own = np.log(variance) @ spread.varies + (grown**2 * square / variance).sum(axis=1)
-        out[i, g, codes] = own
+        distance = (grown**2 * square / variance).sum(axis=1)
+        out[i, g, codes] = np.log(variance) @ varies + distance
     return out

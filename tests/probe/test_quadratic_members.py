@@ -53,8 +53,8 @@ def test_no_shrinkage_is_gaussian_naive_bayes(weighted):
         weights = np.random.default_rng(0).uniform(0.5, 2.0, size=178)
     rows, scale = class_rows(X, y, weights, 3), X.std(axis=0)
     coef, curvature, offset = quadratic_form(class_spread(rows, scale), 0.0)
-    Z = rows.X / scale
-    ours = np.log(rows.count / weights.sum()) + Z @ coef.T - Z**2 @ curvature.T / 2 + offset
+    ours = rows.X @ coef.T - rows.X**2 @ curvature.T / 2 + offset
+    ours += np.log(rows.count / weights.sum())
     theirs = GaussianNB(var_smoothing=0).fit(X, y, weights)
     np.testing.assert_allclose(log_softmax(ours, axis=1), theirs.predict_log_proba(X), atol=1e-10)
 
@@ -66,7 +66,7 @@ def test_deviances_left_out_are_those_of_refits(weighted):
     if weighted:
         weights = np.random.default_rng(1).integers(1, 4, size=24).astype(float)
     rows = class_rows(X, y, weights, 4)
-    q = left_out_deviances(rows.X / scale, y, class_spread(rows, scale), 1.0, PRIOR_ROWS)
+    q = left_out_deviances(rows.X, y, class_spread(rows, scale), 1.0, PRIOR_ROWS)
     for i in range(24):
         left = weights - (np.arange(24) == i)
         kept = left > 0
@@ -82,17 +82,21 @@ def test_a_class_of_one_row_has_the_variance_of_its_prior_rows():
     np.testing.assert_allclose(offset, -1.5 * np.log(4 / 5))
 
 
-def test_no_column_of_zeros_has_a_part():
-    X, y, scale = sample()
-    wide = np.column_stack([X, np.full(24, 7.0)])
+def test_a_column_that_varies_nowhere_has_no_part():
+    X, y, scale = sample(23)
+    wide = np.column_stack([X, np.full(23, 0.1)])  # whose mean is not 0.1 to the last digit
     q = [
-        left_out_deviances(rows.X / s, y, class_spread(rows, s), 1.0, PRIOR_ROWS)
+        left_out_deviances(rows.X, y, class_spread(rows, s), 1.0, PRIOR_ROWS)
         for rows, s in (
-            (class_rows(X, y, np.ones(24), 4), scale),
-            (class_rows(wide, y, np.ones(24), 4), np.append(scale, 1.0)),
+            (class_rows(X, y, np.ones(23), 4), scale),
+            (class_rows(wide, y, np.ones(23), 4), np.append(scale, 1.0)),
         )
     ]
     np.testing.assert_allclose(q[0], q[1], rtol=1e-12)
+    probe = LinearProbe(logistic=False, quadratic=True, scaling=1.0).fit(wide, y)
+    assert probe.quadratic_weights_.sum() > 0.01
+    moved = wide + np.where(np.arange(6) == 5, 3.0, 0.0)
+    np.testing.assert_allclose(probe.predict_proba(moved), probe.predict_proba(wide), rtol=1e-6)
 
 
 @pytest.mark.parametrize("average", [True, False])
