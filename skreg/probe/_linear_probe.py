@@ -1,5 +1,6 @@
 """The estimator `LinearProbe`."""
 
+from collections.abc import Mapping
 from copy import copy
 from numbers import Real
 from typing import Any, Literal, Self
@@ -22,9 +23,17 @@ from skreg.probe._dense_rows import (
 )
 from skreg.probe._input import refuse_dask_frame
 from skreg.probe._left_out import SHRINKAGES
+from skreg.probe._member_grid import Grid
+from skreg.probe._member_mixture import member_of_moments
 from skreg.probe._mixture import LEAST_PROBABILITY, SHARPNESSES
-from skreg.probe._probe_members import Grid, fit_members, member_of_moments
+from skreg.probe._probe_members import fit_members
 from skreg.probe._quadratic import PRIOR_ROWS
+from skreg.probe._state import (
+    moments_of_state,
+    require_same_kind,
+    require_same_settings,
+    state_of_moments,
+)
 from skreg.rows import dask_rows, is_dask_collection, map_rows
 
 SCALINGS = (1.0, 0.5, 0.0)
@@ -32,10 +41,8 @@ SCALINGS = (1.0, 0.5, 0.0)
 
 def _is_mergeable(probe):
     """Whether sums over rows are all that the probe needs."""
-    fixed = all(
-        isinstance(getattr(probe, name), Real) for name in ("scaling", "shrinkage", "sharpness")
-    )
-    return fixed and not probe.logistic and not probe.quadratic
+    chosen = "loo" in (probe.scaling, probe.shrinkage, probe.sharpness)
+    return not (chosen or probe.logistic or probe.quadratic)
 
 
 class LinearProbe(ClassifierMixin, Estimator):
@@ -61,9 +68,10 @@ class LinearProbe(ClassifierMixin, Estimator):
     scaling : float or "loo", default="loo"
         Power a in [0, 1] of the standard deviations within classes by which columns are divided:
         0 leaves them as they are, 1 makes them alike. "loo" averages over 1, 1/2 and 0.
-    shrinkage : float or "loo", default="loo"
+    shrinkage : float, "loo" or "oas", default="loo"
         Share :math:`\rho \in [0, 1]` of the identity in the covariance. "loo" averages over eight
-        values from 0.001 to 1.
+        values from 0.001 to 1. "oas" is the share of Chen et al. [2]_, which needs no rows but the
+        covariance alone; only with `scaling` and `sharpness` given and ``logistic=False``.
     sharpness : float or "loo", default="loo"
         Factor t of the squared distances; below 1 for columns that repeat each other. "loo"
         averages over 0 and eight values from 1/32 to 4.
@@ -131,13 +139,17 @@ class LinearProbe(ClassifierMixin, Estimator):
     for hundreds of classes. X is worked on in float64, CSR input is made dense.
 
     With `scaling`, `shrinkage` and `sharpness` given and ``logistic=False`` counts, means and the
-    scatter within classes are all that is needed: then there is a `partial_fit`, and `fit` takes
-    dask arrays, of which only these sums leave the workers.
+    scatter within classes are all that is needed: then there are `partial_fit`, `merge` and
+    `get_state`, and `fit` takes dask arrays, of which only these sums leave the workers. What is
+    chosen by leave-one-out needs the rows, since each is scored by itself: of sums only "oas" can
+    choose, which minimises the expected error of a covariance under normality, not a log-loss.
 
     References
     ----------
     .. [1] P. Smyth, D. Wolpert, "Linearly combining density estimators via stacking", Machine
        Learning 36, 1999.
+    .. [2] Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage algorithms for MMSE covariance
+       estimation", IEEE Transactions on Signal Processing 58, 2010.
 
     Examples
     --------
@@ -154,7 +166,7 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     _parameter_constraints: dict = {  # noqa: RUF012
         "scaling": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo"})],
-        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo"})],
+        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo", "oas"})],
         "sharpness": [Interval(Real, 0, None, closed="neither"), StrOptions({"loo"})],
         "logistic": ["boolean"],
         "average": ["boolean"],
@@ -165,7 +177,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         self,
         *,
         scaling: float | Literal["loo"] = "loo",
-        shrinkage: float | Literal["loo"] = "loo",
+        shrinkage: float | Literal["loo", "oas"] = "loo",
         sharpness: float | Literal["loo"] = "loo",
         logistic: bool = True,
         average: bool = True,
@@ -200,8 +212,14 @@ class LinearProbe(ClassifierMixin, Estimator):
         ------
         ValueError
             If X or y has NaN or infinity, if squares of X overflow, if fewer than two classes have
-            rows, if a weight is negative, or if X is a dask array and something is to be chosen.
+            rows, if a weight is negative, if X is a dask array and something is to be chosen, or
+            if `shrinkage` is "oas" and anything else is not given.
         """
+        if self.shrinkage == "oas" and not _is_mergeable(self):
+            raise ValueError(
+                'shrinkage="oas" is that of a single member: give numbers for scaling and '
+                "sharpness, logistic=False and quadratic=False"
+            )
         fresh = copy(self)
         if is_dask_collection(X):
             fresh._fit_blocks(X, y, sample_weight)
@@ -297,6 +315,95 @@ class LinearProbe(ClassifierMixin, Estimator):
         fresh._set_moments(*merged)
         return self._become(fresh)
 
+    @available_if(_is_mergeable)
+    def merge(self, other: Self) -> Self:
+        """Return a probe of the rows of both, as if it had been fitted on them together.
+
+        Only where all parameters are given and ``logistic=False``. ``a + b`` does the same.
+
+        Parameters
+        ----------
+        other : LinearProbe
+            A fitted probe with the same parameters and features; its classes may differ.
+
+        Returns
+        -------
+        LinearProbe
+            A new estimator; this one and `other` are left as they are.
+
+        Raises
+        ------
+        TypeError
+            If `other` is no LinearProbe.
+        ValueError
+            If the numbers or names of features or the parameters differ, or if one has numbers and
+            the other strings for labels.
+        """
+        require_same_kind(self, other)
+        require_same_settings(self, other)
+        both = copy(self)
+        both._set_moments(
+            *merge_over_classes((self.classes_, self._moments), (other.classes_, other._moments))
+        )
+        return both
+
+    def __add__(self, other: Self) -> Self:
+        """Return what `merge` returns."""
+        return self.merge(other) if type(other) is type(self) else NotImplemented
+
+    @available_if(_is_mergeable)
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Sums over the rows seen, for storing, sending or merging.
+
+        Only where all parameters are given and ``logistic=False``.
+
+        Returns
+        -------
+        dict
+            ``classes`` (n_classes,), ``c``: counts (n_classes,), ``mean``: class means
+            (n_classes, n_features), ``M2``: pooled within-class scatter (n_features, n_features);
+            copies, in float64.
+        """
+        check_is_fitted(self)
+        return state_of_moments(self.classes_, self._moments)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:
+        """Probe with the sums of `get_state`.
+
+        Parameters
+        ----------
+        state : dict
+            As returned by `get_state`.
+        **params
+            Parameters of the new estimator: all of them, as nothing can be chosen on sums but
+            ``shrinkage="oas"``.
+
+        Returns
+        -------
+        LinearProbe
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is to be chosen on rows, if the shapes do not fit together, if a number
+            is not finite, if a count or variance is negative, or if fewer than two classes have
+            rows.
+        """
+        probe = cls(**params)
+        probe._validate_params()
+        if not _is_mergeable(probe):
+            raise ValueError(
+                "'loo', the logistic and the quadratic members need rows, not a state; give "
+                "scaling, shrinkage and sharpness, logistic=False and quadratic=False"
+            )
+        classes, moments = moments_of_state(state, scatter_ndim=2)
+        require_two_classes(classes, moments.weight)
+        probe.n_features_in_ = moments.scatter.shape[0]
+        probe._set_moments(classes, moments)
+        return probe
+
     def decision_function(self, X: Any) -> Any:
         """Log-odds of the second of two classes, else log-probabilities of all.
 
@@ -390,7 +497,8 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     def _grid(self):
         def values(value, grid):
-            return np.array(grid if value == "loo" else [value], dtype=float)
+            named = {"loo": grid, "oas": (np.nan,)}  # the latter follows from sums over the rows
+            return np.array(named.get(value, (value,)), dtype=float)
 
         return Grid(
             values(self.scaling, SCALINGS),
@@ -407,11 +515,11 @@ class LinearProbe(ClassifierMixin, Estimator):
         return self
 
     def _set_moments(self, classes, moments):
-        """Derive the one member from sums over rows, and keep them for further batches."""
+        """Derive the one member from sums over rows, and keep them for what may follow."""
         if moments.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
-        grid = self._grid()
-        self._set(classes, moments.weight, member_of_moments(moments, grid), None, grid)
+        grid, mixture = member_of_moments(moments, self._grid())
+        self._set(classes, moments.weight, mixture, None, grid)
         self._moments = moments
 
     def _set(self, classes, count, mixture, fitted, grid):

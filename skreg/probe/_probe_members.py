@@ -21,69 +21,16 @@ from skreg.probe._eigenframe import (
 )
 from skreg.probe._left_out import left_out_distances, own_probabilities
 from skreg.probe._logistic_head import left_out_head, logistic_head
+from skreg.probe._member_grid import Parts
+from skreg.probe._member_mixture import mixture_of, with_quadratic
 from skreg.probe._mixture import Mixture
-from skreg.probe._quadratic import class_spread, left_out_deviances, quadratic_form
+from skreg.probe._quadratic import class_spread, left_out_deviances
 from skreg.probe._stacking import stacking_weights, without_the_least
 from skreg.rows import chunk_slices, rows_per_chunk
 
 MOST_ROWS_LEFT_OUT = 1000
 LEAST_SHARE = 0.01  # of all weight, which the dropped members may have together
 SCORE_VARIANCE = 10.0  # of the logistic member, and as much more as there are rows for a column
-
-
-class Grid(NamedTuple):
-    """Scalings a, shrinkages rho, sharpnesses t, which heads there are, and prior rows nu."""
-
-    scalings: np.ndarray
-    shrinkages: np.ndarray
-    sharpnesses: np.ndarray
-    logistic: bool
-    average: bool
-    prior_rows: np.ndarray  # of the quadratic members, none without them
-
-    @property
-    def shape(self):
-        return len(self.scalings), len(self.shrinkages), len(self.sharpnesses)
-
-    @property
-    def quadratic_shape(self):
-        return len(self.scalings), len(self.prior_rows), len(self.sharpnesses)
-
-    def prior(self):
-        """Prior `Parts`: equal shares of the heads; the frequencies count as one more sharpness."""
-        share = 1.0 / (1 + self.logistic + (len(self.prior_rows) > 0))
-        n_scalings, n_shrinkages, n_sharpnesses = self.shape
-        levels = n_sharpnesses + (n_sharpnesses > 1 and self.average)
-        closed = np.full(self.shape, share / (n_scalings * n_shrinkages * levels))
-        logistic = np.full(int(self.logistic), share)
-        size = int(np.prod(self.quadratic_shape))
-        quadratic = np.full(self.quadratic_shape, share / max(size, 1))
-        return Parts(closed, share - closed.sum(), logistic, quadratic)
-
-    def split(self, a):
-        """`Parts` of the weights of all members in their order."""
-        size = int(np.prod(self.shape))
-        ends = [size, size + 1, size + 1 + self.logistic]
-        closed, rest, logistic, quadratic = np.split(a, ends)
-        return Parts(
-            closed.reshape(self.shape),
-            float(rest[0]),
-            logistic,
-            quadratic.reshape(self.quadratic_shape),
-        )
-
-    def alone(self):
-        """`Parts` of a grid of one closed form and nothing else."""
-        return self.split(np.append(np.ones(self.shape), 0.0))
-
-
-class Parts(NamedTuple):
-    """Weights of members by their kind."""
-
-    closed: np.ndarray  # in the shape of the grid
-    frequencies: float
-    logistic: np.ndarray  # (1,), or (0,) without
-    quadratic: np.ndarray  # in the shape of the grid's quadratic members
 
 
 class FittedMembers(NamedTuple):
@@ -216,73 +163,3 @@ def quadratic_left_out(rows, kept, unit, own, spreads, grid):
             own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
             table[:, :, part] = found
     return out.reshape(-1, kept.size)
-
-
-def mixture_of(centre, count, frames, heads, parts, grid):
-    """The members of positive weight as a `Mixture`."""
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(count) - np.log(count.sum())
-    coefs, offsets, constants, weights = [], [], [], []
-    for frame, table in zip(frames, parts.closed, strict=True):
-        for rho, share in zip(grid.shrinkages, table, strict=True):
-            if not share.any():
-                continue
-            scaled = frame.means / ((1.0 - rho) * frame.eigenvalues + rho)
-            coefs.append(scaled @ frame.back.T)
-            offsets.append(-0.5 * (scaled * frame.means).sum(axis=1))
-            constants.append(log_prior)
-            weights.append(share)
-    unit = np.argmin(np.abs(grid.sharpnesses - 1.0))
-    for (coef, intercept), share in zip(heads, parts.logistic, strict=True):
-        if share > 0:
-            coefs.append(coef.T / grid.sharpnesses[unit])
-            offsets.append(np.zeros_like(intercept))
-            constants.append(np.where(count > 0, intercept, -np.inf))
-            weights.append(np.where(np.arange(len(grid.sharpnesses)) == unit, share, 0.0))
-    shape = (-1, len(count))
-    return Mixture(
-        np.reshape(coefs, (*shape, len(centre))),
-        np.reshape(offsets, shape),
-        np.reshape(constants, shape),
-        grid.sharpnesses,
-        np.reshape(weights, (-1, len(grid.sharpnesses))),
-        count / count.sum(),
-        centre,
-        np.empty((0, *shape[1:], len(centre))),
-        1.0,
-    )
-
-
-def with_quadratic(mixture, spreads, weights, grid):
-    """The mixture with the quadratic members of positive weight beside those it has."""
-    coefs, curvatures, offsets, shares = [], [], [], []
-    for spread, table in zip(spreads, weights, strict=True):
-        for prior_rows, share in zip(grid.prior_rows, table, strict=True):
-            if share.any():
-                coef, curvature, offset = quadratic_form(spread, prior_rows)
-                coefs.append(coef)
-                curvatures.append(curvature)
-                offsets.append(offset)
-                shares.append(share)
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(mixture.frequencies)
-    return mixture._replace(
-        coef=np.concatenate([mixture.coef, coefs]),
-        offset=np.concatenate([mixture.offset, offsets]),
-        constant=np.concatenate([mixture.constant, [log_prior] * len(coefs)]),
-        weights=np.concatenate([mixture.weights, shares]),
-        curvature=np.array(curvatures),
-    )
-
-
-def member_of_moments(moments, grid):
-    """The one member of a grid of one, as a `Mixture`, from `Moments` with a full scatter."""
-    centre, mass = moments.grand_mean, moments.total
-    present = (moments.weight > 0)[:, None]
-    means = np.where(present, moments.mean - centre, 0.0)
-    scatter = moments.covariance
-    within = np.diagonal(scatter)
-    total = within + moments.weight @ means**2 / mass
-    scale = column_scale(within, total, mass, grid.scalings[0])
-    frame = frame_of_scatter(means, scatter, scale)
-    return mixture_of(centre, moments.weight, [frame], [], grid.alone(), grid)
