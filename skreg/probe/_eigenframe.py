@@ -56,7 +56,9 @@ def class_rows(X, codes, weights, n_classes):
 
 def within_scatter(rows):
     """Pooled within-class covariance S (d, d)."""
-    residual = (rows.X - rows.means[rows.codes]) * np.sqrt(rows.weights)[:, None]
+    residual = rows.means[rows.codes]
+    np.subtract(rows.X, residual, out=residual)  # without copies, which take as long as the product
+    residual *= np.sqrt(rows.weights)[:, None]
     return residual.T @ residual / rows.weights.sum()
 
 
