@@ -49,23 +49,22 @@ class Head(NamedTuple):
     alpha: float
 
 
-def logistic_head(Z, codes, weights, n_classes, variance):
+def logistic_head(rows, second, codes, weights, n_classes, variance):
     """`Head` for a variance v of scores: L-BFGS in units of the curvature at equal probabilities.
 
-    Rows Z (n, r) should have uncorrelated columns, which makes these units good ones.
+    `rows` (n, r + 1) end in a one. Their other columns should be uncorrelated, which makes these
+    units good ones; `second` (r,) are their sums of squares.
     """
-    second = weights @ Z**2
     trace = second.sum() / weights.sum() or 1.0  # any penalty will do for columns of zeros
-    r, alpha, curvature = Z.shape[1], trace / variance, 1.0 / n_classes
+    r, alpha, curvature = second.size, trace / variance, 1.0 / n_classes
     unit = 1.0 / np.sqrt(np.append(curvature * second + alpha, curvature * weights.sum()))
     ridge = np.append(np.full(r, alpha), FREE * weights.sum())
-    extended = np.column_stack([Z, np.ones(len(Z))])
 
     def objective(flat):
         theta = flat.reshape(n_classes, r + 1) * unit
-        scores = extended @ theta.T
+        scores = rows @ theta.T
         value = loss_and_residual(scores, codes, weights) + 0.5 * (ridge * theta**2).sum()
-        return value, ((scores.T @ extended + ridge * theta) * unit).ravel()
+        return value, ((scores.T @ rows + ridge * theta) * unit).ravel()
 
     options = {"maxiter": MAX_ITER, "gtol": TOLERANCE, "ftol": DECREASE}
     start = np.zeros((r + 1) * n_classes)
@@ -91,25 +90,24 @@ def loss_and_residual(scores, codes, weights):
     return loss
 
 
-def left_out_head(Z, codes, weights, rows, unit, head):
-    """Left-out probabilities of the own class (len(rows),), by Newton steps."""
-    extended = np.column_stack([Z, np.ones(len(Z))])
-    ridge = np.append(np.full(Z.shape[1], head.alpha), FREE * weights.sum())
-    scores = extended @ np.vstack([head.coef, head.intercept])
+def left_out_head(rows, codes, weights, kept, unit, head):
+    """Left-out probabilities of the own class (len(kept),), by Newton steps."""
+    ridge = np.append(np.full(len(head.coef), head.alpha), FREE * weights.sum())
+    scores = rows @ np.vstack([head.coef, head.intercept])
     p, n_classes = softmax(scores, axis=1), scores.shape[1]
     curvature = p * (1.0 - p) * (n_classes / (n_classes - 1))
-    scores, y = scores[rows], codes[rows]
-    others = RIVAL * (1.0 - p[rows, y])
+    scores, y = scores[kept], codes[kept]
+    others = RIVAL * (1.0 - p[kept, y])
     for k in range(n_classes):
         own = y == k
-        near = np.flatnonzero(own | (p[rows, k] > others))
-        some = rows[near]
+        near = np.flatnonzero(own | (p[kept, k] > others))
+        some = kept[near]
         weighted = weights * curvature[:, k]
         bent = np.flatnonzero(weighted > FLAT * weighted.mean())
-        half = extended[bent] * np.sqrt(weighted[bent])[:, None]
+        half = rows[bent] * np.sqrt(weighted[bent])[:, None]
         root = linalg.cholesky(half.T @ half + np.diag(ridge), lower=True, check_finite=False)
         inverse, _ = linalg.lapack.dtrtri(root, lower=1)
-        leverage = unit * ((extended[some] @ inverse.T) ** 2).sum(axis=1)
+        leverage = unit * ((rows[some] @ inverse.T) ** 2).sum(axis=1)
         push = leverage * (p[some, k] - own[near])
         scores[near, k] += push / (
             1.0 - np.minimum(leverage * curvature[some, k], LARGEST_LEVERAGE)

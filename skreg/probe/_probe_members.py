@@ -139,13 +139,15 @@ def closed_left_out(rows, kept, unit, own, frames, grid):
 
 def logistic_member(rows, kept, unit, frame):
     """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities."""
-    mass = rows.count.sum()
+    mass, r = rows.count.sum(), frame.eigenvalues.size
     total = np.diag(mass * frame.eigenvalues) + (frame.means.T * rows.count) @ frame.means
-    _, rotation = linalg.eigh(total, driver="evd")
+    second, rotation = linalg.eigh(total, driver="evd")
     back = frame.back @ rotation
-    Z = rows.X @ back
-    variance = SCORE_VARIANCE * (1.0 + mass / max(Z.shape[1], 1))
-    head = logistic_head(Z, rows.codes, rows.weights, rows.count.size, variance)
+    Z = np.ones((len(rows.X), r + 1))
+    np.matmul(rows.X, back, out=Z[:, :r])
+    variance = SCORE_VARIANCE * (1.0 + mass / max(r, 1))
+    second = np.maximum(second, 0.0)
+    head = logistic_head(Z, second, rows.codes, rows.weights, rows.count.size, variance)
     left_out = left_out_head(Z, rows.codes, rows.weights, kept, unit, head)
     return (back @ head.coef, head.intercept), left_out
 

@@ -27,6 +27,14 @@ def sample(n, d, n_classes=4, seed=0):
     return X * np.exp(rng.normal(size=d)) + 3.0, y
 
 
+def with_ones(X):
+    return np.column_stack([X, np.ones(len(X))])
+
+
+def head_of(X, y, weights, n_classes, variance):
+    return logistic_head(with_ones(X), weights @ X**2, y, weights, n_classes, variance)
+
+
 def frame_and_scale(X, y, weights, power):
     rows = class_rows(X, y, weights, y.max() + 1)
     mass = weights.sum()
@@ -111,7 +119,7 @@ def test_logistic_head_is_that_of_scikit_learn(monkeypatch, variance):
     X, y = sample(60, 5)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     weights = np.random.default_rng(2).uniform(0.5, 2.0, size=60)
-    head = logistic_head(X, y, weights, 4, variance)
+    head = head_of(X, y, weights, 4, variance)
     model = LogisticRegression(C=1 / head.alpha, solver="newton-cg", tol=1e-10)
     model.fit(X, y, sample_weight=weights)
     np.testing.assert_allclose(
@@ -136,8 +144,8 @@ def test_newton_steps_are_refits_for_two_classes_to_second_order():
     X, y = sample(40, 4, n_classes=2)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     one_hot = np.eye(2)[y]
-    head = logistic_head(X, y, np.ones(40), 2, 0.5)
-    ours = left_out_head(X, y, np.ones(40), np.arange(40), 1.0, head)
+    head = head_of(X, y, np.ones(40), 2, 0.5)
+    ours = left_out_head(with_ones(X), y, np.ones(40), np.arange(40), 1.0, head)
 
     def refit(i):
         others = np.arange(40) != i
@@ -172,9 +180,9 @@ def left_out_from_all_rows(X, y, head, n_classes):
 def test_short_cuts_cost_a_hundredth_of_the_step():
     X, y = sample(600, 4, n_classes=5)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    head = logistic_head(X, y, np.ones(600), 5, 10.0)
+    head = head_of(X, y, np.ones(600), 5, 10.0)
     rows = np.arange(0, 600, 7)
-    ours = np.log(left_out_head(X, y, np.ones(600), rows, 1.0, head))
+    ours = np.log(left_out_head(with_ones(X), y, np.ones(600), rows, 1.0, head))
     expected, in_sample = (part[rows] for part in left_out_from_all_rows(X, y, head, 5))
     assert np.mean(np.abs(ours - expected)) < 0.01 * np.mean(np.abs(expected - in_sample))
 
@@ -184,9 +192,11 @@ def test_one_copy_of_a_weighted_row_leaves_the_head():
     weights = np.where(np.arange(30) % 4 == 0, 3.0, 1.0)
     copies = np.repeat(np.arange(30), weights.astype(int))
     X = (X - X[copies].mean(axis=0)) / X[copies].std(axis=0)
-    head = logistic_head(X[copies], y[copies], np.ones(len(copies)), 3, 5.0)
-    once = left_out_head(X, y, weights, np.arange(30), 1.0, head)
-    repeated = left_out_head(X[copies], y[copies], np.ones(len(copies)), np.arange(46), 1.0, head)
+    head = head_of(X[copies], y[copies], np.ones(len(copies)), 3, 5.0)
+    once = left_out_head(with_ones(X), y, weights, np.arange(30), 1.0, head)
+    repeated = left_out_head(
+        with_ones(X[copies]), y[copies], np.ones(len(copies)), np.arange(46), 1.0, head
+    )
     np.testing.assert_allclose(once[copies], repeated, rtol=0.02)  # of rows that are too flat
 
 
