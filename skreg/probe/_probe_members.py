@@ -24,7 +24,7 @@ from skreg.probe._logistic_head import left_out_head, logistic_head
 from skreg.probe._member_grid import Parts
 from skreg.probe._member_mixture import mixture_of, with_quadratic
 from skreg.probe._mixture import Mixture
-from skreg.probe._quadratic import class_spread, left_out_deviances
+from skreg.probe._quadratic import class_spreads, left_out_deviances
 from skreg.probe._stacking import stacking_weights, without_the_least
 from skreg.rows import chunk_slices, rows_per_chunk
 
@@ -57,7 +57,7 @@ def fit_members(X, codes, weights, n_classes, grid):
         heads = [head]
     spreads, quadratic = [], np.empty((0, kept.size))
     if len(grid.prior_rows):
-        spreads = [class_spread(rows, scale) for scale in scales]
+        spreads = class_spreads(rows, scales)
         quadratic = quadratic_left_out(rows, kept, unit, own, spreads, grid)
 
     priors = grid.prior()

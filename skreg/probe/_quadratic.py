@@ -39,13 +39,14 @@ class Spread(NamedTuple):
     scale: np.ndarray  # (d,), infinite for columns that vary nowhere
 
 
-def class_spread(rows, scale):
-    """`Spread` of `ClassRows` whose columns are divided by `scale` (d,)."""
-    scale = np.where(rows.X.any(axis=0), scale, np.inf)
-    squares = rows.weights[:, None] * ((rows.X - rows.means[rows.codes]) / scale) ** 2
-    scatter = np.zeros_like(rows.means)
-    np.add.at(scatter, rows.codes, squares)
-    return Spread(rows.means / scale, scatter, rows.count, scale)
+def class_spreads(rows, scales):
+    """`Spread` of `ClassRows` for each of several scales (d,) by which columns are divided."""
+    square = (rows.X - rows.means[rows.codes]) ** 2
+    member = np.zeros((rows.count.size, len(rows.X)))
+    member[rows.codes, np.arange(len(rows.X))] = rows.weights
+    scatter, varies = member @ square, rows.X.any(axis=0)
+    scales = [np.where(varies, scale, np.inf) for scale in scales]
+    return [Spread(rows.means / s, scatter / s**2, rows.count, s) for s in scales]
 
 
 def quadratic_form(spread, prior_rows):

@@ -13,7 +13,7 @@ from skreg.probe._eigenframe import class_rows
 from skreg.probe._quadratic import (
     PRIOR_ROWS,
     Spread,
-    class_spread,
+    class_spreads,
     left_out_deviances,
     quadratic_form,
 )
@@ -52,7 +52,7 @@ def test_no_shrinkage_is_gaussian_naive_bayes(weighted):
     if weighted:
         weights = np.random.default_rng(0).uniform(0.5, 2.0, size=178)
     rows, scale = class_rows(X, y, weights, 3), X.std(axis=0)
-    coef, curvature, offset = quadratic_form(class_spread(rows, scale), 0.0)
+    coef, curvature, offset = quadratic_form(class_spreads(rows, [scale])[0], 0.0)
     ours = rows.X @ coef.T - rows.X**2 @ curvature.T / 2 + offset
     ours += np.log(rows.count / weights.sum())
     theirs = GaussianNB(var_smoothing=0).fit(X, y, weights)
@@ -66,7 +66,7 @@ def test_deviances_left_out_are_those_of_refits(weighted):
     if weighted:
         weights = np.random.default_rng(1).integers(1, 4, size=24).astype(float)
     rows = class_rows(X, y, weights, 4)
-    q = left_out_deviances(rows.X, y, class_spread(rows, scale), 1.0, PRIOR_ROWS)
+    q = left_out_deviances(rows.X, y, class_spreads(rows, [scale])[0], 1.0, PRIOR_ROWS)
     for i in range(24):
         left = weights - (np.arange(24) == i)
         kept = left > 0
@@ -86,7 +86,7 @@ def test_a_column_that_varies_nowhere_has_no_part():
     X, y, scale = sample(23)
     wide = np.column_stack([X, np.full(23, 0.1)])  # whose mean is not 0.1 to the last digit
     q = [
-        left_out_deviances(rows.X, y, class_spread(rows, s), 1.0, PRIOR_ROWS)
+        left_out_deviances(rows.X, y, class_spreads(rows, [s])[0], 1.0, PRIOR_ROWS)
         for rows, s in (
             (class_rows(X, y, np.ones(23), 4), scale),
             (class_rows(wide, y, np.ones(23), 4), np.append(scale, 1.0)),
