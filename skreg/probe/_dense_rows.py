@@ -34,8 +34,9 @@ def read_dense_rows(estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset
     """`DenseRows` of any input; classes may lack rows of positive weight."""
     rows = read_labelled_rows(estimator, X, y, sample_weight, reset=reset)
     assert_all_finite(rows.X, input_name="X", estimator_name=type(estimator).__name__)
-    used = rows.weights > 0
-    X = dense_rows(rows.X, slice(None))
+    X, used = dense_rows(rows.X, slice(None)), rows.weights > 0
+    if used.all():
+        return DenseRows(X, rows.codes, rows.weights, rows.classes)
     return DenseRows(X[used], rows.codes[used], rows.weights[used], rows.classes)
 
 

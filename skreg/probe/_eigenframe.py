@@ -47,6 +47,7 @@ def class_rows(X, codes, weights, n_classes):
     count = np.bincount(codes, weights, minlength=n_classes)
     centre = weights @ X / weights.sum()
     X = X - centre
+    X[:, np.ptp(X, axis=0) == 0.0] = 0.0  # what a constant column keeps is rounding
     one_hot = np.zeros((n_classes, codes.size))
     one_hot[codes, np.arange(codes.size)] = weights
     means = one_hot @ X / np.where(count > 0, count, 1.0)[:, None]
@@ -55,7 +56,9 @@ def class_rows(X, codes, weights, n_classes):
 
 def within_scatter(rows):
     """Pooled within-class covariance S (d, d)."""
-    residual = (rows.X - rows.means[rows.codes]) * np.sqrt(rows.weights)[:, None]
+    residual = rows.means[rows.codes]
+    np.subtract(rows.X, residual, out=residual)  # without copies, which take as long as the product
+    residual *= np.sqrt(rows.weights)[:, None]
     return residual.T @ residual / rows.weights.sum()
 
 
@@ -70,7 +73,7 @@ def column_scale(within, total, mass, power):
 
 def frame_of_scatter(means, scatter, scale):
     """`Eigenframe` of class means (K, d) and a within-class covariance (d, d)."""
-    eigenvalues, vectors = linalg.eigh(scatter / np.outer(scale, scale))
+    eigenvalues, vectors = linalg.eigh(scatter / np.outer(scale, scale), driver="evd")
     back = vectors / scale[:, None]
     return Eigenframe(means @ back, np.maximum(eigenvalues, 0.0), back)
 
@@ -78,7 +81,7 @@ def frame_of_scatter(means, scatter, scale):
 def frame_of_rows(rows, scale):
     """`Eigenframe` of fewer rows than columns, by the Gram matrix of the rows."""
     scaled = rows.X / scale
-    values, vectors = linalg.eigh(scaled @ scaled.T)
+    values, vectors = linalg.eigh(scaled @ scaled.T, driver="evd")
     used = values > RANK_TOLERANCE * max(values[-1], 0.0)
     basis = scaled.T @ (vectors[:, used] / np.sqrt(values[used]))
     reduced = rows._replace(X=scaled @ basis, means=(rows.means / scale) @ basis)

@@ -47,7 +47,7 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
     ndarray of shape (n, n_shrinkages, K)
         The distances.
     """
-    mass, i = count.sum(), np.arange(codes.size)
+    mass = count.sum()
     rho = np.asarray(shrinkages)[:, None]
     precision = 1.0 / ((1.0 - rho) * mass / (mass - unit) * frame.eigenvalues + rho)
     weighted = precision[:, None, :] * frame.means
@@ -55,14 +55,31 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
     cross = np.tensordot(Z, weighted, axes=(1, 2))
     among = weighted @ frame.means.T
     grown = count[codes] / (count[codes] - unit)
-    gamma = (1.0 - rho.T) * unit * grown[:, None] / (mass - unit)
-    own = cross[i, :, codes]
-    to_own = square - 2.0 * own + among[:, codes, codes].T
-    q = square[:, :, None] - 2.0 * cross + np.diagonal(among, axis1=1, axis2=2)
-    along = (square - own)[:, :, None] - cross + among[:, codes].transpose(1, 0, 2)
-    q[i, :, codes] = (grown**2)[:, None] * to_own
-    along[i, :, codes] = grown[:, None] * to_own
-    return q + (gamma / (1.0 - gamma * to_own))[:, :, None] * along**2
+    gamma = (1.0 - rho[:, 0]) * unit / (mass - unit)
+    add_change_of_scatter(cross, square, among, codes, grown, gamma)
+    return cross
+
+
+@kernel
+def add_change_of_scatter(cross, square, among, codes, grown, gamma):
+    """Put the squared distances in place of x^T D m_k (n, n_shrinkages, K).
+
+    With `square` x^T D x (n, n_shrinkages), `among` m_k^T D m_l (n_shrinkages, K, K), `grown` n
+    (n,) of the own class and `gamma` (n_shrinkages,) without the factor n.
+    """
+    n, n_shrinkages, n_classes = cross.shape
+    for i in range(n):
+        c = codes[i]
+        for g in range(n_shrinkages):
+            x, own = square[i, g], cross[i, g, c]
+            to_own = x - 2.0 * own + among[g, c, c]
+            rate = gamma[g] * grown[i]
+            change = rate / (1.0 - rate * to_own)
+            for k in range(n_classes):
+                along = x - own - cross[i, g, k] + among[g, c, k]
+                cross[i, g, k] = x - 2.0 * cross[i, g, k] + among[g, k, k] + change * along**2
+            along = grown[i] * to_own
+            cross[i, g, c] = grown[i] * along + change * along**2
 
 
 @kernel

@@ -1,5 +1,6 @@
 """The estimator `LinearProbe`."""
 
+from collections.abc import Mapping
 from copy import copy
 from numbers import Real
 from typing import Any, Literal, Self
@@ -22,8 +23,17 @@ from skreg.probe._dense_rows import (
 )
 from skreg.probe._input import refuse_dask_frame
 from skreg.probe._left_out import SHRINKAGES
+from skreg.probe._member_grid import Grid
+from skreg.probe._member_mixture import member_of_moments
 from skreg.probe._mixture import LEAST_PROBABILITY, SHARPNESSES
-from skreg.probe._probe_members import Grid, fit_members, member_of_moments
+from skreg.probe._probe_members import fit_members
+from skreg.probe._quadratic import PRIOR_ROWS
+from skreg.probe._state import (
+    moments_of_state,
+    require_same_kind,
+    require_same_settings,
+    state_of_moments,
+)
 from skreg.rows import dask_rows, is_dask_collection, map_rows
 
 SCALINGS = (1.0, 0.5, 0.0)
@@ -31,10 +41,8 @@ SCALINGS = (1.0, 0.5, 0.0)
 
 def _is_mergeable(probe):
     """Whether sums over rows are all that the probe needs."""
-    fixed = all(
-        isinstance(getattr(probe, name), Real) for name in ("scaling", "shrinkage", "sharpness")
-    )
-    return fixed and not probe.logistic
+    chosen = "loo" in (probe.scaling, probe.shrinkage, probe.sharpness)
+    return not (chosen or probe.logistic or probe.quadratic)
 
 
 class LinearProbe(ClassifierMixin, Estimator):
@@ -49,9 +57,9 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     linear in x up to a term that all classes share. Nearest centroid is :math:`\rho = 1` with
     equal scales, naive Bayes :math:`\rho = 1` with the standard deviations within classes as
-    scales, linear discriminant analysis :math:`\rho = 0`. Three members more are multinomial
-    logistic regressions of different strengths. Every row is left out of all of them: in closed
-    form, exactly, of the first kind, by a Newton step of the second. The probabilities of the
+    scales, linear discriminant analysis :math:`\rho = 0`. One member more is a multinomial logistic
+    regression. Every row is left out of all of them: in closed form, exactly, of the first kind, by
+    a Newton step of the second. The probabilities of the
     members are averaged with weights under which the left-out rows are likely [1]_, so that no
     choice between the members, nor of a single temperature, has to be right where labels are few.
 
@@ -60,18 +68,24 @@ class LinearProbe(ClassifierMixin, Estimator):
     scaling : float or "loo", default="loo"
         Power a in [0, 1] of the standard deviations within classes by which columns are divided:
         0 leaves them as they are, 1 makes them alike. "loo" averages over 1, 1/2 and 0.
-    shrinkage : float or "loo", default="loo"
+    shrinkage : float, "loo" or "oas", default="loo"
         Share :math:`\rho \in [0, 1]` of the identity in the covariance. "loo" averages over eight
-        values from 0.001 to 1.
+        values from 0.001 to 1. "oas" is the share of Chen et al. [2]_, which needs no rows but the
+        covariance alone; only with `scaling` and `sharpness` given and ``logistic=False``.
     sharpness : float or "loo", default="loo"
         Factor t of the squared distances; below 1 for columns that repeat each other. "loo"
         averages over 0 and eight values from 1/32 to 4.
     logistic : bool, default=True
-        Whether members of the average are logistic regressions. Most of the time of a fit is
-        theirs.
+        Whether a member of the average is a logistic regression. Half of the time of a fit is its.
     average : bool, default=True
         Whether to average. If False, the member of the least left-out log-loss is taken alone: a
-        linear classifier with ``coef_`` and ``intercept_``.
+        linear classifier with ``coef_`` and ``intercept_``, unless there are quadratic members.
+    quadratic : bool, default=False
+        Whether members have a variance for each class and column: Gaussian naive Bayes with
+        variances :math:`(n_k s_{kj}^2 + \nu s_j^2) / (n_k + \nu)`, those of the class shrunk
+        towards the squared scales :math:`s_j^2` of `scaling`, with :math:`\nu` = 1, 4, 16 and 64.
+        For classes that differ in spread. The scores are then quadratic in x, and there is no
+        ``coef_``.
 
     Attributes
     ----------
@@ -85,18 +99,20 @@ class LinearProbe(ClassifierMixin, Estimator):
         Those of the closed-form member of the least left-out log-loss, or the given ones.
     closed_form_weights_ : ndarray of shape (n_scalings, n_shrinkages, n_sharpnesses)
         Weights of the closed-form members in the average.
-    logistic_weights_ : ndarray of shape (3,) or (0,)
-        Weights of the logistic members, the strongest penalty first.
-    head_ : {"closed form", "logistic"}
+    logistic_weight_ : float
+        Weight of the logistic regression in the average, 0 without one.
+    quadratic_weights_ : ndarray of shape (n_scalings, 4 or 0, n_sharpnesses)
+        Weights of the quadratic members, :math:`\nu` rising.
+    head_ : {"closed form", "logistic", "quadratic"}
         Where most of the weight is.
     loo_log_loss_ : float
         Left-out log-loss of the average, NaN if no row could be left out; only where something was
         chosen. The weights were fitted to it, so it is a little too low.
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
-        Weights of the linear scores; only of a single member (``average=False``, or all
-        parameters given).
+        Weights of the linear scores; only of a single linear member (``average=False`` and
+        ``quadratic=False``, or all parameters given).
     intercept_ : ndarray of shape (1,) or (n_classes,)
-        Offsets of the linear scores; only of a single member.
+        Offsets of the linear scores; only of a single linear member.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -112,23 +128,28 @@ class LinearProbe(ClassifierMixin, Estimator):
     Notes
     -----
     An average of linear classifiers is itself none, and predicts at the cost of the members that
-    have weight, at most 27 products with X. At most 1000 rows, evenly spaced over the classes, are
-    left out. Rows whose class has no other cannot be. Weights are counts: of two copies of a row
-    one is left out. The scales s are kept when a row is left out.
+    have weight, at most 25 products with X, and 24 more if there are quadratic ones. At most 1000
+    rows, evenly spaced over the classes, are left out. Rows whose class has no other cannot be.
+    Weights are counts: of two copies of a row one is left out. The scales s are kept when a row is
+    left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
     squares of that size with n_samples; with fewer rows than columns no matrix of columns by
-    columns is formed. The logistic members take a factorisation per class: set ``logistic=False``
+    columns is formed. The logistic member takes a factorisation per class: set ``logistic=False``
     for hundreds of classes. X is worked on in float64, CSR input is made dense.
 
     With `scaling`, `shrinkage` and `sharpness` given and ``logistic=False`` counts, means and the
-    scatter within classes are all that is needed: then there is a `partial_fit`, and `fit` takes
-    dask arrays, of which only these sums leave the workers.
+    scatter within classes are all that is needed: then there are `partial_fit`, `merge` and
+    `get_state`, and `fit` takes dask arrays, of which only these sums leave the workers. What is
+    chosen by leave-one-out needs the rows, since each is scored by itself: of sums only "oas" can
+    choose, which minimises the expected error of a covariance under normality, not a log-loss.
 
     References
     ----------
     .. [1] P. Smyth, D. Wolpert, "Linearly combining density estimators via stacking", Machine
        Learning 36, 1999.
+    .. [2] Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage algorithms for MMSE covariance
+       estimation", IEEE Transactions on Signal Processing 58, 2010.
 
     Examples
     --------
@@ -145,26 +166,29 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     _parameter_constraints: dict = {  # noqa: RUF012
         "scaling": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo"})],
-        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo"})],
+        "shrinkage": [Interval(Real, 0, 1, closed="both"), StrOptions({"loo", "oas"})],
         "sharpness": [Interval(Real, 0, None, closed="neither"), StrOptions({"loo"})],
         "logistic": ["boolean"],
         "average": ["boolean"],
+        "quadratic": ["boolean"],
     }
 
     def __init__(
         self,
         *,
         scaling: float | Literal["loo"] = "loo",
-        shrinkage: float | Literal["loo"] = "loo",
+        shrinkage: float | Literal["loo", "oas"] = "loo",
         sharpness: float | Literal["loo"] = "loo",
         logistic: bool = True,
         average: bool = True,
+        quadratic: bool = False,
     ) -> None:
         self.scaling = scaling
         self.shrinkage = shrinkage
         self.sharpness = sharpness
         self.logistic = logistic
         self.average = average
+        self.quadratic = quadratic
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -188,8 +212,14 @@ class LinearProbe(ClassifierMixin, Estimator):
         ------
         ValueError
             If X or y has NaN or infinity, if squares of X overflow, if fewer than two classes have
-            rows, if a weight is negative, or if X is a dask array and something is to be chosen.
+            rows, if a weight is negative, if X is a dask array and something is to be chosen, or
+            if `shrinkage` is "oas" and anything else is not given.
         """
+        if self.shrinkage == "oas" and not _is_mergeable(self):
+            raise ValueError(
+                'shrinkage="oas" is that of a single member: give numbers for scaling and '
+                "sharpness, logistic=False and quadratic=False"
+            )
         fresh = copy(self)
         if is_dask_collection(X):
             fresh._fit_blocks(X, y, sample_weight)
@@ -220,8 +250,9 @@ class LinearProbe(ClassifierMixin, Estimator):
         """Fit to a dask array; only moments leave the workers."""
         if not _is_mergeable(self):
             raise ValueError(
-                "'loo' and the logistic members need all rows at once, not a dask array; give "
-                "numbers for scaling, shrinkage and sharpness, and logistic=False"
+                "'loo', the logistic and the quadratic members need all rows at once, not a dask "
+                "array; give numbers for scaling, shrinkage and sharpness, logistic=False and "
+                "quadratic=False"
             )
         refuse_dask_frame(X)
         blocks = dask_rows(X, y, sample_weight, by="LinearProbe")
@@ -283,6 +314,95 @@ class LinearProbe(ClassifierMixin, Estimator):
             merged = merge_over_classes((self.classes_, self._moments), merged)
         fresh._set_moments(*merged)
         return self._become(fresh)
+
+    @available_if(_is_mergeable)
+    def merge(self, other: Self) -> Self:
+        """Return a probe of the rows of both, as if it had been fitted on them together.
+
+        Only where all parameters are given and ``logistic=False``. ``a + b`` does the same.
+
+        Parameters
+        ----------
+        other : LinearProbe
+            A fitted probe with the same parameters and features; its classes may differ.
+
+        Returns
+        -------
+        LinearProbe
+            A new estimator; this one and `other` are left as they are.
+
+        Raises
+        ------
+        TypeError
+            If `other` is no LinearProbe.
+        ValueError
+            If the numbers or names of features or the parameters differ, or if one has numbers and
+            the other strings for labels.
+        """
+        require_same_kind(self, other)
+        require_same_settings(self, other)
+        both = copy(self)
+        both._set_moments(
+            *merge_over_classes((self.classes_, self._moments), (other.classes_, other._moments))
+        )
+        return both
+
+    def __add__(self, other: Self) -> Self:
+        """Return what `merge` returns."""
+        return self.merge(other) if type(other) is type(self) else NotImplemented
+
+    @available_if(_is_mergeable)
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Sums over the rows seen, for storing, sending or merging.
+
+        Only where all parameters are given and ``logistic=False``.
+
+        Returns
+        -------
+        dict
+            ``classes`` (n_classes,), ``c``: counts (n_classes,), ``mean``: class means
+            (n_classes, n_features), ``M2``: pooled within-class scatter (n_features, n_features);
+            copies, in float64.
+        """
+        check_is_fitted(self)
+        return state_of_moments(self.classes_, self._moments)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:
+        """Probe with the sums of `get_state`.
+
+        Parameters
+        ----------
+        state : dict
+            As returned by `get_state`.
+        **params
+            Parameters of the new estimator: all of them, as nothing can be chosen on sums but
+            ``shrinkage="oas"``.
+
+        Returns
+        -------
+        LinearProbe
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is to be chosen on rows, if the shapes do not fit together, if a number
+            is not finite, if a count or variance is negative, or if fewer than two classes have
+            rows.
+        """
+        probe = cls(**params)
+        probe._validate_params()
+        if not _is_mergeable(probe):
+            raise ValueError(
+                "'loo', the logistic and the quadratic members need rows, not a state; give "
+                "scaling, shrinkage and sharpness, logistic=False and quadratic=False"
+            )
+        classes, moments = moments_of_state(state, scatter_ndim=2)
+        require_two_classes(classes, moments.weight)
+        probe.n_features_in_ = moments.scatter.shape[0]
+        probe._set_moments(classes, moments)
+        return probe
 
     def decision_function(self, X: Any) -> Any:
         """Log-odds of the second of two classes, else log-probabilities of all.
@@ -377,7 +497,8 @@ class LinearProbe(ClassifierMixin, Estimator):
 
     def _grid(self):
         def values(value, grid):
-            return np.array(grid if value == "loo" else [value], dtype=float)
+            named = {"loo": grid, "oas": (np.nan,)}  # the latter follows from sums over the rows
+            return np.array(named.get(value, (value,)), dtype=float)
 
         return Grid(
             values(self.scaling, SCALINGS),
@@ -385,6 +506,7 @@ class LinearProbe(ClassifierMixin, Estimator):
             values(self.sharpness, SHARPNESSES),
             self.logistic,
             self.average,
+            np.array(PRIOR_ROWS if self.quadratic else ()),
         )
 
     def _become(self, fresh):
@@ -393,18 +515,19 @@ class LinearProbe(ClassifierMixin, Estimator):
         return self
 
     def _set_moments(self, classes, moments):
-        """Derive the one member from sums over rows, and keep them for further batches."""
+        """Derive the one member from sums over rows, and keep them for what may follow."""
         if moments.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
-        grid = self._grid()
-        self._set(classes, moments.weight, member_of_moments(moments, grid), None, grid)
+        grid, mixture = member_of_moments(moments, self._grid())
+        self._set(classes, moments.weight, mixture, None, grid)
         self._moments = moments
 
     def _set(self, classes, count, mixture, fitted, grid):
         """Store all that is learned."""
         for name in ("coef_", "intercept_", "loo_log_loss_", "_moments"):
             self.__dict__.pop(name, None)
-        if not all(np.isfinite(part).all() for part in (mixture.coef, mixture.offset)):
+        parts = mixture.coef, mixture.offset, mixture.curvature
+        if not all(np.isfinite(part).all() for part in parts):
             raise ValueError("X has columns on scales too far apart for squares; rescale them")
         self.classes_, self.class_count_ = classes, count
         self.class_prior_ = count / count.sum()
@@ -412,14 +535,20 @@ class LinearProbe(ClassifierMixin, Estimator):
         self.scaling_ = float(grid.scalings[best[0]])
         self.shrinkage_ = float(grid.shrinkages[best[1]])
         self.sharpness_ = float(grid.sharpnesses[best[2]])
-        self.closed_form_weights_ = fitted.closed if fitted else np.ones(grid.shape)
-        self.logistic_weights_ = fitted.logistic if fitted else np.empty(0)
-        logistic = self.logistic_weights_.sum() > self.closed_form_weights_.sum()
-        self.head_ = "logistic" if logistic else "closed form"
+        weights = fitted.parts if fitted else grid.alone()
+        self.closed_form_weights_ = weights.closed
+        self.logistic_weight_ = float(weights.logistic.sum())
+        self.quadratic_weights_ = weights.quadratic
+        heads = {
+            "closed form": weights.closed,
+            "logistic": weights.logistic,
+            "quadratic": weights.quadratic,
+        }
+        self.head_ = max(heads, key=lambda name: heads[name].sum())
         if fitted:
             self.loo_log_loss_ = fitted.log_loss
         self._mixture = mixture
-        if not self.average or fitted is None:
+        if (not self.average and not self.quadratic) or fitted is None:
             coef, intercept = mixture.linear_form()
             if len(classes) == 2:
                 coef, intercept = coef[1:] - coef[:1], intercept[1:] - intercept[:1]

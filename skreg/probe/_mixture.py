@@ -1,4 +1,4 @@
-"""Averages of softmax probabilities of linear scores, at several sharpnesses of each."""
+"""Averages of softmax probabilities of linear and quadratic scores, at several sharpnesses."""
 
 from typing import NamedTuple
 
@@ -10,10 +10,11 @@ from skreg.rows import chunk_slices, dense_rows, rows_per_chunk
 
 SHARPNESSES = 2.0 ** np.arange(-5, 3)  # 1/32, 1/16, ..., 4
 LEAST_PROBABILITY = 1e-300
+FARTHEST = 1e140  # what is squared stays below, so that scores are finite
 
 
 class Mixture(NamedTuple):
-    """p(x) = a_0 pi + sum_gt a_gt softmax(t (W_g (x - centre) + b_g) + c_g).
+    """p(x) = a_0 pi + sum_gt a_gt softmax(t (W_g z - P_g (f z)^2 / 2 + b_g) + c_g), z = x - centre.
 
     Attributes
     ----------
@@ -29,6 +30,10 @@ class Mixture(NamedTuple):
         pi, of weight a_0 = 1 - sum of a.
     centre : ndarray of shape (d,)
         Where the columns lie.
+    curvature : ndarray of shape (Q, K, d)
+        P of the last Q groups, the quadratic ones; it is 0 for the others.
+    factor : float
+        f, which keeps squares within the range of floats.
     """
 
     coef: np.ndarray
@@ -38,6 +43,8 @@ class Mixture(NamedTuple):
     weights: np.ndarray
     frequencies: np.ndarray
     centre: np.ndarray
+    curvature: np.ndarray
+    factor: float
 
     def __repr__(self):
         return summary(self)
@@ -45,23 +52,29 @@ class Mixture(NamedTuple):
     def probabilities(self, X):
         """Average probabilities (n, K) of rows."""
         n_groups, n_classes, width = self.coef.shape
-        stacked = self.coef.reshape(-1, width).T
+        stacked, n_quadratic = self.coef.reshape(-1, width).T, len(self.curvature)
+        curvature = 0.5 * self.curvature.reshape(-1, width).T
         rest = max(1.0 - self.weights.sum(), 0.0)
         out = np.tile(rest * self.frequencies, (X.shape[0], 1))
         with np.errstate(under="ignore"):
             share = np.exp(self.constant - self.constant.max(axis=1, keepdims=True))
         for rows in chunk_slices(X.shape[0], rows_per_chunk(max(width, stacked.shape[1]))):
-            scores = (dense_rows(X, rows) - self.centre) @ stacked
-            scores = scores.reshape(-1, n_groups, n_classes) + self.offset
+            z = dense_rows(X, rows) - self.centre
+            scores = (z @ stacked).reshape(-1, n_groups, n_classes) + self.offset
+            if n_quadratic:
+                bent = np.clip(self.factor * z, -FARTHEST, FARTHEST) ** 2 @ curvature
+                scores[:, -n_quadratic:] -= bent.reshape(-1, n_quadratic, n_classes)
             add_softmax(scores, share, self.sharpnesses[0], self.weights, out[rows])
         return out
 
     def times(self, factor):
         """The same for columns that are divided by a factor."""
-        return self._replace(coef=self.coef * factor, centre=self.centre / factor)
+        return self._replace(
+            coef=self.coef * factor, centre=self.centre / factor, factor=self.factor * factor
+        )
 
     def linear_form(self):
-        """Coefficients (K, d) and intercepts (K,) of a single member."""
+        """Coefficients (K, d) and intercepts (K,) of a single linear member."""
         if not self.weights.any():  # the class frequencies
             with np.errstate(divide="ignore"):
                 return np.zeros_like(self.coef[0]), np.log(self.frequencies)

@@ -39,8 +39,10 @@ from skreg.probe._scores import log_probabilities, score_chunks, score_dtype
 from skreg.probe._state import (
     check_classes,
     moments_of_state,
+    require_same_kind,
     require_same_settings,
     same_rows,
+    state_of_moments,
 )
 from skreg.rows import (
     converter_to,
@@ -365,13 +367,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             If the numbers or names of features or the parameters differ, if one has numbers and the
             other strings for labels, or if `shrinkage` or `temperature` is "loo".
         """
-        if type(other) is not type(self):
-            raise TypeError(
-                f"cannot merge {type(self).__name__} with {type(other).__name__}: both must be "
-                "fitted probes of one class"
-            )
-        check_is_fitted(self)
-        check_is_fitted(other)
+        require_same_kind(self, other)
         require_fixed_regularisation(self, "merge")
         require_same_settings(self, other)
         merged = merge_over_classes(
@@ -402,13 +398,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             float64, in main memory.
         """
         check_is_fitted(self)
-        count, mean, scatter = self._statistics
-        return {
-            "classes": self._known_classes().copy(),
-            "c": count.copy(),
-            "mean": mean.copy(),
-            "M2": scatter.copy(),
-        }
+        return state_of_moments(self._known_classes(), self._statistics)
 
     @classmethod
     def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:

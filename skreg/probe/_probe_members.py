@@ -1,9 +1,10 @@
 """The members of a `LinearProbe`: what is fitted, what is left out, and what is averaged.
 
 Closed-form members are those of every scaling a, shrinkage rho and sharpness t of the grids, as in
-`_eigenframe` and `_left_out`; t = 0 is one member for all, the class frequencies. Logistic members
-are three strengths of `_logistic_head`, in the frame of the closed-form member of the least
-left-out log-loss. `_stacking` weighs them by their left-out probabilities.
+`_eigenframe` and `_left_out`; t = 0 is one member for all, the class frequencies. A logistic member
+is that of `_logistic_head`, in the frame of the closed-form member of the least left-out log-loss.
+Quadratic members are those of every scaling, number of prior rows and sharpness
+of `_quadratic`. `_stacking` weighs them by their left-out probabilities.
 """
 
 from typing import NamedTuple
@@ -19,49 +20,24 @@ from skreg.probe._eigenframe import (
     within_scatter,
 )
 from skreg.probe._left_out import left_out_distances, own_probabilities
-from skreg.probe._logistic_head import left_out_head, logistic_path
+from skreg.probe._logistic_head import left_out_head, logistic_head
+from skreg.probe._member_grid import Parts
+from skreg.probe._member_mixture import mixture_of, with_quadratic
 from skreg.probe._mixture import Mixture
+from skreg.probe._quadratic import class_spreads, left_out_deviances
 from skreg.probe._stacking import stacking_weights, without_the_least
 from skreg.rows import chunk_slices, rows_per_chunk
 
 MOST_ROWS_LEFT_OUT = 1000
 LEAST_SHARE = 0.01  # of all weight, which the dropped members may have together
-SCORE_VARIANCE, VARIANCE_STEPS = 10.0, np.array([1 / 8, 1.0, 8.0])
-
-
-class Grid(NamedTuple):
-    """Scalings a, shrinkages rho and sharpnesses t, and whether there is a logistic head."""
-
-    scalings: np.ndarray
-    shrinkages: np.ndarray
-    sharpnesses: np.ndarray
-    logistic: bool
-    average: bool
-
-    @property
-    def shape(self):
-        return len(self.scalings), len(self.shrinkages), len(self.sharpnesses)
-
-    def prior(self):
-        """Prior weights: closed forms in the shape of the grid, frequencies, logistic members.
-
-        Half for either head; the frequencies count as one more sharpness.
-        """
-        share = 0.5 if self.logistic else 1.0
-        n_scalings, n_shrinkages, n_sharpnesses = self.shape
-        levels = n_sharpnesses + (n_sharpnesses > 1 and self.average)
-        closed = np.full(self.shape, share / (n_scalings * n_shrinkages * levels))
-        steps = len(VARIANCE_STEPS)
-        logistic = np.full(steps, 0.5 / steps) if self.logistic else np.empty(0)
-        return closed, share - closed.sum(), logistic
+SCORE_VARIANCE = 10.0  # of the logistic member, and as much more as there are rows for a column
 
 
 class FittedMembers(NamedTuple):
     """The average, and how it was chosen."""
 
     mixture: Mixture
-    closed: np.ndarray  # weights of the closed forms, in the shape of the grid
-    logistic: np.ndarray  # weights of the logistic members
+    parts: Parts
     best: tuple[int, int, int]  # closed form of the least left-out log-loss
     log_loss: float  # left-out, of the average
 
@@ -69,7 +45,7 @@ class FittedMembers(NamedTuple):
 def fit_members(X, codes, weights, n_classes, grid):
     """`FittedMembers` of rows X (n, d) in float64 with positive weights."""
     rows = class_rows(X, codes, weights, n_classes)
-    frames = scaled_frames(rows, grid.scalings)
+    scales, frames = scaled_frames(rows, grid.scalings)
     unit = min(1.0, weights.min())  # of two copies of a row one is left out
     kept = rows_left_out(codes, rows.count, unit)
     own = own_frequencies(rows.count, codes[kept], unit)
@@ -77,12 +53,17 @@ def fit_members(X, codes, weights, n_classes, grid):
     best = least_loss(closed, weights[kept], grid)
     heads, logistic = [], np.empty((0, kept.size))
     if grid.logistic:
-        heads, logistic = logistic_members(rows, kept, unit, frames[best[0]])
+        head, logistic = logistic_member(rows, kept, unit, frames[best[0]])
+        heads = [head]
+    spreads, quadratic = [], np.empty((0, kept.size))
+    if len(grid.prior_rows):
+        spreads = class_spreads(rows, scales)
+        quadratic = quadratic_left_out(rows, kept, unit, own, spreads, grid)
 
     priors = grid.prior()
-    prior = np.concatenate([priors[0].ravel(), [priors[1]], priors[2]])
+    prior = np.concatenate([np.ravel(part) for part in priors])
     size = int(np.prod(grid.shape))
-    left_out = np.vstack([closed.reshape(size, kept.size), own, logistic])
+    left_out = np.vstack([closed.reshape(size, kept.size), own, logistic, quadratic])
     if grid.average:
         a = without_the_least(stacking_weights(left_out, weights[kept], prior), LEAST_SHARE)
     else:
@@ -90,12 +71,14 @@ def fit_members(X, codes, weights, n_classes, grid):
         among = np.append(np.ravel_multi_index(best, grid.shape), np.arange(size + 1, prior.size))
         own_losses = np.append(-(np.log(closed[best]) @ weights[kept]), losses)
         a = (np.arange(prior.size) == among[np.argmin(own_losses)]).astype(float)
-    parts = a[:size].reshape(grid.shape), a[size], a[size + 1 :]
     log_loss = np.nan
     if kept.size:
         log_loss = -np.average(np.log(a @ left_out), weights=weights[kept])
+    parts = grid.split(a)
     mixture = mixture_of(rows.centre, rows.count, frames, heads, parts, grid)
-    return FittedMembers(mixture, parts[0], parts[2], best, float(log_loss))
+    if parts.quadratic.any():
+        mixture = with_quadratic(mixture, spreads, parts.quadratic, grid)
+    return FittedMembers(mixture, parts, best, float(log_loss))
 
 
 def least_loss(closed, weights, grid):
@@ -111,15 +94,18 @@ def least_loss(closed, weights, grid):
 
 
 def scaled_frames(rows, scalings):
-    """One `Eigenframe` for each scaling."""
-    mass = rows.weights.sum()
-    within = rows.weights @ (rows.X - rows.means[rows.codes]) ** 2 / mass
-    total = rows.weights @ rows.X**2 / mass
+    """Scales s (d,) and `Eigenframe` for each scaling."""
+    mass, few = rows.weights.sum(), len(rows.X) - 1 < rows.X.shape[1]
+    if few:
+        within = rows.weights @ (rows.X - rows.means[rows.codes]) ** 2 / mass
+    else:
+        scatter = within_scatter(rows)
+        within = np.diagonal(scatter)
+    total = within + rows.count @ rows.means**2 / mass
     scales = [column_scale(within, total, mass, power) for power in scalings]
-    if len(rows.X) - 1 < rows.X.shape[1]:
-        return [frame_of_rows(rows, scale) for scale in scales]
-    scatter = within_scatter(rows)
-    return [frame_of_scatter(rows.means, scatter, scale) for scale in scales]
+    if few:
+        return scales, [frame_of_rows(rows, scale) for scale in scales]
+    return scales, [frame_of_scatter(rows.means, scatter, scale) for scale in scales]
 
 
 def rows_left_out(codes, count, unit):
@@ -141,75 +127,41 @@ def closed_left_out(rows, kept, unit, own, frames, grid):
     out = np.empty((*grid.shape, kept.size))
     prior = rows.count / (rows.count.sum() - unit)
     at_once = rows_per_chunk(grid.shape[1] * rows.count.size)
-    for frame, table in zip(frames, out, strict=True):
-        for part in chunk_slices(kept.size, at_once):
-            codes, Z = rows.codes[kept[part]], rows.X[kept[part]] @ frame.back
-            q = left_out_distances(Z, codes, frame, rows.count, unit, grid.shrinkages)
+    for part in chunk_slices(kept.size, at_once):
+        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        for frame, table in zip(frames, out, strict=True):
+            q = left_out_distances(X @ frame.back, codes, frame, rows.count, unit, grid.shrinkages)
             found = np.empty((*grid.shape[1:], codes.size))
             own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
             table[:, :, part] = found
     return out
 
 
-def logistic_members(rows, kept, unit, frame):
-    """Coefficients (d, K) and intercepts of the logistic members; left-out probabilities."""
-    Z = rows.X @ frame.back
-    _, rotation = linalg.eigh(Z.T @ (rows.weights[:, None] * Z))
-    Z = Z @ rotation
-    one_hot = np.zeros((len(Z), rows.count.size))
-    one_hot[np.arange(len(Z)), rows.codes] = 1.0
-    variances = SCORE_VARIANCE * VARIANCE_STEPS * (1.0 + rows.weights.sum() / max(Z.shape[1], 1))
-    path = logistic_path(Z, one_hot, rows.weights, variances)
-    left_out = np.array(
-        [left_out_head(Z, rows.codes, rows.weights, kept, unit, head) for head in path]
-    )
+def logistic_member(rows, kept, unit, frame):
+    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities."""
+    mass, r = rows.count.sum(), frame.eigenvalues.size
+    total = np.diag(mass * frame.eigenvalues) + (frame.means.T * rows.count) @ frame.means
+    second, rotation = linalg.eigh(total, driver="evd")
     back = frame.back @ rotation
-    return [(back @ head.coef, head.intercept) for head in path], left_out
+    Z = np.ones((len(rows.X), r + 1))
+    np.matmul(rows.X, back, out=Z[:, :r])
+    variance = SCORE_VARIANCE * (1.0 + mass / max(r, 1))
+    second = np.maximum(second, 0.0)
+    head = logistic_head(Z, second, rows.codes, rows.weights, rows.count.size, variance)
+    left_out = left_out_head(Z, rows.codes, rows.weights, kept, unit, head)
+    return (back @ head.coef, head.intercept), left_out
 
 
-def mixture_of(centre, count, frames, heads, parts, grid):
-    """The members of positive weight as a `Mixture`."""
-    closed, _, logistic = parts
-    with np.errstate(divide="ignore"):
-        log_prior = np.log(count) - np.log(count.sum())
-    coefs, offsets, constants, weights = [], [], [], []
-    for frame, table in zip(frames, closed, strict=True):
-        for rho, share in zip(grid.shrinkages, table, strict=True):
-            if not share.any():
-                continue
-            scaled = frame.means / ((1.0 - rho) * frame.eigenvalues + rho)
-            coefs.append(scaled @ frame.back.T)
-            offsets.append(-0.5 * (scaled * frame.means).sum(axis=1))
-            constants.append(log_prior)
-            weights.append(share)
-    unit = np.argmin(np.abs(grid.sharpnesses - 1.0))
-    for (coef, intercept), share in zip(heads, logistic, strict=True):
-        if share > 0:
-            coefs.append(coef.T / grid.sharpnesses[unit])
-            offsets.append(np.zeros_like(intercept))
-            constants.append(np.where(count > 0, intercept, -np.inf))
-            weights.append(np.where(np.arange(len(grid.sharpnesses)) == unit, share, 0.0))
-    shape = (-1, len(count))
-    return Mixture(
-        np.reshape(coefs, (*shape, len(centre))),
-        np.reshape(offsets, shape),
-        np.reshape(constants, shape),
-        grid.sharpnesses,
-        np.reshape(weights, (-1, len(grid.sharpnesses))),
-        count / count.sum(),
-        centre,
-    )
-
-
-def member_of_moments(moments, grid):
-    """The one member of a grid of one, as a `Mixture`, from `Moments` with a full scatter."""
-    centre, mass = moments.grand_mean, moments.total
-    present = (moments.weight > 0)[:, None]
-    means = np.where(present, moments.mean - centre, 0.0)
-    scatter = moments.covariance
-    within = np.diagonal(scatter)
-    total = within + moments.weight @ means**2 / mass
-    scale = column_scale(within, total, mass, grid.scalings[0])
-    frame = frame_of_scatter(means, scatter, scale)
-    parts = np.ones(grid.shape), 0.0, np.empty(0)
-    return mixture_of(centre, moments.weight, [frame], [], parts, grid)
+def quadratic_left_out(rows, kept, unit, own, spreads, grid):
+    """Left-out probabilities of the own class, of the quadratic members and (len(kept),)."""
+    out = np.empty((*grid.quadratic_shape, kept.size))
+    prior = rows.count / (rows.count.sum() - unit)
+    at_once = rows_per_chunk(max(grid.quadratic_shape[1] * rows.count.size, rows.X.shape[1]))
+    for part in chunk_slices(kept.size, at_once):
+        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        for spread, table in zip(spreads, out, strict=True):
+            q = left_out_deviances(X, codes, spread, unit, grid.prior_rows)
+            found = np.empty((*grid.quadratic_shape[1:], codes.size))
+            own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
+            table[:, :, part] = found
+    return out.reshape(-1, kept.size)

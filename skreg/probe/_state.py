@@ -4,28 +4,49 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._warnings import warn
 from skreg.moments import Moments
 
 
-def moments_of_state(state):
-    """Classes and `Moments` from the dict of `LinearNaiveBayes.get_state`."""
+def state_of_moments(classes, moments):
+    """The dict of `get_state`: copies in float64."""
+    weight, mean, scatter = (np.array(part, dtype=np.float64) for part in moments)
+    return {"classes": classes.copy(), "c": weight, "mean": mean, "M2": scatter}
+
+
+def moments_of_state(state, scatter_ndim=1):
+    """Classes and `Moments` from the dict of `get_state`; scatters are diagonal, or full with 2."""
     classes = np.asarray(state["classes"])
     weight, mean, scatter = arrays = [
         np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2")
     ]
-    shapes = [array.shape for array in (classes, *arrays)]
-    n_features = scatter.size
-    if shapes != [(len(classes),), (len(classes),), (len(classes), n_features), (n_features,)]:
+    shapes, width = [array.shape for array in (classes, *arrays)], scatter.shape[:1]
+    rows = (len(classes),)
+    if shapes != [rows, rows, rows + width, width * scatter_ndim]:
         raise ValueError(f"classes, c, mean and M2 have shapes {shapes} that do not fit")
     for array in arrays:
         assert_all_finite(array)
-    if (weight < 0).any() or (scatter < 0).any():
+    diagonal = scatter if scatter_ndim == 1 else np.diagonal(scatter)
+    if (weight < 0).any() or (diagonal < 0).any():
         raise ValueError("c and M2 must not be negative")
+    if scatter_ndim == 2 and not np.allclose(scatter, scatter.T, rtol=1e-9, atol=0):
+        raise ValueError("M2 must be symmetric")
     if not np.array_equal(classes, np.unique(classes)):
         raise ValueError("classes must be sorted and distinct")
     return classes, Moments(weight, mean, scatter)
+
+
+def require_same_kind(one, other):
+    """Raise unless both are fitted probes of one class."""
+    if type(other) is not type(one):
+        raise TypeError(
+            f"cannot merge {type(one).__name__} with {type(other).__name__}: both must be "
+            "fitted probes of one class"
+        )
+    check_is_fitted(one)
+    check_is_fitted(other)
 
 
 def require_same_settings(one, other):

@@ -290,6 +290,7 @@ SETTINGS = {
             {"scaling": 1.0, "shrinkage": 0.2, "sharpness": 0.5, "logistic": False},
             accuracy=CLOSED,
         ),
+        Setting("quadratic", {"logistic": False, "quadratic": True}, accuracy=CLOSED),
     ],
     "GraphLabelPropagation": [
         Setting("", {"max_iter": 500}, partly_labelled, CLOSED),

@@ -154,7 +154,8 @@ def test_partial_fit_returns_after_any_size_was_lowered(case):
 @for_cases(lambda case: is_incremental(case) and hasattr(case.estimator, "get_state"))
 def test_a_parameter_of_a_rule_acts_on_partial_fit(case):
     problem = case.problem()
-    for name in ("priors", "var_smoothing", "shrinkage", "temperature", "ddof"):
+    rules = ("priors", "var_smoothing", "shrinkage", "temperature", "ddof", "scaling", "sharpness")
+    for name in case.params.keys() & {*rules}:
         value = alternative(case, name)
         first, last = np.array_split(np.arange(len(problem.X)), 2)
         changed = case.new().partial_fit(*problem.rows(first), classes=np.unique(problem.y))

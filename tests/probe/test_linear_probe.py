@@ -106,10 +106,10 @@ def test_average_is_the_weighted_sum_of_its_members():
 
 def test_weights_of_all_members_sum_to_at_most_one_and_name_the_head():
     probe = LinearProbe().fit(*WINE)
-    closed, logistic = probe.closed_form_weights_.sum(), probe.logistic_weights_.sum()
+    closed, logistic = probe.closed_form_weights_.sum(), probe.logistic_weight_
     assert 0.8 < closed + logistic <= 1 + 1e-12
     assert probe.head_ == ("logistic" if logistic > closed else "closed form")
-    assert LinearProbe(logistic=False).fit(*WINE).logistic_weights_.shape == (0,)
+    assert LinearProbe(logistic=False).fit(*WINE).logistic_weight_ == 0.0
 
 
 @pytest.mark.parametrize("logistic", [False, True])
@@ -251,6 +251,14 @@ def test_constant_columns_leave_the_class_frequencies(shape):
     probe = LinearProbe().fit(X, y)
     expected = np.tile(np.bincount(y) / len(y), (shape[0], 1))
     np.testing.assert_allclose(probe.predict_proba(X), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("params", [{}, FIXED])
+def test_a_constant_column_has_no_coefficient(params):
+    X, _, y, _ = few_of_wine(31)
+    wide = np.column_stack([X, np.full(31, 0.1)])  # the mean differs from 0.1 in its last digit
+    probe = LinearProbe(average=False, **params).fit(wide, y)
+    np.testing.assert_array_equal(probe.coef_[:, -1], 0.0)
 
 
 def test_many_rows_are_thinned_evenly():

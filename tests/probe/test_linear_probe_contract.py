@@ -10,6 +10,7 @@ from skreg.probe import LinearProbe
         LinearProbe(),
         LinearProbe(average=False, scaling=0.5),
         LinearProbe(scaling=1.0, shrinkage=0.2, sharpness=0.5, logistic=False),
+        LinearProbe(logistic=False, quadratic=True),
     ]
 )
 def test_estimator_checks(estimator, check):

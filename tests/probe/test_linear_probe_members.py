@@ -15,7 +15,7 @@ from skreg.probe._eigenframe import (
     within_scatter,
 )
 from skreg.probe._left_out import left_out_distances, own_probabilities
-from skreg.probe._logistic_head import left_out_head, logistic_path
+from skreg.probe._logistic_head import left_out_head, logistic_head, loss_and_residual
 from skreg.probe._mixture import SHARPNESSES
 from skreg.probe._stacking import stacking_weights, without_the_least
 
@@ -25,6 +25,14 @@ def sample(n, d, n_classes=4, seed=0):
     y = np.arange(n) % n_classes
     X = rng.normal(size=(n_classes, d))[y] + rng.normal(size=(n, d)) @ rng.normal(size=(d, d))
     return X * np.exp(rng.normal(size=d)) + 3.0, y
+
+
+def with_ones(X):
+    return np.column_stack([X, np.ones(len(X))])
+
+
+def head_of(X, y, weights, n_classes, variance):
+    return logistic_head(with_ones(X), weights @ X**2, y, weights, n_classes, variance)
 
 
 def frame_and_scale(X, y, weights, power):
@@ -103,30 +111,41 @@ def test_frames_keep_the_mahalanobis_distances(n, d):
     assert frame.eigenvalues.sum() / d == pytest.approx(1.0)
 
 
-def test_logistic_path_is_that_of_scikit_learn(monkeypatch):
+@pytest.mark.parametrize("variance", [1.0, 30.0])
+def test_logistic_head_is_that_of_scikit_learn(monkeypatch, variance):
     monkeypatch.setattr(_logistic_head, "MAX_ITER", 2000)
     monkeypatch.setattr(_logistic_head, "TOLERANCE", 1e-10)
     monkeypatch.setattr(_logistic_head, "DECREASE", 1e-16)
     X, y = sample(60, 5)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     weights = np.random.default_rng(2).uniform(0.5, 2.0, size=60)
-    for head in logistic_path(X, np.eye(4)[y], weights, [1.0, 30.0]):
-        model = LogisticRegression(C=1 / head.alpha, solver="newton-cg", tol=1e-10)
-        model.fit(X, y, sample_weight=weights)
-        np.testing.assert_allclose(
-            log_softmax(X @ head.coef + head.intercept, axis=1),
-            model.predict_log_proba(X),
-            rtol=1e-4,  # of the small penalty that fixes the shift of the intercepts
-            atol=1e-4,
-        )
+    head = head_of(X, y, weights, 4, variance)
+    model = LogisticRegression(C=1 / head.alpha, solver="newton-cg", tol=1e-10)
+    model.fit(X, y, sample_weight=weights)
+    np.testing.assert_allclose(
+        log_softmax(X @ head.coef + head.intercept, axis=1),
+        model.predict_log_proba(X),
+        rtol=1e-4,  # of the small penalty that fixes the shift of the intercepts
+        atol=1e-4,
+    )
+
+
+def test_loss_and_residual_are_those_of_softmax():
+    rng = np.random.default_rng(0)
+    scores, codes = rng.normal(scale=200, size=(9, 4)), np.arange(9) % 4
+    weights, log_p = rng.uniform(size=9), log_softmax(scores, axis=1)
+    loss = loss_and_residual(scores, codes, weights)
+    assert loss == pytest.approx(-weights @ log_p[np.arange(9), codes], rel=1e-13)
+    expected = weights[:, None] * (np.exp(log_p) - np.eye(4)[codes])
+    np.testing.assert_allclose(scores, expected, atol=1e-14)
 
 
 def test_newton_steps_are_refits_for_two_classes_to_second_order():
     X, y = sample(40, 4, n_classes=2)
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     one_hot = np.eye(2)[y]
-    (head,) = logistic_path(X, one_hot, np.ones(40), [0.5])
-    ours = left_out_head(X, y, np.ones(40), np.arange(40), 1.0, head)
+    head = head_of(X, y, np.ones(40), 2, 0.5)
+    ours = left_out_head(with_ones(X), y, np.ones(40), np.arange(40), 1.0, head)
 
     def refit(i):
         others = np.arange(40) != i
@@ -142,6 +161,43 @@ def test_newton_steps_are_refits_for_two_classes_to_second_order():
     refits = np.array([refit(i) for i in range(8)])
     in_sample = np.exp(log_softmax(X @ head.coef + head.intercept, axis=1))[np.arange(8), y[:8]]
     assert np.abs(ours[:8] - refits).max() < 0.1 * np.abs(in_sample - refits).max()
+
+
+def left_out_from_all_rows(X, y, head, n_classes):
+    """Left-out log-probabilities by the equation alone, without its short cuts."""
+    Z = np.column_stack([X, np.ones(len(X))])
+    scores = X @ head.coef + head.intercept
+    p = np.exp(log_softmax(scores, axis=1))
+    ridge = np.diag(np.append(np.full(X.shape[1], head.alpha), 1e-6 * len(X)))
+    for k in range(n_classes):
+        h = p[:, k] * (1 - p[:, k]) * n_classes / (n_classes - 1)
+        a = np.einsum("ij,ij->i", Z @ np.linalg.inv((Z.T * h) @ Z + ridge), Z)
+        scores[:, k] += a * (p[:, k] - (y == k)) / (1 - a * h)
+    rows = np.arange(len(X))
+    return log_softmax(scores, axis=1)[rows, y], np.log(p[rows, y])
+
+
+def test_short_cuts_cost_a_hundredth_of_the_step():
+    X, y = sample(600, 4, n_classes=5)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    head = head_of(X, y, np.ones(600), 5, 10.0)
+    rows = np.arange(0, 600, 7)
+    ours = np.log(left_out_head(with_ones(X), y, np.ones(600), rows, 1.0, head))
+    expected, in_sample = (part[rows] for part in left_out_from_all_rows(X, y, head, 5))
+    assert np.mean(np.abs(ours - expected)) < 0.01 * np.mean(np.abs(expected - in_sample))
+
+
+def test_one_copy_of_a_weighted_row_leaves_the_head():
+    X, y = sample(30, 3, n_classes=3)
+    weights = np.where(np.arange(30) % 4 == 0, 3.0, 1.0)
+    copies = np.repeat(np.arange(30), weights.astype(int))
+    X = (X - X[copies].mean(axis=0)) / X[copies].std(axis=0)
+    head = head_of(X[copies], y[copies], np.ones(len(copies)), 3, 5.0)
+    once = left_out_head(with_ones(X), y, weights, np.arange(30), 1.0, head)
+    repeated = left_out_head(
+        with_ones(X[copies]), y[copies], np.ones(len(copies)), np.arange(46), 1.0, head
+    )
+    np.testing.assert_allclose(once[copies], repeated, rtol=0.02)  # of rows that are too flat
 
 
 def test_stacking_weights_raise_the_stated_objective_to_its_maximum():
