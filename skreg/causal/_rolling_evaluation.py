@@ -123,8 +123,8 @@ def rolling_evaluation(
     return RollingEvaluation(
         forecasts,
         squares.groupby(keys, sort=False).mean() ** 0.5,
-        np.mean([model.weights_ != 0 for model in fits], axis=0),
-        np.mean([model.lagged_weights_ != 0 for model in fits], axis=0),
+        np.mean([model.adjacency_matrix_ != 0 for model in fits], axis=0),
+        np.mean([model.lagged_adjacency_ != 0 for model in fits], axis=0),
         len(fits),
     )
 

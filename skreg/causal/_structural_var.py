@@ -112,16 +112,17 @@ class StructuralVAR(ExportsMixin, Estimator):
 
     Attributes
     ----------
-    weights_ : ndarray of shape (n_variables, n_variables)
-        Instantaneous weights W of an acyclic graph; ``weights_[i, j] != 0`` is an edge from i to j.
-    lagged_weights_ : ndarray of shape (order, n_variables, n_variables)
-        Lagged weights; ``lagged_weights_[l - 1, i, j]`` is the effect of variable i at t - l on
+    adjacency_matrix_ : ndarray of shape (n_variables, n_variables)
+        Instantaneous weights W of an acyclic graph; ``adjacency_matrix_[i, j] != 0`` is an edge
+        from i to j.
+    lagged_adjacency_ : ndarray of shape (order, n_variables, n_variables)
+        Lagged weights; ``lagged_adjacency_[l - 1, i, j]`` is the effect of variable i at t - l on
         variable j at t.
     intercept_ : ndarray of shape (n_variables,)
         The constants c.
-    noise_levels_ : ndarray of shape (n_variables,)
-        Standard deviations of the residuals of `weights_` and `lagged_weights_`, all equal for
-        "ev".
+    sigma_ : float or ndarray of shape (n_variables,)
+        Noise standard deviations, those of the residuals of `adjacency_matrix_` and
+        `lagged_adjacency_`; one number for "ev".
     on_floor_ : ndarray of shape (n_variables,)
         Whether the noise level of the variable is at its floor, and so no estimate.
     spectral_radius_ : float
@@ -185,7 +186,7 @@ class StructuralVAR(ExportsMixin, Estimator):
     >>> from skreg.datasets import make_structural_var
     >>> series = make_structural_var(500, 5, order=1, random_state=0)
     >>> model = StructuralVAR(order=1, mode="fast").fit(series.X)
-    >>> structural_hamming_distance(series.weights, model.weights_)
+    >>> structural_hamming_distance(series.adjacency, model.adjacency_matrix_)
     0
     >>> model.forecast(series.X, steps=3).shape
     (3, 5)
@@ -298,7 +299,8 @@ class StructuralVAR(ExportsMixin, Estimator):
                 problem.covariance, problem.noise, problem.penalty, start, problem.sigma, schedule
             )
         self._store(problem, solution, data.mean)
-        self._warn(problem, solution, names)
+        warn_of_equal_variances(X.var(axis=0))  # of all rows, the first ones included
+        self._warn(solution, names)
         warn_of_unit_roots(X, series, self.order, names)
         return self
 
@@ -308,12 +310,15 @@ class StructuralVAR(ExportsMixin, Estimator):
         graph[:d] = acyclic_part(V[:d], self.threshold, problem.included)
         if self.refit:
             graph = regress_on_parents(C, graph != 0)
-        self.weights_ = graph[:d].copy()
-        self.lagged_weights_ = graph[d:].reshape(self.order, d, d).copy()
+        self.adjacency_matrix_ = graph[:d].copy()
+        self.lagged_adjacency_ = graph[d:].reshape(self.order, d, d).copy()
         self.intercept_ = mean[:d] - mean @ graph
-        self.noise_levels_, self.on_floor_ = noise_levels(problem, graph)
-        self.spectral_radius_ = spectral_radius(reduced_form(self.weights_, self.lagged_weights_))
-        self.causal_order_ = topological_order(self.weights_ != 0)
+        sigma, self.on_floor_ = noise_levels(problem, graph)
+        self.sigma_ = float(sigma[0]) if self.noise == "ev" else sigma
+        self.spectral_radius_ = spectral_radius(
+            reduced_form(self.adjacency_matrix_, self.lagged_adjacency_)
+        )
+        self.causal_order_ = topological_order(self.adjacency_matrix_ != 0)
         self.n_iter_ = np.array(solution.n_iter)
         self.checkpoints_ = [
             point._replace(noise_scale=point.noise_scale * problem.unit)
@@ -322,11 +327,9 @@ class StructuralVAR(ExportsMixin, Estimator):
         self.h_ = acyclicity(V[:d], solution.s[-1])
         self.converged_ = solution.converged and self.h_ <= LARGEST_H
 
-    def _warn(self, problem, solution, names):
-        d = len(names)
-        warn_of_equal_variances(np.diagonal(problem.covariance)[:d])
+    def _warn(self, solution, names):
         where = f"{SMALLEST_SHARE:g} of the column's deviation or slightly more"
-        warn_of_floor(self.on_floor_, self.noise_levels_, names, where)
+        warn_of_floor(self.on_floor_, self.sigma_, names, where)
         warn_of_cycles(self.h_, "Bring the columns to a common unit.")
         warn_of_no_convergence(solution, self.tol, "Increase max_iter or tol.")
         warn_of_unstable(self.spectral_radius_)
@@ -357,7 +360,7 @@ class StructuralVAR(ExportsMixin, Estimator):
         names, d = self._names(), self.n_features_in_
         lagged = [f"{name}(t-{lag})" for lag in range(1, self.order + 1) for name in names]
         weights = np.zeros((len(names) + len(lagged),) * 2)
-        weights[:, :d] = np.vstack([self.weights_, *self.lagged_weights_])
+        weights[:, :d] = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return names + lagged, weights
 
     def innovations(self, X: ArrayLike, groups: ArrayLike | None = None) -> np.ndarray:
@@ -384,7 +387,7 @@ class StructuralVAR(ExportsMixin, Estimator):
         X, series = self._series(X, groups, n_rows=1)
         rows = lagged_rows(X, self.order, series)
         current = rows[:, : X.shape[1]]
-        V = np.vstack([self.weights_, *self.lagged_weights_])
+        V = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return current - self.intercept_ - rows @ V
 
     def score(self, X: ArrayLike, y: None = None, groups: ArrayLike | None = None) -> float:
@@ -410,8 +413,8 @@ class StructuralVAR(ExportsMixin, Estimator):
         ValueError
             As `innovations`.
         """
-        ratio = (self.innovations(X, groups) / self.noise_levels_) ** 2
-        return float(-0.5 * (np.log(2 * np.pi * self.noise_levels_**2) + ratio).sum(axis=1).mean())
+        ratio = (self.innovations(X, groups) / self.sigma_) ** 2
+        return float(-0.5 * (np.log(2 * np.pi * np.square(self.sigma_)) + ratio).sum(axis=1).mean())
 
     def reduced_form(self) -> np.ndarray:
         r"""Coefficients of the autoregression without instantaneous terms.
@@ -423,7 +426,7 @@ class StructuralVAR(ExportsMixin, Estimator):
             variable j at t. `statsmodels.tsa.api.VAR` has the transposes.
         """
         check_is_fitted(self)
-        return reduced_form(self.weights_, self.lagged_weights_)
+        return reduced_form(self.adjacency_matrix_, self.lagged_adjacency_)
 
     def forecast(self, X: ArrayLike, steps: int = 1) -> np.ndarray:
         """Means of the rows that follow.
@@ -451,7 +454,7 @@ class StructuralVAR(ExportsMixin, Estimator):
         if len(X) < self.order:
             raise ValueError(f"X has {len(X)} rows; order={self.order} lags are needed to forecast")
         B = self.reduced_form()
-        intercept = self.intercept_ @ np.linalg.inv(np.eye(X.shape[1]) - self.weights_)
+        intercept = self.intercept_ @ np.linalg.inv(np.eye(X.shape[1]) - self.adjacency_matrix_)
         return Autoregression(intercept, B).forecast(X, steps)
 
     def impulse_responses(self, steps: int = 10) -> np.ndarray:
@@ -467,8 +470,8 @@ class StructuralVAR(ExportsMixin, Estimator):
         ndarray of shape (steps + 1, n_variables, n_variables)
             :math:`\Theta_h = \sum_l \Theta_{h-l} B_l` with :math:`\Theta_0 = (I - W)^{-1}` for
             h = 0 .. steps; entry [h, i, j] is the change of variable j at t + h after the noise of
-            variable i at t. Multiply by ``noise_levels_[:, None]`` for noises of one standard
-            deviation.
+            variable i at t. Multiply by ``sigma_[:, None]``, or the number `sigma_`, for
+            noises of one standard deviation.
 
         Raises
         ------
@@ -477,7 +480,7 @@ class StructuralVAR(ExportsMixin, Estimator):
         """
         check_is_fitted(self)
         steps = _checked_steps(steps, 0)
-        return impulse_responses(self.weights_, self.lagged_weights_, steps)
+        return impulse_responses(self.adjacency_matrix_, self.lagged_adjacency_, steps)
 
 
 def _checked_steps(steps, smallest):

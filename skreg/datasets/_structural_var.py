@@ -28,17 +28,18 @@ class StructuralSeries(NamedTuple):
     ----------
     X : ndarray of shape (n_times, n_variables)
         Rows :math:`x_t = W^\\top x_t + \\sum_l A_l^\\top x_{t-l} + u_t` in the order of time.
-    weights : ndarray of shape (n_variables, n_variables)
-        Instantaneous weights W of an acyclic graph; ``weights[i, j] != 0`` is an edge from i to j.
-    lagged_weights : ndarray of shape (order, n_variables, n_variables)
-        Lagged weights; ``lagged_weights[l - 1, i, j]`` is the effect of i at t - l on j at t.
+    adjacency : ndarray of shape (n_variables, n_variables)
+        Instantaneous weights W of an acyclic graph; ``adjacency[i, j] != 0`` is an edge from i to
+        j.
+    lagged_adjacency : ndarray of shape (order, n_variables, n_variables)
+        Lagged weights; ``lagged_adjacency[l - 1, i, j]`` is the effect of i at t - l on j at t.
     noise_scale : ndarray of shape (n_variables,)
         Standard deviations of the noises u.
     """
 
     X: np.ndarray
-    weights: np.ndarray
-    lagged_weights: np.ndarray
+    adjacency: np.ndarray
+    lagged_adjacency: np.ndarray
     noise_scale: np.ndarray
 
     def __repr__(self) -> str:
@@ -120,7 +121,8 @@ def make_structural_var(
     Returns
     -------
     StructuralSeries
-        ``X`` of shape (n_times, n_variables), ``weights``, ``lagged_weights`` and ``noise_scale``.
+        ``X`` of shape (n_times, n_variables), ``adjacency``, ``lagged_adjacency`` and
+        ``noise_scale``.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def make_structural_var(
     --------
     >>> from skreg.datasets import make_structural_var
     >>> series = make_structural_var(300, 6, order=2, random_state=0)
-    >>> series.X.shape, series.lagged_weights.shape
+    >>> series.X.shape, series.lagged_adjacency.shape
     ((300, 6), (2, 6, 6))
     """
     rng = generator(random_state)

@@ -23,8 +23,8 @@ def test_forecasts_are_those_of_fits_to_the_windows():
     for end in ends:
         seen = X[end - 100 : end]
         model = MODEL.fit(seen)
-        edges += (model.weights_ != 0) / 3
-        lagged += (model.lagged_weights_ != 0) / 3
+        edges += (model.adjacency_matrix_ != 0) / 3
+        lagged += (model.lagged_adjacency_ != 0) / 3
         part = table[table["window_end"] == end]
         assert part["variable"].tolist() == ["a", "b", "c"] * 2
         assert part["step"].tolist() == [1, 1, 1, 2, 2, 2]

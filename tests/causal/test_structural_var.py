@@ -44,10 +44,10 @@ def var():
 
 
 def test_reduced_form_of_a_recursive_system_is_that_of_statsmodels(recursive, var):
-    assert np.count_nonzero(recursive.weights_) == 6
+    assert np.count_nonzero(recursive.adjacency_matrix_) == 6
     B = recursive.reduced_form().transpose(0, 2, 1)
     np.testing.assert_allclose(B, var.coefs, rtol=1e-7, atol=1e-9)
-    constant = recursive.intercept_ @ np.linalg.inv(np.eye(4) - recursive.weights_)
+    constant = recursive.intercept_ @ np.linalg.inv(np.eye(4) - recursive.adjacency_matrix_)
     np.testing.assert_allclose(constant, var.intercept, rtol=1e-7, atol=1e-9)
     assert recursive.spectral_radius_ == pytest.approx(1 / np.abs(var.roots).min(), rel=1e-7)
 
@@ -60,7 +60,7 @@ def test_without_penalty_the_iterations_reach_least_squares(var):
 
 
 def test_impulse_responses_of_a_recursive_system_are_orthogonalised_ones(recursive, var):
-    theta = recursive.impulse_responses(6) * recursive.noise_levels_[:, None]
+    theta = recursive.impulse_responses(6) * recursive.sigma_[:, None]
     P = np.linalg.cholesky(var.sigma_u_mle)
     wanted = np.array(var.orth_ma_rep(6, P)).transpose(0, 2, 1)
     np.testing.assert_allclose(theta, wanted, rtol=1e-6, atol=1e-9)
@@ -87,11 +87,11 @@ def test_without_instantaneous_edges_every_variable_is_a_lasso(noise, mode):
     rows = lagged_rows(SERIES.X, 2, [slice(None)])
     C = np.cov(rows.T, ddof=0)
     unit = NOISE_IN_UNITS * noise_level(innovation_covariance(C, 4))
-    assert not model.weights_.any()
+    assert not model.adjacency_matrix_.any()
     for j in range(4):
-        strength = 0.1 * (model.noise_levels_[j] / unit if noise == "nv" else 1.0)
+        strength = 0.1 * (model.sigma_[j] / unit if noise == "nv" else 1.0)
         lasso = Lasso(strength, tol=1e-10).fit(rows[:, 4:] / unit, rows[:, j] / unit)
-        found = model.lagged_weights_[:, :, j].ravel()
+        found = model.lagged_adjacency_[:, :, j].ravel()
         np.testing.assert_allclose(found, lasso.coef_, atol=4e-3)
 
 
@@ -101,9 +101,9 @@ def test_without_lags_it_is_colide(noise, mode):
     few = {"mode": mode, "warm_iter": 600, "max_iter": 600, "checkpoint": 300, "tol": 1.0}
     ours = StructuralVAR(0, noise=noise, refit=True, **few).fit(SERIES.X)
     theirs = CoLiDE(noise, refit=True, **few).fit(SERIES.X)
-    np.testing.assert_array_equal(ours.weights_, theirs.adjacency_matrix_)
-    np.testing.assert_array_equal(ours.noise_levels_, np.broadcast_to(theirs.sigma_, 4))
-    assert ours.lagged_weights_.shape == (0, 4, 4)
+    np.testing.assert_array_equal(ours.adjacency_matrix_, theirs.adjacency_matrix_)
+    np.testing.assert_array_equal(ours.sigma_, theirs.sigma_)
+    assert ours.lagged_adjacency_.shape == (0, 4, 4)
     assert ours.spectral_radius_ == 0.0
     assert ours.score(SERIES.X) == pytest.approx(theirs.score(SERIES.X))
     np.testing.assert_allclose(ours.forecast(SERIES.X, 2), [theirs.mean_] * 2)
@@ -112,8 +112,8 @@ def test_without_lags_it_is_colide(noise, mode):
 def test_without_a_penalty_on_lags_it_is_colide_on_the_residuals_of_least_squares(var):
     ours = StructuralVAR(2, alpha_lagged=0.0, noise="nv").fit(SERIES.X)
     theirs = CoLiDE("nv").fit(var.resid)
-    np.testing.assert_array_equal(ours.weights_ != 0, theirs.adjacency_matrix_ != 0)
-    np.testing.assert_allclose(ours.weights_, theirs.adjacency_matrix_, atol=5e-3)
+    np.testing.assert_array_equal(ours.adjacency_matrix_ != 0, theirs.adjacency_matrix_ != 0)
+    np.testing.assert_allclose(ours.adjacency_matrix_, theirs.adjacency_matrix_, atol=5e-3)
 
 
 def test_gradient_of_a_score_with_causes_that_have_no_equation():
@@ -138,8 +138,8 @@ def test_both_graphs_are_found():
     for seed in range(5):
         series = make_structural_var(600, 6, largest_root=0.8, random_state=seed)
         model = StructuralVAR(mode="fast", noise="ev").fit(series.X)
-        distances.append(structural_hamming_distance(series.weights, model.weights_))
-        true, found = series.lagged_weights != 0, model.lagged_weights_ != 0
+        distances.append(structural_hamming_distance(series.adjacency, model.adjacency_matrix_))
+        true, found = series.lagged_adjacency != 0, model.lagged_adjacency_ != 0
         precision.append((true & found).sum() / max(found.sum(), 1))
         recall.append((true & found).sum() / true.sum())
     assert np.mean(distances) <= 1.0
@@ -151,8 +151,8 @@ def test_the_order_of_the_variables_does_not_matter():
     order = np.array([2, 0, 3, 1])
     plain, moved = (StructuralVAR(2, mode="fast").fit(X) for X in (SERIES.X, SERIES.X[:, order]))
     block = np.ix_(order, order)
-    np.testing.assert_allclose(moved.weights_, plain.weights_[block], atol=2e-3)
-    for ours, theirs in zip(moved.lagged_weights_, plain.lagged_weights_, strict=True):
+    np.testing.assert_allclose(moved.adjacency_matrix_, plain.adjacency_matrix_[block], atol=2e-3)
+    for ours, theirs in zip(moved.lagged_adjacency_, plain.lagged_adjacency_, strict=True):
         np.testing.assert_allclose(ours, theirs[block], atol=2e-3)
 
 
@@ -160,9 +160,9 @@ def test_the_order_of_the_variables_does_not_matter():
 def test_a_common_unit_and_an_offset_do_not_matter(factor):
     plain = StructuralVAR(2, mode="fast").fit(SERIES.X)
     other = StructuralVAR(2, mode="fast").fit(factor * (SERIES.X + 7.0))
-    np.testing.assert_allclose(other.weights_, plain.weights_, atol=2e-3)
-    np.testing.assert_allclose(other.lagged_weights_, plain.lagged_weights_, atol=2e-3)
-    np.testing.assert_allclose(other.noise_levels_, factor * plain.noise_levels_, rtol=1e-3)
+    np.testing.assert_allclose(other.adjacency_matrix_, plain.adjacency_matrix_, atol=2e-3)
+    np.testing.assert_allclose(other.lagged_adjacency_, plain.lagged_adjacency_, atol=2e-3)
+    np.testing.assert_allclose(other.sigma_, factor * plain.sigma_, rtol=1e-3)
     np.testing.assert_allclose(
         other.forecast(factor * (SERIES.X + 7.0), 2),
         factor * (plain.forecast(SERIES.X, 2) + 7.0),
@@ -172,7 +172,7 @@ def test_a_common_unit_and_an_offset_do_not_matter(factor):
 
 def test_responses_are_what_a_larger_noise_changes():
     model = quick(order=2).fit(SERIES.X)
-    W, A, theta = model.weights_, model.lagged_weights_, model.impulse_responses(3)
+    W, A, theta = model.adjacency_matrix_, model.lagged_adjacency_, model.impulse_responses(3)
     inverse = np.linalg.inv(np.eye(4) - W)
     for i in range(4):
         x = np.zeros((6, 4))
@@ -184,10 +184,10 @@ def test_responses_are_what_a_larger_noise_changes():
 
 def test_innovations_and_forecasts_obey_the_equation():
     model = quick(order=2).fit(SERIES.X)
-    X, W, A = SERIES.X, model.weights_, model.lagged_weights_
+    X, W, A = SERIES.X, model.adjacency_matrix_, model.lagged_adjacency_
     u = model.innovations(X)
     np.testing.assert_allclose(u.mean(axis=0), 0.0, atol=1e-12)
-    np.testing.assert_allclose(u.std(axis=0), model.noise_levels_, rtol=1e-9)
+    np.testing.assert_allclose(u.std(axis=0), model.sigma_, rtol=1e-9)
     ahead = model.forecast(X[:-1])[0]
     left = (X[-1] - ahead) @ (np.eye(4) - W)
     np.testing.assert_allclose(left, u[-1], atol=1e-10)
@@ -211,7 +211,9 @@ def test_lags_do_not_reach_into_another_series():
     np.testing.assert_allclose(u, np.vstack(parts))
     assert grouped.score(SERIES.X, groups=groups) != grouped.score(SERIES.X)
     together = clone(model).fit(SERIES.X, groups=np.zeros(400))
-    np.testing.assert_array_equal(together.weights_, clone(model).fit(SERIES.X).weights_)
+    np.testing.assert_array_equal(
+        together.adjacency_matrix_, clone(model).fit(SERIES.X).adjacency_matrix_
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,13 +243,13 @@ def test_edges_that_are_forbidden_or_required():
         threshold_lagged=0.0,
         order=2,
     ).fit(frame)
-    assert model.weights_[3, 0] != 0
-    assert model.weights_[1, 2] == 0
-    assert not model.lagged_weights_[:, 0, 0].any()
-    assert not model.lagged_weights_[:, 1, 2].any()
-    assert model.lagged_weights_[:, 0, 1].all()
+    assert model.adjacency_matrix_[3, 0] != 0
+    assert model.adjacency_matrix_[1, 2] == 0
+    assert not model.lagged_adjacency_[:, 0, 0].any()
+    assert not model.lagged_adjacency_[:, 1, 2].any()
+    assert model.lagged_adjacency_[:, 0, 1].all()
     tiered = quick(tiers=[1, 0, 0, 0]).fit(SERIES.X)
-    assert not tiered.weights_[0].any()
+    assert not tiered.adjacency_matrix_[0].any()
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_series_that_cannot_be_used():
     X[:, 2] = np.arange(400.0)
     with pytest.raises(ValueError, match="column 'x2' is determined by past values"):
         quick().fit(X)
-    with pytest.raises(TypeError, match="[Ss]parse"):
+    with pytest.raises(TypeError, match="parse data"):
         quick().fit(sparse.csr_array(SERIES.X))
     fitted = quick(order=2).fit(SERIES.X)
     with pytest.raises(ValueError, match="NaN"):
@@ -307,17 +309,17 @@ def test_fewer_rows_than_lags_have_an_answer():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = quick(order=4).fit(X)
-    assert np.isfinite(model.lagged_weights_).all()
-    assert np.isfinite(model.noise_levels_).all()
+    assert np.isfinite(model.lagged_adjacency_).all()
+    assert np.isfinite(model.sigma_).all()
 
 
 def test_one_variable_is_an_autoregression():
     x = make_structural_var(500, 2, edges_per_node=0.5, random_state=3).X[:, :1]
     model = StructuralVAR(2, alpha_lagged=0.0, threshold_lagged=0.0, mode="fast").fit(x)
     np.testing.assert_allclose(
-        model.lagged_weights_.ravel(), least_squares(x, 2).coefficients.ravel(), atol=2e-3
+        model.lagged_adjacency_.ravel(), least_squares(x, 2).coefficients.ravel(), atol=2e-3
     )
-    assert not model.weights_.any()
+    assert not model.adjacency_matrix_.any()
 
 
 # ------------------------------------------------------------------------------------------------
@@ -344,7 +346,7 @@ def test_random_walks_and_growth_are_said():
     growing = SERIES.X[:100].copy()
     for t in range(1, 100):
         growing[t, 0] = 1.05 * growing[t - 1, 0] + rng.normal()
-    with pytest.warns(UserWarning, match="not stable, spectral_radius_=1.0"):
+    with pytest.warns(UserWarning, match=r"not stable, spectral_radius_=1\.0"):
         quick(alpha=0.0).fit(growing)
 
 
@@ -352,7 +354,7 @@ def test_what_was_not_reached_is_said():
     with pytest.warns(ConvergenceWarning, match="last stage did not converge"):
         quick(tol=0.0).fit(SERIES.X)
     with pytest.warns(UserWarning, match="same variance"):
-        quick().fit(SERIES.X / SERIES.X[1:].std(axis=0))
+        quick().fit(SERIES.X / SERIES.X.std(axis=0))
     twice = np.column_stack([SERIES.X[:, 0], 2 * SERIES.X[:, 0], SERIES.X[:, 1]])
     with pytest.warns(UserWarning, match="is at its floor"):
         StructuralVAR(alpha=0.0, mode="fast").fit(twice)
@@ -368,9 +370,9 @@ def test_exports_are_the_graph_unrolled_over_time():
     names, weights = model.unrolled()
     assert names[:5] == ["a", "b", "c", "d", "a(t-1)"]
     assert names[-1] == "d(t-2)"
-    np.testing.assert_array_equal(weights[:4, :4], model.weights_)
-    np.testing.assert_array_equal(weights[4:8, :4], model.lagged_weights_[0])
-    np.testing.assert_array_equal(weights[8:, :4], model.lagged_weights_[1])
+    np.testing.assert_array_equal(weights[:4, :4], model.adjacency_matrix_)
+    np.testing.assert_array_equal(weights[4:8, :4], model.lagged_adjacency_[0])
+    np.testing.assert_array_equal(weights[8:, :4], model.lagged_adjacency_[1])
     assert not weights[:, 4:].any()
     graph = model.to_networkx()
     assert networkx.is_directed_acyclic_graph(graph)
@@ -390,7 +392,7 @@ def test_copies_and_second_fits():
         model.forecast(frame[list("badc")])
     refitted = model.set_params(order=1).fit(SERIES.X[:, :3])
     fresh = clone(model).fit(SERIES.X[:, :3])
-    np.testing.assert_array_equal(refitted.lagged_weights_, fresh.lagged_weights_)
+    np.testing.assert_array_equal(refitted.lagged_adjacency_, fresh.lagged_adjacency_)
     assert not hasattr(refitted, "feature_names_in_")
     lists = quick(order=1).fit(SERIES.X[:, :3].tolist())
-    np.testing.assert_array_equal(lists.weights_, fresh.weights_)
+    np.testing.assert_array_equal(lists.adjacency_matrix_, fresh.adjacency_matrix_)

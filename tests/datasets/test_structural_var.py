@@ -8,8 +8,8 @@ from skreg.datasets import make_structural_var
 
 
 def companion_eigenvalues(series):
-    order, d, _ = series.lagged_weights.shape
-    B = series.lagged_weights @ np.linalg.inv(np.eye(d) - series.weights)
+    order, d, _ = series.lagged_adjacency.shape
+    B = series.lagged_adjacency @ np.linalg.inv(np.eye(d) - series.adjacency)
     matrix = np.zeros((order * d, order * d))
     matrix[:d] = np.hstack([b.T for b in B])
     matrix[d:, :-d] = np.eye((order - 1) * d)
@@ -18,7 +18,7 @@ def companion_eigenvalues(series):
 
 def test_what_the_equation_leaves_are_the_noises():
     series = make_structural_var(20_000, 4, order=2, noise_variance=(0.5, 3), random_state=0)
-    X, W, (first, second) = series.X, series.weights, series.lagged_weights
+    X, W, (first, second) = series.X, series.adjacency, series.lagged_adjacency
     u = X[2:] - X[2:] @ W - X[1:-1] @ first - X[:-2] @ second
     np.testing.assert_allclose(u.std(axis=0), series.noise_scale, rtol=0.03)
     correlation = np.corrcoef(np.hstack([u[1:], u[:-1], X[1:-2]]).T)[:4]
@@ -32,19 +32,19 @@ def test_processes_are_stable_and_graphs_acyclic(order):
             2, 10, order, lagged_edges_per_node=3, largest_root=0.8, random_state=seed
         )
         assert np.abs(companion_eigenvalues(series)).max() <= 0.8 + 1e-9
-        assert networkx.is_directed_acyclic_graph(networkx.DiGraph(series.weights))
+        assert networkx.is_directed_acyclic_graph(networkx.DiGraph(series.adjacency))
 
 
 def test_weights_lie_in_their_ranges():
     series = make_structural_var(
         2, 30, weight_range=(0.4, 0.6), lagged_weight_range=(0.1, 0.2), random_state=0
     )
-    for weights, low, high in ((series.weights, 0.4, 0.6), (series.lagged_weights, 0.1, 0.2)):
+    for weights, low, high in ((series.adjacency, 0.4, 0.6), (series.lagged_adjacency, 0.1, 0.2)):
         magnitude = np.abs(weights[weights != 0])
         assert low <= magnitude.min()
         assert magnitude.max() <= high
-    assert 15 < np.count_nonzero(series.lagged_weights) < 45
-    assert make_structural_var(5, 3, 0, random_state=0).lagged_weights.shape == (0, 3, 3)
+    assert 15 < np.count_nonzero(series.lagged_adjacency) < 45
+    assert make_structural_var(5, 3, 0, random_state=0).lagged_adjacency.shape == (0, 3, 3)
 
 
 def test_a_seed_gives_the_same_series():
