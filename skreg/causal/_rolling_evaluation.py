@@ -100,19 +100,21 @@ def rolling_evaluation(
     ['model', 'autoregression', 'last_value']
     """
     pandas = require("pandas", "bench", "rolling_evaluation")
-    names = [str(name) for name in getattr(X, "columns", [])]
-    X = check_array(X, dtype=np.float64, input_name="X")
-    for name, value in (("window", window), ("horizon", horizon), ("step", step)):
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ValueError(f"{name}={value!r} must be a positive integer")
-    if window + horizon > len(X):
+    values = check_array(X, dtype=np.float64, input_name="X")
+    columns = getattr(X, "columns", default_names(values.shape[1]))
+    names = [str(name) for name in columns]
+    for name, number in (("window", window), ("horizon", horizon), ("step", step)):
+        if not isinstance(number, Integral) or isinstance(number, bool) or number < 1:
+            raise ValueError(f"{name}={number!r} must be a positive integer")
+    if window + horizon > len(values):
         raise ValueError(
-            f"window={window} and horizon={horizon} need {window + horizon} rows; X has {len(X)}"
+            f"window={window} and horizon={horizon} need {window + horizon} rows; "
+            f"X has {len(values)}"
         )
-    ends = range(window, len(X) - horizon + 1, step)
-    fits = [clone(estimator).fit(X[end - window : end]) for end in ends]
+    ends = range(window, len(values) - horizon + 1, step)
+    fits = [clone(estimator).fit(values[end - window : end]) for end in ends]
     tables = [
-        _table(model, X, end, window, horizon, names or default_names(X.shape[1]))
+        _table(model, values, end, window, horizon, names)
         for model, end in zip(fits, ends, strict=True)
     ]
     forecasts = pandas.DataFrame(

@@ -17,7 +17,7 @@ from skreg.moments import Moments
 
 def checked_series(estimator: Any, X: ArrayLike, reset: bool) -> np.ndarray:
     """Rows as float64; raises a ValueError that says what to do about missing values."""
-    X = validate_data(
+    values = validate_data(
         estimator,
         X,
         dtype=np.float64,
@@ -25,13 +25,13 @@ def checked_series(estimator: Any, X: ArrayLike, reset: bool) -> np.ndarray:
         ensure_all_finite="allow-nan",
         ensure_min_samples=2 if reset else 1,
     )
-    rows = np.flatnonzero(np.isnan(X).any(axis=1))
+    rows = np.flatnonzero(np.isnan(values).any(axis=1))
     if len(rows):
         raise ValueError(
             f"Input X contains NaN, first in row {rows[0]}: lags need every row. Fill the gaps, or "
             "leave the rows out and give the parts between them as groups"
         )
-    return X
+    return values
 
 
 def series_slices(X: np.ndarray, groups: ArrayLike | None, order: int, n_rows: int) -> list[slice]:

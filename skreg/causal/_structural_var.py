@@ -280,9 +280,9 @@ class StructuralVAR(ExportsMixin, Estimator):
             determines a column, rows of a group do not stand together, or a parameter does not fit
             the columns.
         """
-        X, series = self._series(X, groups, reset=True)
-        rows = lagged_rows(X, self.order, series)
-        names, d = self._names(), X.shape[1]
+        values, series = self._series(X, groups, reset=True)
+        rows = lagged_rows(values, self.order, series)
+        names, d = self._names(), values.shape[1]
         data = moments(rows, np.ones(len(rows)))
         check_variables(data, d, names)
         problem = lagged_problem(data, d, self, names)
@@ -299,9 +299,9 @@ class StructuralVAR(ExportsMixin, Estimator):
                 problem.covariance, problem.noise, problem.penalty, start, problem.sigma, schedule
             )
         self._store(problem, solution, data.mean)
-        warn_of_equal_variances(X.var(axis=0))  # of all rows, the first ones included
+        warn_of_equal_variances(values.var(axis=0))  # of all rows, the first ones included
         self._warn(solution, names)
-        warn_of_unit_roots(X, series, self.order, names)
+        warn_of_unit_roots(values, series, self.order, names)
         return self
 
     def _store(self, problem, solution, mean):
@@ -384,9 +384,9 @@ class StructuralVAR(ExportsMixin, Estimator):
             If X has NaN or infinity, or no row has all its lags.
         """
         check_is_fitted(self)
-        X, series = self._series(X, groups, n_rows=1)
-        rows = lagged_rows(X, self.order, series)
-        current = rows[:, : X.shape[1]]
+        values, series = self._series(X, groups, n_rows=1)
+        rows = lagged_rows(values, self.order, series)
+        current = rows[:, : values.shape[1]]
         V = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return current - self.intercept_ - rows @ V
 
@@ -450,12 +450,13 @@ class StructuralVAR(ExportsMixin, Estimator):
             If X has NaN or infinity or fewer than `order` rows, or steps is not positive.
         """
         check_is_fitted(self)
-        X, steps = checked_series(self, X, False), _checked_steps(steps, 1)
-        if len(X) < self.order:
-            raise ValueError(f"X has {len(X)} rows; order={self.order} lags are needed to forecast")
-        B = self.reduced_form()
-        intercept = self.intercept_ @ np.linalg.inv(np.eye(X.shape[1]) - self.adjacency_matrix_)
-        return Autoregression(intercept, B).forecast(X, steps)
+        values, steps = checked_series(self, X, False), _checked_steps(steps, 1)
+        if len(values) < self.order:
+            raise ValueError(
+                f"X has {len(values)} rows; order={self.order} lags are needed to forecast"
+            )
+        intercept = self.intercept_ @ self.impulse_responses(0)[0]
+        return Autoregression(intercept, self.reduced_form()).forecast(values, steps)
 
     def impulse_responses(self, steps: int = 10) -> np.ndarray:
         r"""Changes of all variables after a noise that is larger by one.

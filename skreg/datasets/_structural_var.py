@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_array
 
 from skreg._companion import reduced_form, spectral_radius
 from skreg._sklearn import Interval, StrOptions, validate_params
@@ -18,7 +19,7 @@ from skreg.datasets._linear_sem import (
     draw_weights,
 )
 from skreg.datasets._random_state import generator
-from skreg.graphs import propagate, topological_order
+from skreg.graphs import as_square, propagate, topological_order
 
 
 class StructuralSeries(NamedTuple):
@@ -60,6 +61,8 @@ class StructuralSeries(NamedTuple):
         "noise": [StrOptions(set(NOISE_FAMILIES))],
         "noise_variance": [Interval(Real, 0, None, closed="neither"), "array-like"],
         "burn_in": [Interval(Integral, 0, None, closed="left")],
+        "adjacency": ["array-like", None],
+        "lagged_adjacency": ["array-like", None],
         "random_state": ["random_state", np.random.Generator],
     },
     prefer_skip_nested_validation=True,
@@ -78,6 +81,8 @@ def make_structural_var(
     noise: Literal["gaussian", "exponential", "laplace", "gumbel"] = "gaussian",
     noise_variance: float | ArrayLike = 1.0,
     burn_in: int = 200,
+    adjacency: ArrayLike | None = None,
+    lagged_adjacency: ArrayLike | None = None,
     random_state: Any = None,
 ) -> StructuralSeries:
     r"""Draw a stable structural vector autoregression on random graphs, and a series of it.
@@ -115,6 +120,12 @@ def make_structural_var(
         Variance of all noises, or the range from which each variable's is drawn uniformly.
     burn_in : int, default=200
         Rows before the first, from zero, that are not returned.
+    adjacency : array-like of shape (n_variables, n_variables), default=None
+        Instantaneous weights to use instead of drawn ones; `n_variables`, `graph`, `edges_per_node`
+        and `weight_range` are then without effect.
+    lagged_adjacency : array-like of shape (order, n_variables, n_variables), default=None
+        Lagged weights to use as they are instead of drawn ones; `order`, `lagged_edges_per_node`,
+        `lagged_weight_range` and `largest_root` are then without effect.
     random_state : int, RandomState, Generator or None, default=None
         Seed of graphs, weights, variances and noises.
 
@@ -127,7 +138,8 @@ def make_structural_var(
     Raises
     ------
     ValueError
-        If a range is not two increasing numbers, or a graph cannot have so many edges.
+        If a range is not two increasing numbers, a graph cannot have so many edges, or given
+        weights have another shape, a cycle, or are not those of a stable process.
 
     References
     ----------
@@ -145,23 +157,53 @@ def make_structural_var(
     rng = generator(random_state)
     low, high = checked_range("weight_range", weight_range)
     low_lagged, high_lagged = checked_range("lagged_weight_range", lagged_weight_range)
-    probability = lagged_edges_per_node / n_variables
-    if probability > 1:
-        raise ValueError(
-            f"lagged_edges_per_node={lagged_edges_per_node} is more than n_variables="
-            f"{n_variables}, the edges of each lag that a variable can have"
-        )
-    d = int(n_variables)
-    W = draw_weights(rng, draw_graph(rng, graph, d, edges_per_node), low, high)
-    present = rng.random((order, d, d)) < probability
-    A = _stabilised(W, draw_weights(rng, present, low_lagged, high_lagged), largest_root)
+    if adjacency is None:
+        drawn = draw_graph(rng, graph, int(n_variables), edges_per_node)
+        W = draw_weights(rng, drawn, low, high)
+    else:
+        W = as_square("adjacency", adjacency)
+    d, order_of_nodes = len(W), topological_order(W != 0, "adjacency")
+    if lagged_adjacency is None:
+        present = _lagged_edges(rng, order, d, lagged_edges_per_node)
+        A = _stabilised(W, draw_weights(rng, present, low_lagged, high_lagged), largest_root)
+    else:
+        A = _checked_lags(W, lagged_adjacency)
     if isinstance(noise_variance, Real):
         variance = np.full(d, float(noise_variance))
     else:
-        variance = rng.uniform(*checked_range("noise_variance", noise_variance), d)
+        low, high = checked_range("noise_variance", noise_variance)
+        variance = rng.uniform(low, high, d)
     noise_scale = np.sqrt(variance)
     U = draw_noise(rng, noise, (burn_in + n_times, d)) * noise_scale
-    return StructuralSeries(_series(U, W, A)[burn_in:], W, A, noise_scale)
+    return StructuralSeries(_series(U, W, A, order_of_nodes)[burn_in:], W, A, noise_scale)
+
+
+def _lagged_edges(rng, order, d, edges_per_node):
+    """Which edges there are at each lag, (order, d, d) bool."""
+    if edges_per_node > d:
+        raise ValueError(
+            f"lagged_edges_per_node={edges_per_node} is more than n_variables={d}, the edges of "
+            "each lag that a variable can have"
+        )
+    return rng.random((order, d, d)) < edges_per_node / d
+
+
+def _checked_lags(W, lagged_adjacency):
+    A = check_array(
+        lagged_adjacency, dtype=np.float64, allow_nd=True, ensure_2d=False, copy=True,
+        ensure_min_samples=0, input_name="lagged_adjacency",
+    )  # fmt: skip
+    if A.ndim != 3 or A.shape[1:] != W.shape:
+        raise ValueError(
+            f"lagged_adjacency has shape {A.shape}; it must be (order, {len(W)}, {len(W)})"
+        )
+    radius = spectral_radius(reduced_form(W, A))
+    if radius >= 1.0:
+        raise ValueError(
+            f"adjacency and lagged_adjacency are of an unstable process: the largest eigenvalue of "
+            f"the companion matrix has modulus {radius:.3g}, which must be below 1"
+        )
+    return A
 
 
 def _stabilised(W, A, largest_root):
@@ -171,9 +213,9 @@ def _stabilised(W, A, largest_root):
     return A * factor ** np.arange(1, len(A) + 1)[:, None, None]
 
 
-def _series(U, W, A):
+def _series(U, W, A, order_of_nodes):
     """Rows x_t of noises u_t, from zeros."""
-    propagated = propagate(np.eye(len(W)), W, topological_order(W != 0))  # (I - W)^-1
+    propagated = propagate(np.eye(len(W)), W, order_of_nodes)  # (I - W)^-1
     X, B = U @ propagated, A @ propagated
     for t in range(len(X)):
         for lag in range(1, min(t, len(B)) + 1):

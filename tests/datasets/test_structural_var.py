@@ -54,6 +54,17 @@ def test_a_seed_gives_the_same_series():
     assert "array of shape (20, 3)" in repr(first)
 
 
+def test_given_weights_are_used():
+    W, A = np.array([[0.0, 2.0], [0.0, 0.0]]), np.array([[[0.3, 0.0], [0.2, 0.1]]])
+    series = make_structural_var(2000, adjacency=W, lagged_adjacency=A, random_state=0)
+    np.testing.assert_array_equal(series.adjacency, W)
+    np.testing.assert_array_equal(series.lagged_adjacency, A)
+    u = series.X[1:] - series.X[1:] @ W - series.X[:-1] @ A[0]
+    np.testing.assert_allclose(u.std(axis=0), 1.0, rtol=0.08)
+    assert make_structural_var(5, adjacency=W, random_state=0).lagged_adjacency.shape == (1, 2, 2)
+    assert make_structural_var(5, 2, 3, lagged_adjacency=A, edges_per_node=0.5).X.shape == (5, 2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -65,6 +76,11 @@ def test_a_seed_gives_the_same_series():
         ({"weight_range": (0.5,)}, "weight_range"),
         ({"edges_per_node": 5}, "edges_per_node=5 is more than"),
         ({"burn_in": -1}, "'burn_in' parameter"),
+        ({"adjacency": np.ones((2, 3))}, "adjacency must be a square matrix"),
+        ({"adjacency": np.ones((2, 2))}, "adjacency has a cycle"),
+        ({"lagged_adjacency": np.zeros((10, 10))}, r"must be \(order, 10, 10\)"),
+        ({"lagged_adjacency": np.eye(10)[None]}, "unstable process"),
+        ({"lagged_adjacency": np.full((1, 10, 10), np.nan)}, "lagged_adjacency contains NaN"),
     ],
 )
 def test_arguments_that_cannot_be_meant(arguments, message):
