@@ -9,8 +9,10 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from skreg._optional import require
+from skreg._sklearn import _safe_indexing
 from skreg.causal._autoregression import least_squares
 from skreg.causal._names import default_names
+from skreg.causal._structural_var import StructuralVAR
 
 CONTESTANTS = ("model", "autoregression", "last_value")
 
@@ -47,7 +49,7 @@ class RollingEvaluation(NamedTuple):
 
 
 def rolling_evaluation(
-    estimator: Any, X: ArrayLike, *, window: int, horizon: int = 1, step: int = 1
+    estimator: StructuralVAR, X: ArrayLike, *, window: int, horizon: int = 1, step: int = 1
 ) -> RollingEvaluation:
     """Fit to a moving window, and forecast what follows it.
 
@@ -75,6 +77,8 @@ def rolling_evaluation(
     ValueError
         If X has NaN or infinity, a number is not positive, or the window and what follows do not
         fit into X.
+    TypeError
+        If the estimator is another one.
     ImportError
         If pandas is not installed.
 
@@ -100,6 +104,8 @@ def rolling_evaluation(
     ['model', 'autoregression', 'last_value']
     """
     pandas = require("pandas", "bench", "rolling_evaluation")
+    if not isinstance(estimator, StructuralVAR):
+        raise TypeError(f"estimator={estimator!r} must be a StructuralVAR")
     values = check_array(X, dtype=np.float64, input_name="X")
     columns = getattr(X, "columns", default_names(values.shape[1]))
     names = [str(name) for name in columns]
@@ -112,10 +118,11 @@ def rolling_evaluation(
             f"X has {len(values)}"
         )
     ends = range(window, len(values) - horizon + 1, step)
-    fits = [clone(estimator).fit(values[end - window : end]) for end in ends]
+    seen = [_safe_indexing(X, np.arange(end - window, end)) for end in ends]  # names stay
+    fits = [clone(estimator).fit(rows) for rows in seen]
     tables = [
-        _table(model, values, end, window, horizon, names)
-        for model, end in zip(fits, ends, strict=True)
+        _table(model.forecast(rows, horizon), model.order, values, end, window, names)
+        for model, rows, end in zip(fits, seen, ends, strict=True)
     ]
     forecasts = pandas.DataFrame(
         {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
@@ -131,15 +138,15 @@ def rolling_evaluation(
     )
 
 
-def _table(model, X, end, window, horizon, names):
+def _table(forecast, order, X, end, window, names):
     """Columns of the forecasts after one window; variables are fastest."""
-    seen, d = X[end - window : end], X.shape[1]
+    seen, (horizon, d) = X[end - window : end], forecast.shape
     return {
         "window_end": np.full(horizon * d, end),
         "step": np.repeat(np.arange(1, horizon + 1), d),
         "variable": np.array(names * horizon, dtype=object),
         "actual": X[end : end + horizon].ravel(),
-        "model": model.forecast(seen, horizon).ravel(),
-        "autoregression": least_squares(seen, model.order).forecast(seen, horizon).ravel(),
+        "model": forecast.ravel(),
+        "autoregression": least_squares(seen, order).forecast(seen, horizon).ravel(),
         "last_value": np.tile(seen[-1], horizon),
     }

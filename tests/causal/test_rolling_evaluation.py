@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
-from skreg.causal import StructuralVAR, rolling_evaluation
+from skreg.causal import CoLiDE, StructuralVAR, rolling_evaluation
 from skreg.causal._autoregression import least_squares
 from skreg.datasets import make_structural_var
 
@@ -53,6 +54,20 @@ def test_forecasts_are_those_of_fits_to_the_windows():
 def test_windows_that_cannot_be(arguments, message):
     with pytest.raises(ValueError, match=message):
         rolling_evaluation(MODEL, X, **arguments)
+
+
+def test_edges_are_known_by_name():
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = clone(MODEL).set_params(exclude_lagged_edges=[("a", "b")], threshold_lagged=0.0)
+    found = rolling_evaluation(model, frame, window=100, step=25)
+    assert found.lagged_edge_frequency[0, 0, 1] == 0.0
+    assert found.lagged_edge_frequency[0, 1, 0] == 1.0
+    assert found.edge_frequency.shape == (3, 3)
+
+
+def test_other_estimators_are_refused():
+    with pytest.raises(TypeError, match="must be a StructuralVAR"):
+        rolling_evaluation(CoLiDE(), X, window=100)
 
 
 def test_missing_values_are_refused():

@@ -12,6 +12,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from statsmodels.tsa.api import VAR
 from statsmodels.tsa.stattools import adfuller
 
@@ -320,6 +321,12 @@ def test_one_variable_is_an_autoregression():
         model.lagged_adjacency_.ravel(), least_squares(x, 2).coefficients.ravel(), atol=2e-3
     )
     assert not model.adjacency_matrix_.any()
+
+
+def test_a_search_over_splits_in_time_chooses_by_the_likelihood():
+    grid = {"alpha_lagged": [0.05, 100.0], "order": [1, 2]}
+    search = GridSearchCV(quick(), grid, cv=TimeSeriesSplit(3)).fit(SERIES.X)
+    assert search.best_params_ == {"alpha_lagged": 0.05, "order": 2}
 
 
 # ------------------------------------------------------------------------------------------------
