@@ -25,7 +25,7 @@ from skreg.causal._fit_warnings import (
     warn_of_floor,
     warn_of_no_convergence,
 )
-from skreg.causal._lagged_problem import lagged_problem
+from skreg.causal._lagged_problem import FLOOR, lagged_problem
 from skreg.causal._names import default_names
 from skreg.causal._problem import noise_levels
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents
@@ -328,7 +328,8 @@ class StructuralVAR(ExportsMixin, Estimator):
         self.converged_ = solution.converged and self.h_ <= LARGEST_H
 
     def _warn(self, solution, names):
-        where = f"{SMALLEST_SHARE:g} of the column's deviation or slightly more"
+        starts = f"{FLOOR:g} of where it starts"
+        where = f"{SMALLEST_SHARE:g} of the column's deviation" if self.noise == "ls" else starts
         warn_of_floor(self.on_floor_, self.sigma_, names, where)
         warn_of_cycles(self.h_, "Bring the columns to a common unit.")
         warn_of_no_convergence(solution, self.tol, "Increase max_iter or tol.")

@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, TimeSeriesSplit
 from statsmodels.tsa.api import VAR
 from statsmodels.tsa.stattools import adfuller
 
-from skreg.causal import CoLiDE, StructuralVAR
+from skreg.causal import CoLiDE, ConvergenceDisplay, DAGDisplay, StructuralVAR
 from skreg.causal._autoregression import innovation_covariance, lagged_rows, least_squares
 from skreg.causal._equations import residual_mean_squares, score_gradient
 from skreg.causal._problem import NOISE_IN_UNITS, noise_level
@@ -120,7 +120,7 @@ def test_without_a_penalty_on_lags_it_is_colide_on_the_residuals_of_least_square
 def test_gradient_of_a_score_with_causes_that_have_no_equation():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(20, 7))
-    C, V, sigma = root.T @ root, 0.1 * rng.normal(size=(7, 3)), rng.uniform(1, 2, 3)
+    V, sigma = 0.1 * rng.normal(size=(7, 3)), rng.uniform(1, 2, 3)
     rows = root - root.mean(axis=0)
     C = rows.T @ rows / 20
     brute = ((rows[:, :3] - rows @ V) ** 2).mean(axis=0)
@@ -353,7 +353,8 @@ def test_random_walks_and_growth_are_said():
     growing = SERIES.X[:100].copy()
     for t in range(1, 100):
         growing[t, 0] = 1.05 * growing[t - 1, 0] + rng.normal()
-    with pytest.warns(UserWarning, match=r"not stable, spectral_radius_=1\.0"):
+    walks = pytest.warns(UserWarning, match="'x0' .* random walk")
+    with walks, pytest.warns(UserWarning, match=r"not stable, spectral_radius_=1\.0"):
         quick(alpha=0.0).fit(growing)
 
 
@@ -363,7 +364,7 @@ def test_what_was_not_reached_is_said():
     with pytest.warns(UserWarning, match="same variance"):
         quick().fit(SERIES.X / SERIES.X.std(axis=0))
     twice = np.column_stack([SERIES.X[:, 0], 2 * SERIES.X[:, 0], SERIES.X[:, 1]])
-    with pytest.warns(UserWarning, match="is at its floor"):
+    with pytest.warns(UserWarning, match=r"is at its floor, 0\.0001 of where it starts"):
         StructuralVAR(alpha=0.0, mode="fast").fit(twice)
 
 
@@ -388,6 +389,16 @@ def test_exports_are_the_graph_unrolled_over_time():
     assert '"a(t-1)"' in model.to_graphviz()
     assert '"d(t-2)" [exposure]' in model.to_dagitty(exposure="d(t-2)", outcome="a")
     assert len(re.findall("edge", model.to_dowhy())) == len(model.edges())
+
+
+def test_displays_take_it():
+    model = quick(order=2).fit(SERIES.X)
+    within = DAGDisplay.from_estimator(model)
+    assert set(within.edges_) == {(int(i), int(j)) for i, j in np.argwhere(model.adjacency_matrix_)}
+    names, weights = model.unrolled()
+    over_time = DAGDisplay.from_matrix(weights, feature_names=names)
+    assert len(over_time.edges_) == len(model.edges())
+    assert ConvergenceDisplay.from_estimator(model).figure_ is not None
 
 
 def test_copies_and_second_fits():
