@@ -91,7 +91,7 @@ figure, panels = plt.subplots(1, 4, figsize=(10, 2.8), sharey=True, layout="cons
 for j, (panel, name) in enumerate(zip(panels, columns, strict=True)):
     panel.plot([response[0, j] for response in truth], color=GREY, label="truth")
     panel.plot(learned[:, 0, j], color=BLUE, label="learned")
-    panel.set(title=name, xlabel="days after")
+    panel.set(title=name, xlabel="days after", xticks=range(0, steps + 1, 2))
 panels[0].set_ylabel("change after one more visit")
 panels[-1].legend()
 print(f"orders in {steps} days after one more visit: {learned[:, 0, 1].sum():.2f}")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from skreg.bench import Axis, Metric
+from skreg.bench import Axis, Metric, Setting
 from skreg.bench.arena.var_methods import Graphs
 from skreg.causal.metrics import structural_hamming_distance
 from skreg.datasets import StructuralSeries, make_structural_var
@@ -19,6 +19,23 @@ METRICS = {
     "f1": Metric("F1, instantaneous", better="higher"),
     "f1_lagged": Metric("F1, lagged", better="higher"),
 }
+
+
+def recovery(description: str, variance: float | tuple[float, float]) -> Setting:
+    """Ten variables with two lags, at several numbers of rows."""
+    process = {"n_variables": 10, "order": 2, "noise_variance": variance}
+    return Setting(
+        description,
+        draw,
+        measure,
+        list(METRICS),
+        axis=ROWS,
+        parameters={
+            "smallest": {**process, "n_variables": 4, "rows": [60]},
+            "quick": {**process, "rows": [60, 500]},
+            "full": {**process, "rows": [60, 120, 250, 500, 1000]},
+        },
+    )
 
 
 def draw(

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skreg.bench import Benchmark, Claim, Figure, Setting
+from skreg.bench import Benchmark, Claim, Figure
 from skreg.bench.arena import var_methods as methods
 from skreg.bench.arena import var_tasks as tasks
 from skreg.bench.arena.checks import all_of, gain
@@ -45,23 +45,6 @@ METHODS = {
     ALONE: methods.no_instantaneous_edges,
 }
 EQUAL, UNEQUAL = "Equal noises", "Unequal noises"
-ROWS = (60, 120, 250, 500, 1000)
-
-
-def setting(description: str, variance: Any) -> Setting:
-    process = {"n_variables": 10, "order": 2, "noise_variance": variance}
-    return Setting(
-        description,
-        tasks.draw,
-        tasks.measure,
-        list(tasks.METRICS),
-        axis=tasks.ROWS,
-        parameters={
-            "smallest": {**process, "n_variables": 4, "rows": [60]},
-            "quick": {**process, "rows": [60, 500]},
-            "full": {**process, "rows": ROWS},
-        },
-    )
 
 
 def ahead(setting: str, method: str, rival: str, metric: str, at: float, by: float) -> Any:
@@ -71,8 +54,8 @@ def ahead(setting: str, method: str, rival: str, metric: str, at: float, by: flo
 benchmark = Benchmark(
     seconds={"quick": 12},
     settings={
-        EQUAL: setting("Noise variance 1 for all variables.", 1.0),
-        UNEQUAL: setting("Noise variances from 0.5 to 10.", (0.5, 10.0)),
+        EQUAL: tasks.recovery("Noise variance 1 for all variables.", 1.0),
+        UNEQUAL: tasks.recovery("Noise variances from 0.5 to 10.", (0.5, 10.0)),
     },
     methods=METHODS,
     metrics=tasks.METRICS,
