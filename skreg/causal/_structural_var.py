@@ -76,7 +76,7 @@ class StructuralVAR(ExportsMixin, Estimator):
     alpha_lagged : float, default=None
         Strength :math:`\alpha_A` of the penalty on lagged weights; that of `alpha` if None. With 0
         the instantaneous weights are those of `CoLiDE` on the residuals of a vector autoregression
-        by least squares.
+        by least squares. Worth tuning: where rows are few, larger values are better.
     noise : {"ev", "nv", "ls"}, default="nv"
         "ev" has one noise level for all variables, "nv" one for each; "ls" is least squares, the
         score of DYNOTEARS, which takes all levels to be 1.
