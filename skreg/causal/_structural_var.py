@@ -280,7 +280,8 @@ class StructuralVAR(ExportsMixin, Estimator):
             determines a column, rows of a group do not stand together, or a parameter does not fit
             the columns.
         """
-        values, series = self._series(X, groups, reset=True)
+        values = checked_series(self, X, True)
+        series = series_slices(values, groups, self.order, 2)
         rows = lagged_rows(values, self.order, series)
         names, d = self._names(), values.shape[1]
         data = moments(rows, np.ones(len(rows)))
@@ -335,10 +336,6 @@ class StructuralVAR(ExportsMixin, Estimator):
         warn_of_no_convergence(solution, self.tol, "Increase max_iter or tol.")
         warn_of_unstable(self.spectral_radius_)
 
-    def _series(self, X, groups, *, reset=False, n_rows=2):
-        X = checked_series(self, X, reset)
-        return X, series_slices(X, groups, self.order, n_rows)
-
     def _names(self):
         names = getattr(self, "feature_names_in_", None)
         return default_names(self.n_features_in_) if names is None else [str(n) for n in names]
@@ -359,7 +356,8 @@ class StructuralVAR(ExportsMixin, Estimator):
         """
         check_is_fitted(self)
         names, d = self._names(), self.n_features_in_
-        lagged = [f"{name}(t-{lag})" for lag in range(1, self.order + 1) for name in names]
+        lags = range(1, len(self.lagged_adjacency_) + 1)
+        lagged = [f"{name}(t-{lag})" for lag in lags for name in names]
         weights = np.zeros((len(names) + len(lagged),) * 2)
         weights[:, :d] = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return names + lagged, weights
@@ -385,8 +383,8 @@ class StructuralVAR(ExportsMixin, Estimator):
             If X has NaN or infinity, or no row has all its lags.
         """
         check_is_fitted(self)
-        values, series = self._series(X, groups, n_rows=1)
-        rows = lagged_rows(values, self.order, series)
+        values, order = checked_series(self, X, False), len(self.lagged_adjacency_)
+        rows = lagged_rows(values, order, series_slices(values, groups, order, 1))
         current = rows[:, : values.shape[1]]
         V = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return current - self.intercept_ - rows @ V
@@ -452,10 +450,9 @@ class StructuralVAR(ExportsMixin, Estimator):
         """
         check_is_fitted(self)
         values, steps = checked_series(self, X, False), _checked_steps(steps, 1)
-        if len(values) < self.order:
-            raise ValueError(
-                f"X has {len(values)} rows; order={self.order} lags are needed to forecast"
-            )
+        order = len(self.lagged_adjacency_)
+        if len(values) < order:
+            raise ValueError(f"X has {len(values)} rows; order={order} lags are needed to forecast")
         intercept = self.intercept_ @ self.impulse_responses(0)[0]
         return Autoregression(intercept, self.reduced_form()).forecast(values, steps)
 

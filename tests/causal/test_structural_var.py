@@ -408,9 +408,14 @@ def test_copies_and_second_fits():
     np.testing.assert_array_equal(again.forecast(frame), model.forecast(frame))
     with pytest.raises(ValueError, match="feature names"):
         model.forecast(frame[list("badc")])
-    refitted = model.set_params(order=1).fit(SERIES.X[:, :3])
+    before = [model.forecast(frame), model.innovations(frame), model.unrolled()[1]]
+    model.set_params(order=1, noise="ev")  # acts on the next fit only
+    after = [model.forecast(frame), model.innovations(frame), model.unrolled()[1]]
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    refitted = model.fit(SERIES.X[:, :3])
     fresh = clone(model).fit(SERIES.X[:, :3])
     np.testing.assert_array_equal(refitted.lagged_adjacency_, fresh.lagged_adjacency_)
     assert not hasattr(refitted, "feature_names_in_")
-    lists = quick(order=1).fit(SERIES.X[:, :3].tolist())
+    lists = quick(order=1, noise="ev").fit(SERIES.X[:, :3].tolist())
     np.testing.assert_array_equal(lists.adjacency_matrix_, fresh.adjacency_matrix_)
