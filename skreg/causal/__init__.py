@@ -15,8 +15,10 @@ from skreg.causal._dag_display import DAGDisplay
 from skreg.causal._effects import Intervention
 from skreg.causal._noise_report import NoiseReport
 from skreg.causal._paths import EffectPath
+from skreg.causal._rolling_evaluation import RollingEvaluation, rolling_evaluation
 from skreg.causal._select_parents import SelectParents
 from skreg.causal._sort_n_regress import SortNRegress, var_sortability
+from skreg.causal._structural_var import StructuralVAR
 
 __all__ = [
     "AdjacencyDisplay",
@@ -28,10 +30,13 @@ __all__ = [
     "EffectPath",
     "Intervention",
     "NoiseReport",
+    "RollingEvaluation",
     "SelectParents",
     "SortNRegress",
+    "StructuralVAR",
     "logdet_acyclicity",
     "metrics",
+    "rolling_evaluation",
     "threshold_to_dag",
     "var_sortability",
 ]

@@ -9,6 +9,10 @@ covariance R = C (I - W) up to date by R <- R - C (W_new - W_old): the product i
 matrix, so that rounding in single precision is small against R, and it is computed afresh in double
 precision every `REFRESH` steps. The inverse, which changes as slowly as W, is renewed every `LAG`
 steps only. Adam averages gradients over about a hundred steps anyway.
+
+W may have more rows than columns: the d columns are the nodes that have equations, and the rows
+beyond the first d are nodes that can only be causes, such as past values. C is then the covariance
+matrix of all n nodes, and acyclicity concerns the first d rows. With n = d all nodes are equal.
 """
 
 from typing import NamedTuple
@@ -42,23 +46,23 @@ class State(NamedTuple):
 
     Attributes
     ----------
-    W : ndarray of shape (d, d)
+    W : ndarray of shape (n, d)
         Weights.
     sigma : ndarray of shape (d,)
         Standard deviations.
-    m : ndarray of shape (d, d)
+    m : ndarray of shape (n, d)
         Mean of gradients.
-    v : ndarray of shape (d, d)
+    v : ndarray of shape (n, d)
         Mean of squared gradients.
-    product : ndarray of shape (d, d)
+    product : ndarray of shape (n, d)
         C W in the reference iteration, C (W_new - W_old) in the fast one.
-    inverse : ndarray of shape (d, d)
-        Transpose of (s I - W o W)^-1, of the current or a recent W.
-    residual : ndarray of shape (d, d)
+    inverse : ndarray of shape (n, d)
+        Transpose of (s I - W o W)^-1, of the current or a recent W, above rows of zeros.
+    residual : ndarray of shape (n, d)
         C (I - W) in the fast iteration; unused in the other.
-    step : ndarray of shape (d, d)
+    step : ndarray of shape (n, d)
         W_new - W_old in the fast iteration; unused in the other.
-    safe : ndarray of shape (d, d)
+    safe : ndarray of shape (n, d)
         In the fast iteration, the last W whose inverse was computed.
     q : ndarray of shape (d,)
         Mean squared residuals.
@@ -81,15 +85,15 @@ class State(NamedTuple):
 
 def reference_state(C, W, sigma):
     """Double-precision state at weights W and noise scale sigma (both copied)."""
-    d = len(C)
+    d = len(sigma)
     unused = np.empty((0, 0))
     return State(
         W=np.array(W, order="C"),
         sigma=sigma.copy(),
-        m=np.zeros((d, d)),
-        v=np.zeros((d, d)),
+        m=np.zeros(W.shape),
+        v=np.zeros(W.shape),
         product=C @ W,
-        inverse=np.empty((d, d)),
+        inverse=np.zeros(W.shape),
         residual=unused,
         step=unused,
         safe=unused,
@@ -98,19 +102,19 @@ def reference_state(C, W, sigma):
     )
 
 
-def fast_state(C, W, sigma):
+def fast_state(C, W, sigma):  # noqa: ARG001  arguments of `reference_state`
     """Single-precision state at weights W and noise scale sigma (both copied)."""
-    d = len(C)
+    d = len(sigma)
     single = np.float32
     return State(
         W=np.array(W, dtype=single, order="C"),
         sigma=sigma.astype(single),
-        m=np.zeros((d, d), single),
-        v=np.zeros((d, d), single),
-        product=np.empty((d, d), single),
-        inverse=np.empty((d, d), single),
-        residual=np.empty((d, d), single),
-        step=np.empty((d, d), single),
+        m=np.zeros(W.shape, single),
+        v=np.zeros(W.shape, single),
+        product=np.empty(W.shape, single),
+        inverse=np.zeros(W.shape, single),
+        residual=np.empty(W.shape, single),
+        step=np.empty(W.shape, single),
         safe=np.array(W, dtype=single, order="C"),
         q=np.empty(d, single),
         work=np.empty(workspace_size(d), single),
@@ -120,7 +124,7 @@ def fast_state(C, W, sigma):
 @kernel
 def _invert_in_domain(W, s, inverse, work):
     """Write (s I - W o W)^-T into `inverse`; False outside the domain of M-matrices."""
-    d = len(W)
+    d = W.shape[1]
     for row in range(0, d, TILE):
         for column in range(0, d, TILE):
             for i in range(row, min(row + TILE, d)):
@@ -128,7 +132,7 @@ def _invert_in_domain(W, s, inverse, work):
                     inverse[j, i] = -W[i, j] * W[i, j]
     for i in range(d):
         inverse[i, i] += W.dtype.type(s)
-    return invert_m_matrix(inverse, work)
+    return invert_m_matrix(inverse[:d], work)
 
 
 @kernel
@@ -139,7 +143,7 @@ def _update_noise_scale(C, noise, state):
     np.dot(C, W, product)
     for j in range(d):
         q[j] = C[j, j] - product[j, j]
-    for i in range(d):
+    for i in range(len(W)):
         for j in range(d):
             q[j] -= W[i, j] * (C[i, j] - product[i, j])
     set_noise_scale(noise, q, state.sigma)
@@ -152,7 +156,7 @@ def _move_along_last_step(state, penalty, rates, t, length):
     unbias_1 = 1.0 - rates.beta_1**t
     unbias_2 = 1.0 - rates.beta_2**t
     for i in range(len(W)):
-        for j in range(len(W)):
+        for j in range(W.shape[1]):
             if penalty[i, j] != EXCLUDED:
                 step = (m[i, j] / unbias_1) / (np.sqrt(v[i, j] / unbias_2) + rates.epsilon)
                 W[i, j] += length * step
@@ -167,10 +171,10 @@ def _step(C, state, penalty, rates, mu, rate, t):
     beta_1, beta_2 = rates.beta_1, rates.beta_2
     unbias_1 = 1.0 / (1.0 - beta_1**t)
     unbias_2 = 1.0 / (1.0 - beta_2**t)
-    d = len(W)
+    d = W.shape[1]
     for j in range(d):
         precision[j] = 1.0 / state.sigma[j]  # q is free until the step is done
-    for i in range(d):
+    for i in range(len(W)):
         for j in range(d):
             w, free = W[i, j], penalty[i, j] != EXCLUDED
             sign = (1.0 if w > 0.0 else 0.0) - (1.0 if w < 0.0 else 0.0)
@@ -193,13 +197,13 @@ def reference_steps(C, noise, state, penalty, rates, mu, s, rate, first, n_steps
 
     Parameters
     ----------
-    C : ndarray of shape (d, d)
+    C : ndarray of shape (n, n)
         Covariance matrix.
     noise : EqualNoise, UnequalNoise or UnitNoise
         Kind of the score.
     state : State
         From `reference_state`; overwritten.
-    penalty : ndarray of shape (d, d)
+    penalty : ndarray of shape (n, d)
         Weights of the absolute values; -1 keeps an entry of W at zero.
     rates : Rates
         Decay rates.
@@ -254,10 +258,10 @@ def _fast_step(state, penalty, rates, mu, rate, t):
     unbias_1 = single(rate / (1.0 - rates.beta_1**t))
     unbias_2 = single(1.0 / (1.0 - rates.beta_2**t))
     epsilon, weight = single(rates.epsilon), single(mu)
-    d = len(W)
+    d = W.shape[1]
     for j in range(d):
         precision[j] = one / state.sigma[j]  # q is free until the step is done
-    for i in range(d):
+    for i in range(len(W)):
         for j in range(d):
             w, free = W[i, j], penalty[i, j] >= zero
             sign = (one if w > zero else zero) - (one if w < zero else zero)
@@ -279,7 +283,7 @@ def _fast_residual(state):
     W, residual, product, q = state.W, state.residual, state.product, state.q
     d = len(q)
     q[:] = W.dtype.type(0.0)
-    for i in range(d):
+    for i in range(len(W)):
         for j in range(d):
             r = residual[i, j] - product[i, j]
             residual[i, j] = r
@@ -292,13 +296,15 @@ def _fast_residual(state):
 def _refresh_residual(C, state, D, R):
     """R = C (I - W) in double precision, then rounded."""
     W, residual = state.W, state.residual
+    d = W.shape[1]
     for i in range(len(W)):
-        for j in range(len(W)):
+        for j in range(d):
             D[i, j] = -W[i, j]
-        D[i, i] += 1.0
+    for j in range(d):
+        D[j, j] += 1.0
     np.dot(C, D, R)
     for i in range(len(W)):
-        for j in range(len(W)):
+        for j in range(d):
             residual[i, j] = R[i, j]
 
 
@@ -317,8 +323,7 @@ def fast_steps(C, C_single, noise, state, penalty, rates, mu, s, rate, first, n_
     the learning rate is halved. Parameters and returns are those of `reference_steps`, with C in
     double and in single precision, and `state` from `fast_state`.
     """
-    d = len(C)
-    D, R = np.empty((d, d)), np.empty((d, d))
+    D, R = np.empty(state.W.shape), np.empty(state.W.shape)
     for t in range(first, first + n_steps):
         stale = t == first or (t - 1) % REFRESH == 0
         if t == first or (t - 1) % LAG == 0:

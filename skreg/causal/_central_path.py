@@ -6,6 +6,8 @@ For stages k = 1 .. K, each from the solution of the one before,
 
 with mu_k = mu_1 factor^(k - 1). The stages are solved inexactly by Adam, and how far matters for
 the graph that comes out: which edges turn round is decided on the way.
+
+Rows of W beyond its d columns are nodes that can only be causes; h is that of the first d rows.
 """
 
 from typing import Any, NamedTuple
@@ -61,7 +63,7 @@ class Checkpoint(NamedTuple):
 
 
 class PathSolution(NamedTuple):
-    """End of the path: weights (d, d), noise scale (d,), and how it went."""
+    """End of the path: weights (n, d), noise scale (d,), and how it went."""
 
     W: np.ndarray
     sigma: np.ndarray
@@ -97,14 +99,14 @@ def follow_central_path(
 
     Parameters
     ----------
-    C : ndarray of shape (d, d)
+    C : ndarray of shape (n, n)
         Covariance matrix.
     noise : EqualNoise, UnequalNoise or UnitNoise
         Kind of the score.
-    penalty : ndarray of shape (d, d)
+    penalty : ndarray of shape (n, d)
         Weights of the absolute values; -1 keeps an entry of W at zero.
-    W : ndarray of shape (d, d)
-        Start.
+    W : ndarray of shape (n, d)
+        Start, d <= n.
     sigma : ndarray of shape (d,)
         Noise scale for the first step.
     schedule : Schedule
@@ -170,10 +172,11 @@ class _Observer:
         self.checkpoints: list[Checkpoint] = []
 
     def __call__(self, C, W, n_iter):
-        q, sigma = residual_mean_squares(C, W), np.empty(len(W))
+        q = residual_mean_squares(C, W)
+        sigma = np.empty(len(q))
         set_noise_scale(self.noise, q, sigma)
         value = score(self.noise, q, sigma)
-        h = acyclicity(W, self.s)
+        h = acyclicity(W[: len(q)], self.s)
         l1 = np.abs(W * np.where(self.penalty == EXCLUDED, 0.0, self.penalty)).sum()
         objective = float(self.mu * (value + l1) + h)
         numbers = (objective, float(value), float(h), float(np.sqrt(np.mean(q))))

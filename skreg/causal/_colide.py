@@ -7,24 +7,24 @@ import numpy as np
 import scipy.linalg  # noqa: F401  loads the BLAS of compiled kernels, so that it can be limited
 from numpy.typing import ArrayLike
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
-from skreg._warnings import warn
 from skreg.causal._acyclicity import acyclicity
 from skreg.causal._adam import EXCLUDED, Rates
 from skreg.causal._alpha_choice import checked_alphas, information_criterion, stability_of
 from skreg.causal._central_path import follow_central_path
 from skreg.causal._constraints import constraint_masks
 from skreg.causal._cycles import acyclic_part
-from skreg.causal._equations import (
-    UnitNoise,
-    residual_mean_squares,
-    set_noise_scale,
+from skreg.causal._equations import residual_mean_squares, set_noise_scale
+from skreg.causal._fit_warnings import (
+    LARGEST_H,
+    warn_of_cycles,
+    warn_of_equal_variances,
+    warn_of_floor,
+    warn_of_no_convergence,
 )
-from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._problem import (
     NOISE_IN_UNITS,
@@ -33,16 +33,16 @@ from skreg.causal._problem import (
     largest_strength,
     noise_at_start,
     noise_level,
+    noise_levels,
 )
-from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents, residual_scale
-from skreg.causal._schedule import STEPS, Schedule, stage_bounds
+from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents
+from skreg.causal._schedule import make_schedule
 from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import as_square, topological_order
 from skreg.moments import about_zero, moments
 from skreg.rows import is_dask_collection
 from skreg.strengths import warn_at_edge
 
-LARGEST_H = 1e-2
 NO_ROWS = (
     "alpha='stability' draws samples of rows in memory, which are not given here; use a number or "
     "'bic'"
@@ -451,20 +451,18 @@ class CoLiDE(MomentsDAG):
         return about_zero(data) if self.assume_centered else data
 
     def _schedule(self):
-        steps = STEPS[self.mode]
-        warm_iter = steps.warm_iter if self.warm_iter is None else self.warm_iter
-        max_iter = steps.max_iter if self.max_iter is None else self.max_iter
-        rate = steps.learning_rate if self.learning_rate is None else self.learning_rate
-        stages = np.arange(self.n_stages)
-        return Schedule(
-            mu=tuple(self.mu_init * self.mu_factor**k for k in stages),
-            s=stage_bounds(self.s, self.n_stages),
-            n_iter=(warm_iter,) * (self.n_stages - 1) + (max_iter,),
-            learning_rate=float(rate),
+        return make_schedule(
+            self.mode,
+            n_stages=self.n_stages,
+            mu_init=self.mu_init,
+            mu_factor=self.mu_factor,
+            s=self.s,
+            warm_iter=self.warm_iter,
+            max_iter=self.max_iter,
+            learning_rate=self.learning_rate,
             rates=Rates(float(self.beta_1), float(self.beta_2)),
-            checkpoint=steps.checkpoint if self.checkpoint is None else self.checkpoint,
+            checkpoint=self.checkpoint,
             tol=self.tol,
-            fast=self.mode == "fast",
         )
 
     def _solve(self, problem, start):
@@ -489,31 +487,9 @@ class CoLiDE(MomentsDAG):
         if self.noise != "ls" and self.sigma_floor > SMALLEST_SHARE:
             where = f"sigma_floor={self.sigma_floor:g} of where it starts"
         warn_of_floor(self.on_floor_, self.sigma_, names, where)
-        if not self.h_ <= LARGEST_H:
-            remedy = "Increase n_stages or bring the columns to a common unit."
-            warn(
-                f"the weights before thresholding are far from an acyclic graph, h_={self.h_:.1e} "
-                f"instead of {LARGEST_H:g} or less, and edges were dropped from their cycles. "
-                + (remedy if self.scale else "Use scale='global' or more n_stages."),
-                ConvergenceWarning,
-            )
-        if solution.rate_vanished:
-            reason = "its steps kept leaving the domain of the acyclicity function"
-        elif not solution.converged:
-            last = solution.checkpoints[-2:]
-            change = abs(last[0].objective - last[-1].objective) / abs(last[0].objective)
-            reason = (
-                f"after {solution.n_iter[-1]} iterations its objective still changed by the share "
-                f"{change:.1e} between two checkpoints, more than tol={self.tol:g}"
-                if len(last) == 2
-                else f"{solution.n_iter[-1]} iterations do not reach a second checkpoint"
-            )
-        else:
-            return
-        warn(
-            f"the last stage did not converge: {reason}. Increase max_iter, n_stages or tol.",
-            ConvergenceWarning,
-        )
+        remedy = "Increase n_stages or bring the columns to a common unit."
+        warn_of_cycles(self.h_, remedy if self.scale else "Use scale='global' or more n_stages.")
+        warn_of_no_convergence(solution, self.tol, "Increase max_iter, n_stages or tol.")
 
     def _graph(self, problem, solution):
         return acyclic_part(solution.W, self.threshold, problem.included)
@@ -524,11 +500,7 @@ class CoLiDE(MomentsDAG):
         if self.refit:
             graph = regress_on_parents(C, graph != 0)
         fitted = graph if self.refit else W
-        sigma, on_floor = residual_scale(C, fitted)
-        if not isinstance(problem.noise, UnitNoise):
-            set_noise_scale(problem.noise, residual_mean_squares(C, fitted), sigma)
-            on_floor = sigma <= problem.noise.floor
-        sigma *= problem.unit
+        sigma, on_floor = noise_levels(problem, fitted)
         self.raw_adjacency_ = problem.among_all(W)
         self.adjacency_matrix_ = problem.among_all(graph)
         self.sigma_ = float(sigma[0]) if self.noise == "ev" else problem.among_all(sigma)

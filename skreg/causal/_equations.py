@@ -10,6 +10,9 @@ mean squared residual of node j. Three scores share the code:
 
 all with gradient -C (I - W) diag(1 / sigma) in W. Each is a NamedTuple, whose `noise_scale` is the
 minimiser of S over sigma above a floor.
+
+Nodes that can only be causes have rows of W, beyond the first d, but no columns: W is (n, d), C is
+(n, n), and I stands for its first d columns.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -64,7 +67,7 @@ def _(noise, q, sigma):
 
 def residual_mean_squares(C: np.ndarray, W: np.ndarray) -> np.ndarray:
     """q_j(W) (d,), the diagonal of (I - W)^T C (I - W)."""
-    D = np.eye(len(C)) - W
+    D = np.eye(*W.shape) - W
     return np.maximum(np.einsum("ij,ij->j", D, C @ D), 0.0)
 
 
@@ -77,4 +80,4 @@ def score(noise: Noise, q: np.ndarray, sigma: np.ndarray) -> float:
 
 def score_gradient(C: np.ndarray, W: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """Gradient of S in W at fixed sigma (d,): -C (I - W) diag(1 / sigma)."""
-    return -(C @ (np.eye(len(C)) - W)) / sigma
+    return -(C @ (np.eye(*W.shape) - W)) / sigma

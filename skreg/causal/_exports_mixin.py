@@ -17,6 +17,10 @@ class ExportsMixin:
     adjacency_matrix_: np.ndarray
     _names: Callable[[], list[str]]
 
+    def _nodes(self) -> tuple[list[str], np.ndarray]:
+        """Names of the nodes, and the weights of the graph."""
+        return self._names(), self.adjacency_matrix_
+
     def edges(self) -> list[tuple[str, str, float]]:
         """List the edges, the strongest first.
 
@@ -26,7 +30,7 @@ class ExportsMixin:
             Name of the cause, name of the effect, weight.
         """
         check_is_fitted(self)
-        W, names = self.adjacency_matrix_, self._names()
+        names, W = self._nodes()
         pairs = np.argwhere(W)
         strength = np.abs(W[W != 0])
         return [
@@ -50,7 +54,7 @@ class ExportsMixin:
         networkx = require("networkx", "graph", "to_networkx")
         check_is_fitted(self)
         graph = networkx.DiGraph()
-        graph.add_nodes_from(self._names())
+        graph.add_nodes_from(self._nodes()[0])
         graph.add_weighted_edges_from(self.edges())
         return graph
 
@@ -63,7 +67,7 @@ class ExportsMixin:
             Text for ``dot``, with the weights as labels.
         """
         check_is_fitted(self)
-        return dot_text(self._names(), self.edges())
+        return dot_text(self._nodes()[0], self.edges())
 
     def to_dagitty(
         self, *, exposure: int | str | None = None, outcome: int | str | None = None
@@ -87,7 +91,7 @@ class ExportsMixin:
             written in DAGitty's language.
         """
         check_is_fitted(self)
-        names = self._names()
+        names = self._nodes()[0]
         given = {"exposure": exposure, "outcome": outcome}
         marks = {
             node_number(node, names, mark): mark for mark, node in given.items() if node is not None
@@ -111,4 +115,4 @@ class ExportsMixin:
         character references.
         """
         check_is_fitted(self)
-        return gml_line(self._names(), self.edges())
+        return gml_line(self._nodes()[0], self.edges())

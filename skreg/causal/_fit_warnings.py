@@ -1,11 +1,16 @@
-"""What a fit warns of: variances that tell no directions, noise levels that are no estimates."""
+"""What a fit warns of: variances that tell no directions, noise levels that are no estimates,
+paths that did not end where they should.
+"""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from skreg._warnings import warn
+from skreg.causal._central_path import PathSolution
 
+LARGEST_H = 1e-2
 EQUAL_VARIANCES = 1e-6
 MOST_NAMED = 5
 
@@ -39,6 +44,34 @@ def warn_of_floor(
             "where a column is computed from others or rows are few. Leave such columns out, use "
             "more rows or a larger penalty, or forbid edges."
         )
+
+
+def warn_of_cycles(h: float, remedy: str) -> None:
+    """Warn if the weights at the end of the path are far from those of an acyclic graph."""
+    if not h <= LARGEST_H:
+        warn(
+            f"the weights before thresholding are far from an acyclic graph, h_={h:.1e} "
+            f"instead of {LARGEST_H:g} or less, and edges were dropped from their cycles. {remedy}",
+            ConvergenceWarning,
+        )
+
+
+def warn_of_no_convergence(solution: PathSolution, tol: float, remedy: str) -> None:
+    """Warn if the last stage of the path ended before its objective stood still."""
+    if solution.rate_vanished:
+        reason = "its steps kept leaving the domain of the acyclicity function"
+    elif not solution.converged:
+        last = solution.checkpoints[-2:]
+        change = abs(last[0].objective - last[-1].objective) / abs(last[0].objective)
+        reason = (
+            f"after {solution.n_iter[-1]} iterations its objective still changed by the share "
+            f"{change:.1e} between two checkpoints, more than tol={tol:g}"
+            if len(last) == 2
+            else f"{solution.n_iter[-1]} iterations do not reach a second checkpoint"
+        )
+    else:
+        return
+    warn(f"the last stage did not converge: {reason}. {remedy}", ConvergenceWarning)
 
 
 def in_words(nodes: Iterable[int], names: Sequence[str], values: Iterable[str]) -> str:

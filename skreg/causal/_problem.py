@@ -11,9 +11,10 @@ from skreg.causal._equations import (
     Noise,
     UnequalNoise,
     UnitNoise,
+    residual_mean_squares,
     set_noise_scale,
 )
-from skreg.causal._regressions import SMALLEST_SHARE
+from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
 
 # the unit of scale="global" in noise levels: data of the paper with variances 0.5 to 10 keep theirs
 NOISE_IN_UNITS = 0.5
@@ -76,6 +77,16 @@ def noise_at_start(kind: str, deviations: np.ndarray, floor: float) -> tuple[Noi
     if kind == "nv":
         return UnequalNoise(share * deviations), deviations
     return UnitNoise(), np.ones_like(deviations)
+
+
+def noise_levels(problem: Problem, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Noise levels (d,) of given weights in the unit of the columns, and which are at a floor."""
+    C = problem.covariance
+    sigma, on_floor = residual_scale(C, weights)
+    if not isinstance(problem.noise, UnitNoise):
+        set_noise_scale(problem.noise, residual_mean_squares(C, weights), sigma)
+        on_floor = sigma <= problem.noise.floor
+    return sigma * problem.unit, on_floor
 
 
 def largest_strength(problem: Problem) -> float:

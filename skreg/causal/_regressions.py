@@ -10,17 +10,18 @@ SMALLEST_SHARE = 1e-7  # squares of residuals are known to about 1e-15 of the co
 def residual_scale(covariance: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Residual standard deviations (d,), at least 1e-7 of the columns' own, and which are there.
 
-    The bound keeps the likelihood of nodes that their parents determine finite.
+    The bound keeps the likelihood of nodes that their parents determine finite. W is (n, d), of
+    all n nodes as causes of the first d.
     """
-    smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)
+    smallest = SMALLEST_SHARE**2 * np.diagonal(covariance)[: W.shape[1]]
     q = residual_mean_squares(covariance, W)
     return np.sqrt(np.maximum(q, smallest)), q <= smallest
 
 
 def regress_on_parents(covariance: np.ndarray, B: np.ndarray) -> np.ndarray:
-    """Ordinary least squares of every node on its parents in the graph B; weights (d, d)."""
-    W = np.zeros(covariance.shape)
-    for j in range(len(W)):
+    """Least squares of the first d nodes on their parents in the graph B (n, d); weights (n, d)."""
+    W = np.zeros(B.shape)
+    for j in range(B.shape[1]):
         parents = np.flatnonzero(B[:, j])
         if len(parents):
             gram = covariance[np.ix_(parents, parents)]

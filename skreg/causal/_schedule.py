@@ -1,6 +1,6 @@
 """Stages and steps of the central path, and what they are in either mode."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -64,3 +64,33 @@ def stage_bounds(s: ArrayLike, n_stages: int) -> tuple[float, ...]:
     if np.any(np.diff(bounds) > 0):
         raise ValueError(f"s={s!r} must not increase")
     return tuple(float(bounds[min(k, len(bounds) - 1)]) for k in range(n_stages))
+
+
+def make_schedule(
+    mode: Literal["reference", "fast"],
+    *,
+    n_stages: int = 4,
+    mu_init: float = 1.0,
+    mu_factor: float = 0.1,
+    s: ArrayLike = (1.0, 0.9, 0.8, 0.7),
+    warm_iter: int | None = None,
+    max_iter: int | None = None,
+    learning_rate: float | None = None,
+    rates: Rates | None = None,
+    checkpoint: int | None = None,
+    tol: float = 1e-6,
+) -> Schedule:
+    """Stages and steps by the parameters of `CoLiDE`; what is None is as `mode` has it."""
+    steps = STEPS[mode]
+    warm_iter = steps.warm_iter if warm_iter is None else warm_iter
+    max_iter = steps.max_iter if max_iter is None else max_iter
+    return Schedule(
+        mu=tuple(mu_init * mu_factor**k for k in np.arange(n_stages)),
+        s=stage_bounds(s, n_stages),
+        n_iter=(warm_iter,) * (n_stages - 1) + (max_iter,),
+        learning_rate=float(steps.learning_rate if learning_rate is None else learning_rate),
+        rates=Rates() if rates is None else rates,
+        checkpoint=steps.checkpoint if checkpoint is None else checkpoint,
+        tol=tol,
+        fast=mode == "fast",
+    )

@@ -10,15 +10,25 @@ ROUNDING = 1e-10  # of a covariance that was read from a file, in correlations
 
 
 def validate_rows(estimator, X, sample_weight, *, allow_nan=False):
-    """Rows as float64 and their weights; sets the estimator's feature names."""
+    """Rows as float64 and their weights; sets the estimator's feature names.
+
+    Raises
+    ------
+    ValueError
+        If X has NaN that is not allowed, with what the estimator offers instead.
+    """
     X = validate_data(
         estimator,
         X,
         dtype=np.float64,
-        ensure_all_finite="allow-nan" if allow_nan else True,
+        ensure_all_finite="allow-nan",
         ensure_min_samples=2,
         ensure_min_features=2,
     )
+    if not allow_nan and np.isnan(X).any():
+        offered = getattr(estimator, "missing", None) == "raise"
+        remedy = "fit with missing='em', by maximum likelihood, or " if offered else ""
+        raise ValueError(f"Input X contains NaN: {remedy}leave out rows or columns with gaps")
     sample_weight = checked_weights(sample_weight, X)
     if np.count_nonzero(sample_weight) < 2:
         raise ValueError("sample_weight must be positive for at least 2 samples")

@@ -124,9 +124,9 @@ def make_linear_sem(
     ((500, 10), 16)
     """
     rng = generator(random_state)
-    low, high = _range("weight_range", weight_range)
+    low, high = checked_range("weight_range", weight_range)
     if adjacency is None:
-        W = _draw_weights(rng, _draw_graph(rng, graph, n_features, edges_per_node), low, high)
+        W = draw_weights(rng, draw_graph(rng, graph, n_features, edges_per_node), low, high)
     else:
         W = check_array(adjacency, dtype=np.float64, copy=True, input_name="adjacency")
         if W.shape[0] != W.shape[1]:
@@ -135,7 +135,7 @@ def make_linear_sem(
     if isinstance(noise_variance, Real):
         variance = np.full(len(W), float(noise_variance))
     else:
-        low, high = _range("noise_variance", noise_variance)
+        low, high = checked_range("noise_variance", noise_variance)
         variance = rng.uniform(low, high, len(W))
     noise_scale = np.sqrt(variance)
     Z = draw_noise(rng, noise, (n_samples, len(W))) * noise_scale
@@ -153,14 +153,14 @@ def draw_noise(rng: np.random.Generator, family: str, shape: tuple[int, ...]) ->
     return (rng.gumbel(size=shape) - np.euler_gamma) * (np.sqrt(6) / np.pi)
 
 
-def _range(name, value):
+def checked_range(name, value):
     pair = np.asarray(value, dtype=float)
     if pair.shape != (2,) or not 0 < pair[0] <= pair[1] < np.inf:
         raise ValueError(f"{name}={value!r} must be two positive numbers, the smaller one first")
     return pair
 
 
-def _draw_graph(rng, graph, n_nodes, edges_per_node):
+def draw_graph(rng, graph, n_nodes, edges_per_node):
     """Adjacency of a random acyclic graph, (n_nodes, n_nodes) bool."""
     draw = _erdos_renyi if graph == "erdos-renyi" else _scale_free
     triangle = draw(rng, n_nodes, edges_per_node)
@@ -201,6 +201,6 @@ def _scale_free(rng, n_nodes, edges_per_node):
     return B
 
 
-def _draw_weights(rng, B, low, high):
+def draw_weights(rng, B, low, high):
     magnitude = rng.uniform(low, high, B.shape)
     return np.where(B, magnitude * rng.choice([-1.0, 1.0], B.shape), 0.0)

@@ -9,14 +9,14 @@ import pytest
 from skreg.bench._cli import main
 from skreg.bench._environment import extras
 from skreg.bench._results import Finding, judge_claims
-from skreg.bench.arena import dag_methods, dag_tasks, rivals
+from skreg.bench.arena import dag_methods, dag_tasks, rivals, var_methods, var_tasks
 from skreg.bench.papers import colide
 from skreg.bench.races import dag_speed
 from skreg.causal import CoLiDE
-from skreg.datasets import make_linear_sem
+from skreg.datasets import make_linear_sem, make_structural_var
 
 
-@pytest.mark.parametrize("name", ["dag-speed", "colide"])
+@pytest.mark.parametrize("name", ["dag-speed", "colide", "structural-var"])
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "run", name, "--size", "smallest", "--n-jobs", "1", "--quiet"]
     code = main([*words, "--output", str(tmp_path)])
@@ -103,3 +103,24 @@ def test_several_variances_have_one_graph():
     np.testing.assert_allclose(10 * sems[0.1].X, sems[10.0].X)
     rows = list(dag_tasks.measure_each(sems, {"empty": dag_methods.empty_graph}, 0))
     assert [(row["method"], row["variance"]) for row in rows] == [("empty", 0.1), ("empty", 10.0)]
+
+
+def test_accuracy_of_the_true_autoregression_is_perfect():
+    series = make_structural_var(50, 5, 2, random_state=0)
+    truth = var_methods.Graphs(series.adjacency, series.lagged_adjacency)
+    assert var_tasks.accuracy(series, truth) == {"shd": 0, "f1": 1.0, "f1_lagged": 1.0}
+    nothing = var_methods.Graphs(0 * series.adjacency, 0 * series.lagged_adjacency)
+    assert var_tasks.accuracy(series, nothing)["f1_lagged"] == 0.0
+    assert var_tasks.f1(np.zeros(3), np.zeros(3)) == 1.0
+
+
+def test_two_steps_find_both_graphs_of_many_rows():
+    series = make_structural_var(20_000, 5, 2, random_state=0)
+    B, residuals = var_methods.autoregression(series.X, 2)
+    inverse = np.linalg.inv(np.eye(5) - series.adjacency)
+    np.testing.assert_allclose(B, series.lagged_adjacency @ inverse, atol=0.1)
+    assert residuals.shape == (19_998, 5)
+    for method in (var_methods.two_steps("ev"), var_methods.two_steps_pruned("ev")):
+        found = method(series.X, 2)
+        assert var_tasks.accuracy(series, found) == {"shd": 0, "f1": 1.0, "f1_lagged": 1.0}
+    assert not var_methods.no_instantaneous_edges(series.X, 2).adjacency.any()

@@ -2,7 +2,7 @@
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress
+from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress, StructuralVAR
 
 
 @parametrize_with_checks(
@@ -14,6 +14,8 @@ from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress
         SelectParents(),
         SortNRegress(),
         SortNRegress("r2", threshold=0.1, missing="em"),
+        StructuralVAR(mode="fast"),
+        StructuralVAR(2, noise="ev", refit=True),
     ]
 )
 def test_estimator_checks(estimator, check):

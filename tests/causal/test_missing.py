@@ -155,7 +155,7 @@ def test_a_prediction_is_missing_where_a_parent_is():
 def test_missing_values_are_refused_unless_allowed():
     X = with_holes(rows())
     for model in (CoLiDE(), SortNRegress()):
-        with pytest.raises(ValueError, match="contains NaN"):
+        with pytest.raises(ValueError, match="contains NaN: fit with missing='em'"):
             model.fit(X)
         assert not model.__sklearn_tags__().input_tags.allow_nan
         assert model.set_params(missing="em").__sklearn_tags__().input_tags.allow_nan
@@ -165,6 +165,8 @@ def test_missing_values_are_refused_unless_allowed():
             model.fit_stream([X])
         with pytest.raises(ValueError, match="'missing' parameter"):
             model.set_params(missing="drop").fit(X)
+    with pytest.raises(ValueError, match="contains NaN: leave out rows"):
+        CoLiDE("ev", alpha="stability", missing="em", mode="fast").fit(X)
 
 
 def test_what_the_rows_do_not_tell_is_refused_by_name():

@@ -26,7 +26,7 @@ from sklearn.utils import get_tags
 import skreg
 from skreg.causal import CoLiDE
 from skreg.coreset import SensitivitySampler
-from skreg.datasets import make_linear_sem
+from skreg.datasets import make_linear_sem, make_structural_var
 from skreg.online import OptimisticOMDClassifier, OptimisticOMDRegressor
 from skreg.probe import LinearNaiveBayes
 
@@ -140,6 +140,11 @@ def nodes(rng, n=200, p=5):
     return Problem(sem.X)
 
 
+def series(rng, n=200, p=5):
+    seed = int(rng.integers(2**31))
+    return Problem(make_structural_var(n, p, largest_root=0.6, random_state=seed).X)
+
+
 def node_and_parents(rng, n=200, p=5):
     X = nodes(rng, n, p).X
     return Problem(X, X[:, 0] - X[:, 1] + rng.normal(size=len(X)))
@@ -156,9 +161,11 @@ KINDS = {
         partly_labelled,
         unlabelled,
         nodes,
+        series,
         node_and_parents,
     )
 }
+OF_GRAPHS = ("nodes", "series", "node_and_parents")  # kinds whose columns cause one another
 
 
 def guessed_kind(estimator):
@@ -308,6 +315,10 @@ SETTINGS = {
     ],
     "SelectParents": [Setting("", {"estimator": FAST_DAG}, node_and_parents, 1e-3)],
     "SortNRegress": [Setting("", {}, nodes, CLOSED)],
+    "StructuralVAR": [
+        Setting("", DAG, series, 1e-3),
+        Setting("ev", {"order": 2, "noise": "ev", "alpha": 0.1, **DAG}, series, 5e-3),
+    ],
     "SensitivitySampler": [
         Setting("", {"n_samples": 40, "random_state": 0}, accuracy=CLOSED),
         Setting("classes", {"n_samples": 40, "random_state": 0}, ordered_classes, CLOSED),
@@ -514,6 +525,7 @@ METHODS = (
 LEARNED = (
     "adjacency_matrix_",
     "edge_frequency_",
+    "lagged_adjacency_",
     "parent_weights_",
     "label_distributions_",
     "sample_indices_",

@@ -80,6 +80,10 @@ EXEMPT: dict[tuple[str, str], str] = {
     ("DeepClassifier", "test_labels_without_order"): PLACES,
     ("StagedTraining", "test_labels_that_bring_their_own_order"): PLACES,
     ("StagedTraining", "test_labels_without_order"): PLACES,
+    (
+        "StructuralVAR",
+        "test_the_order_of_rows_does_not_matter",
+    ): "rows are in the order of time, which lags are about",
     ("CoLiDE", "test_a_changed_parameter_acts_on_a_warm_start"): NOT_CONVEX,
     ("CoLiDE", "test_a_warm_start_ends_where_a_cold_one_does_on_other_data"): NOT_CONVEX,
     ("DeepAutoencoder", "test_a_changed_parameter_acts_on_a_warm_start"): GOES_ON,

@@ -98,6 +98,7 @@ ALTERNATIVES = {
     "estimator": _other_estimator,
     "eta": lambda case: 0.3,
     "exclude_edges": lambda case: [(0, 1), (1, 2)],
+    "exclude_lagged_edges": lambda case: [(0, 0), (1, 2)],
     "featurizer": lambda case: StandardScaler(),
     "groups": lambda case: [0, 1, 1, 0, 2],
     "include_edges": lambda case: [(0, 1)],

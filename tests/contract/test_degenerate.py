@@ -7,7 +7,16 @@ import warnings
 
 import numpy as np
 import pytest
-from estimator_cases import CASES, METHODS, answers, fit, for_cases, learned, without_target
+from estimator_cases import (
+    CASES,
+    METHODS,
+    OF_GRAPHS,
+    answers,
+    fit,
+    for_cases,
+    learned,
+    without_target,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, cross_val_score
 
@@ -177,7 +186,7 @@ HARMLESS = (constant_column, duplicate_columns, rare_column, one_column)
 
 
 @pytest.mark.parametrize("shape", HARMLESS, ids=lambda shape: shape.__name__)
-@for_cases(lambda case: case.kind.__name__ not in ("nodes", "node_and_parents"))
+@for_cases(lambda case: case.kind.__name__ not in OF_GRAPHS)
 def test_columns_that_say_nothing_are_no_error(case, shape):
     """Real tables have constant, repeated and rare columns; only covariances cannot use them."""
     problem = shape(case.problem())

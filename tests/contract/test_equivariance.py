@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from estimator_cases import CASES, CLOSED, answers, assert_same, fit, for_cases
+from estimator_cases import CASES, CLOSED, OF_GRAPHS, answers, assert_same, fit, for_cases
 from scipy import sparse
 from sklearn.model_selection import KFold
 
@@ -146,8 +146,8 @@ def test_the_order_of_columns_does_not_matter(case):
     wanted = case.answers
     tolerance = max(case.accuracy, CLOSED)
     for name, value in wanted.items():
-        if name in ("adjacency_matrix_", "edge_frequency_"):
-            wanted[name] = value[np.ix_(order, order)]
+        if name in ("adjacency_matrix_", "edge_frequency_", "lagged_adjacency_"):
+            wanted[name] = value[..., order[:, None], order]
         elif name == "parent_weights_" or (case.kind.__name__ == "nodes" and name == "predict"):
             wanted[name] = value[..., order]
         elif name == "transform" and value.shape == problem.X.shape:
@@ -230,7 +230,7 @@ def rescaled_columns(case, factors):
     factor c can be undone, by alpha.
     """
     common = np.ptp(factors) == 0.0
-    if case.cls.startswith("CoLiDE") or case.kind.__name__ in ("nodes", "node_and_parents"):
+    if case.cls.startswith("CoLiDE") or case.kind.__name__ in OF_GRAPHS:
         return {} if common else None
     if ignores_units(case):
         return {}

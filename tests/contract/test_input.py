@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from estimator_cases import ROUNDING, Problem, answers, assert_same, fit, for_cases
+from estimator_cases import OF_GRAPHS, ROUNDING, Problem, answers, assert_same, fit, for_cases
 from scipy import sparse
 
 NAMES = list("abcde")
@@ -151,7 +151,7 @@ def test_integer_features_are_numbers_too(case, dtype):
     problem = case.problem()
     X = np.round(2.0 * problem.X - 2.0 * problem.X.min())
     X = (np.median(X) < X) if dtype == "bool" else X
-    if dtype == "bool" and case.kind.__name__ in ("nodes", "node_and_parents"):
+    if dtype == "bool" and case.kind.__name__ in OF_GRAPHS:
         pytest.skip("a linear model of indicators is another problem")
     whole, numbers = X.astype(dtype), X.astype(float)
     got = answers(fit(case.new(), problem._replace(X=whole)), whole)

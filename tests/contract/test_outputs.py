@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from estimator_cases import answers, for_cases, without_target
+from estimator_cases import OF_GRAPHS, answers, for_cases, without_target
 from sklearn.preprocessing import StandardScaler
 from test_degenerate import assert_finite_or_said, outcome, without_groups
 
@@ -76,7 +76,7 @@ def test_answers_on_hard_data(case, hard):
 def test_an_easy_problem_is_solved_without_a_word(case):
     problem = case.problem()
     estimator = case.new()
-    if case.kind.__name__ in ("nodes", "node_and_parents"):  # the cases cut long paths short
+    if case.kind.__name__ in OF_GRAPHS:  # the cases cut long paths short
         for name in estimator.get_params().keys() & PATH_LENGTHS:
             estimator.set_params(**{name: None})
     _, error, said = outcome(lambda: estimator.fit(*without_target(problem)))
@@ -110,7 +110,7 @@ def assert_finite_at(case, distance):
             assert np.isfinite(value).all() or said
 
 
-@for_cases(lambda case: case.kind.__name__ in ("nodes", "node_and_parents"))
+@for_cases(lambda case: case.kind.__name__ in OF_GRAPHS)
 def test_equal_variances_are_said(case):
     """An order that is read off variances is not there when these are made equal."""
     problem = case.problem()

@@ -162,4 +162,20 @@ CITED = [
         here="Certified excess of CoresetEstimator: skreg.coreset",
         kind="article",
     ),
+    Paper(
+        title="DYNOTEARS: Structure Learning from Time-Series Data",
+        authors=(
+            "Pamfil, Roxana",
+            "Sriwattanaworachai, Nisara",
+            "Desai, Shaan",
+            "Pilgerstorfer, Philip",
+            "Beaumont, Paul",
+            "Georgatzis, Konstantinos",
+            "Aragam, Bryon",
+        ),
+        venue="International Conference on Artificial Intelligence and Statistics",
+        year=2020,
+        here="Structural autoregressions: skreg.causal",
+        arxiv="2002.00498",
+    ),
 ]
