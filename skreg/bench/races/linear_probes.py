@@ -10,9 +10,10 @@ Twelve sets of features, each with 3 to 1000 labels per class as far as the rows
 digits end at 100, wine at 30, and 300 and 1000 are simulations. Draws of even seeds are balanced,
 those of odd ones random with every class twice. Six of the sets were looked at while the rule was
 designed (digits: pixels, random ReLU, network of the same classes; wine; the correlated and the
-forest-like simulation), six were not; claims are judged on the twelve and on the unseen six. Means
-over sets are means of the sets that have the size. Times are processor times of single fits on one
-thread.
+forest-like simulation), six were not; claims are judged on the twelve and on the unseen six. Later,
+with all twelve in view, three logistic members of 25 steps became one of 12: chosen for its time,
+it moved the mean log-loss by at most 2.2 % at any number of labels, mostly down. Means over sets
+are means of the sets that have the size. Times are processor times of single fits on one thread.
 """
 
 from __future__ import annotations
