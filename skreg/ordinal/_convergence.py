@@ -9,6 +9,8 @@ from skreg.ordinal._likelihood import log_complement, log_cumulative
 # log-odds of a boundary that are large, and still move by this much, and by this share, at
 # convergence run away
 RUNAWAY_LOG_ODDS, RUNAWAY_MOVE, RUNAWAY_SHARE = 8.0, 0.5, 0.03
+# steps towards a finite optimum shrink quadratically, those of predictors that run away do not
+SHRINKING = 0.5
 
 
 def warn_if_not_converged(solution, link, *, tol, max_iter):
@@ -33,12 +35,14 @@ def warn_if_not_converged(solution, link, *, tol, max_iter):
 
 
 def _runs_away(solution, link):
-    """Whether the largest log-odds of a boundary still grew in the last step.
+    """Whether the largest log-odds of a boundary still grew in the last step, as in that before.
 
     The step is known as the largest change of a predictor. Log-odds are the predictors of the
     logistic link; those of the others have tails of their own.
     """
     if not solution.last_move < np.inf:
+        return False
+    if solution.last_move < SHRINKING * solution.move_before < np.inf:
         return False
     point = solution.point
     finite = np.concatenate([side[np.isfinite(side)] for side in (point.a, point.b)])

@@ -86,6 +86,7 @@ class Solution(NamedTuple):
     converged: bool
     gradient: np.ndarray
     last_move: float
+    move_before: float
 
 
 def intercept_point(rows):
@@ -357,7 +358,8 @@ def solve(rows, penalty, point, scales, *, tol, max_iter, share=1.0):
     objective += penalty_at(penalty, point.theta)
     n_boundaries, width = point.theta.shape
     sums, gradient = np.zeros((width, 2, n_boundaries + 1)), np.empty((n_boundaries, width))
-    last_move, residual_tol = np.inf, max(tol, ROUNDING_GRADIENT / scales.gradient)
+    move_before = last_move = np.inf
+    residual_tol = max(tol, ROUNDING_GRADIENT / scales.gradient)
     for n_iter in range(1, max_iter + 1):
         model = quadratic_model(rows, point.a, point.b)
         all_class_sums(rows.design, model, sums)
@@ -376,5 +378,8 @@ def solve(rows, penalty, point, scales, *, tol, max_iter, share=1.0):
         target = minimise_model(
             rows.design, model, penalty, point.theta, columns, FORCING * violation
         )
+        move_before = last_move
         point, objective, last_move = line_search(rows, penalty, point, target, gradient, objective)
-    return Solution(point, objective, residual, gap, n_iter, bool(converged), gradient, last_move)
+    return Solution(
+        point, objective, residual, gap, n_iter, bool(converged), gradient, last_move, move_before
+    )

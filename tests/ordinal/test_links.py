@@ -18,6 +18,7 @@ from statsmodels.genmod.families import Binomial, links
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+from skreg.datasets import load_ordinal_diabetes
 from skreg.ordinal import (
     PrestoClassifier,
     PrestoClassifierCV,
@@ -498,3 +499,13 @@ def test_unknown_links_are_refused(example, estimator):
     for function in (presto_path, presto_alpha_max):
         with pytest.raises(ValueError, match="'link' parameter"):
             function(*example, link="identity")
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_large_log_odds_of_a_converged_fit_are_no_separation(link):
+    X, y = load_ordinal_diabetes(return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model = PrestoClassifier(alpha=0.0, link=link).fit(X, y)
+    refined = PrestoClassifier(alpha=0.0, link=link, tol=1e-10).fit(X, y)
+    np.testing.assert_allclose(model.coef_, refined.coef_, rtol=0.05, atol=0.05)
