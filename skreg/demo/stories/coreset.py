@@ -94,7 +94,7 @@ def best_cost(X, y, start):
         while huber(residual - change) > value and np.abs(change).max() > 1e-9:
             change /= 2.0
         residual = residual - change
-        if value - huber(residual) < 1e-7 * value:
+        if value - huber(residual) < 1e-9 * value:
             break
     u = np.clip(residual / SMOOTHED, -1.0, 1.0)
     u -= A @ np.linalg.solve(gram, A.T @ u)
