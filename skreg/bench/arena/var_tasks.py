@@ -32,7 +32,6 @@ def recovery(description: str, variance: float | tuple[float, float]) -> Setting
         axis=ROWS,
         parameters={
             "smallest": {**process, "n_variables": 4, "rows": [60]},
-            "quick": {**process, "rows": [60, 500]},
             "full": {**process, "rows": [60, 120, 250, 500, 1000]},
         },
     )
