@@ -84,7 +84,7 @@ class CoLiDE(MomentsDAG):
         `BootstrapDAG` does, which has these numbers as parameters.
     mode : {"reference", "fast"}, default="reference"
         "reference" takes the iterations of the paper, with ``scale=None`` the same up to rounding.
-        "fast" takes larger steps in single precision and renews the acyclicity gradient every fifth
+        "fast" takes larger steps in single precision and renews the acyclicity gradient every tenth
         step; its graphs differ in single edges and are as good on average.
     n_stages : int, default=4
         Number K of stages.

@@ -74,7 +74,7 @@ def test_iterations_follow_the_authors_trajectory(noise):
 
 @pytest.mark.parametrize("noise", ["ev", "nv"])
 def test_fast_iterations_stay_close_to_the_reference(noise):
-    """Over 400 steps only the inverse, five steps old, and rounding set the two apart."""
+    """Over 400 steps only the inverse, up to ten steps old, and rounding set the two apart."""
     C = np.cov(make_linear_sem(500, 10, edges_per_node=2, random_state=0).X.T)
     penalty, sd = np.full((10, 10), 0.05), np.sqrt(np.diagonal(C))
     sigma = np.full(10, sd.min()) if noise == "ev" else sd
