@@ -13,7 +13,7 @@ from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._moments_dag import MomentsDAG
 from skreg.causal._regressions import SMALLEST_SHARE, as_correlations, residual_scale
-from skreg.causal._validation import check_columns
+from skreg.causal._validation import check_columns, check_number_of_rows
 from skreg.graphs import as_square, is_acyclic
 
 TIE = 1e-9
@@ -121,13 +121,14 @@ class SortNRegress(MomentsDAG):
         Raises
         ------
         ValueError
-            If X or the weights have infinity, or NaN that `missing` does not allow, or a column is
-            constant.
+            If X or the weights have infinity, or NaN that `missing` does not allow, a column is
+            constant, or the weights add up to less than 2 rows.
         """
         self._fit_described(*self._described(X, sample_weight))
         return self
 
     def _fit_described(self, names, data):
+        check_number_of_rows(data.total, "the information criterion of SortNRegress")
         check_columns(data, names)
         on_floor = self._fit_moments(data, names)
         if self._directions_come_from_variances():

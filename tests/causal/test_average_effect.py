@@ -1,5 +1,7 @@
 """Bootstrap intervals of effects against regressions, coverage, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,9 +169,31 @@ def test_names_and_frames(chain):
         ({"X": np.full((5, 3), np.nan)}, "contains NaN"),
         ({"X": np.zeros((5, 2))}, "2 features"),
         ({"X": np.zeros((1, 3))}, "minimum of 2"),
+        ({"X": 1e200 * np.eye(3)}, "the variance of column 'x0' overflows"),
+        ({"cause": None}, "cause names None; columns are given by number or by name"),
+        ({"cause": [0]}, r"cause names \[0\]; columns are given"),
+        ({"cause": True}, "cause names True; columns are given"),
+        ({"effect": np.nan}, "effect names column nan; columns are 0"),
+        ({"effect": np.inf}, "effect names column inf"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(chain, arguments, message):
     model, X = chain
     with pytest.raises(ValueError, match=message):
         model.average_effect(**{"cause": 0, "effect": 1, "X": X, **arguments})
+
+
+def test_parents_that_determine_one_another_are_warned_of():
+    graph = np.array([[0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0.0]])
+    X = make_linear_sem(200, adjacency=graph, random_state=0).X
+    model = SortNRegress().fit(X)
+    model.adjacency_matrix_ = graph
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.average_effect(0, 3, X, n_bootstraps=3)
+    copied = X.copy()
+    copied[:, 2] = 2 * X[:, 1] - X[:, 0]
+    with pytest.warns(UserWarning, match="the parents of 'x3' determine one another"):
+        model.average_effect(0, 3, copied, n_bootstraps=3)
+    with pytest.warns(UserWarning, match="or rows are few"):
+        model.average_effect(0, 3, X[:3], n_bootstraps=3)
