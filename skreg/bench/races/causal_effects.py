@@ -82,10 +82,10 @@ benchmark = Benchmark(
         claim(EFFECTS, "100 rows: it is at least 1.5 times that.",
               error(LEARNED, ORACLE, 100, at_least=1.5)),
         claim(
-            EFFECTS, "3000 rows: with the penalty's weights it is at least twice as large.",
+            EFFECTS, "3000 rows: with weights that the penalty shrinks it is at least twice that of refitted ones.",
             error(SHRUNKEN, LEARNED, 3000, at_least=2.0),
         ),
-        claim(EFFECTS, "1000 rows: it is at most that of SortNRegress.",
+        claim(EFFECTS, "1000 rows: the error is at most that of SortNRegress.",
               error(LEARNED, SORT, 1000, at_most=1.0)),
         claim(
             INTERVALS, "1000 rows: intervals in the true graph cover 92 % to 97 % of the effects.",
@@ -104,7 +104,7 @@ benchmark = Benchmark(
             coverage(FIXED, 60, at_most=0.85),
         ),
         claim(
-            RELEARNED, "60 rows: intervals over graphs learned anew cover more, by 5 % or more.",
+            RELEARNED, "60 rows: intervals over graphs learned anew cover 0.05 more of them.",
             gain(ANEW, FIXED, "coverage", setting=RELEARNED, at=60, at_least=0.05),
         ),
         claim(RELEARNED, "60 rows: they cover at least 90 %.",
