@@ -156,12 +156,13 @@ def average_effect(
     cause: int,
     effect: int,
     *,
+    weights: np.ndarray,
     counts: np.ndarray,
     learner: Any,
     confidence_level: float,
     n_jobs: int | None,
 ) -> AverageEffect:
-    """Estimate in the graph B (d, d) from rows X (n, d), and percentiles over samples of them.
+    """Estimate in the graph B (d, d) from weighted rows X (n, d), and percentiles over samples.
 
     A `learner` learns the graph of every sample anew; None keeps B.
 
@@ -172,7 +173,7 @@ def average_effect(
     """
     question = Question.about(B, cause, effect)
     used, used_names = X[:, question.nodes], [names[j] for j in question.nodes]
-    data = moments(used, np.ones(len(X)))
+    data = moments(used, weights)
     check_overflow(data, used_names)
     on_all = question.answer(data)
     if on_all is None:

@@ -197,3 +197,49 @@ def test_parents_that_determine_one_another_are_warned_of():
         model.average_effect(0, 3, copied, n_bootstraps=3)
     with pytest.warns(UserWarning, match="or rows are few"):
         model.average_effect(0, 3, X[:3], n_bootstraps=3)
+
+
+@pytest.mark.parametrize("graph", ["fixed", "relearned"])
+def test_a_weight_is_a_number_of_copies(chain, graph):
+    model, X = chain
+    asked = {"graph": graph, "n_bootstraps": 5, "random_state": 0}
+    alone = model.average_effect(0, 2, X, **asked)
+    once = model.average_effect(0, 2, X, sample_weight=np.ones(len(X)), **asked)
+    np.testing.assert_array_equal(once.samples, alone.samples)
+    weights = np.random.default_rng(0).integers(0, 4, len(X))
+    weighted = model.average_effect(0, 2, X, sample_weight=weights, **asked)
+    copies = model.average_effect(0, 2, np.repeat(X, weights, axis=0), **asked)
+    assert weighted.effect == pytest.approx(copies.effect, rel=1e-12)
+
+
+def test_samples_of_weighted_rows_are_drawn_from_the_copies():
+    weights = np.array([0.0, 1.0, 2.0, 5.0])
+    counts = draw_counts(4, 4000, 0, weights)
+    np.testing.assert_array_equal(counts.sum(axis=1), 8)
+    assert not counts[:, 0].any()
+    np.testing.assert_allclose(counts.mean(axis=0), weights, atol=0.1)
+    variance = weights * (1 - weights / 8)
+    np.testing.assert_allclose(counts.var(axis=0), variance, rtol=0.1)
+
+
+def test_intervals_of_weighted_rows_are_as_wide_as_those_of_the_copies(chain):
+    model, X = chain
+    weights = np.random.default_rng(0).integers(0, 4, len(X))
+    asked = {"n_bootstraps": 2000, "random_state": 0}
+    weighted = model.average_effect(0, 2, X, sample_weight=weights, **asked)
+    copies = model.average_effect(0, 2, np.repeat(X, weights, axis=0), **asked)
+    assert weighted.standard_error == pytest.approx(copies.standard_error, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, 2.0], "sample_weight.shape"),
+        (-1.0, "[Nn]egative"),
+        (1e-3, "add up to 0.3, less than 2, but average_effect counts rows"),
+    ],
+)
+def test_weights_that_are_none_are_refused(chain, weights, message):
+    model, X = chain
+    with pytest.raises(ValueError, match=message):
+        model.average_effect(0, 2, X[:300], sample_weight=weights)

@@ -82,7 +82,8 @@ benchmark = Benchmark(
         claim(EFFECTS, "100 rows: it is at least 1.5 times that.",
               error(LEARNED, ORACLE, 100, at_least=1.5)),
         claim(
-            EFFECTS, "3000 rows: with weights that the penalty shrinks it is at least twice that of refitted ones.",
+            EFFECTS, "3000 rows: with weights that the penalty shrinks it is at least twice that "
+            "of refitted ones.",
             error(SHRUNKEN, LEARNED, 3000, at_least=2.0),
         ),
         claim(EFFECTS, "1000 rows: the error is at most that of SortNRegress.",
