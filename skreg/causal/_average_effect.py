@@ -105,7 +105,7 @@ def warn_of_determined_parents(
 ) -> None:
     """Warn of nodes between cause and effect whose parents determine one another."""
     correlation, _ = as_correlations(covariance)
-    for j in np.flatnonzero(carrying.any(axis=0)):
+    for j in np.flatnonzero(carrying.any(axis=0)).tolist():
         parents = np.flatnonzero(carrying[:, j])
         gram = correlation[np.ix_(parents, parents)]
         if np.linalg.matrix_rank(gram, hermitian=True) < len(parents):

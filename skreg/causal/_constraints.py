@@ -1,5 +1,6 @@
 """What is known about edges beforehand: forbidden ones, required ones, tiers."""
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -60,7 +61,7 @@ def constraint_masks(
     included = edge_mask(include_edges, names, "include_edges")
     if tiers is not None:
         levels = np.asarray(tiers, dtype=object)
-        finite = all(isinstance(level, Real) and np.isfinite(level) for level in levels.flat)
+        finite = all(isinstance(level, Real) and math.isfinite(level) for level in levels.flat)
         if levels.shape != (len(names),) or not finite:
             raise ValueError(f"tiers={tiers!r} must be {len(names)} numbers, one for each column")
         excluded |= (levels[:, None] > levels[None, :]).astype(bool)

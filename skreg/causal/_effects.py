@@ -14,6 +14,7 @@ the weights without the columns S and T' their total effects, the other nodes ha
 and a row x whose noise stays as it was becomes x + T'_S^T (v - x_S) (sec. 7.1, steps 1 to 3).
 """
 
+import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -56,7 +57,7 @@ def setting(values: Mapping[Any, float], names: list[str]) -> Setting:
     nodes = [node_number(node, names, "values") for node in values]
     if len(set(nodes)) < len(nodes):
         raise ValueError(f"values={dict(values)!r} sets a column twice")
-    if not all(isinstance(value, Real) and np.isfinite(value) for value in values.values()):
+    if not all(isinstance(value, Real) and math.isfinite(value) for value in values.values()):
         raise ValueError(f"values={dict(values)!r} must be finite numbers")
     return Setting(np.array(nodes), np.array(list(values.values()), dtype=np.float64))
 

@@ -39,7 +39,7 @@ def node_number(node: Any, names: Sequence[str], parameter: str) -> int:
         raise ValueError(f"{parameter} names {node!r}; columns are given by number or by name")
     if node not in range(len(names)):
         raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {len(names) - 1}")
-    return int(node)
+    return int(float(node))
 
 
 def in_numbers(W: ArrayLike) -> str:
