@@ -479,7 +479,10 @@ class CoLiDE(MomentsDAG):
         if start is None:
             W = np.zeros_like(C)
         elif start.shape != (d, d):
-            raise ValueError(f"init has shape {start.shape}; X has {d} columns")
+            by = (
+                "init" if start is not getattr(self, "raw_adjacency_", None) else "the previous fit"
+            )
+            raise ValueError(f"{by} has shape {start.shape}; X has {d} columns")
         else:
             W = start[np.ix_(problem.nodes, problem.nodes)]
             W = np.where(problem.penalty == EXCLUDED, 0.0, W)
