@@ -479,9 +479,8 @@ class CoLiDE(MomentsDAG):
         if start is None:
             W = np.zeros_like(C)
         elif start.shape != (d, d):
-            by = (
-                "init" if start is not getattr(self, "raw_adjacency_", None) else "the previous fit"
-            )
+            before = start is getattr(self, "raw_adjacency_", None)
+            by = "the previous fit" if before else "init"
             raise ValueError(f"{by} has shape {start.shape}; X has {d} columns")
         else:
             W = start[np.ix_(problem.nodes, problem.nodes)]
