@@ -130,8 +130,8 @@ class LinearProbe(ClassifierMixin, Estimator):
     An average of linear classifiers is itself none, and predicts at the cost of the members that
     have weight, at most 25 products with X, and 24 more if there are quadratic ones. At most 1000
     rows, evenly spaced over the classes, are left out. Rows whose class has no other cannot be.
-    Weights are counts: of two copies of a row one is left out. The scales s are kept when a row is
-    left out.
+    Weights are counts: of two copies of a row one is left out, and a row of a weight below one as a
+    whole. The scales s are kept when a row is left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
     squares of that size with n_samples; with fewer rows than columns no matrix of columns by
@@ -201,7 +201,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         y : array-like of shape (n_samples,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. An integer weight equals that many copies of the row.
+            Non-negative weights. An integer weight equals that many copies of the row; weights that
+            sum to one, all rows together, say that there is a single one.
 
         Returns
         -------
@@ -230,6 +231,12 @@ class LinearProbe(ClassifierMixin, Estimator):
     def _fit(self, X, y, sample_weight):
         rows = read_dense_rows(self, X, y, sample_weight, reset=True)
         require_two_classes(rows.classes, rows.count)
+        if rows.weights.sum() < np.count_nonzero(rows.count):
+            warn(
+                f"sample_weight sums to {rows.weights.sum():.3g}, less than one row a class: "
+                "weights are counts of rows, so that LinearProbe takes the data for next to none; multiply "
+                "them by a constant, as by len(y) if they were divided by it"
+            )
         if _is_mergeable(self):
             self._set_moments(rows.classes, full_moments(rows))
             return
@@ -417,6 +424,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             The scores. Of a single member they are linear in X.
         """
+        check_is_fitted(self)
         if is_dask_collection(X):
             width = None if len(self.classes_) == 2 else len(self.classes_)
             return self._mapped(self.decision_function, X, np.float64, width)

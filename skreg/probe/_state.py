@@ -18,6 +18,9 @@ def state_of_moments(classes, moments):
 
 def moments_of_state(state, scatter_ndim=1):
     """Classes and `Moments` from the dict of `get_state`; scatters are diagonal, or full with 2."""
+    missing = {"classes", "c", "mean", "M2"} - set(state)
+    if missing:
+        raise ValueError(f"state lacks {sorted(missing)}; give what get_state returned")
     classes = np.asarray(state["classes"])
     weight, mean, scatter = arrays = [
         np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2")

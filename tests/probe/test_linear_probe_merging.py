@@ -106,3 +106,10 @@ def test_broken_states_are_refused(key, value, message):
     state = LinearProbe(**FIXED).fit(X, Y).get_state()
     with pytest.raises(ValueError, match=message):
         LinearProbe.from_state({**state, key: value}, **FIXED)
+
+
+def test_a_state_that_lacks_a_part_names_it():
+    state = LinearProbe(**FIXED).fit(X, Y).get_state()
+    del state["M2"]
+    with pytest.raises(ValueError, match=r"state lacks \['M2'\]"):
+        LinearProbe.from_state(state, **FIXED)
