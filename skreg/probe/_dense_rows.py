@@ -10,7 +10,7 @@ from skreg.probe._eigenframe import class_rows, within_scatter
 from skreg.probe._input import read_labelled_rows
 from skreg.rows import dense_rows
 
-LEAST_EXPONENT, LARGEST_EXPONENT = -484, 1023  # below, squares lose digits; above is infinity
+LEAST_EXPONENT, LARGEST_EXPONENT = -500, 1023  # below, squares lose digits; above is infinity
 
 
 class DenseRows(NamedTuple):
@@ -49,7 +49,7 @@ def full_moments(rows: DenseRows) -> Moments:
     if not rows.codes.size:
         return Moments(np.zeros(n_classes), np.zeros((n_classes, width)), np.zeros((width, width)))
     if np.log2(power_of_two_above(rows.X)) < LEAST_EXPONENT:
-        raise ValueError("X varies by less than 1e-145, so that squares underflow; rescale X")
+        raise ValueError("X varies by less than 1e-150, so that squares underflow; rescale X")
     with np.errstate(over="ignore", invalid="ignore"):
         centred = class_rows(rows.X, rows.codes, rows.weights, n_classes)
         scatter = within_scatter(centred) * centred.count.sum()

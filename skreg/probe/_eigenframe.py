@@ -65,8 +65,8 @@ class Eigenframe(NamedTuple):
         if along.max(initial=0.0) > MEAN_TOLERANCE * largest:
             raise ValueError(
                 "with shrinkage=0 the covariance within classes must be regular wherever class "
-                "means differ; here there are too few rows for so many columns, or columns that are "
-                "constant within classes: give shrinkage > 0"
+                "means differ; here rows are too few for so many columns, or columns are constant "
+                "within classes: give shrinkage > 0"
             )
 
 

@@ -234,8 +234,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         if rows.weights.sum() < np.count_nonzero(rows.count):
             warn(
                 f"sample_weight sums to {rows.weights.sum():.3g}, less than one row a class: "
-                "weights are counts of rows, so that LinearProbe takes the data for next to none; multiply "
-                "them by a constant, as by len(y) if they were divided by it"
+                "weights are counts of rows, so that LinearProbe takes the data for next to none; "
+                "multiply them by a constant, as by len(y) if they were divided by it"
             )
         if _is_mergeable(self):
             self._set_moments(rows.classes, full_moments(rows))

@@ -41,6 +41,7 @@ from skreg.probe._state import (
     moments_of_state,
     require_same_kind,
     require_same_settings,
+    require_squares,
     same_rows,
     state_of_moments,
 )
@@ -210,9 +211,10 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, if fewer than two classes have samples, if a weight is
-            negative, if `priors` is not a distribution over the classes, if ``ddof >= n_samples``,
-            or if "loo" is asked for and no class has two samples.
+            If X or y has NaN or infinity, if squares of X overflow or underflow, if fewer than
+            two classes have samples, if a weight is negative, if `priors` is not a distribution
+            over the classes, if ``ddof >= n_samples``, or if "loo" is asked for and no class has
+            two samples.
         """
         fresh = copy(self)
         fit = fresh._fit_blocks if is_dask_collection(X) else fresh._fit
@@ -223,6 +225,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         rows = read_labelled_rows(self, X, y, sample_weight, reset=True)
         statistics = checked_moments(rows, self.chunk_size)
         check_classes(rows.classes, statistics, sample_weight is not None)
+        require_squares(statistics)  # before anything is chosen by them
         shrinkage, temperature = choose_regularisation(self, rows, statistics)
         self._set_state(
             rows.classes,
@@ -617,6 +620,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         temperature = float(self.temperature) if temperature is None else temperature
         if statistics.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
+        require_squares(statistics)
         prior = checked_priors(self.priors, statistics)
         if not ((prior > 0) & (statistics.weight > 0)).any():
             raise ValueError(
