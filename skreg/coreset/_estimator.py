@@ -29,6 +29,7 @@ from skreg.coreset._excess import (
     costs,
     loss_of,
     next_size,
+    require_all_may_be_drawn,
     share_above_least,
     upper_limit,
 )
@@ -189,8 +190,8 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
         Raises
         ------
         ValueError
-            If the estimator takes no weights, if its loss is not known or not finite where an
-            excess is to be certified, or as the sampler.
+            If the estimator takes no weights, if its loss is not known or not finite, or some rows
+            are never drawn, where an excess is to be certified, or as the sampler.
         """
         fresh = copy(self)
         fresh._fit(X, y, sample_weight, fit_params)
@@ -226,6 +227,7 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
         """Certify the fit, and fit on larger subsets until the excess is at most `wanted`."""
         loss = loss_of(self.estimator_, self.sampler_.p) if self.loss == "auto" else self.loss
         omega = checked_weights(sample_weight, np.empty((len(self.sampler_.scores_), 0)))
+        require_all_may_be_drawn(self.sampler_.inclusion_proba_[omega > 0.0])
         # not the draws that the subset was made from
         rng = np.random.default_rng(check_random_state(self.sampler_.random_state).randint(2**31))
         path = []

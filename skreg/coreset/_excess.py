@@ -21,6 +21,7 @@ from skreg._sklearn import _safe_indexing
 from skreg.coreset._target import checked_target
 
 LEVEL = 0.95
+NEVER = 1e-9  # of the mean probability
 MARGIN, GROWTH = 1.2, (1.5, 4.0)
 LEAST_PROBABILITY = np.finfo(np.float64).eps  # of a label, as scikit-learn's log_loss has it
 
@@ -61,15 +62,18 @@ def loss_of(estimator: Any, p: float) -> Loss:
 
 def log_loss(model: Any, X: Any, y: Any) -> np.ndarray:
     """Minus the logarithm of the probability of each label."""
-    order = np.argsort(model.classes_)
-    position = order[np.searchsorted(model.classes_, np.asarray(y), sorter=order)]
+    y, order = np.asarray(y), np.argsort(model.classes_)
+    place = np.searchsorted(model.classes_, y, sorter=order)
+    position = order[np.minimum(place, len(order) - 1)]
     proba = model.predict_proba(X)[np.arange(len(position)), position]
+    proba = np.where(model.classes_[position] == y, proba, 0.0)  # 0 of labels that it never saw
     return -np.log(np.maximum(proba, LEAST_PROBABILITY))
 
 
 def power_loss(model: Any, X: Any, y: Any, p: float) -> np.ndarray:
     """The p-th power of each residual, summed over targets."""
-    residuals = np.abs(checked_target(y) - np.asarray(model.predict(X))) ** p
+    with np.errstate(over="ignore"):
+        residuals = np.abs(checked_target(y) - np.asarray(model.predict(X))) ** p
     return residuals.reshape(len(residuals), -1).sum(axis=1)
 
 
@@ -109,12 +113,40 @@ def costs(loss: Loss, model: Any, X: Any, y: Any, weight: np.ndarray) -> float:
         X, weight = _safe_indexing(X, rows), weight[rows]
         y = None if y is None else _safe_indexing(y, rows)
     values = np.asarray(loss(model, X, y), dtype=np.float64)
-    if values.shape != weight.shape or not np.isfinite(values).all():
+    if values.shape != weight.shape:
         raise ValueError(
             f"loss must return one finite cost for each of the {len(weight)} rows, got an array of "
             f"shape {values.shape}"
         )
-    return float(values @ weight)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = float(values @ weight)
+    if not np.isfinite(total):
+        raise ValueError(
+            "loss must return finite costs with a finite sum; "
+            f"{np.count_nonzero(~np.isfinite(values))} of {len(weight)} are not, and the sum is "
+            f"{total}"
+        )
+    return total
+
+
+def require_all_may_be_drawn(q: np.ndarray) -> None:
+    """Raise if some rows are next to never drawn, so that no subset tells what they cost.
+
+    Parameters
+    ----------
+    q : ndarray of shape (n,)
+        Probabilities that rows are drawn.
+
+    Raises
+    ------
+    ValueError
+        If one is zero, or what rounding left of a score of zero.
+    """
+    if q.min() <= NEVER * q.mean():
+        raise ValueError(
+            "an excess is certified only where every row may be drawn, but the score of some is "
+            "zero, or next to it, and the sampler has no floor: give it a floor > 0"
+        )
 
 
 def upper_limit(gaps: np.ndarray) -> float:
@@ -130,9 +162,9 @@ def upper_limit(gaps: np.ndarray) -> float:
     float
         Mean plus Student's quantile times the standard error, at least zero.
     """
-    k = len(gaps)
-    margin = stdtrit(k - 1, LEVEL) * gaps.std(ddof=1) / np.sqrt(k)
-    return max(float(gaps.mean() + margin), 0.0)
+    k, unit = len(gaps), np.abs(gaps).max() or 1.0  # squares of gaps may overflow
+    margin = stdtrit(k - 1, LEVEL) * (gaps / unit).std(ddof=1) / np.sqrt(k)
+    return max(float(unit * ((gaps / unit).mean() + margin)), 0.0)
 
 
 def share_above_least(gap: float, cost: float) -> float:
