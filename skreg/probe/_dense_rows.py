@@ -33,9 +33,11 @@ class DenseRows(NamedTuple):
         return (n_rows == 1) & (self.count <= 1.0)
 
 
-def read_dense_rows(estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool):
-    """`DenseRows` of any input; classes may lack rows of positive weight."""
-    rows = read_labelled_rows(estimator, X, y, sample_weight, reset=reset)
+def read_dense_rows(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, reset: bool, all_zero: bool = False
+):
+    """`DenseRows` of any input; classes may lack rows of positive weight, with `all_zero` all."""
+    rows = read_labelled_rows(estimator, X, y, sample_weight, reset=reset, all_zero=all_zero)
     assert_all_finite(rows.X, input_name="X", estimator_name=type(estimator).__name__)
     X, used = dense_rows(rows.X, slice(None)), rows.weights > 0
     if used.all():

@@ -270,7 +270,9 @@ class LinearProbe(ClassifierMixin, Estimator):
         self._set_moments(classes, moments)
 
     def _chunk_moments(self, chunk):
-        rows = read_dense_rows(self, chunk.X, chunk.y, chunk.sample_weight, reset=True)
+        rows = read_dense_rows(
+            self, chunk.X, chunk.y, chunk.sample_weight, reset=True, all_zero=True
+        )
         return rows.classes, full_moments(rows)
 
     @available_if(_is_mergeable)
@@ -292,7 +294,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         classes : array-like of shape (n_classes,), default=None
             All labels that may occur in this or later batches; those seen so far if None.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; those of a later batch may all be zero.
 
         Returns
         -------
@@ -307,7 +309,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         self._validate_params()
         fresh = copy(self)
         first = not hasattr(self, "_moments")
-        rows = read_dense_rows(fresh, X, y, sample_weight, reset=first)
+        rows = read_dense_rows(fresh, X, y, sample_weight, reset=first, all_zero=not first)
         batch_classes, batch = rows.classes, full_moments(rows)
         if classes is not None:
             given = np.unique(classes)

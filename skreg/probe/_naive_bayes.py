@@ -274,7 +274,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             All labels that may ever occur. If it was never given, the classes are those seen so
             far and may grow with every batch.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; those of a later batch may all be zero.
 
         Returns
         -------
@@ -295,7 +295,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
 
     def _add_batch(self, X, y, classes, sample_weight):
         first = not hasattr(self, "_statistics")
-        rows = read_labelled_rows(self, X, y, sample_weight, reset=first)
+        rows = read_labelled_rows(self, X, y, sample_weight, reset=first, all_zero=not first)
         batch_classes, batch = rows.classes, checked_moments(rows, self.chunk_size)
         declared = self._declared_classes(classes, first)
         if declared is not None:
@@ -570,7 +570,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
 
     def _chunk_state(self, chunk):
         rows = chunk.X, chunk.y, chunk.sample_weight
-        rows = read_labelled_rows(self, *rows, reset=True)
+        rows = read_labelled_rows(self, *rows, reset=True, all_zero=True)
         return rows.classes, checked_moments(rows, self.chunk_size)
 
     def _chunks_of_scores(self, X, xp):
