@@ -112,8 +112,8 @@ figure.supxlabel("log2 of test log-loss over that of LinearProbe, mean of 6 draw
 # What is in the average?
 # -----------------------
 # Each panel shows the weights of the closed forms at one number of labels, summed over the three
-# ways to scale columns and averaged over draws, in colours of one scale. Shrinkage 1 is naive Bayes or nearest centroid,
-# 0.001 nearly plain discriminant analysis; the sharpness multiplies all scores.
+# ways to scale columns and averaged over draws, in the same colours. Shrinkage 1 is naive Bayes or
+# nearest centroid, 0.001 nearly plain discriminant analysis; the sharpness multiplies all scores.
 
 SHRINKAGES = (1, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
 SHARPNESSES = ("1/32", "1/16", "1/8", "1/4", "1/2", "1", "2", "4")
