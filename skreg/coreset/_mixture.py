@@ -13,7 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 from skreg._estimator import Estimator
 from skreg._sklearn import StrOptions, _safe_indexing
-from skreg.coreset._checks import require_squares_in_range
+from skreg.coreset._worst_error import require_squares_in_range
 from skreg.rows import checked_weights
 
 _PARAMETERS = ("n_components", "tol", "reg_covar", "max_iter", "n_init", "random_state")
