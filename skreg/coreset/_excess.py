@@ -8,6 +8,9 @@ F(w), the cost of w on all rows, so that
 for every v that was found without S (Mak, Morton and Wood 1999, equations 2 to 4). The differences
 of a few independent subsets of the same size have a mean whose upper confidence limit bounds the
 excess of v, whatever the loss. Of quadratic losses it is about twice the excess.
+
+A t interval knows of the rows that were drawn only. A row that decides F, and that none of the
+subsets holds, shows in F(v): this is known, and is the mean of the F_S(v) too.
 """
 
 from collections.abc import Callable
@@ -21,6 +24,8 @@ from skreg._sklearn import _safe_indexing
 from skreg.coreset._target import checked_target
 
 LEVEL = 0.95
+LEVEL_OF_MISSING = 0.999  # of the interval beyond which rows are taken to be missing
+ROUNDING = 1e-9
 NEVER = 1e-9  # of the mean probability
 MARGIN, GROWTH = 1.2, (1.5, 4.0)
 LEAST_PROBABILITY = np.finfo(np.float64).eps  # of a label, as scikit-learn's log_loss has it
@@ -149,22 +154,45 @@ def require_all_may_be_drawn(q: np.ndarray) -> None:
         )
 
 
-def upper_limit(gaps: np.ndarray) -> float:
-    """Upper confidence limit of a mean, at 95 %.
+def excess_limit(costs_of_fit: np.ndarray, least_costs: np.ndarray, cost: float) -> float:
+    """Upper confidence limit of the excess of a fit, at 95 %.
 
     Parameters
     ----------
-    gaps : ndarray of shape (n_checks,)
-        Independent differences, with n_checks > 1.
+    costs_of_fit, least_costs : ndarray of shape (n_checks,)
+        F_S(v) and min_w F_S(w) on further subsets.
+    cost : float
+        F(v) on all rows.
+
+    Returns
+    -------
+    float
+        That of the mean difference; infinite if `cost` is beyond what the subsets say of it, as
+        they lack rows that decide it.
+    """
+    if cost > upper_limit(costs_of_fit, LEVEL_OF_MISSING) * (1.0 + ROUNDING):
+        return np.inf
+    return upper_limit(costs_of_fit - least_costs)
+
+
+def upper_limit(values: np.ndarray, level: float = LEVEL) -> float:
+    """Upper confidence limit of a mean.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_checks,)
+        Independent numbers of this mean, with n_checks > 1.
+    level : float, default=0.95
+        The confidence.
 
     Returns
     -------
     float
         Mean plus Student's quantile times the standard error, at least zero.
     """
-    k, unit = len(gaps), np.abs(gaps).max() or 1.0  # squares of gaps may overflow
-    margin = stdtrit(k - 1, LEVEL) * (gaps / unit).std(ddof=1) / np.sqrt(k)
-    return max(float(unit * ((gaps / unit).mean() + margin)), 0.0)
+    k, unit = len(values), np.abs(values).max() or 1.0  # squares of values may overflow
+    margin = stdtrit(k - 1, level) * (values / unit).std(ddof=1) / np.sqrt(k)
+    return max(float(unit * ((values / unit).mean() + margin)), 0.0)
 
 
 def share_above_least(gap: float, cost: float) -> float:

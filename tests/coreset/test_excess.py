@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.mixture import GaussianMixture
 
 from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler
-from skreg.coreset._excess import costs, next_size, share_above_least, upper_limit
+from skreg.coreset._excess import costs, excess_limit, next_size, share_above_least, upper_limit
 
 
 @pytest.fixture
@@ -221,3 +221,20 @@ def test_costs_whose_squares_overflow_are_certified_all_the_same(rows):
     np.testing.assert_allclose(huge.excess_, base.excess_, rtol=1e-9)
     with pytest.raises(ValueError, match="with a finite sum"):
         costs(lambda *_: np.full(9, 1e308), None, X[:9], None, np.ones(9))
+
+
+def test_the_known_cost_tells_of_rows_that_all_subsets_lack(rows):
+    X, y = rows[0].copy(), rows[1].copy()
+    X[0], y[0] = [1e3, 0, 0, 0], -3e3  # decides the fit, and one in ten uniform subsets has it
+    least = squares(LinearRegression().fit(X, y), X, y)
+    for seed in range(10):
+        uniform = sampler(n_samples=300, seed=seed, scores="uniform")
+        model = CoresetEstimator(LinearRegression(), uniform, excess=0.1).fit(X, y)
+        assert model.cost_ <= 1.1 * least
+    assert excess_limit(np.array([1.0, 1.1, 0.9]), np.array([0.9, 1.0, 0.8]), 50.0) == np.inf
+    gaps = np.array([0.1, 0.1, 0.2])
+    limit = excess_limit(1.0 + gaps, np.ones(3), 1.2)
+    np.testing.assert_allclose(limit, upper_limit(gaps))
+    np.testing.assert_allclose(
+        upper_limit(gaps, 0.999), stats.ttest_1samp(gaps, 0.0).confidence_interval(0.998).high
+    )
