@@ -250,8 +250,8 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
             is_whole = n_samples >= np.count_nonzero(omega)
             limit = 0.0
             if not is_whole:
-                checks = np.array([check() for _ in range(self.n_checks)])
-                limit = excess_limit(*checks.T, self.cost_)
+                of_fit, least = np.array([check() for _ in range(self.n_checks)]).T
+                limit = excess_limit(of_fit, least, self.cost_)
             self.excess_ = share_above_least(limit, self.cost_)
             path.append((n_samples, self.excess_))
             if self.excess_ <= wanted or is_whole:

@@ -136,12 +136,12 @@ class StreamingCoreset(Estimator):
         Raises
         ------
         ValueError
-            As `partial_fit`.
+            As `partial_fit`, or if all weights are zero.
         """
         self._validate_params()
         fresh = copy(self)
         fresh.__dict__.pop("_levels", None)
-        fresh._take(X, y, sample_weight)
+        fresh._take(X, y, sample_weight, all_zero=False)
         return self._become(fresh)
 
     def partial_fit(
@@ -170,7 +170,7 @@ class StreamingCoreset(Estimator):
         """
         self._validate_params()  # also of a fitted estimator, whose parameters may have been set
         fresh = copy(self) if not hasattr(self, "_levels") else self._copied()
-        fresh._take(X, y, sample_weight)
+        fresh._take(X, y, sample_weight, all_zero=True)
         return self._become(fresh)
 
     def _copied(self):
@@ -185,12 +185,12 @@ class StreamingCoreset(Estimator):
         self.__dict__ = fresh.__dict__
         return self
 
-    def _take(self, X, y, sample_weight):
+    def _take(self, X, y, sample_weight, all_zero):
         first = not hasattr(self, "_levels")
         X = validate_data(self, X, accept_sparse="csr", reset=first, dtype=[np.float64, np.float32])
         weight = np.ones(X.shape[0])
         if sample_weight is not None:
-            weight = checked_weights(sample_weight, X, all_zero=True)
+            weight = checked_weights(sample_weight, X, all_zero=all_zero)
         if y is not None:
             check_consistent_length(X, y)
             y = self._checked_target(y)

@@ -324,3 +324,5 @@ def test_a_batch_without_weight_leaves_a_stream_as_it_is():
     stream.partial_fit(X).partial_fit(X, sample_weight=np.zeros(50))
     np.testing.assert_array_equal(stream.get_coreset()[0], X)
     assert stream.n_samples_seen_ == 150
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        stream.fit(X, sample_weight=np.zeros(50))
