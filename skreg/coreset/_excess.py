@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 from sklearn.base import is_classifier, is_regressor
+from sklearn.utils.validation import column_or_1d
 
 from skreg._sklearn import _safe_indexing
 from skreg.coreset._target import checked_target
@@ -67,7 +68,7 @@ def loss_of(estimator: Any, p: float) -> Loss:
 
 def log_loss(model: Any, X: Any, y: Any) -> np.ndarray:
     """Minus the logarithm of the probability of each label."""
-    y, order = np.asarray(y), np.argsort(model.classes_)
+    y, order = column_or_1d(y), np.argsort(model.classes_)
     place = np.searchsorted(model.classes_, y, sorter=order)
     position = order[np.minimum(place, len(order) - 1)]
     proba = model.predict_proba(X)[np.arange(len(position)), position]
@@ -77,9 +78,10 @@ def log_loss(model: Any, X: Any, y: Any) -> np.ndarray:
 
 def power_loss(model: Any, X: Any, y: Any, p: float) -> np.ndarray:
     """The p-th power of each residual, summed over targets."""
+    target, fitted = checked_target(y), np.asarray(model.predict(X))
+    n = len(target)
     with np.errstate(over="ignore"):
-        residuals = np.abs(checked_target(y) - np.asarray(model.predict(X))) ** p
-    return residuals.reshape(len(residuals), -1).sum(axis=1)
+        return (np.abs(target.reshape(n, -1) - fitted.reshape(n, -1)) ** p).sum(axis=1)
 
 
 def squared_distance(model: Any, X: Any, y: Any) -> np.ndarray:  # noqa: ARG001

@@ -238,3 +238,15 @@ def test_the_known_cost_tells_of_rows_that_all_subsets_lack(rows):
     np.testing.assert_allclose(
         upper_limit(gaps, 0.999), stats.ttest_1samp(gaps, 0.0).confidence_interval(0.998).high
     )
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("estimator", [LpRegressor(p=1), LogisticRegression()])
+def test_a_target_of_one_column_is_the_target(rows, estimator):
+    X, y = rows
+    if isinstance(estimator, LogisticRegression):
+        y = np.where(y > 0, "yes", "no")
+    flat = CoresetEstimator(estimator, sampler(p=1), excess=np.inf).fit(X, y)
+    column = CoresetEstimator(estimator, sampler(p=1), excess=np.inf).fit(X, y[:, None])
+    np.testing.assert_allclose(column.cost_, flat.cost_)
+    np.testing.assert_allclose(column.excess_, flat.excess_)
