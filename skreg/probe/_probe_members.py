@@ -140,7 +140,10 @@ def closed_left_out(rows, kept, unit, frames, grid):
 
 
 def logistic_member(rows, kept, unit, frame):
-    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities."""
+    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities.
+
+    Those of a class without rows are 0.
+    """
     mass, r = rows.count.sum(), frame.eigenvalues.size
     total = np.diag(mass * frame.eigenvalues) + (frame.means.T * rows.count) @ frame.means
     second, rotation = linalg.eigh(total, driver="evd")
@@ -150,9 +153,13 @@ def logistic_member(rows, kept, unit, frame):
     second = np.maximum(second, 0.0)
     rank = np.count_nonzero(second > RANK_TOLERANCE * second.max(initial=0.0))
     variance = SCORE_VARIANCE * (1.0 + mass / max(rank, 1))
-    head = logistic_head(Z, second, rows.codes, rows.weights, rows.count.size, variance)
-    left_out = left_out_head(Z, rows.codes, rows.weights, kept, unit, head)
-    return (back @ head.coef, head.intercept), left_out
+    present = np.flatnonzero(rows.count)  # a class without rows would only cost it steps
+    codes = np.searchsorted(present, rows.codes)
+    head = logistic_head(Z, second, codes, rows.weights, present.size, variance)
+    left_out = left_out_head(Z, codes, rows.weights, kept, unit, head)
+    coef, intercept = np.zeros((len(back), rows.count.size)), np.zeros(rows.count.size)
+    coef[:, present], intercept[present] = back @ head.coef, head.intercept
+    return (coef, intercept), left_out
 
 
 def quadratic_left_out(rows, kept, unit, spreads, grid):

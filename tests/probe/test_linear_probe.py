@@ -375,3 +375,12 @@ def test_left_out_rows_without_which_the_covariance_is_singular():
     probe = LinearProbe(shrinkage=0.0, logistic=False).fit(X, y)
     assert np.isfinite(probe.loo_log_loss_)
     assert np.isfinite(probe.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("params", [{}, {"quadratic": True}, {"average": False}, FIXED])
+def test_a_class_without_weight_changes_no_other(params):
+    X, X_test, y, _ = few_of_wine(60)
+    ours = LinearProbe(**params).fit(X, y, np.where(y == 1, 0.0, 1.0)).predict_proba(X_test)
+    theirs = LinearProbe(**params).fit(X[y != 1], y[y != 1]).predict_proba(X_test)
+    np.testing.assert_array_equal(ours[:, 1], 0.0)
+    np.testing.assert_allclose(ours[:, [0, 2]], theirs, atol=1e-12)
