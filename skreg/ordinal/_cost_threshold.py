@@ -140,6 +140,8 @@ def cost_threshold(
     labels, proba, fold = ordered_out_of_fold(
         estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params
     )
+    if fold.max() == 0:
+        raise ValueError("cv has one fold; the threshold of a fold is chosen on the others")
     first = event_position(label, labels)
     if first == 0:
         raise ValueError(

@@ -89,10 +89,10 @@ class Solution(NamedTuple):
     move_before: float
 
 
-def intercept_point(rows):
-    """Intercepts alpha_k where G(alpha_k) is the share of the classes 0 .. k.
+def intercept_point(rows, centre=0.0):
+    """Intercepts alpha_k - centre, where G(alpha_k) is the share of the classes 0 .. k.
 
-    They are the optimum without features, if there is no offset. An offset is centred.
+    They are the optimum without features, if all offsets are `centre`.
     """
     start, design = rows.start, rows.design
     shares = np.add.reduceat(rows.weight, start[:-1])
@@ -100,8 +100,7 @@ def intercept_point(rows):
     alpha = boundaries_of_shares(rows.link, below, above)
     theta = np.zeros((len(alpha), n_columns(design)))
     theta[:, 0] = np.diff(alpha, prepend=0.0)
-    if rows.offset is not None:
-        theta[0, 0] -= np.dot(rows.weight, rows.offset)
+    theta[0, 0] -= centre
     return point_at(rows, theta)
 
 

@@ -443,3 +443,37 @@ def test_options_are_checked(example, fitted):
     for test in (brant_test, likelihood_ratio_test):
         with pytest.raises(ValueError, match=r"compares boundaries, but .* have one"):
             test(two, example.X, example.y > 0)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_missing_groups_are_refused(example, fitted, missing):
+    groups = np.where(np.arange(100) < 3, missing, (np.arange(100) // 5).astype(object))
+    with pytest.raises(ValueError, match="groups is missing for 3 of 100 rows"):
+        fitted.summary(*example, covariance="cluster", groups=groups)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_extreme_units_keep_their_errors(example, scale):
+    X, y = example
+    wanted = ProportionalOddsClassifier(tol=1e-8).fit(X, y).summary(X, y)
+    table = ProportionalOddsClassifier(tol=1e-8).fit(X * scale, y).summary(X * scale, y)
+    for column in ("coefficient", "standard_error", "lower", "upper"):
+        np.testing.assert_allclose(table[column][:5] * scale, wanted[column][:5], rtol=1e-6)
+    np.testing.assert_allclose(table["p_value"], wanted["p_value"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("test", [brant_test, likelihood_ratio_test])
+def test_tests_speak_of_weights_that_count_no_rows(example, test):
+    X, y = example
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, 100)
+    model = ProportionalOddsClassifier(tol=1e-8).fit(X, y, weight)
+    with pytest.warns(
+        UserWarning, match=rf"fractions, but {test.__name__} takes .*statistics grow"
+    ):
+        test(model, X, y, weight)
+
+
+def test_a_model_without_features_has_nothing_to_test(example):
+    none = ProportionalOddsClassifier(penalty_weights=[np.inf] * 5).fit(*example)
+    with pytest.raises(ValueError, match="in this model no feature has one effect at all of them"):
+        brant_test(none, *example)
