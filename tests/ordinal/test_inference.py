@@ -477,3 +477,17 @@ def test_a_model_without_features_has_nothing_to_test(example):
     none = ProportionalOddsClassifier(penalty_weights=[np.inf] * 5).fit(*example)
     with pytest.raises(ValueError, match="in this model no feature has one effect at all of them"):
         brant_test(none, *example)
+
+
+@pytest.mark.parametrize("n_copies", [300, 1000])
+def test_many_rows_do_not_lose_the_maximum_to_rounding(example, fitted, n_copies):
+    """Each row many times, in a random order: the loss of a step is then rounding alone."""
+    X, y = example
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(100), n_copies))
+    many = ProportionalOddsClassifier(tol=1e-8).fit(X[rows], y[rows])
+    for test in (brant_test, likelihood_ratio_test):
+        found = test(many, X[rows], y[rows])["statistic"]
+        np.testing.assert_allclose(found, n_copies * test(fitted, X, y)["statistic"], rtol=1e-8)
+    errors = many.summary(X[rows], y[rows])["standard_error"]
+    wanted = fitted.summary(X, y)["standard_error"] / np.sqrt(n_copies)
+    np.testing.assert_allclose(errors, wanted, rtol=1e-8)
