@@ -304,17 +304,22 @@ def _largest_step(a, b, da, db):
     return nearest
 
 
+def rounding_of_loss(rows, loss):
+    """Bound of what rounding does to a loss: a sum over n rows is off by some sqrt(n) / 3 units."""
+    return max(16.0, 2.0 * np.sqrt(len(rows.weight))) * np.finfo(float).eps * abs(loss)
+
+
 def line_search(rows, penalty, point, target, gradient, objective):
     """Point between `point` and `target` that decreases the objective enough (Armijo).
 
-    Returns the point, its objective, and the largest change of a predictor. A sum over n rows has a
-    rounding error of some sqrt(n) / 3 units, within which an objective counts as no larger.
+    Returns the point, its objective, and the largest change of a predictor. Within its rounding, an
+    objective counts as no larger.
     """
     step = target - point.theta
     da, db = _predictors(rows.design, step)
     slope = np.sum(gradient * step)
     slope += penalty_at(penalty, target) - penalty_at(penalty, point.theta)
-    rounding = max(16.0, 2.0 * np.sqrt(len(rows.weight))) * np.finfo(float).eps * abs(objective)
+    rounding = rounding_of_loss(rows, objective)
     t = min(1.0, TO_THE_BOUNDARY * _largest_step(point.a, point.b, da, db))
     for _ in range(MAX_HALVINGS):
         theta = target if t == 1.0 else point.theta + t * step

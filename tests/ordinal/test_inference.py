@@ -491,3 +491,15 @@ def test_many_rows_do_not_lose_the_maximum_to_rounding(example, fitted, n_copies
     errors = many.summary(X[rows], y[rows])["standard_error"]
     wanted = fitted.summary(X, y)["standard_error"] / np.sqrt(n_copies)
     np.testing.assert_allclose(errors, wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize("count", [1e6, 1e9])
+def test_profiles_of_heavy_weights_end_where_wald_intervals_do(example, count):
+    """Their likelihood is a parabola, of which rounding takes digits: 1e9 leaves some five."""
+    X, y = example
+    weight = np.full(100, count)
+    model = ProportionalOddsClassifier(tol=1e-8).fit(X, y, weight)
+    wald, profile = (model.summary(X, y, weight, interval=kind) for kind in ("wald", "profile"))
+    for end in ("lower", "upper"):
+        distance = (profile[end] - wald[end]) / wald["standard_error"]
+        np.testing.assert_allclose(distance, 0.0, atol=1e-3)
