@@ -181,9 +181,10 @@ def likelihood_ratio_test(
     >>> from skreg.datasets import load_ordinal_diabetes
     >>> from skreg.ordinal import ProportionalOddsClassifier, likelihood_ratio_test
     >>> X, y = load_ordinal_diabetes(return_X_y=True)
+    >>> X = X[:, [2, 3, 8]]
     >>> table = likelihood_ratio_test(ProportionalOddsClassifier().fit(X, y), X, y)
-    >>> table.loc[["all features", "x2"], "p_value"].round(2).tolist()
-    [0.56, 0.05]
+    >>> table.loc[["all features", "x0"], "p_value"].round(2).tolist()
+    [0.11, 0.06]
     """
     by = "likelihood_ratio_test"
     likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
