@@ -191,7 +191,10 @@ class RareReliabilityDisplay:
         Raises
         ------
         ValueError
-            If `label` is not a class, or if it is None and the order of the classes is not known.
+            If `label` is not a class, if it is None and the order of the classes is not known, or
+            if the estimator knows none of the labels of `y`.
+        TypeError
+            If there is an offset for another estimator than one of `skreg.ordinal`.
         """
         if cv is None:
             event, probability = _predicted(estimator, X, y, label, class_order, offset)
@@ -376,7 +379,14 @@ def _predicted(estimator, X, y, label, class_order, offset):
     if label is None:
         label = class_order_of(estimator, class_order, y)[-1]
     column = label_position(label, estimator.classes_)
-    happened = column_or_1d(from_categorical(y)[0]) == label
+    labels = column_or_1d(from_categorical(y)[0])
+    known_labels = np.asarray(estimator.classes_).tolist()
+    if set(labels.tolist()).isdisjoint(known_labels):
+        raise ValueError(
+            f"y has labels such as {labels[:3].tolist()}, but the estimator was fitted to "
+            f"{known_labels}, and knows none of them"
+        )
+    happened = labels == label
     return happened, estimator.predict_proba(X, **known)[:, column]
 
 
