@@ -22,6 +22,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import PowerNorm
 from sklearn.datasets import load_digits
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegressionCV
@@ -111,16 +112,22 @@ figure.supxlabel("log2 of test log-loss over that of LinearProbe, mean of 6 draw
 # What is in the average?
 # -----------------------
 # Each panel shows the weights of the closed forms at one number of labels, summed over the three
-# ways to scale columns and averaged over draws. Shrinkage 1 is naive Bayes or nearest centroid,
-# 0.001 nearly plain discriminant analysis; the sharpness multiplies all scores.
+# ways to scale columns and averaged over draws, in the same colours. Shrinkage 1 is naive Bayes or
+# nearest centroid, 0.001 nearly plain discriminant analysis; the sharpness multiplies all scores.
 
 SHRINKAGES = (1, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
 SHARPNESSES = ("1/32", "1/16", "1/8", "1/4", "1/2", "1", "2", "4")
+tables = {
+    size: np.mean([probe.closed_form_weights_.sum(axis=0) for probe in averages[size]], axis=0)
+    for size in SIZES
+}
+# a root scale, so that many small weights are seen beside a large one
+shades = PowerNorm(0.5, vmin=0, vmax=max(map(np.max, tables.values())))
 figure, axes = plt.subplots(1, len(SIZES), figsize=(10, 3.6), sharey=True)
 print("\nWhere the weight is, mean over draws")
 print(f"{'labels':>7} {'closed forms':>13} {'logistic':>9} {'class frequencies':>18}  members")
 for ax, size in zip(axes, SIZES, strict=True):
-    closed = np.mean([probe.closed_form_weights_.sum(axis=0) for probe in averages[size]], axis=0)
+    closed = tables[size]
     by_logistic = np.mean([probe.logistic_weight_ for probe in averages[size]])
     members = np.mean(
         [
@@ -130,13 +137,14 @@ for ax, size in zip(axes, SIZES, strict=True):
     )
     rest = max(1 - closed.sum() - by_logistic, 0.0)
     print(f"{size:>7} {closed.sum():>13.2f} {by_logistic:>9.2f} {rest:>18.2f} {members:>8.0f}")
-    ax.imshow(closed, cmap="viridis", vmin=0, aspect="auto")
+    image = ax.imshow(closed, cmap="viridis", norm=shades, aspect="auto")
     ax.grid(visible=False)
     ax.set_xticks(range(len(SHARPNESSES)), SHARPNESSES, rotation=90)
     ax.set_yticks(range(len(SHRINKAGES)), [f"{rho:g}" for rho in SHRINKAGES])
     ax.set_title(f"{size} labels: closed forms {closed.sum():.0%}")
 axes[0].set_ylabel("shrinkage")
 figure.supxlabel("sharpness")
+figure.colorbar(image, ax=axes, label="mean weight in the average")
 plt.show()
 
 # %%

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skreg._companion import reduced_form
+from skreg.causal._regressions import as_correlations
 
 
 def lagged_rows(X: np.ndarray, order: int, series: Sequence[slice]) -> np.ndarray:
@@ -79,7 +80,10 @@ def least_squares(X: np.ndarray, order: int) -> Autoregression:
     rows = lagged_rows(X, order, [slice(None)])
     current, past = rows[:, :d], rows[:, d:]
     centre = past.mean(axis=0)
-    B = np.linalg.lstsq(past - centre, current - current.mean(axis=0), rcond=None)[0]
+    deviation = past.std(axis=0)
+    unit = np.where(deviation > 0, deviation, 1.0)  # which directions are small has no unit
+    scaled = (past - centre) / unit
+    B = np.linalg.lstsq(scaled, current - current.mean(axis=0), rcond=None)[0] / unit[:, None]
     return Autoregression(current.mean(axis=0) - centre @ B, B.reshape(order, d, d))
 
 
@@ -88,8 +92,6 @@ def innovation_covariance(C: np.ndarray, d: int) -> np.ndarray:
 
     For every acyclic W it is (I - W)^-T diag(sigma^2) (I - W)^-1 in the model.
     """
-    deviation = np.sqrt(np.diagonal(C))
-    unit = np.where(deviation > 0, deviation, 1.0)
-    R = C / unit / unit[:, None]
+    R, unit = as_correlations(C)
     explained = R[:d, d:] @ np.linalg.lstsq(R[d:, d:], R[d:, :d], rcond=None)[0]
     return C[:d, :d] - (explained + explained.T) / 2 * unit[:d] * unit[:d, None]

@@ -2,18 +2,20 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from skreg._warnings import warn
 from skreg.causal._paths import between
-from skreg.causal._regressions import regress_on_parents
+from skreg.causal._regressions import as_correlations, regress_on_parents
 from skreg.causal._resamples import fit_sample
+from skreg.causal._validation import check_overflow
 from skreg.graphs import propagate, topological_order
-from skreg.moments import Moments, resampled_moments
+from skreg.moments import Moments, moments, resampled_moments
 
 
 class AverageEffect(NamedTuple):
@@ -58,6 +60,36 @@ def edges_that_carry(B: np.ndarray, cause: int, effect: int) -> np.ndarray:
     return B & inner
 
 
+class Question(NamedTuple):
+    """An effect in a graph, among the columns that matter to it: in `nodes` of all, (n_used,).
+
+    `carrying` (n_used, n_used) are the edges of `edges_that_carry`; `cause` and `effect` number
+    columns of `nodes`.
+    """
+
+    nodes: np.ndarray
+    carrying: np.ndarray
+    cause: int
+    effect: int
+
+    @classmethod
+    def about(cls, B: np.ndarray, cause: int, effect: int) -> Self:
+        """The effect of a column on another in the graph B (d, d)."""
+        carrying = edges_that_carry(B, cause, effect)
+        used = (carrying | carrying.T).any(axis=0)
+        used[[cause, effect]] = True
+        nodes = np.flatnonzero(used)
+        start, end = np.searchsorted(nodes, [cause, effect])
+        return cls(nodes, carrying[np.ix_(nodes, nodes)], int(start), int(end))
+
+    def answer(self, data: Moments) -> tuple[float, bool] | None:
+        """Effect by the moments of `nodes`, and whether there is a path; None without a cause."""
+        if data.constant[self.cause]:
+            return None
+        effect = effect_by_regressions(data.covariance, self.carrying, self.cause, self.effect)
+        return effect, bool(self.carrying.any())
+
+
 def effect_by_regressions(
     covariance: np.ndarray, carrying: np.ndarray, cause: int, effect: int
 ) -> float:
@@ -68,23 +100,21 @@ def effect_by_regressions(
     return float(propagate(unit, W, topological_order(carrying))[0, effect])
 
 
-def fixed_graph_effects(
-    X: np.ndarray, counts: np.ndarray, B: np.ndarray, cause: int, effect: int
-) -> list[tuple[float, bool] | None]:
-    """Effect in each sample, given as counts (n_bootstraps, n) of the rows, in the same graph B."""
-    carrying = edges_that_carry(B, cause, effect)
-    used = (carrying | carrying.T).any(axis=0)
-    used[[cause, effect]] = True
-    nodes = np.flatnonzero(used)
-    start, end = np.searchsorted(nodes, [cause, effect])
-    carrying = carrying[np.ix_(nodes, nodes)]
-    connected = bool(carrying.any())
-    return [
-        None
-        if sample.constant[start]
-        else (effect_by_regressions(sample.covariance, carrying, start, end), connected)
-        for sample in resampled_moments(X[:, nodes], counts)
-    ]
+def warn_of_determined_parents(
+    covariance: np.ndarray, carrying: np.ndarray, names: Sequence[str]
+) -> None:
+    """Warn of nodes between cause and effect whose parents determine one another."""
+    correlation, _ = as_correlations(covariance)
+    for j in np.flatnonzero(carrying.any(axis=0)).tolist():
+        parents = np.flatnonzero(carrying[:, j])
+        gram = correlation[np.ix_(parents, parents)]
+        if np.linalg.matrix_rank(gram, hermitian=True) < len(parents):
+            warn(
+                f"the parents of {names[j]!r} determine one another in X, as where a column is "
+                "computed from others, is constant, or rows are few: how their effects are split "
+                "is arbitrary, and so is this effect."
+            )
+            return
 
 
 def relearned_graph_effects(
@@ -126,12 +156,13 @@ def average_effect(
     cause: int,
     effect: int,
     *,
+    weights: np.ndarray,
     counts: np.ndarray,
     learner: Any,
     confidence_level: float,
     n_jobs: int | None,
 ) -> AverageEffect:
-    """Estimate in the graph B (d, d) from rows X (n, d), and percentiles over samples of them.
+    """Estimate in the graph B (d, d) from weighted rows X (n, d), and percentiles over samples.
 
     A `learner` learns the graph of every sample anew; None keeps B.
 
@@ -140,14 +171,18 @@ def average_effect(
     ValueError
         If no sample gives an estimate.
     """
-    once = np.ones((1, len(X)))
-    on_all = fixed_graph_effects(X, once, B, cause, effect)[0]
+    question = Question.about(B, cause, effect)
+    used, used_names = X[:, question.nodes], [names[j] for j in question.nodes]
+    data = moments(used, weights)
+    check_overflow(data, used_names)
+    on_all = question.answer(data)
     if on_all is None:
         raise ValueError(f"column {names[cause]!r} of X is constant: its effect cannot be seen")
+    warn_of_determined_parents(data.covariance, question.carrying, used_names)
     if learner is not None:
         found = relearned_graph_effects(learner, X, counts, names, cause, effect, n_jobs)
     else:
-        found = fixed_graph_effects(X, counts, B, cause, effect)
+        found = [question.answer(sample) for sample in resampled_moments(used, counts)]
     done = [value for value in found if value is not None]
     if not done:
         raise ValueError(

@@ -29,6 +29,7 @@ from skreg.causal._stability import (
     rank_of_pairs,
     total_weight,
 )
+from skreg.causal._structural_var import StructuralVAR
 from skreg.causal._validation import check_columns, validate_rows
 from skreg.graphs import topological_order
 from skreg.moments import moments, resampled_moments
@@ -190,10 +191,17 @@ class BootstrapDAG(LinearDAG):
         ValueError
             If an alpha is negative, `alphas` is a number for another estimator than `CoLiDE`, and
             as the estimator's `fit` on all rows, or if it fails for all samples.
+        TypeError
+            If the estimator is for time series.
         """
         rows, once = validate_rows(self, X, None)
         names = self._names()
         base = CoLiDE("ev", mode="fast") if self.estimator is None else self.estimator
+        if isinstance(base, StructuralVAR):
+            raise TypeError(
+                f"estimator={base!r} needs rows in the order of time, which samples of single rows "
+                "do not have; rolling_evaluation says which of its edges come and go"
+            )
         required = _required_edges(base, names)
         data = moments(rows, once)
         check_columns(data, names)

@@ -37,7 +37,12 @@ from skreg.causal._problem import (
 )
 from skreg.causal._regressions import SMALLEST_SHARE, regress_on_parents
 from skreg.causal._schedule import make_schedule
-from skreg.causal._validation import check_columns, validate_rows
+from skreg.causal._validation import (
+    check_columns,
+    check_number_of_rows,
+    refuse_missing,
+    validate_rows,
+)
 from skreg.graphs import as_square, topological_order
 from skreg.moments import about_zero, moments
 from skreg.rows import is_dask_collection
@@ -357,8 +362,8 @@ class CoLiDE(MomentsDAG):
         ------
         ValueError
             If X or the weights have infinity, or NaN that `missing` does not allow, X has a
-            constant column or fewer than two rows or columns, or a parameter does not fit the
-            columns.
+            constant column or fewer than two rows or columns, weights add up to less than 2 rows
+            with ``alpha="bic"``, or a parameter does not fit the columns.
         """
         names, data = self._described(X, sample_weight)
         stable = self._stable_alpha(X, sample_weight) if self.alpha == "stability" else None
@@ -366,6 +371,8 @@ class CoLiDE(MomentsDAG):
         return self
 
     def _fit_described(self, names, data, stable=None):
+        if self.alpha == "bic":
+            check_number_of_rows(data.total, "alpha='bic'")
         check_columns(self._centred(data), names)
         problem, solution = self._fit_moments(data, names, stable)
         self._warn(problem, solution, names)
@@ -380,7 +387,8 @@ class CoLiDE(MomentsDAG):
         """The chosen strength and the instabilities, from rows in memory."""
         if is_dask_collection(X):
             raise ValueError(f"X is a dask collection: {NO_ROWS}")
-        X, sample_weight = validate_rows(self, X, sample_weight)
+        X, sample_weight = validate_rows(self, X, sample_weight, allow_nan=True)
+        refuse_missing(X, "alpha='stability' draws complete rows; use a number or 'bic'")
         names, alphas = self._names(), self._alphas()
         check_columns(self._centred(moments(X, sample_weight)), names)
         chosen, unstable = stability_of(self, alphas, X, sample_weight, names, self.random_state)
@@ -471,7 +479,9 @@ class CoLiDE(MomentsDAG):
         if start is None:
             W = np.zeros_like(C)
         elif start.shape != (d, d):
-            raise ValueError(f"init has shape {start.shape}; X has {d} columns")
+            before = start is getattr(self, "raw_adjacency_", None)
+            by = "the previous fit" if before else "init"
+            raise ValueError(f"{by} has shape {start.shape}; X has {d} columns")
         else:
             W = start[np.ix_(problem.nodes, problem.nodes)]
             W = np.where(problem.penalty == EXCLUDED, 0.0, W)

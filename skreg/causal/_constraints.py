@@ -1,6 +1,8 @@
 """What is known about edges beforehand: forbidden ones, required ones, tiers."""
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -27,17 +29,17 @@ def edge_mask(edges: Any, names: Sequence[str], parameter: str) -> np.ndarray:
     mask = np.zeros((d, d), dtype=bool)
     if edges is None or len(edges) == 0:
         return mask
-    given = np.asarray(edges)
-    if given.dtype == bool:
+    given = np.asarray(edges, dtype=object)
+    if all(isinstance(entry, bool | np.bool_) for entry in given.flat):
         if given.shape != (d, d):
             raise ValueError(f"{parameter} has shape {given.shape}; a mask must be ({d}, {d})")
-        return given.copy()
+        return given.astype(bool)
     if given.ndim != 2 or given.shape[1] != 2:
         raise ValueError(
             f"{parameter} must be pairs (from, to) of shape (n_edges, 2) or a boolean mask of "
             f"shape ({d}, {d}); it has shape {given.shape}"
         )
-    for pair in edges:
+    for pair in given:
         mask[tuple(node_number(node, names, parameter) for node in pair)] = True
     return mask
 
@@ -58,10 +60,11 @@ def constraint_masks(
     excluded = edge_mask(exclude_edges, names, "exclude_edges")
     included = edge_mask(include_edges, names, "include_edges")
     if tiers is not None:
-        levels = np.asarray(tiers, dtype=float)
-        if levels.shape != (len(names),) or not np.all(np.isfinite(levels)):
+        levels = np.asarray(tiers, dtype=object)
+        finite = all(isinstance(level, Real) and math.isfinite(level) for level in levels.flat)
+        if levels.shape != (len(names),) or not finite:
             raise ValueError(f"tiers={tiers!r} must be {len(names)} numbers, one for each column")
-        excluded |= levels[:, None] > levels[None, :]
+        excluded |= (levels[:, None] > levels[None, :]).astype(bool)
     if not is_acyclic(included):
         raise ValueError("include_edges has a cycle")
     both = np.argwhere(excluded & included)

@@ -14,7 +14,9 @@ the weights without the columns S and T' their total effects, the other nodes ha
 and a row x whose noise stays as it was becomes x + T'_S^T (v - x_S) (sec. 7.1, steps 1 to 3).
 """
 
+import math
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,13 @@ def total_effects(W: np.ndarray) -> np.ndarray:
     unit = np.eye(len(W))
     order = topological_order(W != 0, "the graph of adjacency_matrix_")
     return propagate(unit, W, order) - unit
+
+
+def standard_normal_rows(n_samples: int, d: int, random_state: Any) -> np.ndarray:
+    """Noise (n_samples, d) of variance 1; raises if the number of rows is none."""
+    if not isinstance(n_samples, Integral) or n_samples < 0:
+        raise ValueError(f"n_samples={n_samples!r} must be an integer of at least 0")
+    return check_random_state(random_state).standard_normal((n_samples, d))
 
 
 class Setting(NamedTuple):
@@ -48,10 +57,9 @@ def setting(values: Mapping[Any, float], names: list[str]) -> Setting:
     nodes = [node_number(node, names, "values") for node in values]
     if len(set(nodes)) < len(nodes):
         raise ValueError(f"values={dict(values)!r} sets a column twice")
-    numbers = np.array([float(value) for value in values.values()])
-    if not np.all(np.isfinite(numbers)):
+    if not all(isinstance(value, Real) and math.isfinite(value) for value in values.values()):
         raise ValueError(f"values={dict(values)!r} must be finite numbers")
-    return Setting(np.array(nodes), numbers)
+    return Setting(np.array(nodes), np.array(list(values.values()), dtype=np.float64))
 
 
 class Intervention(NamedTuple):
@@ -106,8 +114,13 @@ class Intervention(NamedTuple):
         -------
         ndarray of shape (n_samples, n_features)
             Rows.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is negative or no integer.
         """
-        Z = check_random_state(random_state).standard_normal((n_samples, len(self.mean)))
+        Z = standard_normal_rows(n_samples, len(self.mean), random_state)
         order = topological_order(self.adjacency_matrix != 0)
         return self.mean + propagate(Z * self.sigma, self.adjacency_matrix, order)
 

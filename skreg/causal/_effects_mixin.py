@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg.causal._average_effect import AverageEffect, average_effect
 from skreg.causal._effects import Intervention, counterfactual, intervention, setting, total_effects
 from skreg.causal._names import node_number
 from skreg.causal._paths import EffectPath, effect_paths
 from skreg.causal._resamples import draw_counts
+from skreg.causal._validation import check_number_of_rows, complete_rows
+from skreg.rows import checked_weights
 
 GRAPHS = ("fixed", "relearned")
 
@@ -141,7 +143,7 @@ class EffectsMixin:
             As `intervene`, and if X has NaN or infinity.
         """
         check_is_fitted(self)
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        rows = complete_rows(self, X, "counterfactual")
         return counterfactual(rows, self.adjacency_matrix_, setting(values, self._names()))
 
     def average_effect(
@@ -155,6 +157,7 @@ class EffectsMixin:
         confidence_level: float = 0.95,
         n_jobs: int | None = None,
         random_state: Any = None,
+        sample_weight: ArrayLike | None = None,
     ) -> AverageEffect:
         """Estimate a total effect with a bootstrap interval.
 
@@ -181,6 +184,10 @@ class EffectsMixin:
             Number of fits at once, in threads, for "relearned".
         random_state : int, RandomState or None, default=None
             Seed of the samples.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Numbers of copies of the rows. A sample draws as many rows as they add up to, with
+            chances in proportion to them; weights that are no numbers of copies give an effect, but
+            no right interval.
 
         Returns
         -------
@@ -191,8 +198,15 @@ class EffectsMixin:
         Raises
         ------
         ValueError
-            If a column does not exist, both are the same, the cause is constant in X, no sample
-            gives an estimate, or an argument is out of its range.
+            If a column does not exist, both are the same, X has NaN or infinity, the cause is
+            constant in X, a variance overflows, weights are negative or add up to less than 2, no
+            sample gives an estimate, or an argument is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If parents of a node between the two determine one another, so that the effect is
+            arbitrary.
 
         References
         ----------
@@ -207,13 +221,16 @@ class EffectsMixin:
             raise ValueError(f"n_bootstraps={n_bootstraps!r} must be an integer of at least 2")
         if not isinstance(confidence_level, Real) or not 0 < confidence_level < 1:
             raise ValueError(f"confidence_level={confidence_level!r} must lie between 0 and 1")
-        X = validate_data(self, X, dtype=np.float64, reset=False, ensure_min_samples=2)
+        X = complete_rows(self, X, "average_effect", ensure_min_samples=2)
+        weights = checked_weights(sample_weight, X)
+        check_number_of_rows(weights.sum(), "average_effect")
         return average_effect(
             self.adjacency_matrix_ != 0,
             X,
             names,
             *pair,
-            counts=draw_counts(len(X), int(n_bootstraps), random_state),
+            weights=weights,
+            counts=draw_counts(len(X), int(n_bootstraps), random_state, weights),
             learner=self._learner_of_samples() if graph == "relearned" else None,
             confidence_level=float(confidence_level),
             n_jobs=n_jobs,

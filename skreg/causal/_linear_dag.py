@@ -5,14 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._estimator import Estimator
+from skreg.causal._effects import standard_normal_rows
 from skreg.causal._effects_mixin import EffectsMixin
 from skreg.causal._exports_mixin import ExportsMixin
 from skreg.causal._names import default_names
 from skreg.causal._noise_report import NoiseReport, noise_report
+from skreg.causal._validation import complete_rows
 from skreg.graphs import propagate
 from skreg.rows import checked_weights
 
@@ -82,7 +84,7 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
         `BootstrapDAG` offers stability instead.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = complete_rows(self, X, "score")
         deviation = X - self.mean_
         residual = deviation - deviation @ self.adjacency_matrix_
         sigma = np.broadcast_to(self.sigma_, residual.shape[1:])
@@ -103,9 +105,14 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
         -------
         ndarray of shape (n_samples, n_features)
             Rows.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is negative or no integer.
         """
         check_is_fitted(self)
-        Z = check_random_state(random_state).standard_normal((n_samples, self.n_features_in_))
+        Z = standard_normal_rows(n_samples, self.n_features_in_, random_state)
         return self.mean_ + propagate(Z * self.sigma_, self.adjacency_matrix_, self.causal_order_)
 
     def noise_report(self, X: ArrayLike, *, level: float = 0.05) -> NoiseReport:
@@ -134,7 +141,7 @@ class LinearDAG(EffectsMixin, ExportsMixin, Estimator):
         check_is_fitted(self)
         if not isinstance(level, Real) or not 0 < level < 1:
             raise ValueError(f"level={level!r} must lie between 0 and 1")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = complete_rows(self, X, "noise_report")
         return noise_report(X, self.adjacency_matrix_ != 0, self._names(), float(level))
 
     def _directions_come_from_variances(self):

@@ -12,9 +12,14 @@ from skreg._sklearn import _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._linear_dag import LinearDAG
 from skreg.causal._missing import em_moments
-from skreg.causal._validation import checked_covariance, validate_rows
+from skreg.causal._validation import checked_covariance, refuse_missing, validate_rows
 from skreg.moments import Moments, moments, with_exact_constants
 from skreg.rows import as_dask_array, checked_weights, dask_rows, is_dask_collection
+
+ONE_PASS = (
+    "streams and dask collections are read once, which missing='em' cannot do with; leave such "
+    "rows out, or fit rows in memory"
+)
 
 
 class MomentsDAG(LinearDAG):
@@ -89,8 +94,10 @@ class MomentsDAG(LinearDAG):
 
     def _moments_of_block(self, rows, weights, first):
         X = validate_data(
-            self, rows, dtype=np.float64, reset=first, ensure_min_samples=0, ensure_min_features=2
-        )
+            self, rows, dtype=np.float64, reset=first, ensure_all_finite="allow-nan",
+            ensure_min_samples=0, ensure_min_features=2,
+        )  # fmt: skip
+        refuse_missing(X, ONE_PASS)
         return moments(X, checked_weights(weights, X, all_zero=True))
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -136,8 +143,10 @@ class MomentsDAG(LinearDAG):
             centre = check_array(mean, dtype=np.float64, ensure_2d=False, input_name="mean")
             if centre.shape != (len(C),):
                 raise ValueError(f"mean has shape {centre.shape}, but covariance {C.shape}")
-        names = getattr(covariance, "columns", None) if feature_names is None else feature_names
-        self._set_columns(len(C), names)
+        columns = getattr(covariance, "columns", ())
+        if feature_names is None and any(isinstance(name, str) for name in columns):
+            feature_names = columns
+        self._set_columns(len(C), feature_names)
         self._fit_described(self._names(), Moments(float(n_samples), centre, C * n_samples))
         return self
 
@@ -146,13 +155,13 @@ class MomentsDAG(LinearDAG):
         self.n_features_in_ = n_columns
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
-        if names is None or not all(isinstance(name, str) for name in names):
+        if names is None:
             return
-        if len(names) != n_columns or len(set(names)) < n_columns:
-            raise ValueError(
-                f"feature_names must be {n_columns} different names; they are {list(names)}"
-            )
-        self.feature_names_in_ = np.array(names, dtype=object)
+        given = np.asarray(names, dtype=object)
+        texts = given.shape == (n_columns,) and all(isinstance(name, str) for name in given)
+        if not texts or len(set(given)) < n_columns:
+            raise ValueError(f"feature_names must be {n_columns} different texts; it is {names!r}")
+        self.feature_names_in_ = given
 
 
 def _merged(data):
@@ -162,5 +171,9 @@ def _merged(data):
 
 
 def _moments_of_chunk(chunk):
-    X = check_array(chunk.X, dtype=np.float64, ensure_min_samples=0, ensure_min_features=2)
+    X = check_array(
+        chunk.X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=0,
+        ensure_min_features=2,
+    )  # fmt: skip
+    refuse_missing(X, ONE_PASS)
     return moments(X, checked_weights(chunk.sample_weight, X, all_zero=True))

@@ -1,6 +1,7 @@
 """Names of the nodes of a graph, the nodes that names mean, and the graph's size in words."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ def node_number(node: Any, names: Sequence[str], parameter: str) -> int:
         if node not in names:
             raise ValueError(f"{parameter} names {node!r}, which is not a column")
         return names.index(node)
-    if int(node) != node or not 0 <= node < len(names):
+    if not isinstance(node, Real) or isinstance(node, bool):
+        raise ValueError(f"{parameter} names {node!r}; columns are given by number or by name")
+    if node not in range(len(names)):
         raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {len(names) - 1}")
-    return int(node)
+    return int(float(node))
 
 
 def in_numbers(W: ArrayLike) -> str:

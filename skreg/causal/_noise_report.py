@@ -146,6 +146,8 @@ def noise_report(X: np.ndarray, B: np.ndarray, names: list[str], level: float) -
         raise ValueError(
             f"X has {len(X)} rows; a report on a node with {needed - 3} parents needs {needed}"
         )
+    unit = np.ptp(X, axis=0).max() or 1.0  # no square overflows
+    X = X / unit
     R = residuals(X, B)
     if not R.any():
         raise ValueError("X has no noise: every node is constant or determined by its parents")
@@ -155,7 +157,7 @@ def noise_report(X: np.ndarray, B: np.ndarray, names: list[str], level: float) -
         names,
         len(X),
         level,
-        R.std(axis=0),
+        unit * R.std(axis=0),
         skewness,
         kurtosis,
         holm(p_normal),

@@ -13,13 +13,24 @@ def residuals(X: np.ndarray, B: np.ndarray) -> np.ndarray:
 
     Those of a node that its parents determine are 0, not rounding errors.
     """
-    X = X - X.mean(axis=0)
-    R = X.copy()
+    Z, unit = standardized(X)
+    R = Z.copy()
     for j in range(len(B)):
-        parents = X[:, B[:, j]]
-        R[:, j] -= parents @ np.linalg.lstsq(parents, X[:, j], rcond=None)[0]
-    R[:, R.std(axis=0) <= SMALLEST_SHARE * X.std(axis=0)] = 0.0
-    return R
+        parents = Z[:, B[:, j]]
+        R[:, j] -= parents @ np.linalg.lstsq(parents, Z[:, j], rcond=None)[0]
+    R[:, R.std(axis=0) <= SMALLEST_SHARE] = 0.0
+    return R * unit
+
+
+def standardized(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of mean 0 and deviation 1 or 0, and their units (d,).
+
+    Least squares drops directions that are small beside others, whatever their units.
+    """
+    X = X - X.mean(axis=0)
+    deviation = X.std(axis=0)
+    unit = np.where(deviation > 0, deviation, 1.0)
+    return X / unit, unit
 
 
 def shape_of(R: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -43,7 +54,7 @@ def constant_variance(X: np.ndarray, R: np.ndarray, B: np.ndarray) -> np.ndarray
     studentised by Koenker 1981). nan for nodes without parents or noise.
     """
     p = np.full(len(B), np.nan)
-    X = X - X.mean(axis=0)
+    X, R = standardized(X)[0], standardized(R)[0]
     for j in np.flatnonzero(B.any(axis=0) & R.any(axis=0)):
         square = R[:, j] ** 2
         square = square - square.mean()

@@ -28,12 +28,19 @@ class Fit(NamedTuple):
         return summary(self)
 
 
-def draw_counts(n: int, n_bootstraps: int, random_state: Any) -> np.ndarray:
-    """How often each of n rows is in each bootstrap sample, (n_bootstraps, n)."""
-    rng, share = check_random_state(random_state), np.full(n, 1 / n)
-    counts = np.empty((n_bootstraps, n), dtype=np.min_scalar_type(n))
+def draw_counts(
+    n: int, n_bootstraps: int, random_state: Any, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """How often each of n rows is in each bootstrap sample, (n_bootstraps, n).
+
+    Weights (n,) are numbers of copies, from all of which as many are drawn as there are.
+    """
+    copies = np.ones(n) if weights is None else weights
+    n_drawn = round(copies.sum())
+    rng, share = check_random_state(random_state), copies / copies.sum()
+    counts = np.empty((n_bootstraps, n), dtype=np.min_scalar_type(n_drawn))
     for k in range(n_bootstraps):
-        counts[k] = rng.multinomial(n, share)
+        counts[k] = rng.multinomial(n_drawn, share)
     return counts
 
 

@@ -119,7 +119,7 @@ def rolling_evaluation(
         )
     ends = range(window, len(values) - horizon + 1, step)
     seen = [_safe_indexing(X, np.arange(end - window, end)) for end in ends]  # names stay
-    fits = [clone(estimator).fit(rows) for rows in seen]
+    fits = [_fit(estimator, rows, end) for rows, end in zip(seen, ends, strict=True)]
     tables = [
         _table(model.forecast(rows, horizon), model.order, values, end, window, names)
         for model, rows, end in zip(fits, seen, ends, strict=True)
@@ -136,6 +136,14 @@ def rolling_evaluation(
         np.mean([model.lagged_adjacency_ != 0 for model in fits], axis=0),
         len(fits),
     )
+
+
+def _fit(estimator, rows, end):
+    try:
+        return clone(estimator).fit(rows)
+    except ValueError as error:
+        error.add_note(f"in the window of {len(rows)} rows before row {end}")
+        raise
 
 
 def _table(forecast, order, X, end, window, names):

@@ -41,8 +41,12 @@ def series_slices(X: np.ndarray, groups: ArrayLike | None, order: int, n_rows: i
     else:
         labels = column_or_1d(groups)
         check_consistent_length(X, labels)
+        # of what is missing, nan and others do not equal themselves
+        missing = [label is None or (label == label) is not True for label in labels.tolist()]
+        if any(missing):
+            raise ValueError(f"groups has no label in row {missing.index(True)}")
         starts = np.flatnonzero(np.r_[True, labels[1:] != labels[:-1]])
-        if len(np.unique(labels)) < len(starts):
+        if len(set(labels[starts])) < len(starts):
             raise ValueError("groups must hold the rows of each series together, one after another")
         stops = [*starts[1:], len(X)]
         parts = [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]

@@ -12,8 +12,8 @@ from skreg._sklearn import Interval, StrOptions, _fit_context
 from skreg._state import all_or_nothing
 from skreg.causal._fit_warnings import warn_of_equal_variances, warn_of_floor
 from skreg.causal._moments_dag import MomentsDAG
-from skreg.causal._regressions import SMALLEST_SHARE, residual_scale
-from skreg.causal._validation import check_columns
+from skreg.causal._regressions import SMALLEST_SHARE, as_correlations, residual_scale
+from skreg.causal._validation import check_columns, check_number_of_rows
 from skreg.graphs import as_square, is_acyclic
 
 TIE = 1e-9
@@ -121,13 +121,14 @@ class SortNRegress(MomentsDAG):
         Raises
         ------
         ValueError
-            If X or the weights have infinity, or NaN that `missing` does not allow, or a column is
-            constant.
+            If X or the weights have infinity, or NaN that `missing` does not allow, a column is
+            constant, or the weights add up to less than 2 rows.
         """
         self._fit_described(*self._described(X, sample_weight))
         return self
 
     def _fit_described(self, names, data):
+        check_number_of_rows(data.total, "the information criterion of SortNRegress")
         check_columns(data, names)
         on_floor = self._fit_moments(data, names)
         if self._directions_come_from_variances():
@@ -159,8 +160,12 @@ class SortNRegress(MomentsDAG):
 
 
 def explained_variance(C: np.ndarray) -> np.ndarray:
-    """Share of each column's variance that all others explain, 1 - 1 / (C_jj (C^-1)_jj)."""
-    return 1.0 - 1.0 / (np.diagonal(C) * np.diagonal(np.linalg.pinv(C)))
+    """Share of each column's variance that all others explain, 1 - 1 / (R^-1)_jj.
+
+    R are the correlations; -inf for constant columns.
+    """
+    correlation, _ = as_correlations(C)
+    return 1.0 - 1.0 / np.diagonal(np.linalg.pinv(correlation, hermitian=True))
 
 
 def adaptive_lasso(
@@ -184,20 +189,21 @@ def adaptive_lasso(
     ndarray of shape (p,)
         Coefficients.
     """
-    least_squares = np.linalg.lstsq(gram, correlation, rcond=None)[0]
+    standard, unit = as_correlations(gram)
+    least_squares = np.linalg.lstsq(standard, correlation / unit, rcond=None)[0] / unit
     weight = np.abs(least_squares)
     # in units of the target's variance, since the path ends at absolute tolerances
     scale = n / variance
-    _, _, coefs = lars_path_gram(
+    _, _, shares = lars_path_gram(
         scale * correlation * weight, scale * gram * np.outer(weight, weight), n_samples=1,
         method="lasso",
     )  # fmt: skip
-    coefs = coefs * weight[:, None]
+    coefs = shares * weight[:, None]
 
     def residual(w):
         return np.maximum(variance - 2 * correlation @ w + np.einsum("i...,i...", w, gram @ w), 0.0)
 
-    n_nonzero = (np.abs(coefs) > np.finfo(float).eps).sum(axis=0)
+    n_nonzero = (np.abs(shares) > np.finfo(float).eps).sum(axis=0)
     noise = n * residual(least_squares) / (n - len(gram) - 1) if n > len(gram) + 1 else 0.0
     if noise > SMALLEST_SQUARE * variance:
         criterion = n * residual(coefs) / noise + np.log(n) * n_nonzero

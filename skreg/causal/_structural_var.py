@@ -353,11 +353,22 @@ class StructuralVAR(ExportsMixin, Estimator):
         weights : ndarray of shape ((1 + order) * n_variables, (1 + order) * n_variables)
             Weights of an acyclic graph; all edges lead to variables at t. This is also the graph of
             `edges`, `to_networkx` and the other exports.
+
+        Raises
+        ------
+        ValueError
+            If a column has the name of another one's lag.
         """
         check_is_fitted(self)
         names, d = self._names(), self.n_features_in_
         lags = range(1, len(self.lagged_adjacency_) + 1)
         lagged = [f"{name}(t-{lag})" for lag in lags for name in names]
+        both = sorted({*names}.intersection(lagged))
+        if both:
+            raise ValueError(
+                f"a column is called {both[0]!r}, as the lag of another one is here; rename it, or "
+                "leave it out if it holds that lag"
+            )
         weights = np.zeros((len(names) + len(lagged),) * 2)
         weights[:, :d] = np.vstack([self.adjacency_matrix_, *self.lagged_adjacency_])
         return names + lagged, weights

@@ -35,6 +35,35 @@ def validate_rows(estimator, X, sample_weight, *, allow_nan=False):
     return X, sample_weight
 
 
+def complete_rows(estimator, X, by, **checks):
+    """Rows as float64 for a fitted estimator; raises a ValueError that tells of missing values."""
+    X = validate_data(
+        estimator, X, dtype=np.float64, reset=False, ensure_all_finite="allow-nan", **checks
+    )
+    refuse_missing(X, f"{by} takes complete rows; leave the others out")
+    return X
+
+
+def refuse_missing(X, remedy):
+    """Raise a ValueError if values of the rows X (n, d) are missing."""
+    gaps = np.flatnonzero(np.isnan(X).any(axis=1))
+    if len(gaps):
+        raise ValueError(
+            f"Input X contains NaN in {len(gaps)} of {len(X)} rows, first in row {gaps[0]}: "
+            f"{remedy}"
+        )
+
+
+def check_number_of_rows(n, by):
+    """Raise a ValueError if weights do not add up to a number of rows."""
+    if n < 2:
+        raise ValueError(
+            f"the weights of all rows add up to {n:.3g}, less than 2, but {by} counts rows: a "
+            "weight is a number of copies. Multiply sample_weight so that it adds up to the number "
+            "of rows"
+        )
+
+
 def checked_covariance(covariance):
     """Symmetric positive semidefinite matrix (d, d) of at least two columns, as float64."""
     C = as_square("covariance", covariance)
@@ -57,16 +86,20 @@ def checked_covariance(covariance):
 
 def check_columns(data, names):
     """Raise a ValueError that names a constant column, or one whose variance is no number."""
-    variance = np.diagonal(data.covariance)
-    if not np.all(np.isfinite(data.covariance)):
-        column = names[int(np.argmin(np.isfinite(variance)))]
-        raise ValueError(f"the variance of column {column!r} overflows; rescale it")
+    check_overflow(data, names)
     if data.constant.any():
         raise ValueError(
             f"column {names[int(np.argmax(data.constant))]!r} is constant; a node without "
             "variation has no place in the graph"
         )
-    tiny = variance < np.finfo(float).tiny
+    tiny = np.diagonal(data.covariance) < np.finfo(float).tiny
     if tiny.any():
         column = names[int(np.argmax(tiny))]
         raise ValueError(f"the variance of column {column!r} underflows; rescale it")
+
+
+def check_overflow(data, names):
+    """Raise a ValueError that names a column whose variance is no number."""
+    if not np.all(np.isfinite(data.covariance)):
+        column = names[int(np.argmin(np.isfinite(np.diagonal(data.covariance))))]
+        raise ValueError(f"the variance of column {column!r} overflows; rescale it")

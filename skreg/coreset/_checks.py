@@ -2,7 +2,6 @@
 
 import math
 from numbers import Real
-from typing import Literal
 
 import numpy as np
 from sklearn.utils import assert_all_finite, check_array
@@ -31,24 +30,6 @@ def require_finite(G, A):
         assert_all_finite(A.X, input_name="X")
         if A.columns is not None:
             assert_all_finite(A.columns, input_name="y")
-
-
-def rows_and_coreset(
-    X, X_kept, weight, sample_weight, least, name, *, accept_sparse: Literal["csr", False] = False
-):
-    """Pairs of rows and weights: of all rows, and of a coreset with `least` rows at least.
-
-    `name` is that of the parameter that asks for so many.
-    """
-    X = check_array(X, accept_sparse=accept_sparse, dtype=[np.float64, np.float32])
-    X_kept = check_array(X_kept, accept_sparse=accept_sparse, dtype=X.dtype, input_name="X_kept")
-    if X.shape[1] != X_kept.shape[1]:
-        raise ValueError(
-            f"X has {X.shape[1]} columns, but X_kept has {X_kept.shape[1]}: both must have the same"
-        )
-    if X_kept.shape[0] < least:
-        raise ValueError(f"{name}={least} is more than the {X_kept.shape[0]} rows of the coreset")
-    return (X, checked_weights(sample_weight, X)), (X_kept, checked_weights(weight, X_kept))
 
 
 def checked_indices(indices, n_rows, name):

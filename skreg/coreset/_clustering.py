@@ -10,7 +10,7 @@ from sklearn.metrics import pairwise_distances_argmin_min
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
-from skreg.coreset._checks import rows_and_coreset
+from skreg.coreset._worst_error import largest_error, rows_and_coreset
 
 LLOYD_STEPS = 10
 
@@ -101,14 +101,13 @@ def clustering_distortion(
     if of_mean == 0.0:
         return 0.0
     rng = check_random_state(random_state)
-    worst = 0.0
-    for _ in range(n_probes):
-        for rows in (everything, subset):
-            for centres in _centres(rows, n_clusters, rng.randint(2**31)):
-                cost = _cost(everything, centres)
-                error = abs(_cost(subset, centres) - cost)
-                worst = max(worst, error / (0.5 * cost + 0.5 * of_mean))
-    return float(worst)
+    return largest_error(
+        (everything, subset),
+        n_probes,
+        lambda rows: _centres(rows, n_clusters, rng.randint(2**31)),
+        _cost,
+        lambda cost: 0.5 * cost + 0.5 * of_mean,
+    )
 
 
 def _centres(rows, n_clusters, seed):

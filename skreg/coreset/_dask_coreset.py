@@ -114,7 +114,7 @@ default="lewis"
 
 def _stream_of_chunk(stream, seed, chunk):
     stream = clone(stream).set_params(random_state=(seed + chunk.start) % 2**31)
-    return stream.fit(chunk.X, chunk.y, chunk.sample_weight)
+    return stream.partial_fit(chunk.X, chunk.y, chunk.sample_weight)
 
 
 def _merged_streams(a, b):

@@ -27,10 +27,11 @@ from skreg._sklearn import (
 from skreg.coreset._excess import (
     Loss,
     costs,
+    excess_limit,
     loss_of,
     next_size,
+    require_all_may_be_drawn,
     share_above_least,
-    upper_limit,
 )
 from skreg.coreset._sampler import SensitivitySampler
 from skreg.rows import checked_weights
@@ -110,7 +111,9 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
     its weights, and the fit on S costs :math:`F_S(v_S)`. As F_S is unbiased, the mean of the
     difference is at least the excess of v on all rows, whatever the loss: the limit is that of a
     t interval from `n_checks` subsets. Of smooth losses it is about twice the excess, which falls
-    with the inverse of the number of rows. An estimator with a penalty minimises the sum of cost
+    with the inverse of the number of rows. Where the cost on all rows is beyond what the subsets
+    say of it, these lack rows that decide it, as uniform ones lack outliers, and the limit is
+    infinite. An estimator with a penalty minimises the sum of cost
     and penalty; the limit then bounds the mean excess of that sum over the draws. One that finds
     local minima only, such as `KMeans`, is compared with what it finds.
 
@@ -189,8 +192,8 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
         Raises
         ------
         ValueError
-            If the estimator takes no weights, if its loss is not known or not finite where an
-            excess is to be certified, or as the sampler.
+            If the estimator takes no weights, if its loss is not known or not finite, or some rows
+            are never drawn, where an excess is to be certified, or as the sampler.
         """
         fresh = copy(self)
         fresh._fit(X, y, sample_weight, fit_params)
@@ -226,6 +229,7 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
         """Certify the fit, and fit on larger subsets until the excess is at most `wanted`."""
         loss = loss_of(self.estimator_, self.sampler_.p) if self.loss == "auto" else self.loss
         omega = checked_weights(sample_weight, np.empty((len(self.sampler_.scores_), 0)))
+        require_all_may_be_drawn(self.sampler_.inclusion_proba_[omega > 0.0])
         # not the draws that the subset was made from
         rng = np.random.default_rng(check_random_state(self.sampler_.random_state).randint(2**31))
         path = []
@@ -236,16 +240,19 @@ class CoresetEstimator(MetaEstimatorMixin, Estimator):
             )
             return sampler, subset, self._fitted(sampler, subset, X, fit_params)
 
-        def gap():
+        def check():
             _, subset, model = drawn(self.sampler_.n_samples_)
-            return costs(loss, self.estimator_, *subset) - costs(loss, model, *subset)
+            return costs(loss, self.estimator_, *subset), costs(loss, model, *subset)
 
         while True:
             n_samples = self.sampler_.n_samples_
             self.cost_ = costs(loss, self.estimator_, X, y, omega)
             is_whole = n_samples >= np.count_nonzero(omega)
-            gaps = np.zeros(2) if is_whole else np.array([gap() for _ in range(self.n_checks)])
-            self.excess_ = share_above_least(upper_limit(gaps), self.cost_)
+            limit = 0.0
+            if not is_whole:
+                of_fit, least = np.array([check() for _ in range(self.n_checks)]).T
+                limit = excess_limit(of_fit, least, self.cost_)
+            self.excess_ = share_above_least(limit, self.cost_)
             path.append((n_samples, self.excess_))
             if self.excess_ <= wanted or is_whole:
                 break

@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 
 from skreg._estimator import Estimator
 from skreg._sklearn import StrOptions, _safe_indexing
+from skreg.coreset._worst_error import require_squares_in_range
 from skreg.rows import checked_weights
 
 _PARAMETERS = ("n_components", "tol", "reg_covar", "max_iter", "n_init", "random_state")
@@ -131,7 +132,7 @@ class WeightedGaussianMixture(Estimator, GaussianMixture):
         ------
         ValueError
             If weights are negative, not finite or all zero, if there are fewer rows with a weight
-            than components, or as `sklearn.mixture.GaussianMixture`.
+            than components, if squares of X overflow, or as `sklearn.mixture.GaussianMixture`.
         """
         self.fit_predict(X, y, sample_weight)
         return self
@@ -178,6 +179,7 @@ class WeightedGaussianMixture(Estimator, GaussianMixture):
         """No start can be given, so that there is none to check."""
 
     def _initialize_parameters(self, X, random_state, xp=None):
+        require_squares_in_range(X)
         kmeans = KMeans(self.n_components, n_init=1, random_state=random_state)
         labels = kmeans.fit(X, sample_weight=self._share).labels_
         self._initialize(X, np.eye(self.n_components, dtype=X.dtype)[labels], xp=xp)

@@ -12,9 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from skreg._sklearn import Interval, validate_params
-from skreg.coreset._checks import rows_and_coreset
 from skreg.coreset._clustering import LLOYD_STEPS
 from skreg.coreset._mixture import WeightedGaussianMixture
+from skreg.coreset._worst_error import largest_error, rows_and_coreset
 from skreg.rows import chunk_slices, rows_per_chunk
 
 _EM_STEPS = 10
@@ -119,27 +119,20 @@ def mixture_distortion(
     >>> bool(mixture_distortion(X, X_kept, weight, 4, random_state=0) < 0.2)
     True
     """
-    everything, subset = rows_and_coreset(
-        X, X_kept, weight, sample_weight, n_components, "n_components"
-    )
+    pairs = rows_and_coreset(X, X_kept, weight, sample_weight, n_components, "n_components")
+    rng = check_random_state(random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # any centres and mixtures will do
-        return _worst_error(
-            everything, subset, n_components, max_ratio, n_probes, check_random_state(random_state)
+        variance = _within_variance(pairs[0], n_components, rng)
+        if variance == 0.0:
+            return 0.0
+        return largest_error(
+            pairs,
+            n_probes,
+            lambda rows: _mixtures(rows, n_components, variance, max_ratio, rng),
+            _cost,
+            lambda cost: cost,
         )
-
-
-def _worst_error(everything, subset, k, ratio, n_probes, rng):
-    variance = _within_variance(everything, k, rng)
-    if variance == 0.0:
-        return 0.0
-    worst = 0.0
-    for _ in range(n_probes):
-        for rows in (everything, subset):
-            for mixture in _mixtures(rows, k, variance, ratio, rng):
-                cost = _cost(everything, mixture)
-                worst = max(worst, abs(_cost(subset, mixture) - cost) / cost)
-    return float(worst)
 
 
 def _within_variance(rows, k, rng):

@@ -46,6 +46,8 @@ class Term(NamedTuple):
 def bernoulli_coreset(reduce_chunks, design, scores, floor, n_samples, seed):
     """Bernoulli sample: W by sums, the sum of the scores, the largest of them, then the rows."""
     G, weight_sum, n_rows, n_features = reduce_chunks(partial(_gram_of_chunk, design), _merge_grams)
+    if weight_sum == 0.0:
+        raise ValueError("all of sample_weight is zero: at least one weight must be positive")
     if scores == "distance":
         terms: tuple[Term, ...] = (_distance_to_mean(G, n_features, design),)
     else:
@@ -78,6 +80,8 @@ def _distance_to_mean(G, ones, design):
     require_squares(design.p)
     if not design.fit_intercept:
         raise ValueError("scores='distance' needs fit_intercept=True: the mean comes from that")
+    if not np.isfinite(G).all():
+        raise ValueError("X has values whose squares overflow; rescale X")
     W = np.eye(len(G))
     W[ones] -= G[ones] / G[ones, ones]
     total = np.einsum("ij,ik,kj->", W, G, W)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import assert_all_finite
 
 from skreg.moments import second_moments
 from skreg.rows import CACHE_BYTES, chunk_slices, rows_per_chunk
@@ -92,12 +93,20 @@ def squared_norms(A, W):
 
 
 def squared_distances_to_mean(A, share):
-    """||a_i - mu||^2, mu = sum_i share_i a_i, in float64, for rows that are not scaled."""
-    mean = sum(share[rows] @ part for rows, part in blocks(A))
+    """||a_i - mu||^2, mu = sum_i share_i a_i, in float64, for rows that are not scaled.
+
+    Raises ValueError where they are not finite.
+    """
     result = np.empty(A.n_rows)
-    for rows in block_slices(A.n_rows, A.n_columns):
-        deviation = dense_block(A, rows) - mean
-        result[rows] = np.einsum("ij,ij->i", deviation, deviation)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(share[rows] @ part for rows, part in blocks(A))
+        for rows in block_slices(A.n_rows, A.n_columns):
+            deviation = dense_block(A, rows) - mean
+            result[rows] = np.einsum("ij,ij->i", deviation, deviation)
+        total = result.sum()
+    if not np.isfinite(total):
+        assert_all_finite(A.X, input_name="X")
+        raise ValueError("X has values whose squares overflow; rescale X")
     return result
 
 

@@ -100,6 +100,11 @@ def _draw_beside(certain, scores, n_samples, method, seed):
     """`draw` of the rows that are left beside `certain`, and these with q_i = 1."""
     others = scores.copy()
     others[certain] = 0.0
+    if n_samples <= len(certain) and others.any():
+        raise ValueError(
+            f"n_samples={n_samples} is not above the number of rows that are kept for certain, one "
+            f"of each of {len(certain)} classes: nothing would stand for the others"
+        )
     q, kept, factor = np.zeros(len(scores)), np.empty(0, dtype=np.intp), np.empty(0)
     if n_samples > len(certain):
         q, kept, factor = draw(others, n_samples - len(certain), method, seed)

@@ -38,8 +38,11 @@ def draw_from_each_class(scores, classes, omega, floor, n_samples, method, strat
     for k, number in enumerate(quotas(sizes, shares, n_samples)):
         rows = np.flatnonzero((classes == labels[k]) & (weight > 0.0))
         mixed = mixed_scores(scores[rows], floor, None if omega is None else omega[rows])
-        heaviest = [np.argmax(mixed)]  # so that no class is lost
-        q[rows], kept, factor = draw(mixed, number, method, seed + k, heaviest)
+        if number > 1:
+            heaviest = [np.argmax(mixed)]  # so that no class is lost
+            q[rows], kept, factor = draw(mixed, number, method, seed + k, heaviest)
+        else:  # one row that stands for all of its class, any of them
+            q[rows], kept, factor = draw(mixed, number, "systematic", seed + k)
         chosen.append(rows[kept])
         factors.append(factor)
     kept = np.concatenate(chosen)

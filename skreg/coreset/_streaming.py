@@ -136,12 +136,12 @@ class StreamingCoreset(Estimator):
         Raises
         ------
         ValueError
-            As `partial_fit`.
+            As `partial_fit`, or if all weights are zero.
         """
         self._validate_params()
         fresh = copy(self)
         fresh.__dict__.pop("_levels", None)
-        fresh._take(X, y, sample_weight)
+        fresh._take(X, y, sample_weight, all_zero=False)
         return self._become(fresh)
 
     def partial_fit(
@@ -156,7 +156,7 @@ class StreamingCoreset(Estimator):
         y : array-like of shape (n,), default=None
             Targets; in every call or in none.
         sample_weight : array-like of shape (n,), default=None
-            Weights of the rows.
+            Weights of the rows; those of a whole batch may be zero.
 
         Returns
         -------
@@ -170,7 +170,7 @@ class StreamingCoreset(Estimator):
         """
         self._validate_params()  # also of a fitted estimator, whose parameters may have been set
         fresh = copy(self) if not hasattr(self, "_levels") else self._copied()
-        fresh._take(X, y, sample_weight)
+        fresh._take(X, y, sample_weight, all_zero=True)
         return self._become(fresh)
 
     def _copied(self):
@@ -185,12 +185,12 @@ class StreamingCoreset(Estimator):
         self.__dict__ = fresh.__dict__
         return self
 
-    def _take(self, X, y, sample_weight):
+    def _take(self, X, y, sample_weight, all_zero):
         first = not hasattr(self, "_levels")
         X = validate_data(self, X, accept_sparse="csr", reset=first, dtype=[np.float64, np.float32])
         weight = np.ones(X.shape[0])
         if sample_weight is not None:
-            weight = checked_weights(sample_weight, X)
+            weight = checked_weights(sample_weight, X, all_zero=all_zero)
         if y is not None:
             check_consistent_length(X, y)
             y = self._checked_target(y)
@@ -232,7 +232,9 @@ class StreamingCoreset(Estimator):
             taken, batch = _rows_of(batch, slice(None, room)), _rows_of(batch, slice(room, None))
             self._carry(self._reduced(_stack([*self._buffer, taken])), 0)
             self._buffer, self._n_buffered = [], 0
-        if batch[0].shape[0]:  # copied: the caller may fill the same array with the next batch
+        nothing_yet = not (self._levels or self._buffer)
+        if batch[0].shape[0] or nothing_yet:
+            # copied: the caller may fill the same array with the next batch
             self._buffer.append(tuple(None if part is None else part.copy() for part in batch))
             self._n_buffered += batch[0].shape[0]
 
@@ -346,7 +348,7 @@ class StreamingCoreset(Estimator):
         """
         check_is_fitted(self)
         union = _stack([level for level in self._levels if level is not None] + self._buffer)
-        return self._copied()._reduced(union) if reduce else union
+        return self._copied()._reduced(union) if reduce and len(union[2]) else union
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_levels")

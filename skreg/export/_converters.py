@@ -41,39 +41,80 @@ def write_classes(graph: Graph) -> None:
 
 
 def write_ordered_classes(graph: Graph) -> None:
-    """Cumulative logits: differences of logistics of the boundaries, crossings repaired."""
-    if graph.model.link_ != "logit":
+    """Cumulative links: differences between the boundaries, crossings repaired."""
+    if graph.model.link_ not in ORDERED:
         raise ValueError(
             f"{type(graph.model).__name__} with link={graph.model.link_!r} has no converter to "
-            "ONNX; link='logit' has one"
+            f"ONNX, whose function Erf loses the tails of the normal distribution; the links "
+            f"{list(ORDERED)} have one"
         )
     if graph.model._has_offset:
         raise ValueError(
             f"{type(graph.model).__name__} was fitted with an offset, for which ONNX has no input"
         )
     order = np.searchsorted(graph.model.classes_, graph.model.class_order_)
-    ordered = ordered_probabilities(graph, graph.linear_predictor(), len(order) - 1)
+    eta = without_crossing(graph, graph.linear_predictor(), len(order) - 1)
+    ordered = ORDERED[graph.model.link_](graph, eta, len(order) - 1)
     best = graph.node("ArgMax", ordered, axis=1, keepdims=0)
     graph.write_labels(graph.choose(graph.labels()[order], best))
     graph.write_numbers(graph.columns(ordered, np.argsort(order)))
 
 
-def ordered_probabilities(graph: Graph, eta: str, n_boundaries: int) -> str:
-    """pi_c = sigma(eta_c) sigma(-eta_{c-1}) (1 - exp(-d)), d = eta_c - eta_{c-1}.
-
-    The last factor is tanh(d / 2) (1 + exp(-d)), which keeps its digits where d is small.
-    """
-    eta = without_crossing(graph, eta, n_boundaries)
+def logit_probabilities(graph: Graph, eta: str, n_boundaries: int) -> str:
+    """pi_c = sigma(eta_c) sigma(-eta_{c-1}) (1 - exp(-d)), d = eta_c - eta_{c-1}."""
     below, above = graph.probabilities(eta)
-    upper, lower = np.arange(1, n_boundaries), np.arange(n_boundaries - 1)
     parts = [graph.columns(below, [0]), graph.columns(above, [n_boundaries - 1])]
     if n_boundaries > 1:
-        d = graph.node("Sub", graph.columns(eta, upper), graph.columns(eta, lower))
-        tanh = graph.node("Tanh", graph.node("Mul", d, graph.constant(0.5)))
-        rest = graph.node("Add", graph.node("Exp", graph.node("Neg", d)), graph.constant(1.0))
+        upper, lower = np.arange(1, n_boundaries), np.arange(n_boundaries - 1)
         inside = graph.node("Mul", graph.columns(below, upper), graph.columns(above, lower))
-        parts.insert(1, graph.node("Mul", inside, graph.node("Mul", tanh, rest)))
+        gap = one_minus_exp(graph, increments(graph, eta, n_boundaries))
+        parts.insert(1, graph.node("Mul", inside, gap))
     return graph.beside(*parts)
+
+
+def cloglog_probabilities(graph: Graph, eta: str, n_boundaries: int) -> str:
+    """pi_c = exp(-e^b) (1 - exp(-D)), D = e^a (1 - exp(-d)); a = eta_c, b = eta_{c-1}, d = a - b.
+
+    e^eta is capped where it would overflow; exp(-e^eta) is 0 long before.
+    """
+    rate = graph.node("Exp", graph.node("Min", eta, graph.constant(LARGEST_EXPONENT)))
+    above = graph.node("Exp", graph.node("Neg", rate))
+    first = one_minus_exp(graph, graph.columns(rate, [0]))
+    parts = [first, graph.columns(above, [n_boundaries - 1])]
+    if n_boundaries > 1:
+        gap = one_minus_exp(graph, increments(graph, eta, n_boundaries))
+        upper, lower = np.arange(1, n_boundaries), np.arange(n_boundaries - 1)
+        mass = one_minus_exp(graph, graph.node("Mul", graph.columns(rate, upper), gap))
+        parts.insert(1, graph.node("Mul", graph.columns(above, lower), mass))
+    return graph.beside(*parts)
+
+
+def loglog_probabilities(graph: Graph, eta: str, n_boundaries: int) -> str:
+    """Those of the complementary link, with the signs and the order of the classes turned."""
+    turned = graph.node("Neg", graph.columns(eta, np.arange(n_boundaries)[::-1]))
+    probabilities = cloglog_probabilities(graph, turned, n_boundaries)
+    return graph.columns(probabilities, np.arange(n_boundaries + 1)[::-1])
+
+
+ORDERED = {
+    "logit": logit_probabilities,
+    "cloglog": cloglog_probabilities,
+    "loglog": loglog_probabilities,
+}
+LARGEST_EXPONENT = 709.0
+
+
+def increments(graph: Graph, eta: str, n_boundaries: int) -> str:
+    """eta_c - eta_{c-1} of the middle classes."""
+    upper, lower = np.arange(1, n_boundaries), np.arange(n_boundaries - 1)
+    return graph.node("Sub", graph.columns(eta, upper), graph.columns(eta, lower))
+
+
+def one_minus_exp(graph: Graph, d: str) -> str:
+    """1 - exp(-d) = tanh(d / 2) (1 + exp(-d)), which keeps its digits where d is small."""
+    tanh = graph.node("Tanh", graph.node("Mul", d, graph.constant(0.5)))
+    rest = graph.node("Add", graph.node("Exp", graph.node("Neg", d)), graph.constant(1.0))
+    return graph.node("Mul", tanh, rest)
 
 
 def without_crossing(graph: Graph, eta: str, n_boundaries: int) -> str:

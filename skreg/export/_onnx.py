@@ -67,7 +67,7 @@ def to_onnx(estimator: Any, X: Any, *, target_opset: int | None = None) -> Any:
         If skl2onnx is not installed.
     ValueError
         If labels are numbers that are no integers, or if a classifier of `skreg.ordinal` has
-        another link than the logistic one, or was fitted with an offset.
+        the link "probit", or was fitted with an offset.
     TypeError
         If the estimator, or a part of it, is none that has a converter.
 

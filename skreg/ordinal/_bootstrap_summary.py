@@ -42,6 +42,7 @@ class Refit(NamedTuple):
 
     coef: np.ndarray
     intercept: np.ndarray
+    free: np.ndarray
     converged: bool
     at_edge: bool
 
@@ -120,8 +121,8 @@ def bootstrap_summary(
         ``lower``, ``upper``, with the logistic link ``odds_ratio`` with its ``odds_ratio_lower``
         and ``odds_ratio_upper``, and ``nonzero``, the share of samples in which the coefficient is
         not 0. Rows as in `ProportionalOddsClassifier.summary`, or in `PrestoClassifier.summary`, by
-        ``term`` and
-        ``boundary``.
+        ``term`` and ``boundary``: at each boundary for a feature that a search over `proportional`
+        left free on all rows or in some sample.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def bootstrap_summary(
         If `estimator` is no classifier of `skreg.ordinal` and no search over one.
     ValueError
         If a class has fewer than two rows, if `n_bootstraps` is too small for the ends of the
-        intervals, and as `fit`.
+        intervals, if a search chose another link in some sample, and as `fit`.
     ImportError
         If pandas is not installed.
 
@@ -170,11 +171,12 @@ def bootstrap_summary(
     _warn_of_penalty(whole, fitted)
     refits = _refit_all(
         _with_order(estimator, fitted.class_order_), X, y, sample_weight, offset,
-        np.searchsorted(fitted.classes_, from_categorical(y)[0]),
+        np.searchsorted(fitted.classes_, from_categorical(y)[0]), fitted.link_,
         n_bootstraps, random_state, n_jobs, verbose,
     )  # fmt: skip
     _warn_of_refits(refits)
-    terms = _terms(fitted)
+    free = np.any([_free_increments(fitted), *(refit.free for refit in refits)], axis=0)
+    terms = distinct_terms(free)
     values = np.array([_flat(terms, refit.coef, refit.intercept) for refit in refits])
     lower, upper = np.quantile(values, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=0)
     levels = levels_of(
@@ -190,17 +192,17 @@ def bootstrap_summary(
 
 
 def _refit_all(
-    model, X, y, sample_weight, offset, codes, n_bootstraps, random_state, n_jobs, verbose
+    model, X, y, sample_weight, offset, codes, link, n_bootstraps, random_state, n_jobs, verbose
 ):
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
     samples = _draw(codes, weight, n_bootstraps, check_random_state(random_state))
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_refit)(model, X, y, offset, weight * counts) for counts in samples
+        delayed(_refit)(model, X, y, offset, link, weight * counts) for counts in samples
     )
     return list(progress(results, total=n_bootstraps, verbose=verbose, by=BY, unit="sample"))
 
 
-def _refit(model, X, y, offset, weight):
+def _refit(model, X, y, offset, link, weight):
     rows = np.flatnonzero(weight > 0.0)
     model = clone(model)
     with warnings.catch_warnings(record=True) as caught:
@@ -211,8 +213,13 @@ def _refit(model, X, y, offset, weight):
         )  # fmt: skip
     converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     fitted = getattr(model, "best_estimator_", model)
+    if fitted.link_ != link:
+        raise ValueError(
+            f"all rows chose link={link!r}, but a bootstrap sample link={fitted.link_!r}, whose "
+            f"coefficients have another meaning: {BY} needs a search that leaves the link alone"
+        )
     at_edge = bool(getattr(fitted, "alpha_at_edge_", False))
-    return Refit(fitted.coef_, fitted.intercept_, converged, at_edge)
+    return Refit(fitted.coef_, fitted.intercept_, _free_increments(fitted), converged, at_edge)
 
 
 def _given(offset):
@@ -276,13 +283,13 @@ def _by_boundary(fitted):
     return hasattr(fitted, "coef_diff_")
 
 
-def _terms(fitted):
-    """Coefficients of their own, also those of features that the penalty keeps out."""
+def _free_increments(fitted):
+    """Which increments have coefficients of their own, also those that the penalty keeps out."""
     free = np.zeros((len(fitted.intercept_), fitted.n_features_in_), dtype=bool)
     free[0] = True
     if _by_boundary(fitted):
         free[1:] = ~fitted._proportional_features()
-    return distinct_terms(free)
+    return free
 
 
 def _warn_of_penalty(whole, fitted):

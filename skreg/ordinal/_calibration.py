@@ -84,6 +84,8 @@ def check_event(y_true, y_prob):
     """Events as 0.0 and 1.0, and probabilities, both of shape (n_samples,)."""
     event, probability = column_or_1d(y_true), column_or_1d(y_prob).astype(np.float64)
     check_consistent_length(event, probability)
+    if len(event) == 0:
+        raise ValueError("y_true and y_prob have no samples; at least one is needed")
     if not np.isin(event, [0, 1]).all():
         raise ValueError(f"y_true must hold 0 and 1 only, got {np.unique(event)[:5].tolist()}")
     if not np.all((probability >= 0.0) & (probability <= 1.0)):

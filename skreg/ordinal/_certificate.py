@@ -100,16 +100,22 @@ def duality_gap(rows, penalty, point, primal, model, sums):
     shrink = 1.0 / max(gauge_of(penalty, flat), 1.0)
     at_point = point.a, point.b, model.qa, model.q, rows.weight, rows.start
     known = _class_offsets(rows, model)
-    dual = dual_value(rows.link, shrink * balance, *at_point) + shrink * np.dot(balance, known)
+    with np.errstate(invalid="ignore"):
+        linear = np.dot(balance, known)
+    dual = dual_value(rows.link, shrink * balance, *at_point) + shrink * linear
     dual -= penalty_conjugate(penalty, shrink * flat)
     if shrink < 1.0 and penalty.l1_ratio < 1.0:
-        whole = dual_value(rows.link, balance, *at_point) + np.dot(balance, known)
+        whole = dual_value(rows.link, balance, *at_point) + linear
         dual = max(dual, whole - penalty_conjugate(penalty, flat))
-    return primal - dual
+    return primal - dual if np.isfinite(dual) else np.inf
 
 
 def _class_offsets(rows, model):
-    """sum_i (ga_i + gb_i) o_i over each class, with the offsets o; zeros without."""
+    """sum_i (ga_i + gb_i) o_i over each class, with the offsets o; zeros without.
+
+    Not finite where gradients overflow, far from the optimum.
+    """
     if rows.offset is None:
         return np.zeros(len(rows.start) - 1)
-    return np.add.reduceat(model.q * rows.offset, rows.start[:-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.add.reduceat(model.q * rows.offset, rows.start[:-1])

@@ -19,9 +19,15 @@ def warn_if_not_converged(solution, link, *, tol, max_iter):
         certified = not np.isnan(solution.dual_gap)
         name = "duality gap" if certified else "violation of the optimality conditions"
         reached = solution.dual_gap if certified else solution.kkt_residual
+        advice = (
+            "Increase max_iter or tol."
+            if solution.n_iter >= max_iter
+            else "No step lowers the objective any further: look for extreme numbers in X and in "
+            "the offset, or increase tol."
+        )
         warn(
             f"The solver stopped after {solution.n_iter} iterations (max_iter={max_iter}): the "
-            f"relative {name} is {reached:.3g}, wanted is tol={tol:.3g}. Increase max_iter or tol.",
+            f"relative {name} is {reached:.3g}, wanted is tol={tol:.3g}. {advice}",
             ConvergenceWarning,
         )
     elif np.isnan(solution.dual_gap) and _runs_away(solution, link):

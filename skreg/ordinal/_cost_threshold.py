@@ -70,6 +70,7 @@ def cost_threshold(
     alarm_cost: float = 1.0,
     label: Any = None,
     class_order: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     cv: Any = None,
     groups: ArrayLike | None = None,
     n_jobs: int | None = None,
@@ -97,6 +98,8 @@ def cost_threshold(
     label : label, default=None
         First class of the event, which is this class or any after it; the last class if None.
     class_order : array-like of shape (n_levels,), default=None
+        As in `out_of_fold_proba`.
+    offset : array-like of shape (n_samples,), default=None
         As in `out_of_fold_proba`.
     cv : int, cross-validation generator or iterable, default=None
         Two folds or more, as in `out_of_fold_proba`.
@@ -138,8 +141,11 @@ def cost_threshold(
     True
     """
     labels, proba, fold = ordered_out_of_fold(
-        estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params
-    )
+        estimator, X, y, class_order, offset=offset, cv=cv, groups=groups, n_jobs=n_jobs,
+        params=params,
+    )  # fmt: skip
+    if fold.max() == 0:
+        raise ValueError("cv has one fold; the threshold of a fold is chosen on the others")
     first = event_position(label, labels)
     if first == 0:
         raise ValueError(

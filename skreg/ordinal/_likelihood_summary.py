@@ -7,6 +7,7 @@ from scipy.special import ndtri
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_consistent_length, column_or_1d
 
+from skreg._optional import require
 from skreg._sklearn import Interval, StrOptions
 from skreg._warnings import warn
 from skreg.ordinal import _covariance
@@ -17,7 +18,12 @@ from skreg.ordinal._coefficient_table import (
     threshold_names,
     with_wald_tests,
 )
-from skreg.ordinal._maximum_likelihood import likelihood_of
+from skreg.ordinal._maximum_likelihood import (
+    crossing_rate_at,
+    likelihood_of,
+    warn_of_crossing,
+    warn_of_fractions,
+)
 from skreg.ordinal._problem import original_scale, sorted_by_class
 from skreg.ordinal._profile import profile_end
 from skreg.ordinal._terms import distinct_terms, levels_of
@@ -38,13 +44,21 @@ def summarise(
     _check_options(covariance, groups, interval)
     likelihood = likelihood_of(estimator, X, y, sample_weight, "summary", offset)
     if covariance == "observed":
-        _warn_of_fractions(sample_weight)
+        warn_of_fractions(
+            sample_weight,
+            "covariance='observed'",
+            "standard errors depend on its scale",
+            "use covariance='sandwich'",
+        )
+    crossing = crossing_rate_at(likelihood, likelihood.maximum)
+    if crossing > 0.0:
+        consequence = "if these are not a few, trust neither it nor its standard errors"
+        warn_of_crossing(crossing, "the model", consequence)
     terms = distinct_terms(np.isfinite(likelihood.problem.weights[:, 1:]))
     to_original = _original_scale_matrix(likelihood, terms)
     theta = likelihood.maximum.point.theta.reshape(-1)[likelihood.free]
     value = to_original @ theta
-    inner = _increment_covariance(likelihood, covariance, groups)
-    error = np.sqrt(np.einsum("ij,jk,ik->i", to_original, inner, to_original))
+    error = _standard_errors(to_original, _increment_covariance(likelihood, covariance, groups))
     z = ndtri(0.5 + 0.5 * level)
     if interval == "wald":
         lower, upper = value - z * error, value + z * error
@@ -73,18 +87,6 @@ def _check_options(covariance, groups, interval):
         )
 
 
-def _warn_of_fractions(sample_weight):
-    if sample_weight is None:
-        return
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    if np.any(weight != np.round(weight)):
-        warn(
-            "sample_weight has fractions, but covariance='observed' takes a weight for a number of "
-            "equal rows: standard errors depend on its scale. If the weights say how much a row "
-            "counts, such as inverse probabilities of sampling, use covariance='sandwich'."
-        )
-
-
 def _original_scale_matrix(likelihood, terms):
     """Matrix from the free increments to the terms and thresholds on the original scale.
 
@@ -100,6 +102,13 @@ def _original_scale_matrix(likelihood, terms):
     return np.array(columns).T
 
 
+def _standard_errors(to_original, covariance):
+    """Those of the rows h of the matrix, sqrt(h^T C h), whatever their units."""
+    size = np.abs(to_original).max(axis=1)
+    unit = to_original / size[:, None]
+    return size * np.sqrt(np.einsum("ij,jk,ik->i", unit, covariance, unit))
+
+
 def _increment_covariance(likelihood, covariance, groups):
     problem, maximum = likelihood.problem, likelihood.maximum
     if covariance == "observed":
@@ -113,6 +122,12 @@ def _clusters(likelihood, groups):
     """Number of the cluster of each row, in the solver's order."""
     groups = column_or_1d(groups)
     check_consistent_length(groups, likelihood.codes)
+    missing = require("pandas", "bench", "summary").isna(groups)
+    if missing.any():
+        raise ValueError(
+            f"groups is missing for {missing.sum()} of {len(groups)} rows; each row needs a group, "
+            "one of its own if it depends on no other"
+        )
     order = sorted_by_class(likelihood.codes, likelihood.sample_weight)
     found, cluster = np.unique(groups[order], return_inverse=True)
     n_parameters = len(likelihood.free)

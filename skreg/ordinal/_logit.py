@@ -17,6 +17,7 @@ from skreg.ordinal._link import (
 )
 
 _LOG_2 = math.log(2.0)
+_SMALLEST = 2.0**-1022  # normal number
 ROUNDING = 1e-12
 
 
@@ -84,10 +85,13 @@ def _small_root(product):
 
 @kernel
 def _logit(probability, product):
-    """logit(P), given P roughly and P (1 - P) to full relative accuracy."""
+    """logit(P), given P roughly and P (1 - P) to full relative accuracy.
+
+    Where the latter underflows it is finite; `row_conjugate` multiplies it with a smaller number.
+    """
     if 0.1 < probability < 0.9:
         return math.log(probability / (1.0 - probability))
-    m = _small_root(product)
+    m = max(_small_root(product), _SMALLEST)
     tail = math.log1p(-m) - math.log(m)
     return tail if probability > 0.5 else -tail
 

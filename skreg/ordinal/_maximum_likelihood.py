@@ -8,9 +8,17 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._sklearn import _check_sample_weight
+from skreg._warnings import warn
+from skreg.ordinal._linear_predictors import crossing_rate
 from skreg.ordinal._maximum import Maximum, derivatives, free_increments, maximise
 from skreg.ordinal._newton import Point, point_at, quadratic_model
-from skreg.ordinal._problem import Coefficients, Problem, loss_gradient, standardised_increments
+from skreg.ordinal._problem import (
+    Coefficients,
+    Problem,
+    loss_gradient,
+    original_scale,
+    standardised_increments,
+)
 from skreg.ordinal._separation import dependent_columns, separating_direction
 
 # violation of the optimality conditions, relative, that rounding of coefficients may leave
@@ -88,6 +96,40 @@ def likelihood_of(estimator, X, y, sample_weight, by, offset=None):
         problem, free, maximum, data.X, data.labels.codes, data.sample_weight * given.max(),
         data.offset,
     )  # fmt: skip
+
+
+def warn_of_crossing(rate, model, consequence):
+    """Say that a model gives classes negative probabilities at a share of the rows."""
+    warn(
+        f"Boundaries of {model} cross at a share of {rate:.2g} of the rows, where some class has a "
+        f"negative probability: {consequence}. Let more features be proportional, or penalise "
+        "(alpha > 0)."
+    )
+
+
+def crossing_rate_at(likelihood, maximum):
+    """Weighted share of the rows at which boundaries cross at a maximum.
+
+    A row's likelihood only has the boundaries of its own class; nothing keeps the others in order.
+    """
+    theta = maximum.point.theta
+    if not theta[1:, 1:].any():
+        return 0.0
+    intercept, coef, _ = original_scale(likelihood.problem, theta)
+    return crossing_rate(likelihood.X, coef, intercept, likelihood.sample_weight)
+
+
+def warn_of_fractions(sample_weight, by, consequence, advice):
+    """Say what weights mean that are no numbers of rows, to whom takes them for these."""
+    if sample_weight is None:
+        return
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    if np.any(weight != np.round(weight)):
+        warn(
+            f"sample_weight has fractions, but {by} takes a weight for a number of equal rows: "
+            f"{consequence}. If the weights say how much a row counts, such as inverse "
+            f"probabilities of sampling, {advice}."
+        )
 
 
 def checked_maximum(problem, start, free, names, by):

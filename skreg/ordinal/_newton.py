@@ -89,10 +89,10 @@ class Solution(NamedTuple):
     move_before: float
 
 
-def intercept_point(rows):
-    """Intercepts alpha_k where G(alpha_k) is the share of the classes 0 .. k.
+def intercept_point(rows, centre=0.0):
+    """Intercepts alpha_k - centre, where G(alpha_k) is the share of the classes 0 .. k.
 
-    They are the optimum without features, if there is no offset. An offset is centred.
+    They are the optimum without features, if all offsets are `centre`.
     """
     start, design = rows.start, rows.design
     shares = np.add.reduceat(rows.weight, start[:-1])
@@ -100,8 +100,7 @@ def intercept_point(rows):
     alpha = boundaries_of_shares(rows.link, below, above)
     theta = np.zeros((len(alpha), n_columns(design)))
     theta[:, 0] = np.diff(alpha, prepend=0.0)
-    if rows.offset is not None:
-        theta[0, 0] -= np.dot(rows.weight, rows.offset)
+    theta[0, 0] -= centre
     return point_at(rows, theta)
 
 
@@ -305,16 +304,22 @@ def _largest_step(a, b, da, db):
     return nearest
 
 
+def rounding_of_loss(rows, loss):
+    """Bound of what rounding does to a loss: a sum over n rows is off by some sqrt(n) / 3 units."""
+    return max(16.0, 2.0 * np.sqrt(len(rows.weight))) * np.finfo(float).eps * abs(loss)
+
+
 def line_search(rows, penalty, point, target, gradient, objective):
     """Point between `point` and `target` that decreases the objective enough (Armijo).
 
-    Returns the point, its objective, and the largest change of a predictor.
+    Returns the point, its objective, and the largest change of a predictor. Within its rounding, an
+    objective counts as no larger.
     """
     step = target - point.theta
     da, db = _predictors(rows.design, step)
     slope = np.sum(gradient * step)
     slope += penalty_at(penalty, target) - penalty_at(penalty, point.theta)
-    rounding = 16.0 * np.finfo(float).eps * abs(objective)
+    rounding = rounding_of_loss(rows, objective)
     t = min(1.0, TO_THE_BOUNDARY * _largest_step(point.a, point.b, da, db))
     for _ in range(MAX_HALVINGS):
         theta = target if t == 1.0 else point.theta + t * step

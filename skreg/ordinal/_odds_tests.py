@@ -10,10 +10,20 @@ from skreg._optional import require
 from skreg.ordinal._brant import separate_fits, wald_statistic
 from skreg.ordinal._coefficient_table import threshold_names
 from skreg.ordinal._maximum import free_increments
-from skreg.ordinal._maximum_likelihood import checked_maximum, likelihood_of
+from skreg.ordinal._maximum_likelihood import (
+    checked_maximum,
+    crossing_rate_at,
+    likelihood_of,
+    warn_of_crossing,
+    warn_of_fractions,
+)
 from skreg.ordinal._terms import distinct_terms
 
 ALL_FEATURES, LARGER_MODEL = "all features", "larger model"
+# share of rows at which a larger model may cross. In simulations of proportional odds with five
+# features no sample of 300 rows had more, and the test at 5 % rejected 6 %; of samples of 100 rows
+# two thirds had, and it rejected 16 % of all
+MUCH_CROSSING = 0.05
 
 
 def brant_test(
@@ -58,6 +68,11 @@ def brant_test(
     ImportError
         If pandas is not installed.
 
+    Warns
+    -----
+    UserWarning
+        If weights are not whole numbers.
+
     See Also
     --------
     likelihood_ratio_test : The same hypothesis, by the likelihood.
@@ -78,6 +93,7 @@ def brant_test(
     """
     by = "brant_test"
     likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
+    _warn_of_fractions(sample_weight, by)
     tested, names = _proportional(estimator, likelihood, by), estimator._feature_names()
     if estimator.link_ != "logit":
         raise ValueError(
@@ -151,6 +167,12 @@ def likelihood_ratio_test(
     ImportError
         If pandas is not installed.
 
+    Warns
+    -----
+    UserWarning
+        If weights are not whole numbers, or if boundaries of a larger model cross at more than 5%
+        of the rows.
+
     See Also
     --------
     brant_test : The same hypothesis, by separate logistic regressions.
@@ -160,25 +182,46 @@ def likelihood_ratio_test(
     >>> from skreg.datasets import load_ordinal_diabetes
     >>> from skreg.ordinal import ProportionalOddsClassifier, likelihood_ratio_test
     >>> X, y = load_ordinal_diabetes(return_X_y=True)
+    >>> X = X[:, [2, 3, 8]]
     >>> table = likelihood_ratio_test(ProportionalOddsClassifier().fit(X, y), X, y)
-    >>> table.loc[["all features", "x2"], "p_value"].round(2).tolist()
-    [0.56, 0.05]
+    >>> table.loc[["all features", "x0"], "p_value"].round(2).tolist()
+    [0.11, 0.06]
     """
     by = "likelihood_ratio_test"
     likelihood = likelihood_of(estimator, X, y, sample_weight, by, offset)
+    _warn_of_fractions(sample_weight, by)
     if larger is not None:
         other = likelihood_of(larger, X, y, sample_weight, by, offset)
         _check_nested(estimator, likelihood, larger, other)
+        _warn_of_crossing(likelihood, [other.maximum])
         return _test_table([LARGER_MODEL], [_ratio(likelihood, other.maximum, other.free)], by)
     tested, names = _proportional(estimator, likelihood, by), estimator._feature_names()
-    results = []
+    results, maxima = [], []
     for free_features in (tested, *tested[:, None]):
         weights = likelihood.problem.weights.copy()
         weights[:, 1 + free_features] = 0.0
         free = free_increments(likelihood.problem._replace(weights=weights))
         found = checked_maximum(likelihood.problem, likelihood.maximum.point, free, names, by)
         results.append(_ratio(likelihood, found, free))
+        maxima.append(found)
+    _warn_of_crossing(likelihood, maxima)
     return _test_table([ALL_FEATURES, *names[tested]], results, by)
+
+
+def _warn_of_fractions(sample_weight, by):
+    warn_of_fractions(
+        sample_weight,
+        by,
+        "its statistics grow with their scale",
+        "compare intervals of summary(covariance='sandwich')",
+    )
+
+
+def _warn_of_crossing(likelihood, maxima):
+    rate = max(crossing_rate_at(likelihood, maximum) for maximum in maxima)
+    if rate > MUCH_CROSSING:
+        consequence = "statistics then are larger than chi-squared, and the test rejects too often"
+        warn_of_crossing(rate, "a larger model", consequence)
 
 
 def _ratio(smaller, maximum, free):
@@ -196,8 +239,9 @@ def _proportional(estimator, likelihood, by):
     terms = distinct_terms(np.isfinite(likelihood.problem.weights[:, 1:]))
     if not terms.common.any():
         raise ValueError(
-            f"{by} asks whether effects differ between boundaries, but in this model those of all "
-            "features do: fit ProportionalOddsClassifier, or PrestoClassifier with proportional"
+            f"{by} asks whether effects differ between boundaries, but in this model no feature "
+            "has one effect at all of them: fit ProportionalOddsClassifier, or PrestoClassifier "
+            "with proportional, with features"
         )
     return terms.feature[terms.common]
 

@@ -1,5 +1,6 @@
 """Out-of-fold probabilities that know the order of the classes."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,17 @@ from skreg._progress import progress
 from skreg._sklearn import (
     MetadataRouter,
     MethodMapping,
+    _check_method_params,
     _fit_and_predict,
     _routing_enabled,
+    _safe_indexing,
     process_routing,
 )
+from skreg._warnings import warn
+from skreg.ordinal._base import CumulativeLinkClassifier
 from skreg.ordinal._class_order import label_position, order_unknown
 from skreg.ordinal._labels import GUESSED, from_categorical, order_labels, warn_if_guessed
+from skreg.ordinal._linear_predictors import check_offset
 from skreg.strengths import folds_of
 
 
@@ -29,6 +35,7 @@ def out_of_fold_proba(
     y: ArrayLike,
     *,
     class_order: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
     cv: Any = None,
     groups: ArrayLike | None = None,
     n_jobs: int | None = None,
@@ -54,6 +61,9 @@ def out_of_fold_proba(
     class_order : array-like of shape (n_levels,), default=None
         The labels from the first class to the last, rare one, in place of the order of the
         estimator or of `y`.
+    offset : array-like of shape (n_samples,), default=None
+        Known part of the predictors, in the fits and of the rows that they predict, for a
+        classifier of `skreg.ordinal` itself. (In `params` it would reach the fits alone.)
     cv : int, cross-validation generator or iterable, default=None
         Folds, each row in exactly one test set; an integer is the number of stratified folds
         without shuffling, None five of them. Splits may be indices or boolean masks.
@@ -76,8 +86,10 @@ def out_of_fold_proba(
     Raises
     ------
     ValueError
-        If the order is contradictory or lacks a label, or if the test sets do not cover every row
-        once.
+        If the order is contradictory or lacks a label, if the test sets do not cover every row
+        once, or if `offset` does not fit the rows.
+    TypeError
+        If there is an offset for another estimator.
 
     Warns
     -----
@@ -100,14 +112,24 @@ def out_of_fold_proba(
     0.17
     """
     labels, proba, _ = ordered_out_of_fold(
-        estimator, X, y, class_order, cv=cv, groups=groups, n_jobs=n_jobs, params=params,
-        verbose=verbose,
+        estimator, X, y, class_order, offset=offset, cv=cv, groups=groups, n_jobs=n_jobs,
+        params=params, verbose=verbose,
     )  # fmt: skip
     return proba[:, np.argsort(np.searchsorted(labels.classes, labels.order))]
 
 
 def ordered_out_of_fold(
-    estimator, X, y, class_order, *, cv, groups=None, n_jobs=None, params=None, verbose=0
+    estimator,
+    X,
+    y,
+    class_order,
+    *,
+    cv,
+    offset=None,
+    groups=None,
+    n_jobs=None,
+    params=None,
+    verbose=0,
 ):
     """Ordered labels, out-of-fold probabilities with the columns in that order, and the fold of
     each row."""
@@ -119,12 +141,15 @@ def ordered_out_of_fold(
     labels = order_labels(column_or_1d(values), order, levels)
     warn_if_guessed(labels)
     X, codes = indexable(X, labels.codes)
+    predict_fold = _predict_fold
+    if offset is not None:
+        check_takes_offset(estimator)
+        predict_fold = partial(_predict_fold_with_offset, offset=check_offset(offset, len(codes)))
     cv = check_cv(cv, codes, classifier=True)
     splitting, fitting = _routed(estimator, cv, groups, params)
     folds = _partition(cv.split(X, codes, **splitting), len(codes))
     results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_fit_and_predict)(clone(estimator), X, codes, *fold, fitting, "predict_proba")
-        for fold in folds
+        delayed(predict_fold)(clone(estimator), X, codes, fold, fitting) for fold in folds
     )
     counted = progress(
         results, total=len(folds), verbose=verbose, by="out_of_fold_proba", unit="fold"
@@ -133,6 +158,38 @@ def ordered_out_of_fold(
     for number, (fold, found) in enumerate(zip(folds, counted, strict=True)):
         proba[fold.test], fold_of_row[fold.test] = found, number
     return labels, proba, fold_of_row
+
+
+def _predict_fold(estimator, X, codes, fold, fitting):
+    return _fit_and_predict(estimator, X, codes, *fold, fitting, "predict_proba")
+
+
+def _predict_fold_with_offset(estimator, X, codes, fold, fitting, offset):
+    """The same with an offset on both sides, which scikit-learn does not pass on."""
+    params = _check_method_params(X, fitting, indices=fold.train)
+    estimator.fit(
+        _safe_indexing(X, fold.train), codes[fold.train], offset=offset[fold.train], **params
+    )
+    found = estimator.predict_proba(_safe_indexing(X, fold.test), offset=offset[fold.test])
+    n_classes, n_learned = codes.max() + 1, len(estimator.classes_)
+    if n_learned < n_classes:
+        warn(
+            f"a training fold has {n_learned} of the {n_classes} classes; the others have the "
+            "probability 0 in its test rows",
+            RuntimeWarning,
+        )
+    proba = np.zeros((len(fold.test), n_classes))
+    proba[:, estimator.classes_] = found
+    return proba
+
+
+def check_takes_offset(estimator):
+    """Raise TypeError for estimators that cannot be given offsets."""
+    if not isinstance(estimator, CumulativeLinkClassifier):
+        raise TypeError(
+            "offset is for a classifier of skreg.ordinal, whose fit and predict_proba take one; "
+            f"got {type(estimator).__name__}"
+        )
 
 
 def event_position(label, labels):

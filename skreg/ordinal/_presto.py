@@ -339,8 +339,9 @@ class PrestoClassifier(IncrementsClassifier):
         Warns
         -----
         UserWarning
-            If "observed" is given weights that are not whole numbers, or if there are no more
-            groups than parameters.
+            If "observed" is given weights that are not whole numbers, if there are no more groups
+            than parameters, or if boundaries cross at some row, which then has a class of negative
+            probability.
         ConvergenceWarning
             If an end of a profile interval was not found; it is nan.
 

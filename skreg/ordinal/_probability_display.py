@@ -117,8 +117,8 @@ class OrdinalProbabilityDisplay:
         Raises
         ------
         ValueError
-            If `feature` is not a column of X or is not numeric, or if the order of the classes is
-            not known.
+            If `feature` is not a column of X, is not numeric or does not vary, or if the order of
+            the classes is not known.
         """
         check_is_fitted(estimator)
         order = class_order_of(estimator, class_order)
@@ -126,7 +126,10 @@ class OrdinalProbabilityDisplay:
         observed = np.asarray(_safe_indexing(X, column, axis=1))
         if not np.issubdtype(observed.dtype, np.number):
             raise ValueError(f"feature={feature!r} must be numeric, not of dtype {observed.dtype}")
-        values = np.linspace(np.nanmin(observed), np.nanmax(observed), n_points)
+        first, last = np.nanmin(observed), np.nanmax(observed)
+        if first == last:
+            raise ValueError(f"feature={feature!r} is {first} in all rows of X: nothing to vary")
+        values = np.linspace(first, last, n_points)
         proba = estimator.predict_proba(_grid(X, column, values, reference))
         classes = np.asarray(estimator.classes_).tolist()
         position = [classes.index(label) for label in order.tolist()]

@@ -100,10 +100,17 @@ def make_problem(
 
 
 def without_features(rows):
-    """Optimum in the intercepts alone: a closed form, or with an offset a few Newton steps."""
-    start = intercept_point(rows)
-    if rows.offset is None:
-        return start
+    """Optimum in the intercepts alone: a closed form, or with an offset a few Newton steps.
+
+    These start at the mean offset, or at an end where that is better: tails of the log-log links
+    are too steep for them on one side.
+    """
+    offset = rows.offset
+    if offset is None:
+        return intercept_point(rows)
+    centres = np.dot(rows.weight, offset), offset.min(), offset.max()
+    starts = [intercept_point(rows, centre) for centre in centres]
+    start = min(starts, key=lambda at: mean_loss(rows.link, at.a, at.b, rows.weight, rows.start))
     weights = np.full(start.theta.shape, np.inf)
     weights[:, 0] = 0.0
     penalty = elastic_net(0.0, 1.0, weights)

@@ -16,9 +16,15 @@ import numpy as np
 from scipy.linalg import solve
 
 from skreg.ordinal._maximum import maximise
-from skreg.ordinal._newton import TO_THE_BOUNDARY, Point, _largest_step, _predictors
+from skreg.ordinal._newton import (
+    TO_THE_BOUNDARY,
+    Point,
+    _largest_step,
+    _predictors,
+    rounding_of_loss,
+)
 
-ROOT_TOL = 1e-8
+ROOT_TOL = 1e-8  # where the rounding of the loss allows it
 MAX_ROOT_STEPS = 100
 
 
@@ -48,12 +54,14 @@ def profile_end(problem, maximum, free, held, total_weight, step, z):
         The end; nan if it was not found.
     """
     here, value = maximum, held @ maximum.point.theta.reshape(-1)[free]
+    rounding = 2.0 * total_weight * rounding_of_loss(problem.rows, maximum.loss)
+    tol = max(ROOT_TOL * z, rounding / z)
     within, beyond, target = value, math.inf * step, value + step
     for _ in range(MAX_ROOT_STEPS):
         here, value = _hold_at(problem, here, free, held, target - value, value)
         excess = max(2.0 * total_weight * (here.loss - maximum.loss), 0.0)
         root = math.sqrt(excess)
-        if abs(root - z) <= ROOT_TOL * z:
+        if abs(root - z) <= tol:
             return value if here.converged else math.nan
         within, beyond = (value, beyond) if root < z else (within, value)
         target = value + (z - root) * root / (total_weight * here.multiplier)

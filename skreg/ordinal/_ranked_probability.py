@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils import assert_all_finite, check_array, check_consistent_length, column_or_1d
 
 from skreg._sklearn import _check_sample_weight, validate_params
 from skreg.ordinal._class_order import order_unknown
@@ -73,7 +73,8 @@ def ranked_probability_score(
     [1.0, 2.0]
     """
     values, levels = from_categorical(y_true)
-    values, proba = column_or_1d(values), check_array(y_prob)
+    values = column_or_1d(values)
+    proba = check_array(y_prob, input_name="y_prob")
     check_consistent_length(values, proba)
     order = _all_labels(values, levels if class_order is None else class_order)
     columns = np.unique(order)
@@ -81,12 +82,13 @@ def ranked_probability_score(
     codes = np.searchsorted(columns, order).argsort()[np.searchsorted(columns, values)]
     below = np.cumsum(proba[:, np.searchsorted(columns, order)], axis=1)[:, :-1]
     error = below - (codes[:, None] <= np.arange(len(order) - 1))
-    weight = _check_sample_weight(sample_weight, proba)
+    weight = _check_sample_weight(sample_weight, proba, ensure_non_negative=True)
     return float(np.average((error**2).sum(axis=1), weights=weight))
 
 
 def _all_labels(values, given):
     """Labels in their order, also those that are not among the values."""
+    assert_all_finite(values, input_name="y_true")
     found = np.unique(values)
     if given is None:
         if not has_natural_order(found):
@@ -104,7 +106,7 @@ def _check_distributions(proba, order):
     if proba.shape[1] != len(order):
         raise ValueError(
             f"y_prob has {proba.shape[1]} columns for the {len(order)} labels {order.tolist()}; "
-            "class_order=[...] names those that y_true does not have"
+            "class_order=[...] names the label of each column, also one that y_true does not have"
         )
     if proba.min() < -ROUNDING or np.abs(proba.sum(axis=1) - 1.0).max() > ROUNDING:
         raise ValueError(

@@ -13,7 +13,7 @@ from skreg.ordinal._calibration import check_event
 from skreg.ordinal._class_order import class_order_of, label_position
 from skreg.ordinal._isotonic import BANDS, bootstrap_band, isotonic_rate, points_of, pool
 from skreg.ordinal._labels import from_categorical
-from skreg.ordinal._out_of_fold import event_position, ordered_out_of_fold
+from skreg.ordinal._out_of_fold import check_takes_offset, event_position, ordered_out_of_fold
 from skreg.pictures import PALETTE, pyplot
 
 # marks of the displays on an Axes, by their `gid`: others may have drawn there too
@@ -129,6 +129,7 @@ class RareReliabilityDisplay:
         *,
         label: Any = None,
         class_order: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
         cv: Any = None,
         groups: ArrayLike | None = None,
         n_jobs: int | None = None,
@@ -157,6 +158,8 @@ class RareReliabilityDisplay:
             The labels from the first class to the last. If None, the order that the classifier was
             fitted with, wherever it is wrapped; or else that of an ordered categorical `y`, or of
             labels that are numbers.
+        offset : array-like of shape (n_samples,), default=None
+            Known part of the predictors of these rows, for a classifier of `skreg.ordinal` itself.
         cv : int, cross-validation generator or iterable, default=None
             Folds for clones of the estimator: each row is predicted by a fit that has not seen it,
             as by `out_of_fold_proba`. If None, the estimator itself predicts.
@@ -188,12 +191,21 @@ class RareReliabilityDisplay:
         Raises
         ------
         ValueError
-            If `label` is not a class, or if it is None and the order of the classes is not known.
+            If `label` is not a class, if it is None and the order of the classes is not known, or
+            if the estimator knows none of the labels of `y`.
+        TypeError
+            If there is an offset for another estimator than one of `skreg.ordinal`.
         """
         if cv is None:
-            event, probability = _predicted(estimator, X, y, label, class_order)
+            event, probability = _predicted(estimator, X, y, label, class_order, offset)
         else:
-            options = {"cv": cv, "groups": groups, "n_jobs": n_jobs, "params": params}
+            options = {
+                "offset": offset,
+                "cv": cv,
+                "groups": groups,
+                "n_jobs": n_jobs,
+                "params": params,
+            }
             event, probability = _out_of_fold(estimator, X, y, label, class_order, options)
         return cls.from_predictions(
             event,
@@ -357,13 +369,25 @@ def _explain(ax):
     )
 
 
-def _predicted(estimator, X, y, label, class_order):
+def _predicted(estimator, X, y, label, class_order, offset):
     """Whether the class happened, and its probability by a fitted estimator."""
     check_is_fitted(estimator)
+    known = {}
+    if offset is not None:
+        check_takes_offset(estimator)
+        known = {"offset": offset}
     if label is None:
         label = class_order_of(estimator, class_order, y)[-1]
     column = label_position(label, estimator.classes_)
-    return column_or_1d(from_categorical(y)[0]) == label, estimator.predict_proba(X)[:, column]
+    labels = column_or_1d(from_categorical(y)[0])
+    known_labels = np.asarray(estimator.classes_).tolist()
+    if set(labels.tolist()).isdisjoint(known_labels):
+        raise ValueError(
+            f"y has labels such as {labels[:3].tolist()}, but the estimator was fitted to "
+            f"{known_labels}, and knows none of them"
+        )
+    happened = labels == label
+    return happened, estimator.predict_proba(X, **known)[:, column]
 
 
 def _out_of_fold(estimator, X, y, label, class_order, options):

@@ -7,7 +7,8 @@ u_ij^2 and the total ones T_jj about the grand mean, columns are divided by
 
 so that a = 0 leaves them as they are and a = 1 makes them alike. T acts as one row more: a column
 that does not vary within the few rows of a class must not get an infinite weight. The common scale
-is then set so that the scaled variances within classes have the mean 1, and
+is then set so that the scaled variances within classes of the columns that vary have the mean 1,
+and
 
     C = D_s^-1 S D_s^-1 = R diag(lambda) R^T,    Sigma = (1 - rho) C + rho I.
 
@@ -21,6 +22,7 @@ import numpy as np
 from scipy import linalg
 
 RANK_TOLERANCE = 1e-12  # of the largest eigenvalue of a Gram matrix
+MEAN_TOLERANCE = 1e-7  # of the largest coordinate of a class mean, which rounding may leave
 
 
 class ClassRows(NamedTuple):
@@ -40,6 +42,32 @@ class Eigenframe(NamedTuple):
     means: np.ndarray  # (K, r)
     eigenvalues: np.ndarray  # (r,)
     back: np.ndarray  # (d, r): x - centre to its coordinates
+
+    @property
+    def singular(self):
+        """Directions (r,) in which what varies within classes is rounding."""
+        r = self.eigenvalues.size
+        return self.eigenvalues <= r * np.finfo(float).eps * self.eigenvalues.max(initial=0.0)
+
+    def precision(self, shrinkages, growth=1.0):
+        """Diagonals of Sigma^-1 (G, r), C being multiplied by `growth`.
+
+        Without shrinkage it is the pseudo-inverse: columns that repeat others change nothing.
+        """
+        rho = np.asarray(shrinkages)[:, None]
+        spectrum = (1.0 - rho) * growth * self.eigenvalues + rho
+        regular = (rho > 0) | ~self.singular
+        return np.divide(1.0, spectrum, out=np.zeros_like(spectrum), where=regular)
+
+    def require_regular(self):
+        """Raise if classes differ where their rows do not vary, and nothing is shrunk."""
+        along, largest = np.abs(self.means[:, self.singular]), np.abs(self.means).max(initial=0.0)
+        if along.max(initial=0.0) > MEAN_TOLERANCE * largest:
+            raise ValueError(
+                "with shrinkage=0 the covariance within classes must be regular wherever class "
+                "means differ; here rows are too few for so many columns, or columns are constant "
+                "within classes: give shrinkage > 0"
+            )
 
 
 def class_rows(X, codes, weights, n_classes):
@@ -67,7 +95,7 @@ def column_scale(within, total, mass, power):
     variance = (mass * within + total) / (mass + 1.0)
     varies = variance > 0
     scale = np.where(varies, variance, 1.0) ** (power / 2)
-    mean = float((within / scale**2).mean())
+    mean = float((within / scale**2).sum() / max(np.count_nonzero(varies), 1))
     return scale * np.sqrt(mean) if mean > 0 else scale
 
 

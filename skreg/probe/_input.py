@@ -23,8 +23,11 @@ class LabelledRows(NamedTuple):
     xp: Any
 
 
-def read_labelled_rows(estimator, X, y, sample_weight, *, reset):
-    """Validated rows; finiteness of X is checked on its moments, where it costs nothing."""
+def read_labelled_rows(estimator, X, y, sample_weight, *, reset, all_zero=False):
+    """Validated rows; finiteness of X is checked on its moments, where it costs nothing.
+
+    `all_zero` says that all weights may be zero, as those of one batch of many may.
+    """
     X, y = validate_data(
         estimator, widen_bfloat16(X), y, accept_sparse="csr", ensure_all_finite=False, reset=reset
     )
@@ -34,7 +37,7 @@ def read_labelled_rows(estimator, X, y, sample_weight, *, reset):
     classes, codes = np.unique(in_main_memory(y), return_inverse=True)
     weights = np.ones(codes.size)
     if sample_weight is not None:
-        weights = checked_weights(in_main_memory(sample_weight), codes)
+        weights = checked_weights(in_main_memory(sample_weight), codes, all_zero=all_zero)
     return LabelledRows(X, codes.astype(np.intp), classes, weights, xp if is_array_api else np)
 
 

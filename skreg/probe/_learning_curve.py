@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils import Bunch, check_random_state, indexable
 from sklearn.utils.multiclass import check_classification_targets
@@ -101,9 +101,9 @@ def probe_learning_curve(
     Raises
     ------
     ValueError
-        If a size exceeds the pool or leaves no room for all classes, if a class never occurs in
-        1000 draws, if labels of the test set are missing from the pool, or if X is sparse and
-        `scaler` is "minmax".
+        If an estimator is a regressor, if a size exceeds the pool or leaves no room for all
+        classes, if a class never occurs in 1000 draws, if labels of the test set are missing from
+        the pool, or if X is sparse and `scaler` is "minmax".
     ImportError
         If `verbose` is positive and tqdm is not installed.
 
@@ -235,7 +235,7 @@ def _cell_errors(probes, X, y, X_test, y_test, draw, size, scaler, seed):
 
 def _named_estimators(estimators):
     if hasattr(estimators, "fit"):
-        return {type(estimators).__name__: estimators}
+        estimators = {type(estimators).__name__: estimators}
     pairs = list(estimators.items()) if isinstance(estimators, dict) else list(estimators)
     if not pairs or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
         raise ValueError(
@@ -243,6 +243,9 @@ def _named_estimators(estimators):
             f"(name, estimator); got {estimators!r}"
         )
     names = [name for name, _ in pairs]
+    regressors = [name for name, estimator in pairs if is_regressor(estimator)]
+    if regressors:
+        raise ValueError(f"estimators must be classifiers; {regressors} are regressors")
     if len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"names of estimators must be distinct strings; got {names}")
     return dict(pairs)

@@ -33,7 +33,7 @@ def loo_scores(X, codes, weights, statistics, rules, priors=None):
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         The rows from which `statistics` were computed.
     codes, weights : ndarray of shape (n_samples,)
-        Class index and weight of every row.
+        Class index of every row, and the weight of it that leaves.
     statistics : Moments
         Statistics of all rows.
     rules : sequence of VarianceRule
@@ -164,14 +164,16 @@ def _best_inverse_temperatures(X, codes, weights, statistics, rules, priors, tol
 
     Newton steps, or a bisection of log beta wherever the last step left the slope's sign as it was:
     on separated classes f decays exponentially and Newton would crawl. Every evaluation streams
-    over the rows once for all rules together; no scores are kept.
+    over the rows once for all rules together; no scores are kept. Of a row that stands for several
+    one copy is left out.
     """
+    copies = np.minimum(weights, 1.0)
     lower = np.full(len(rules), 1.0 / TEMPERATURE_RANGE[1])
     upper = np.full(len(rules), 1.0 / TEMPERATURE_RANGE[0])
     beta, last_sign = np.ones(len(rules)), np.zeros(len(rules))
     while True:
         loss, slope, curvature = np.zeros((3, len(rules)))
-        for rows, scores in loo_scores(X, codes, weights, statistics, rules, priors):
+        for rows, scores in loo_scores(X, codes, copies, statistics, rules, priors):
             for i, score in enumerate(scores):
                 terms = _log_loss_terms(score, codes[rows], beta[i])
                 loss[i], slope[i], curvature[i] = (

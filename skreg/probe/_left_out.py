@@ -14,6 +14,9 @@ gives the squared distances
 
 All of them follow from a = x^T D x, B_k = x^T D m_k and C_kl = m_k^T D m_l: two matrix products
 serve all rows, classes and shrinkages. The priors left out are (n_k - w [k = c]) / (W - w).
+
+w is 1, or the weight of a row that is lighter: all of it leaves. Where such weights differ, what is
+left of the scatter is divided by W less their weighted mean, so that one D serves all rows.
 """
 
 import numpy as np
@@ -21,10 +24,11 @@ import numpy as np
 from skreg._jit import kernel
 from skreg.probe._mixture import LEAST_PROBABILITY
 
+LEAST_LEFT = 1e-12  # of the variance along a row without it, 0 for as many rows as columns
 SHRINKAGES = (1.0, 0.8, 0.5, 0.25, 0.1, 0.03, 0.01, 0.001)
 
 
-def left_out_distances(Z, codes, frame, count, unit, shrinkages):
+def left_out_distances(Z, codes, frame, count, unit, typical, shrinkages):
     """Squared distances q (n, n_shrinkages, K) of every row to the classes without it.
 
     Parameters
@@ -37,8 +41,10 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
         Class means and eigenvalues of all rows.
     count : ndarray of shape (K,)
         Weights of the classes.
-    unit : float
+    unit : float or ndarray of shape (n,)
         Weight w of the copy that is left out.
+    typical : float
+        Weighted mean of such weights over all rows.
     shrinkages : sequence of float
         Values of rho.
 
@@ -48,14 +54,13 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
         The distances.
     """
     mass = count.sum()
-    rho = np.asarray(shrinkages)[:, None]
-    precision = 1.0 / ((1.0 - rho) * mass / (mass - unit) * frame.eigenvalues + rho)
+    precision = frame.precision(shrinkages, mass / (mass - typical))
     weighted = precision[:, None, :] * frame.means
     square = Z**2 @ precision.T
     cross = np.tensordot(Z, weighted, axes=(1, 2))
     among = weighted @ frame.means.T
     grown = count[codes] / (count[codes] - unit)
-    gamma = (1.0 - rho[:, 0]) * unit / (mass - unit)
+    gamma = (unit * grown / (mass - typical))[:, None] * (1.0 - np.asarray(shrinkages))
     add_change_of_scatter(cross, square, among, codes, grown, gamma)
     return cross
 
@@ -64,8 +69,8 @@ def left_out_distances(Z, codes, frame, count, unit, shrinkages):
 def add_change_of_scatter(cross, square, among, codes, grown, gamma):
     """Put the squared distances in place of x^T D m_k (n, n_shrinkages, K).
 
-    With `square` x^T D x (n, n_shrinkages), `among` m_k^T D m_l (n_shrinkages, K, K), `grown` n
-    (n,) of the own class and `gamma` (n_shrinkages,) without the factor n.
+    With `square` x^T D x (n, n_shrinkages), `among` m_k^T D m_l (n_shrinkages, K, K), and `grown`
+    n (n,) and `gamma` (n, n_shrinkages) of the own class.
     """
     n, n_shrinkages, n_classes = cross.shape
     for i in range(n):
@@ -73,8 +78,7 @@ def add_change_of_scatter(cross, square, among, codes, grown, gamma):
         for g in range(n_shrinkages):
             x, own = square[i, g], cross[i, g, c]
             to_own = x - 2.0 * own + among[g, c, c]
-            rate = gamma[g] * grown[i]
-            change = rate / (1.0 - rate * to_own)
+            change = gamma[i, g] / max(1.0 - gamma[i, g] * to_own, LEAST_LEFT)
             for k in range(n_classes):
                 along = x - own - cross[i, g, k] + among[g, c, k]
                 cross[i, g, k] = x - 2.0 * cross[i, g, k] + among[g, k, k] + change * along**2
@@ -86,7 +90,8 @@ def add_change_of_scatter(cross, square, among, codes, grown, gamma):
 def own_probabilities(distances, codes, prior, own_prior, smallest, out):
     """Left-out probabilities of the own class at t = smallest, 2 smallest, 4 smallest, ...
 
-    `prior` (K,) and `own_prior` (n,) are those without the row, of other classes and of the own;
+    `prior` (K,) and `own_prior` (n,), of any common sum, are those without the row, of other
+    classes and of the own;
     `out` is (n_shrinkages, n_sharpnesses, n). Doubling t squares exp(-t q / 2).
     """
     n, n_shrinkages, n_classes = distances.shape

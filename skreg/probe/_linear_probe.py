@@ -22,30 +22,16 @@ from skreg.probe._dense_rows import (
     require_two_classes,
 )
 from skreg.probe._input import refuse_dask_frame
-from skreg.probe._left_out import SHRINKAGES
-from skreg.probe._member_grid import Grid
+from skreg.probe._member_grid import grid_of, is_mergeable
 from skreg.probe._member_mixture import member_of_moments
-from skreg.probe._mixture import LEAST_PROBABILITY, SHARPNESSES
+from skreg.probe._merging import Merging
+from skreg.probe._mixture import LEAST_PROBABILITY
 from skreg.probe._probe_members import fit_members
-from skreg.probe._quadratic import PRIOR_ROWS
-from skreg.probe._state import (
-    moments_of_state,
-    require_same_kind,
-    require_same_settings,
-    state_of_moments,
-)
+from skreg.probe._state import moments_of_state
 from skreg.rows import dask_rows, is_dask_collection, map_rows
 
-SCALINGS = (1.0, 0.5, 0.0)
 
-
-def _is_mergeable(probe):
-    """Whether sums over rows are all that the probe needs."""
-    chosen = "loo" in (probe.scaling, probe.shrinkage, probe.sharpness)
-    return not (chosen or probe.logistic or probe.quadratic)
-
-
-class LinearProbe(ClassifierMixin, Estimator):
+class LinearProbe(Merging, ClassifierMixin, Estimator):
     r"""One family of linear probes, from nearest centroid to logistic regression, averaged.
 
     With class means :math:`m_k`, priors :math:`\pi_k`, column scales :math:`s` and the pooled
@@ -130,8 +116,8 @@ class LinearProbe(ClassifierMixin, Estimator):
     An average of linear classifiers is itself none, and predicts at the cost of the members that
     have weight, at most 25 products with X, and 24 more if there are quadratic ones. At most 1000
     rows, evenly spaced over the classes, are left out. Rows whose class has no other cannot be.
-    Weights are counts: of two copies of a row one is left out. The scales s are kept when a row is
-    left out.
+    Weights are counts: of two copies of a row one is left out, and a row of a weight below one as a
+    whole. The scales s are kept when a row is left out.
 
     Time: three eigendecompositions of size min(n_samples, n_features) and as many products of
     squares of that size with n_samples; with fewer rows than columns no matrix of columns by
@@ -201,7 +187,8 @@ class LinearProbe(ClassifierMixin, Estimator):
         y : array-like of shape (n_samples,)
             Class labels: numbers, strings or booleans.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights. An integer weight equals that many copies of the row.
+            Non-negative weights. An integer weight equals that many copies of the row; weights that
+            sum to one, all rows together, say that there is a single one.
 
         Returns
         -------
@@ -215,7 +202,7 @@ class LinearProbe(ClassifierMixin, Estimator):
             rows, if a weight is negative, if X is a dask array and something is to be chosen, or
             if `shrinkage` is "oas" and anything else is not given.
         """
-        if self.shrinkage == "oas" and not _is_mergeable(self):
+        if self.shrinkage == "oas" and not is_mergeable(self):
             raise ValueError(
                 'shrinkage="oas" is that of a single member: give numbers for scaling and '
                 "sharpness, logistic=False and quadratic=False"
@@ -230,7 +217,13 @@ class LinearProbe(ClassifierMixin, Estimator):
     def _fit(self, X, y, sample_weight):
         rows = read_dense_rows(self, X, y, sample_weight, reset=True)
         require_two_classes(rows.classes, rows.count)
-        if _is_mergeable(self):
+        if rows.weights.sum() < np.count_nonzero(rows.count):
+            warn(
+                f"sample_weight sums to {rows.weights.sum():.3g}, less than one row a class: "
+                "weights are counts of rows, so that LinearProbe takes the data for next to none; "
+                "multiply them by a constant, as by len(y) if they were divided by it"
+            )
+        if is_mergeable(self):
             self._set_moments(rows.classes, full_moments(rows))
             return
         single = rows.classes[rows.has_single_row]
@@ -241,14 +234,14 @@ class LinearProbe(ClassifierMixin, Estimator):
             )
         # a common power of two changes no digit and keeps squares within the range of floats
         unit = power_of_two_above(rows.X)
-        grid = self._grid()
+        grid = grid_of(self)
         fitted = fit_members(rows.X / unit, rows.codes, rows.weights, len(rows.classes), grid)
         mixture = fitted.mixture.times(1.0 / unit)
         self._set(rows.classes, rows.count, mixture, fitted, grid)
 
     def _fit_blocks(self, X, y, sample_weight):
         """Fit to a dask array; only moments leave the workers."""
-        if not _is_mergeable(self):
+        if not is_mergeable(self):
             raise ValueError(
                 "'loo', the logistic and the quadratic members need all rows at once, not a dask "
                 "array; give numbers for scaling, shrinkage and sharpness, logistic=False and "
@@ -263,10 +256,12 @@ class LinearProbe(ClassifierMixin, Estimator):
         self._set_moments(classes, moments)
 
     def _chunk_moments(self, chunk):
-        rows = read_dense_rows(self, chunk.X, chunk.y, chunk.sample_weight, reset=True)
+        rows = read_dense_rows(
+            self, chunk.X, chunk.y, chunk.sample_weight, reset=True, all_zero=True
+        )
         return rows.classes, full_moments(rows)
 
-    @available_if(_is_mergeable)
+    @available_if(is_mergeable)
     def partial_fit(
         self,
         X: Any,
@@ -285,7 +280,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         classes : array-like of shape (n_classes,), default=None
             All labels that may occur in this or later batches; those seen so far if None.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; those of a later batch may all be zero.
 
         Returns
         -------
@@ -300,7 +295,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         self._validate_params()
         fresh = copy(self)
         first = not hasattr(self, "_moments")
-        rows = read_dense_rows(fresh, X, y, sample_weight, reset=first)
+        rows = read_dense_rows(fresh, X, y, sample_weight, reset=first, all_zero=not first)
         batch_classes, batch = rows.classes, full_moments(rows)
         if classes is not None:
             given = np.unique(classes)
@@ -314,58 +309,6 @@ class LinearProbe(ClassifierMixin, Estimator):
             merged = merge_over_classes((self.classes_, self._moments), merged)
         fresh._set_moments(*merged)
         return self._become(fresh)
-
-    @available_if(_is_mergeable)
-    def merge(self, other: Self) -> Self:
-        """Return a probe of the rows of both, as if it had been fitted on them together.
-
-        Only where all parameters are given and ``logistic=False``. ``a + b`` does the same.
-
-        Parameters
-        ----------
-        other : LinearProbe
-            A fitted probe with the same parameters and features; its classes may differ.
-
-        Returns
-        -------
-        LinearProbe
-            A new estimator; this one and `other` are left as they are.
-
-        Raises
-        ------
-        TypeError
-            If `other` is no LinearProbe.
-        ValueError
-            If the numbers or names of features or the parameters differ, or if one has numbers and
-            the other strings for labels.
-        """
-        require_same_kind(self, other)
-        require_same_settings(self, other)
-        both = copy(self)
-        both._set_moments(
-            *merge_over_classes((self.classes_, self._moments), (other.classes_, other._moments))
-        )
-        return both
-
-    def __add__(self, other: Self) -> Self:
-        """Return what `merge` returns."""
-        return self.merge(other) if type(other) is type(self) else NotImplemented
-
-    @available_if(_is_mergeable)
-    def get_state(self) -> dict[str, np.ndarray]:
-        """Sums over the rows seen, for storing, sending or merging.
-
-        Only where all parameters are given and ``logistic=False``.
-
-        Returns
-        -------
-        dict
-            ``classes`` (n_classes,), ``c``: counts (n_classes,), ``mean``: class means
-            (n_classes, n_features), ``M2``: pooled within-class scatter (n_features, n_features);
-            copies, in float64.
-        """
-        check_is_fitted(self)
-        return state_of_moments(self.classes_, self._moments)
 
     @classmethod
     def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:
@@ -393,7 +336,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         """
         probe = cls(**params)
         probe._validate_params()
-        if not _is_mergeable(probe):
+        if not is_mergeable(probe):
             raise ValueError(
                 "'loo', the logistic and the quadratic members need rows, not a state; give "
                 "scaling, shrinkage and sharpness, logistic=False and quadratic=False"
@@ -417,6 +360,7 @@ class LinearProbe(ClassifierMixin, Estimator):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             The scores. Of a single member they are linear in X.
         """
+        check_is_fitted(self)
         if is_dask_collection(X):
             width = None if len(self.classes_) == 2 else len(self.classes_)
             return self._mapped(self.decision_function, X, np.float64, width)
@@ -495,30 +439,22 @@ class LinearProbe(ClassifierMixin, Estimator):
             self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
         )
 
-    def _grid(self):
-        def values(value, grid):
-            named = {"loo": grid, "oas": (np.nan,)}  # the latter follows from sums over the rows
-            return np.array(named.get(value, (value,)), dtype=float)
+    def _keeps_sums(self):
+        return is_mergeable(self)
 
-        return Grid(
-            values(self.scaling, SCALINGS),
-            values(self.shrinkage, SHRINKAGES),
-            values(self.sharpness, SHARPNESSES),
-            self.logistic,
-            self.average,
-            np.array(PRIOR_ROWS if self.quadratic else ()),
-        )
+    def _known_classes(self):
+        return self.classes_
 
-    def _become(self, fresh):
-        """Take over all of a copy in one step, so that an error leaves all as it was."""
-        self.__dict__ = fresh.__dict__ | {name: getattr(self, name) for name in self.get_params()}
-        return self
+    def _of_merged(self, classes, moments, other):  # noqa: ARG002
+        both = copy(self)
+        both._set_moments(classes, moments)
+        return both
 
     def _set_moments(self, classes, moments):
         """Derive the one member from sums over rows, and keep them for what may follow."""
         if moments.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
-        grid, mixture = member_of_moments(moments, self._grid())
+        grid, mixture = member_of_moments(moments, grid_of(self))
         self._set(classes, moments.weight, mixture, None, grid)
         self._moments = moments
 

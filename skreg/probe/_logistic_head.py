@@ -91,7 +91,10 @@ def loss_and_residual(scores, codes, weights):
 
 
 def left_out_head(rows, codes, weights, kept, unit, head):
-    """Left-out probabilities of the own class (len(kept),), by Newton steps."""
+    """Left-out probabilities of the own class (len(kept),), by Newton steps.
+
+    `unit` (n,) are the weights of the copies that leave, one for each row.
+    """
     ridge = np.append(np.full(len(head.coef), head.alpha), FREE * weights.sum())
     scores = rows @ np.vstack([head.coef, head.intercept])
     p, n_classes = softmax(scores, axis=1), scores.shape[1]
@@ -107,7 +110,7 @@ def left_out_head(rows, codes, weights, kept, unit, head):
         half = rows[bent] * np.sqrt(weighted[bent])[:, None]
         root = linalg.cholesky(half.T @ half + np.diag(ridge), lower=True, check_finite=False)
         inverse, _ = linalg.lapack.dtrtri(root, lower=1)
-        leverage = unit * ((rows[some] @ inverse.T) ** 2).sum(axis=1)
+        leverage = unit[some] * ((rows[some] @ inverse.T) ** 2).sum(axis=1)
         push = leverage * (p[some, k] - own[near])
         scores[near, k] += push / (
             1.0 - np.minimum(leverage * curvature[some, k], LARGEST_LEVERAGE)

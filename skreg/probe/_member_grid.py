@@ -4,6 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg.probe._left_out import SHRINKAGES
+from skreg.probe._mixture import SHARPNESSES
+from skreg.probe._quadratic import PRIOR_ROWS
+
+SCALINGS = (1.0, 0.5, 0.0)
+
 
 class Parts(NamedTuple):
     """Weights of members by their kind."""
@@ -58,3 +64,26 @@ class Grid(NamedTuple):
     def alone(self):
         """`Parts` of a grid of one closed form and nothing else."""
         return self.split(np.append(np.ones(self.shape), 0.0))
+
+
+def grid_of(probe):
+    """`Grid` of the parameters of a `LinearProbe`."""
+
+    def values(value, grid):
+        named = {"loo": grid, "oas": (np.nan,)}  # the latter follows from sums over the rows
+        return np.array(named.get(value, (value,)), dtype=float)
+
+    return Grid(
+        values(probe.scaling, SCALINGS),
+        values(probe.shrinkage, SHRINKAGES),
+        values(probe.sharpness, SHARPNESSES),
+        probe.logistic,
+        probe.average,
+        np.array(PRIOR_ROWS if probe.quadratic else ()),
+    )
+
+
+def is_mergeable(probe):
+    """Whether sums over rows are all that the probe needs: one closed form, which is given."""
+    chosen = "loo" in (probe.scaling, probe.shrinkage, probe.sharpness)
+    return not (chosen or probe.logistic or probe.quadratic)

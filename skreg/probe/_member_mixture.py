@@ -13,10 +13,10 @@ def mixture_of(centre, count, frames, heads, parts, grid):
         log_prior = np.log(count) - np.log(count.sum())
     coefs, offsets, constants, weights = [], [], [], []
     for frame, table in zip(frames, parts.closed, strict=True):
-        for rho, share in zip(grid.shrinkages, table, strict=True):
+        for precision, share in zip(frame.precision(grid.shrinkages), table, strict=True):
             if not share.any():
                 continue
-            scaled = frame.means / ((1.0 - rho) * frame.eigenvalues + rho)
+            scaled = frame.means * precision
             coefs.append(scaled @ frame.back.T)
             offsets.append(-0.5 * (scaled * frame.means).sum(axis=1))
             constants.append(log_prior)
@@ -77,6 +77,8 @@ def member_of_moments(moments, grid):
     total = within + moments.weight @ means**2 / mass
     scale = column_scale(within, total, mass, grid.scalings[0])
     frame = frame_of_scatter(means, scatter, scale)
+    if grid.shrinkages[0] == 0.0:
+        frame.require_regular()
     if np.isnan(grid.shrinkages[0]):
         grid = grid._replace(shrinkages=np.array([oas_shrinkage(frame.eigenvalues, mass)]))
     return grid, mixture_of(centre, moments.weight, [frame], [], grid.alone(), grid)

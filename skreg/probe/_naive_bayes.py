@@ -29,6 +29,7 @@ from skreg.probe._input import (
 from skreg.probe._labels import labels_beside
 from skreg.probe._leave_one_out import loo_scores
 from skreg.probe._linear_form import linear_form, pooled_variance
+from skreg.probe._merging import Merging
 from skreg.probe._regularisation import (
     checked_priors,
     choose_regularisation,
@@ -39,10 +40,8 @@ from skreg.probe._scores import log_probabilities, score_chunks, score_dtype
 from skreg.probe._state import (
     check_classes,
     moments_of_state,
-    require_same_kind,
-    require_same_settings,
+    require_squares,
     same_rows,
-    state_of_moments,
 )
 from skreg.rows import (
     converter_to,
@@ -54,7 +53,7 @@ from skreg.rows import (
 )
 
 
-class LinearNaiveBayes(ClassifierMixin, Estimator):
+class LinearNaiveBayes(Merging, ClassifierMixin, Estimator):
     r"""Gaussian naive Bayes with one variance per feature, a linear probe fitted in one pass.
 
     Every class k has its own mean and every feature j one variance, shared by all classes. The
@@ -210,9 +209,10 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         Raises
         ------
         ValueError
-            If X or y has NaN or infinity, if fewer than two classes have samples, if a weight is
-            negative, if `priors` is not a distribution over the classes, if ``ddof >= n_samples``,
-            or if "loo" is asked for and no class has two samples.
+            If X or y has NaN or infinity, if squares of X overflow or underflow, if fewer than
+            two classes have samples, if a weight is negative, if `priors` is not a distribution
+            over the classes, if ``ddof >= n_samples``, or if "loo" is asked for and no class has
+            two samples.
         """
         fresh = copy(self)
         fit = fresh._fit_blocks if is_dask_collection(X) else fresh._fit
@@ -223,6 +223,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         rows = read_labelled_rows(self, X, y, sample_weight, reset=True)
         statistics = checked_moments(rows, self.chunk_size)
         check_classes(rows.classes, statistics, sample_weight is not None)
+        require_squares(statistics)  # before anything is chosen by them
         shrinkage, temperature = choose_regularisation(self, rows, statistics)
         self._set_state(
             rows.classes,
@@ -244,14 +245,6 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         self.n_features_in_ = X.shape[1]
         self._set_state(classes, statistics, weighted=sample_weight is not None, like=X._meta)
 
-    def _become(self, fresh):
-        """Take over all of a copy in one step, so that errors and interrupts leave all as it was.
-
-        The parameters stay the objects that they are.
-        """
-        self.__dict__ = fresh.__dict__ | {name: getattr(self, name) for name in self.get_params()}
-        return self
-
     def partial_fit(
         self,
         X: Any,
@@ -271,7 +264,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             All labels that may ever occur. If it was never given, the classes are those seen so
             far and may grow with every batch.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; those of a later batch may all be zero.
 
         Returns
         -------
@@ -291,8 +284,8 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         return self._become(fresh)
 
     def _add_batch(self, X, y, classes, sample_weight):
-        first = not hasattr(self, "_statistics")
-        rows = read_labelled_rows(self, X, y, sample_weight, reset=first)
+        first = not hasattr(self, "_moments")
+        rows = read_labelled_rows(self, X, y, sample_weight, reset=first, all_zero=not first)
         batch_classes, batch = rows.classes, checked_moments(rows, self.chunk_size)
         declared = self._declared_classes(classes, first)
         if declared is not None:
@@ -304,7 +297,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         merged = batch_classes, batch
         weighted = sample_weight is not None
         if not first:
-            merged = merge_over_classes((self._known_classes(), self._statistics), merged)
+            merged = merge_over_classes((self._known_classes(), self._moments), merged)
             weighted = weighted or self._weighted
         self._set_state(*merged, weighted=weighted, like=rows.X, declared=declared)
 
@@ -336,69 +329,12 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             for X, y, *weight in batches:
                 fresh.partial_fit(X, y, classes, *weight)
         finally:
-            if hasattr(fresh, "_statistics"):
+            if hasattr(fresh, "_moments"):
                 self._become(fresh)
-        if not hasattr(fresh, "_statistics"):
+        if not hasattr(fresh, "_moments"):
             raise ValueError("batches is empty: give at least one (X, y)")
-        check_classes(self._known_classes(), self._statistics, self._weighted)
+        check_classes(self._known_classes(), self._moments, self._weighted)
         return self
-
-    def merge(self, other: Self) -> Self:
-        """Return a probe of the rows of both, as if it had been fitted on them together.
-
-        ``a + b`` does the same; ``functools.reduce(operator.add, probes)`` merges many.
-
-        Parameters
-        ----------
-        other : LinearNaiveBayes
-            A fitted probe with the same parameters and features; its classes may differ. Where both
-            were given the same `classes`, no others may follow.
-
-        Returns
-        -------
-        LinearNaiveBayes
-            A new estimator; this one and `other` are left as they are.
-
-        Raises
-        ------
-        TypeError
-            If `other` is no LinearNaiveBayes.
-        ValueError
-            If the numbers or names of features or the parameters differ, if one has numbers and the
-            other strings for labels, or if `shrinkage` or `temperature` is "loo".
-        """
-        require_same_kind(self, other)
-        require_fixed_regularisation(self, "merge")
-        require_same_settings(self, other)
-        merged = merge_over_classes(
-            (self._known_classes(), self._statistics), (other._known_classes(), other._statistics)
-        )
-        same = self._declared is not None and np.array_equal(self._declared, other._declared)
-        both = copy(self)
-        both._set_state(
-            *merged,
-            weighted=self._weighted or other._weighted,
-            like=self.coef_,
-            declared=self._declared if same else None,
-        )
-        return both
-
-    def __add__(self, other: Self) -> Self:
-        """Return what `merge` returns."""
-        return self.merge(other) if type(other) is type(self) else NotImplemented
-
-    def get_state(self) -> dict[str, np.ndarray]:
-        """Sufficient statistics of the rows seen, for storing, sending or merging.
-
-        Returns
-        -------
-        dict
-            ``classes`` (n_classes,), ``c``: counts (n_classes,), ``mean``: class means
-            (n_classes, n_features), ``M2``: pooled within-class scatter (n_features,); copies, in
-            float64, in main memory.
-        """
-        check_is_fitted(self)
-        return state_of_moments(self._known_classes(), self._statistics)
 
     @classmethod
     def from_state(cls, state: Mapping[str, ArrayLike], **params: Any) -> Self:
@@ -549,7 +485,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
             raise ValueError("X and y must be the rows that the probe was fitted on")
         codes = np.searchsorted(classes, rows.classes)[rows.codes]
         statistics = checked_moments(rows._replace(codes=codes, classes=classes), self.chunk_size)
-        if not same_rows(statistics, self._statistics):
+        if not same_rows(statistics, self._moments):
             raise ValueError("X, y and sample_weight must be those that the probe was fitted on")
         priors = None if self.priors is None else np.asarray(self.priors, dtype=float)
         scores = np.full((len(codes), len(classes)), np.nan)
@@ -567,7 +503,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
 
     def _chunk_state(self, chunk):
         rows = chunk.X, chunk.y, chunk.sample_weight
-        rows = read_labelled_rows(self, *rows, reset=True)
+        rows = read_labelled_rows(self, *rows, reset=True, all_zero=True)
         return rows.classes, checked_moments(rows, self.chunk_size)
 
     def _chunks_of_scores(self, X, xp):
@@ -596,10 +532,27 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
 
     @property
     def _n_classes(self):
-        return self._statistics.weight.size
+        return self._moments.weight.size
+
+    def _keeps_sums(self):
+        return True
 
     def _known_classes(self):
         return in_main_memory(self.classes_)
+
+    def _of_merged(self, classes, moments, other):
+        """Where both were given the same `classes`, no others may follow."""
+        require_fixed_regularisation(self, "merge")
+        same = self._declared is not None and np.array_equal(self._declared, other._declared)
+        both = copy(self)
+        both._set_state(
+            classes,
+            moments,
+            weighted=self._weighted or other._weighted,
+            like=self.coef_,
+            declared=self._declared if same else None,
+        )
+        return both
 
     def _set_state(
         self,
@@ -617,6 +570,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         temperature = float(self.temperature) if temperature is None else temperature
         if statistics.total <= 0:
             raise ValueError("the sum of sample_weight must be positive")
+        require_squares(statistics)
         prior = checked_priors(self.priors, statistics)
         if not ((prior > 0) & (statistics.weight > 0)).any():
             raise ValueError(
@@ -628,7 +582,7 @@ class LinearNaiveBayes(ClassifierMixin, Estimator):
         if len(classes) == 2:
             weights, offsets = weights[1:] - weights[:1], offsets[1:] - offsets[:1]
 
-        self._statistics, self._weighted, self._declared = statistics, weighted, declared
+        self._moments, self._weighted, self._declared = statistics, weighted, declared
         convert = converter_to(like)
         self.classes_ = labels_beside(classes, like)
         self.class_count_ = convert(statistics.weight)

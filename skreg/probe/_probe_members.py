@@ -13,6 +13,7 @@ import numpy as np
 from scipy import linalg
 
 from skreg.probe._eigenframe import (
+    RANK_TOLERANCE,
     class_rows,
     column_scale,
     frame_of_rows,
@@ -30,7 +31,7 @@ from skreg.rows import chunk_slices, rows_per_chunk
 
 MOST_ROWS_LEFT_OUT = 1000
 LEAST_SHARE = 0.01  # of all weight, which the dropped members may have together
-SCORE_VARIANCE = 10.0  # of the logistic member, and as much more as there are rows for a column
+SCORE_VARIANCE = 10.0  # of the logistic member, and as much more as there are rows for a direction
 
 
 class FittedMembers(NamedTuple):
@@ -46,10 +47,12 @@ def fit_members(X, codes, weights, n_classes, grid):
     """`FittedMembers` of rows X (n, d) in float64 with positive weights."""
     rows = class_rows(X, codes, weights, n_classes)
     scales, frames = scaled_frames(rows, grid.scalings)
-    unit = min(1.0, weights.min())  # of two copies of a row one is left out
+    if 0.0 in grid.shrinkages:
+        for frame in frames:
+            frame.require_regular()
+    unit = np.minimum(1.0, weights)  # of two copies of a row one is left out, half a row whole
     kept = rows_left_out(codes, rows.count, unit)
-    own = own_frequencies(rows.count, codes[kept], unit)
-    closed = closed_left_out(rows, kept, unit, own, frames, grid)
+    closed = closed_left_out(rows, kept, unit, frames, grid)
     best = least_loss(closed, weights[kept], grid)
     heads, logistic = [], np.empty((0, kept.size))
     if grid.logistic:
@@ -58,11 +61,12 @@ def fit_members(X, codes, weights, n_classes, grid):
     spreads, quadratic = [], np.empty((0, kept.size))
     if len(grid.prior_rows):
         spreads = class_spreads(rows, scales)
-        quadratic = quadratic_left_out(rows, kept, unit, own, spreads, grid)
+        quadratic = quadratic_left_out(rows, kept, unit, spreads, grid)
 
     priors = grid.prior()
     prior = np.concatenate([np.ravel(part) for part in priors])
     size = int(np.prod(grid.shape))
+    own = (rows.count[codes[kept]] - unit[kept]) / (rows.count.sum() - unit[kept])
     left_out = np.vstack([closed.reshape(size, kept.size), own, logistic, quadratic])
     if grid.average:
         a = without_the_least(stacking_weights(left_out, weights[kept], prior), LEAST_SHARE)
@@ -111,57 +115,63 @@ def scaled_frames(rows, scalings):
 def rows_left_out(codes, count, unit):
     """Rows whose class has others, evenly spaced over the sorted classes if they are many."""
     order = np.argsort(codes, kind="stable")
-    order = order[count[codes[order]] > unit * (1.0 + 1e-9)]
+    order = order[count[codes[order]] > unit[order] * (1.0 + 1e-9)]
     if order.size <= MOST_ROWS_LEFT_OUT:
         return order
     return order[np.linspace(0, order.size - 1, MOST_ROWS_LEFT_OUT).astype(int)]
 
 
-def own_frequencies(count, codes, unit):
-    """Share of a row's class without the row."""
-    return (count[codes] - unit) / (count.sum() - unit)
-
-
-def closed_left_out(rows, kept, unit, own, frames, grid):
+def closed_left_out(rows, kept, unit, frames, grid):
     """Left-out probabilities of the own class, of the grid's shape and (len(kept),)."""
     out = np.empty((*grid.shape, kept.size))
-    prior = rows.count / (rows.count.sum() - unit)
+    typical = float(np.average(unit, weights=rows.weights))
     at_once = rows_per_chunk(grid.shape[1] * rows.count.size)
     for part in chunk_slices(kept.size, at_once):
-        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        X, codes, leaves = rows.X[kept[part]], rows.codes[kept[part]], unit[kept[part]]
+        own = rows.count[codes] - leaves
         for frame, table in zip(frames, out, strict=True):
-            q = left_out_distances(X @ frame.back, codes, frame, rows.count, unit, grid.shrinkages)
+            q = left_out_distances(
+                *(X @ frame.back, codes, frame, rows.count, leaves, typical, grid.shrinkages)
+            )
             found = np.empty((*grid.shape[1:], codes.size))
-            own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
+            own_probabilities(q, codes, rows.count, own, grid.sharpnesses[0], found)
             table[:, :, part] = found
     return out
 
 
 def logistic_member(rows, kept, unit, frame):
-    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities."""
+    """Coefficients (d, K) and intercepts of the logistic member; left-out probabilities.
+
+    Those of a class without rows are 0.
+    """
     mass, r = rows.count.sum(), frame.eigenvalues.size
     total = np.diag(mass * frame.eigenvalues) + (frame.means.T * rows.count) @ frame.means
     second, rotation = linalg.eigh(total, driver="evd")
     back = frame.back @ rotation
     Z = np.ones((len(rows.X), r + 1))
     np.matmul(rows.X, back, out=Z[:, :r])
-    variance = SCORE_VARIANCE * (1.0 + mass / max(r, 1))
     second = np.maximum(second, 0.0)
-    head = logistic_head(Z, second, rows.codes, rows.weights, rows.count.size, variance)
-    left_out = left_out_head(Z, rows.codes, rows.weights, kept, unit, head)
-    return (back @ head.coef, head.intercept), left_out
+    rank = np.count_nonzero(second > RANK_TOLERANCE * second.max(initial=0.0))
+    variance = SCORE_VARIANCE * (1.0 + mass / max(rank, 1))
+    present = np.flatnonzero(rows.count)  # a class without rows would only cost it steps
+    codes = np.searchsorted(present, rows.codes)
+    head = logistic_head(Z, second, codes, rows.weights, present.size, variance)
+    left_out = left_out_head(Z, codes, rows.weights, kept, unit, head)
+    coef, intercept = np.zeros((len(back), rows.count.size)), np.zeros(rows.count.size)
+    coef[:, present], intercept[present] = back @ head.coef, head.intercept
+    return (coef, intercept), left_out
 
 
-def quadratic_left_out(rows, kept, unit, own, spreads, grid):
+def quadratic_left_out(rows, kept, unit, spreads, grid):
     """Left-out probabilities of the own class, of the quadratic members and (len(kept),)."""
     out = np.empty((*grid.quadratic_shape, kept.size))
-    prior = rows.count / (rows.count.sum() - unit)
     at_once = rows_per_chunk(max(grid.quadratic_shape[1] * rows.count.size, rows.X.shape[1]))
     for part in chunk_slices(kept.size, at_once):
-        X, codes = rows.X[kept[part]], rows.codes[kept[part]]
+        X, codes, leaves = rows.X[kept[part]], rows.codes[kept[part]], unit[kept[part]]
+        own = rows.count[codes] - leaves
         for spread, table in zip(spreads, out, strict=True):
-            q = left_out_deviances(X, codes, spread, unit, grid.prior_rows)
+            q = left_out_deviances(X, codes, spread, leaves, grid.prior_rows)
             found = np.empty((*grid.quadratic_shape[1:], codes.size))
-            own_probabilities(q, codes, prior, own[part], grid.sharpnesses[0], found)
+            own_probabilities(q, codes, rows.count, own, grid.sharpnesses[0], found)
             table[:, :, part] = found
-    return out.reshape(-1, kept.size)
+    return out.reshape(int(np.prod(grid.quadratic_shape)), kept.size)

@@ -68,7 +68,7 @@ def left_out_deviances(X, codes, spread, unit, prior_rows):
         Their classes.
     spread : Spread
         Of all rows.
-    unit : float
+    unit : float or ndarray of shape (n,)
         Weight w of the copy that is left out.
     prior_rows : sequence of float
         Values of nu.
@@ -83,7 +83,8 @@ def left_out_deviances(X, codes, spread, unit, prior_rows):
     grown = (spread.count[codes] / left)[:, None]
     square = (X / spread.scale - spread.means[codes]) ** 2
     varies = np.isfinite(spread.scale)
-    rest = np.maximum(spread.scatter[codes] - unit * grown * square, 0.0)
+    lost = np.broadcast_to(unit, codes.shape)[:, None] * grown * square
+    rest = np.maximum(spread.scatter[codes] - lost, 0.0)
     for g, nu in enumerate(prior_rows):
         coef, curvature, offset = quadratic_form(spread, nu)
         out[:, g] = X**2 @ curvature.T - 2.0 * (X @ coef.T + offset)

@@ -28,8 +28,9 @@ def choose_regularisation(estimator, rows, statistics):
     """Shrinkage and temperature, by leave-one-out where that is asked for."""
     shrinkage, temperature = estimator.shrinkage, estimator.temperature
     sample = rows.X, rows.codes, rows.weights, statistics
+    copy = min(1.0, rows.weights.max())  # of the heaviest row, which leaves
     priors = None if estimator.priors is None else checked_priors(estimator.priors, statistics)
-    if "loo" in (shrinkage, temperature) and not (statistics.weight > rows.weights.max()).any():
+    if "loo" in (shrinkage, temperature) and not (statistics.weight > copy).any():
         raise ValueError("'loo' needs a class with at least two samples")
     if shrinkage == "loo":
         shrinkage = choose_shrinkage(*sample, partial(rule_of, estimator), priors)

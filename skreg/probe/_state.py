@@ -9,6 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 from skreg._warnings import warn
 from skreg.moments import Moments
 
+LEAST_SCATTER = 1e-303  # of a row
+
 
 def state_of_moments(classes, moments):
     """The dict of `get_state`: copies in float64."""
@@ -18,6 +20,9 @@ def state_of_moments(classes, moments):
 
 def moments_of_state(state, scatter_ndim=1):
     """Classes and `Moments` from the dict of `get_state`; scatters are diagonal, or full with 2."""
+    missing = {"classes", "c", "mean", "M2"} - set(state)
+    if missing:
+        raise ValueError(f"state lacks {sorted(missing)}; give what get_state returned")
     classes = np.asarray(state["classes"])
     weight, mean, scatter = arrays = [
         np.array(state[key], dtype=np.float64) for key in ("c", "mean", "M2")
@@ -80,6 +85,14 @@ def check_classes(classes, statistics, weighted):
             "every class has a single sample, so that no within-class variance can be "
             "estimated: LinearNaiveBayes acts as the nearest-class-mean classifier",
         )
+
+
+def require_squares(statistics):
+    """Raise if rows vary by so little that squares lose their digits in the range of floats."""
+    means = statistics.mean[statistics.weight > 0]
+    varies = statistics.scatter.any() or np.ptp(means, axis=0).any()
+    if varies and statistics.total_scatter.max() < LEAST_SCATTER * statistics.total:
+        raise ValueError("X varies by less than 1e-150, so that squares underflow; rescale X")
 
 
 def same_rows(a, b):

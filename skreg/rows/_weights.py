@@ -32,6 +32,8 @@ def checked_weights(sample_weight: Any, X: Any, *, all_zero: bool = False) -> np
     """
     if isinstance(sample_weight, Real):
         sample_weight = np.full(X.shape[0], sample_weight)  # scikit-learn looks at arrays only
+    if all_zero and X.shape[0] == 0 and (sample_weight is None or len(sample_weight) == 0):
+        return np.empty(0)  # scikit-learn looks for the smallest weight, and there is none
     weight = _check_sample_weight(
         sample_weight,
         X,

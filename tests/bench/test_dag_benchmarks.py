@@ -16,7 +16,7 @@ from skreg.causal import CoLiDE
 from skreg.datasets import make_linear_sem, make_structural_var
 
 
-@pytest.mark.parametrize("name", ["dag-speed", "colide", "structural-var"])
+@pytest.mark.parametrize("name", ["dag-speed", "colide", "structural-var", "causal-effects"])
 def test_smallest_size_runs(name, tmp_path, capsys):
     words = ["bench", "run", name, "--size", "smallest", "--n-jobs", "1", "--quiet"]
     code = main([*words, "--output", str(tmp_path)])

@@ -1,5 +1,7 @@
 """Bootstrap intervals of effects against regressions, coverage, and what is refused."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -167,9 +169,77 @@ def test_names_and_frames(chain):
         ({"X": np.full((5, 3), np.nan)}, "contains NaN"),
         ({"X": np.zeros((5, 2))}, "2 features"),
         ({"X": np.zeros((1, 3))}, "minimum of 2"),
+        ({"X": 1e200 * np.eye(3)}, "the variance of column 'x0' overflows"),
+        ({"cause": None}, "cause names None; columns are given by number or by name"),
+        ({"cause": [0]}, r"cause names \[0\]; columns are given"),
+        ({"cause": True}, "cause names True; columns are given"),
+        ({"effect": np.nan}, "effect names column nan; columns are 0"),
+        ({"effect": np.inf}, "effect names column inf"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(chain, arguments, message):
     model, X = chain
     with pytest.raises(ValueError, match=message):
         model.average_effect(**{"cause": 0, "effect": 1, "X": X, **arguments})
+
+
+def test_parents_that_determine_one_another_are_warned_of():
+    graph = np.array([[0, 1, 0, 1], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0.0]])
+    X = make_linear_sem(200, adjacency=graph, random_state=0).X
+    model = SortNRegress().fit(X)
+    model.adjacency_matrix_ = graph
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.average_effect(0, 3, X, n_bootstraps=3)
+    copied = X.copy()
+    copied[:, 2] = 2 * X[:, 1] - X[:, 0]
+    with pytest.warns(UserWarning, match="the parents of 'x3' determine one another"):
+        model.average_effect(0, 3, copied, n_bootstraps=3)
+    with pytest.warns(UserWarning, match="or rows are few"):
+        model.average_effect(0, 3, X[:3], n_bootstraps=3)
+
+
+@pytest.mark.parametrize("graph", ["fixed", "relearned"])
+def test_a_weight_is_a_number_of_copies(chain, graph):
+    model, X = chain
+    asked = {"graph": graph, "n_bootstraps": 5, "random_state": 0}
+    alone = model.average_effect(0, 2, X, **asked)
+    once = model.average_effect(0, 2, X, sample_weight=np.ones(len(X)), **asked)
+    np.testing.assert_array_equal(once.samples, alone.samples)
+    weights = np.random.default_rng(0).integers(0, 4, len(X))
+    weighted = model.average_effect(0, 2, X, sample_weight=weights, **asked)
+    copies = model.average_effect(0, 2, np.repeat(X, weights, axis=0), **asked)
+    assert weighted.effect == pytest.approx(copies.effect, rel=1e-12)
+
+
+def test_samples_of_weighted_rows_are_drawn_from_the_copies():
+    weights = np.array([0.0, 1.0, 2.0, 5.0])
+    counts = draw_counts(4, 4000, 0, weights)
+    np.testing.assert_array_equal(counts.sum(axis=1), 8)
+    assert not counts[:, 0].any()
+    np.testing.assert_allclose(counts.mean(axis=0), weights, atol=0.1)
+    variance = weights * (1 - weights / 8)
+    np.testing.assert_allclose(counts.var(axis=0), variance, rtol=0.1)
+
+
+def test_intervals_of_weighted_rows_are_as_wide_as_those_of_the_copies(chain):
+    model, X = chain
+    weights = np.random.default_rng(0).integers(0, 4, len(X))
+    asked = {"n_bootstraps": 2000, "random_state": 0}
+    weighted = model.average_effect(0, 2, X, sample_weight=weights, **asked)
+    copies = model.average_effect(0, 2, np.repeat(X, weights, axis=0), **asked)
+    assert weighted.standard_error == pytest.approx(copies.standard_error, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, 2.0], "sample_weight.shape"),
+        (-1.0, "[Nn]egative"),
+        (1e-3, "add up to 0.3, less than 2, but average_effect counts rows"),
+    ],
+)
+def test_weights_that_are_none_are_refused(chain, weights, message):
+    model, X = chain
+    with pytest.raises(ValueError, match=message):
+        model.average_effect(0, 2, X[:300], sample_weight=weights)

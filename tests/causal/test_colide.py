@@ -717,3 +717,10 @@ def test_fast_mode_finds_graphs_as_good_as_the_reference():
         ]
         difference.append(distances[1] - distances[0])
     assert np.mean(difference) <= 2 * np.std(difference, ddof=1) / np.sqrt(15) + 0.5
+
+
+def test_a_start_of_other_columns_is_told_from_an_init():
+    X = make_linear_sem(50, 4, edges_per_node=1, random_state=0).X
+    model = CoLiDE("ev", mode="fast", warm_start=True).fit(X)
+    with pytest.raises(ValueError, match=r"the previous fit has shape \(4, 4\); X has 3 columns"):
+        model.fit(X[:, :3])

@@ -198,6 +198,11 @@ def test_a_graph_with_a_cycle_is_refused():
         ({9: 1.0}, r"values names column 9; columns are 0 \.\. 2"),
         ({0: 1.0, "x0": 2.0}, "sets a column twice"),
         ({0: np.nan}, "must be finite"),
+        ({0: "1"}, "must be finite"),
+        ({0: None}, "must be finite"),
+        ({0: np.ones(2)}, "must be finite"),
+        ({None: 1.0}, "values names None; columns are given by number or by name"),
+        ({True: 1.0}, "values names True"),
     ],
 )
 def test_what_cannot_be_set_is_refused(values, message):
@@ -215,3 +220,12 @@ def test_questions_change_nothing():
     model.effect_paths(0, 1)
     for name, value in vars(model).items():
         np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize("n_samples", [-1, 2.5, None])
+def test_samples_have_a_number_of_rows(n_samples):
+    model = random_model(0)
+    for drawing in (model, model.intervene({0: 1.0})):
+        with pytest.raises(ValueError, match=r"n_samples=.* must be an integer of at least 0"):
+            drawing.sample(n_samples)
+        assert drawing.sample(0).shape == (0, len(model.mean_))

@@ -15,7 +15,14 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg.causal import BootstrapDAG, CoLiDE, SelectParents, SortNRegress, var_sortability
+from skreg.causal import (
+    BootstrapDAG,
+    CoLiDE,
+    SelectParents,
+    SortNRegress,
+    StructuralVAR,
+    var_sortability,
+)
 from skreg.causal._problem import noise_level
 from skreg.causal._stability import rank_of_pairs
 from skreg.datasets import make_linear_sem
@@ -381,6 +388,11 @@ def test_other_estimators_can_be_bootstrapped(sem):
     model = BootstrapDAG(SortNRegress(), n_bootstraps=5, random_state=0).fit(sem.X)
     assert np.isnan(model.alpha_)
     assert model.edge_frequency_.max() == 1.0
+
+
+def test_rows_that_follow_one_another_are_not_drawn_singly(sem):
+    with pytest.raises(TypeError, match="needs rows in the order of time"):
+        BootstrapDAG(StructuralVAR(), n_bootstraps=2).fit(sem.X)
 
 
 @pytest.mark.parametrize(

@@ -161,12 +161,31 @@ def test_missing_values_are_refused_unless_allowed():
         assert model.set_params(missing="em").__sklearn_tags__().input_tags.allow_nan
         with pytest.raises(ValueError, match="infinity"):
             model.fit(np.where(np.isnan(X), np.inf, X))
-        with pytest.raises(ValueError, match="contains NaN"):
+        with pytest.raises(ValueError, match=r"contains NaN in \d+ of \d+ rows.*read once"):
             model.fit_stream([X])
         with pytest.raises(ValueError, match="'missing' parameter"):
             model.set_params(missing="drop").fit(X)
-    with pytest.raises(ValueError, match="contains NaN: leave out rows"):
+    with pytest.raises(ValueError, match="alpha='stability' draws complete rows; use a number"):
         CoLiDE("ev", alpha="stability", missing="em", mode="fast").fit(X)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("score", ()),
+        ("noise_report", ()),
+        ("counterfactual", ({0: 1.0},)),
+        ("average_effect", (0, 1)),
+    ],
+)
+def test_what_wants_complete_rows_says_so(name, arguments):
+    X = rows()
+    model = SortNRegress(missing="em").fit(with_holes(X))
+    X[[7, 9], 1] = np.nan
+    order = (*arguments, X) if name == "average_effect" else (X, *arguments)
+    message = f"NaN in 2 of {len(X)} rows, first in row 7: {name} takes complete rows; leave"
+    with pytest.raises(ValueError, match=message):
+        getattr(model, name)(*order)
 
 
 def test_what_the_rows_do_not_tell_is_refused_by_name():

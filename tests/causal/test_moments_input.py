@@ -49,6 +49,28 @@ def test_a_stream_of_blocks(k, rows, fitted, sizes):
     same(model, fitted[k])
 
 
+def test_blocks_without_rows_add_nothing(rows):
+    expected = SortNRegress().fit(rows).adjacency_matrix_
+    blocks = [rows[:0], rows[:100], (rows[:0], []), rows[100:], (rows[:0], np.empty(0))]
+    found = SortNRegress().fit_stream(blocks).adjacency_matrix_
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    with pytest.raises(ValueError, match="no rows of positive weight"):
+        SortNRegress().fit_stream([rows[:0]])
+    dask = pytest.importorskip("dask.array")
+    chunked = dask.from_array(np.vstack([rows[:100] - 1e3, rows]), chunks=100)
+    some = SortNRegress().fit(chunked[chunked[:, 0] > -500])
+    np.testing.assert_allclose(some.adjacency_matrix_, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("model", [SortNRegress(), CoLiDE("ev", "bic", mode="fast")])
+def test_weights_that_add_up_to_one_are_no_numbers_of_rows(model, rows):
+    shares = np.full(len(rows), 1 / len(rows))
+    with pytest.raises(ValueError, match="weights of all rows add up to 1, less than 2"):
+        model.fit(rows, sample_weight=shares)
+    with pytest.raises(ValueError, match="counts rows"):
+        model.fit_stream([(rows, shares)])
+
+
 @pytest.mark.parametrize("k", range(3), ids=IDS)
 def test_a_dask_array(k, rows, fitted):
     dask = pytest.importorskip("dask.array")
@@ -155,8 +177,11 @@ EYE = np.eye(3)
         (EYE, {"n_samples": 1}, "n_samples=1 must be a number of at least 2"),
         (EYE, {"mean": [0.0, 1.0]}, "mean has shape"),
         (EYE, {"mean": [0.0, 1.0, np.nan]}, "NaN"),
-        (EYE, {"feature_names": ["a", "b"]}, "feature_names must be 3 different names"),
-        (EYE, {"feature_names": ["a", "b", "a"]}, "feature_names must be 3 different names"),
+        (EYE, {"feature_names": ["a", "b"]}, "feature_names must be 3 different texts"),
+        (EYE, {"feature_names": ["a", "b", "a"]}, "feature_names must be 3 different texts"),
+        (EYE, {"feature_names": ["a", "b", 3]}, "feature_names must be 3 different texts"),
+        (EYE, {"feature_names": range(3)}, "feature_names must be 3 different texts"),
+        (EYE, {"feature_names": "abc"}, "feature_names must be 3 different texts"),
     ],
 )
 def test_covariances_that_are_none_are_refused(covariance, settings, message):

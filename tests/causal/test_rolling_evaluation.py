@@ -73,3 +73,11 @@ def test_other_estimators_are_refused():
 def test_missing_values_are_refused():
     with pytest.raises(ValueError, match="NaN"):
         rolling_evaluation(MODEL, np.where(X > 3, np.nan, X), window=100)
+
+
+def test_the_window_that_cannot_be_fitted_is_told():
+    still = X.copy()
+    still[50:80, 1] = 0.0
+    with pytest.raises(ValueError, match="'x1' is constant") as error:
+        rolling_evaluation(MODEL, still, window=20, step=20)
+    assert error.value.__notes__ == ["in the window of 20 rows before row 80"]

@@ -223,6 +223,9 @@ def test_lags_do_not_reach_into_another_series():
         (np.arange(400) % 2, "groups must hold the rows of each series together"),
         (np.arange(400), "of which 0 have all their lags at order=1"),
         (np.zeros(3), "inconsistent numbers of samples"),
+        (np.r_[np.zeros(399), np.nan], "groups has no label in row 399"),
+        (["a"] * 200 + [None] * 200, "groups has no label in row 200"),
+        (pd.array(["a"] * 200 + [pd.NA] * 200), "groups has no label in row 200"),
     ],
 )
 def test_groups_that_are_no_series_are_refused(groups, message):
@@ -249,6 +252,9 @@ def test_edges_that_are_forbidden_or_required():
     assert not model.lagged_adjacency_[:, 0, 0].any()
     assert not model.lagged_adjacency_[:, 1, 2].any()
     assert model.lagged_adjacency_[:, 0, 1].all()
+    pairs = pd.DataFrame({"cause": ["a", 1], "effect": ["a", "c"]})
+    again = clone(model).set_params(exclude_lagged_edges=pairs).fit(frame)
+    np.testing.assert_array_equal(again.lagged_adjacency_, model.lagged_adjacency_)
     tiered = quick(tiers=[1, 0, 0, 0]).fit(SERIES.X)
     assert not tiered.adjacency_matrix_[0].any()
 
@@ -267,6 +273,10 @@ def test_edges_that_are_forbidden_or_required():
         ({"exclude_lagged_edges": np.ones((2, 2), dtype=bool)}, "exclude_lagged_edges has shape"),
         ({"include_edges": [(0, 1), (1, 0)]}, "include_edges has a cycle"),
         ({"tiers": [0, 1]}, "must be 4 numbers"),
+        ({"tiers": list("abcd")}, "tiers=.* must be 4 numbers"),
+        ({"tiers": [0, 1, 2, np.nan]}, "must be 4 numbers"),
+        ({"exclude_edges": [(0, 1), (1,)]}, "exclude_edges must be pairs"),
+        ({"exclude_edges": [(None, 1)]}, "exclude_edges names None; columns are given"),
         ({"order": 399}, "of which 1 have all their lags at order=399; at least 2"),
     ],
 )
@@ -389,6 +399,14 @@ def test_exports_are_the_graph_unrolled_over_time():
     assert '"a(t-1)"' in model.to_graphviz()
     assert '"d(t-2)" [exposure]' in model.to_dagitty(exposure="d(t-2)", outcome="a")
     assert len(re.findall("edge", model.to_dowhy())) == len(model.edges())
+
+
+def test_a_column_that_is_called_like_a_lag_is_refused_by_the_exports():
+    frame = pd.DataFrame(SERIES.X, columns=["a", "a(t-1)", "b", "c"])
+    model = quick(order=2).fit(frame)
+    for ask in (model.unrolled, model.edges, model.to_networkx, model.to_dowhy, model.to_dagitty):
+        with pytest.raises(ValueError, match=r"a column is called 'a\(t-1\)'"):
+            ask()
 
 
 def test_displays_take_it():

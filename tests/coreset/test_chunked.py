@@ -297,3 +297,32 @@ def test_progress_is_shown_for_every_pass_on_demand(capsys):
     shown = chunked_coreset(X, y, verbose=1, **settings)
     np.testing.assert_array_equal(shown.indices, quiet.indices)
     assert capsys.readouterr().err.count("4/4") == 4  # Gram matrix, total, largest scores, rows
+
+
+def test_blocks_without_weight_are_nothing_and_all_of_them_an_error():
+    X = np.random.default_rng(0).standard_normal((900, 3))
+    weight = np.r_[np.zeros(300), np.ones(600)]
+    with pytest.raises(ValueError, match="at least one weight must be positive"):
+        chunked_coreset(X, n_samples=50, sample_weight=np.zeros(900))
+    da = pytest.importorskip("dask.array")
+    blocks = da.from_array(X, chunks=(300, 3))
+    for method in ("bernoulli", "merge_and_reduce"):
+        coreset = dask_coreset(
+            blocks, n_samples=100, sample_weight=weight, method=method, random_state=0
+        )
+        assert abs(coreset.sample_weight.sum() / 600 - 1) < 0.3
+
+
+def test_a_batch_without_weight_leaves_a_stream_as_it_is():
+    X = np.random.default_rng(0).standard_normal((50, 3))
+    stream = StreamingCoreset(n_samples=20, random_state=0).partial_fit(
+        X, sample_weight=np.zeros(50)
+    )
+    for reduce in (False, True):
+        X_kept, y_kept, kept_weight = stream.get_coreset(reduce=reduce)
+        assert (X_kept.shape, y_kept, kept_weight.shape) == ((0, 3), None, (0,))
+    stream.partial_fit(X).partial_fit(X, sample_weight=np.zeros(50))
+    np.testing.assert_array_equal(stream.get_coreset()[0], X)
+    assert stream.n_samples_seen_ == 150
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        stream.fit(X, sample_weight=np.zeros(50))

@@ -69,3 +69,10 @@ def test_more_rows_distort_less(rows):
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         clustering_distortion(*arguments)
+
+
+def test_squares_that_overflow_and_rows_without_weight(rows):
+    with pytest.raises(ValueError, match="squares overflow"):
+        clustering_distortion(rows * 1e160, rows[:9], np.ones(9), 2)
+    with pytest.raises(ValueError, match="more than the 2 rows of the coreset that have a weight"):
+        clustering_distortion(rows, rows[:9], np.r_[np.ones(2), np.zeros(7)], 3)

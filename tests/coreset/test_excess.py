@@ -11,7 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.mixture import GaussianMixture
 
 from skreg.coreset import CoresetEstimator, LpRegressor, SensitivitySampler
-from skreg.coreset._excess import next_size, share_above_least, upper_limit
+from skreg.coreset._excess import costs, excess_limit, next_size, share_above_least, upper_limit
 
 
 @pytest.fixture
@@ -153,7 +153,10 @@ def test_a_loss_of_ones_own(rows):
         ({"n_checks": 1}, "'n_checks' parameter"),
         ({"loss": "log"}, "'loss' parameter"),
         ({"excess": 0.1, "loss": lambda model, X, y: 1.0}, "one finite cost for each of the 3000"),
-        ({"excess": 0.1, "loss": lambda model, X, y: np.full(len(X), np.nan)}, "one finite cost"),
+        (
+            {"excess": 0.1, "loss": lambda model, X, y: np.full(len(X), np.nan)},
+            "3000 of 3000 are not",
+        ),
         ({"excess": 0.1, "loss": lambda model, X, y: -np.ones(len(X))}, "is -3000: a share of it"),
     ],
 )
@@ -180,3 +183,70 @@ def test_sizes_grow_by_the_excess_that_is_missing():
     assert next_size(100, 0.01, 0.01) == 150
     assert next_size(100, np.inf, 0.01) == 400
     assert next_size(100, 0.01, 0.0) == 400
+
+
+def test_rows_that_are_never_drawn_certify_nothing():
+    X = np.repeat([-1.0, 1.0, 0.0], [1000, 1000, 2000])[:, None]  # the last are at the mean
+    lightweight = sampler(n_samples=100, scores="distance", floor=0.0)
+    model = CoresetEstimator(KMeans(2, n_init=3, random_state=0), lightweight, excess=0.01)
+    with pytest.raises(ValueError, match="give it a floor > 0"):
+        model.fit(X)
+    model.set_params(sampler__floor=1.0).fit(X)
+    least = KMeans(2, n_init=3, random_state=0).fit(X).inertia_
+    assert model.cost_ <= (1.0 + model.excess_) * least * (1.0 + 1e-9)
+    zeros, y = np.r_[np.ones((50, 1)), np.zeros((900, 1))], np.r_[np.ones(50), np.full(900, 5.0)]
+    for n_samples in (20, 2000):
+        without = sampler(n_samples=n_samples, floor=0.0, fit_intercept=False, include_y=None)
+        with pytest.raises(ValueError, match="give it a floor > 0"):
+            CoresetEstimator(LinearRegression(), without, excess=0.01).fit(zeros, y)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], ["b", "a", "c"], [0, 2, 1]])
+def test_a_label_that_no_fit_has_seen_costs_as_much_as_can_be(rows, labels):
+    X, _ = rows
+    y = np.array(labels)[np.r_[np.zeros(1500, int), [1] * 3, np.full(1497, 2)]]
+    model = CoresetEstimator(LogisticRegression(), sampler(include_y=None), excess=np.inf)
+    model.fit(X, y)
+    assert len(model.classes_) == 2
+    known = np.isin(y, model.classes_)
+    expected = log_loss(y[known], model.predict_proba(X[known]), normalize=False)
+    expected -= 3 * np.log(np.finfo(float).eps)
+    np.testing.assert_allclose(model.cost_, expected)
+
+
+def test_costs_whose_squares_overflow_are_certified_all_the_same(rows):
+    X, y = rows
+    base = CoresetEstimator(LinearRegression(), sampler(), excess=np.inf).fit(X, y)
+    huge = CoresetEstimator(LinearRegression(), sampler(), excess=np.inf).fit(X, y * 2.0**400)
+    np.testing.assert_allclose(huge.excess_, base.excess_, rtol=1e-9)
+    with pytest.raises(ValueError, match="with a finite sum"):
+        costs(lambda *_: np.full(9, 1e308), None, X[:9], None, np.ones(9))
+
+
+def test_the_known_cost_tells_of_rows_that_all_subsets_lack(rows):
+    X, y = rows[0].copy(), rows[1].copy()
+    X[0], y[0] = [1e3, 0, 0, 0], -3e3  # decides the fit, and one in ten uniform subsets has it
+    least = squares(LinearRegression().fit(X, y), X, y)
+    for seed in range(10):
+        uniform = sampler(n_samples=300, seed=seed, scores="uniform")
+        model = CoresetEstimator(LinearRegression(), uniform, excess=0.1).fit(X, y)
+        assert model.cost_ <= 1.1 * least
+    assert excess_limit(np.array([1.0, 1.1, 0.9]), np.array([0.9, 1.0, 0.8]), 50.0) == np.inf
+    gaps = np.array([0.1, 0.1, 0.2])
+    limit = excess_limit(1.0 + gaps, np.ones(3), 1.2)
+    np.testing.assert_allclose(limit, upper_limit(gaps))
+    np.testing.assert_allclose(
+        upper_limit(gaps, 0.999), stats.ttest_1samp(gaps, 0.0).confidence_interval(0.998).high
+    )
+
+
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+@pytest.mark.parametrize("estimator", [LpRegressor(p=1), LogisticRegression()])
+def test_a_target_of_one_column_is_the_target(rows, estimator):
+    X, y = rows
+    if isinstance(estimator, LogisticRegression):
+        y = np.where(y > 0, "yes", "no")
+    flat = CoresetEstimator(estimator, sampler(p=1), excess=np.inf).fit(X, y)
+    column = CoresetEstimator(estimator, sampler(p=1), excess=np.inf).fit(X, y[:, None])
+    np.testing.assert_allclose(column.cost_, flat.cost_)
+    np.testing.assert_allclose(column.excess_, flat.excess_)

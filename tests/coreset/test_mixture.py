@@ -206,3 +206,20 @@ def test_more_rows_distort_less_in_memory_on_streams_and_on_dask(rows):
 def test_bad_input_is_refused(arguments, params, message):
     with pytest.raises(ValueError, match=message):
         mixture_distortion(*arguments, **params)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_squares_that_overflow_are_told(rows, covariance_type):
+    huge = rows * 1e160
+    with pytest.raises(ValueError, match="squares overflow"):
+        WeightedGaussianMixture(2, covariance_type=covariance_type).fit(huge)
+    with pytest.raises(ValueError, match="squares overflow"):
+        mixture_distortion(huge, huge[:9], np.ones(9), 2)
+    with pytest.raises(ValueError, match="squares overflow"):
+        WeightedGaussianMixture(2).fit((rows * 1e20).astype(np.float32))
+
+
+def test_rows_without_weight_are_no_rows_of_a_coreset(rows):
+    weight = np.r_[np.ones(2), np.zeros(7)]
+    with pytest.raises(ValueError, match="more than the 2 rows of the coreset that have a weight"):
+        mixture_distortion(rows, rows[:9], weight, 3)

@@ -10,9 +10,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skreg.coreset import (
     SensitivitySampler,
+    chunked_coreset,
     importance_scores,
     leverage_scores,
     lewis_weights,
+    lightweight_coreset,
     lp_sensitivities,
     online_leverage_scores,
     root_leverage_scores,
@@ -485,3 +487,17 @@ def test_distances_to_the_mean_are_those_of_lightweight_coresets():
         importance_scores(X, 1, scores="distance")
     with pytest.raises(ValueError, match="needs n_samples: of the order d k"):
         SensitivitySampler(scores="distance").fit(X)
+
+
+@pytest.mark.parametrize("as_rows", [np.asarray, sparse.csr_array])
+def test_distances_are_finite_or_refused(as_rows):
+    X = np.random.default_rng(0).standard_normal((200, 3))
+    for bad, message in ((np.where(X > 1, np.nan, X), "NaN"), (X * 1e200, "squares overflow")):
+        with pytest.raises(ValueError, match=message):
+            importance_scores(as_rows(bad), 2, scores="distance")
+        with pytest.raises(ValueError, match=message):
+            SensitivitySampler(scores="distance", n_samples=20).fit(as_rows(bad))
+        with pytest.raises(ValueError, match=message):
+            lightweight_coreset(as_rows(bad), 20)
+        with pytest.raises(ValueError, match=message):
+            chunked_coreset(as_rows(bad), scores="distance", n_samples=20)

@@ -91,3 +91,25 @@ def test_strata_are_classes(rows):
             sampler.fit(X, y)
     with pytest.raises(ValueError, match="stratify='equal' needs one column y of classes"):
         CoresetEstimator(LpRegressor(), sampler).fit(X, X[:, 0])
+
+
+@pytest.mark.parametrize("method", ["bernoulli", "systematic", "with_replacement"])
+def test_one_row_stands_for_all_of_a_class(rows, method):
+    X, labels = rows
+    sums = []
+    for seed in range(120):
+        drawn = SensitivitySampler(
+            n_samples=20, stratify="proportional", method=method, random_state=seed
+        ).fit(X, labels)
+        of_class = labels[drawn.sample_indices_] == "rare"
+        assert of_class.sum() == 1
+        sums.append(drawn.sample_weight_[of_class].sum())
+    assert abs(np.mean(sums) - 40) <= 4.0 * np.std(sums) / np.sqrt(120)
+    np.testing.assert_allclose(drawn.inclusion_proba_[labels == "rare"].sum(), 1.0, rtol=1e-9)
+
+
+def test_no_more_classes_than_samples_without_strata(rows):
+    X, labels = rows
+    sampler = SensitivitySampler(scores="distance", n_samples=3, include_y="classification")
+    with pytest.raises(ValueError, match=r"n_samples=3 is not above .* of 3 classes"):
+        sampler.fit(X, labels)

@@ -59,6 +59,8 @@ CLASSIFIERS = [
     PrestoClassifier(0.01),
     PrestoClassifierCV(alphas=3, eps=0.01, cv=2),
     ProportionalOddsClassifier(0.01),
+    PrestoClassifier(0.01, link="cloglog"),
+    ProportionalOddsClassifier(0.01, link="loglog"),
 ]
 
 
@@ -150,11 +152,10 @@ def test_labels_come_back_as_integers_or_strings(model, names):
     np.testing.assert_allclose(probabilities, model.predict_proba(X), atol=1e-10)
 
 
-def test_ordinal_models_with_other_links_or_with_an_offset_are_refused():
+def test_ordinal_models_with_the_probit_link_or_with_an_offset_are_refused():
     X, y = load_iris(return_X_y=True)
-    for link in ("probit", "cloglog", "loglog"):
-        with pytest.raises(ValueError, match=f"link='{link}' has no converter"):
-            to_onnx(PrestoClassifier(link=link).fit(X, y), X)
+    with pytest.raises(ValueError, match=r"link='probit' has no converter .* \['logit', 'cloglog'"):
+        to_onnx(PrestoClassifier(link="probit").fit(X, y), X)
     with pytest.raises(ValueError, match="PrestoClassifier was fitted with an offset"):
         to_onnx(PrestoClassifier().fit(X, y, offset=X[:, 0]), X)
 
@@ -166,12 +167,13 @@ def test_labels_that_are_no_integers_are_refused():
         to_onnx(LinearNaiveBayes.from_state(state), np.ones((1, 1)))
 
 
-def test_rare_probabilities_keep_their_digits():
+@pytest.mark.parametrize("link", ["logit", "cloglog", "loglog"])
+def test_rare_probabilities_keep_their_digits(link):
     """Single precision outside, but the tails of both boundaries are exact."""
     rng = np.random.default_rng(2)
     X = rng.normal(size=(3000, 2))
     y = np.digitize(3.0 * X[:, 0] + rng.logistic(size=3000), [6.0, 11.0])
-    model = PrestoClassifier(0.001).fit(X, y)
+    model = PrestoClassifier(0.001, link=link).fit(X, y)
     X = np.linspace(-9.0, 9.0, 50, dtype=np.float32)[:, None] * np.ones(2, dtype=np.float32)
     _, probabilities = run(to_onnx(model, X), {"X": X})
     wanted = model.predict_proba(X)
@@ -179,14 +181,15 @@ def test_rare_probabilities_keep_their_digits():
     np.testing.assert_allclose(probabilities, wanted, rtol=1e-5, atol=1e-30)
 
 
-def test_crossing_boundaries_are_repaired_as_in_the_estimator():
+@pytest.mark.parametrize("link", ["logit", "cloglog", "loglog"])
+def test_crossing_boundaries_are_repaired_as_in_the_estimator(link):
     rng = np.random.default_rng(3)
     X = rng.normal(size=(400, 3))
     y = np.digitize(X[:, 0] * rng.choice([-2.0, 2.0], size=400) + X[:, 1], [-1.0, 0.0, 1.0])
-    model = PrestoClassifier(0.0).fit(X, y)
-    far = 6.0 * X
-    assert (model.predict_proba(far) == 0.0).any()
-    assert_classifies_the_same(model, far, to_onnx(model, far))
+    model = PrestoClassifier(0.0, link=link).fit(X, y)
+    for far in (6.0 * X, 1e4 * X):
+        assert (model.predict_proba(far) == 0.0).any()
+        assert_classifies_the_same(model, far, to_onnx(model, far))
 
 
 def test_a_class_without_samples_has_probability_zero():

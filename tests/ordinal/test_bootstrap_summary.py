@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from joblib import parallel_config
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -160,3 +161,41 @@ def test_bad_input_is_named(example):
     for option in ({"direction": "up"}, {"level": 0.0}, {"n_bootstraps": 1}, {"n_jobs": "all"}):
         with pytest.raises(ValueError, match=next(iter(option))):
             bootstrap_summary(ProportionalOddsClassifier(), X, y, **option)
+
+
+@pytest.mark.filterwarnings(PENALISED)
+@pytest.mark.parametrize(
+    ("values", "of_all_rows"), [(["all", None], "all"), ([[0, 1, 2], [0, 1]], [0, 1])], ids=str
+)
+def test_a_search_over_proportional_has_a_row_for_what_is_free_in_some_sample(
+    example, values, of_all_rows
+):
+    X, y = example.X[:, :3], example.y
+    search = GridSearchCV(PrestoClassifier(0.01), {"proportional": values}, cv=2)
+    assert search.fit(X, y).best_params_ == {"proportional": of_all_rows}
+    table = bootstrap_summary(search, X, y, **FEW)
+    random_state, chosen, coefs = np.random.RandomState(0), set(), []
+    while len(coefs) < 20:
+        counts = np.bincount(random_state.choice(100, 100), minlength=100)
+        rows = np.flatnonzero(counts)
+        if np.bincount(y[rows]).min() >= 2:
+            refit = clone(search).fit(X[rows], y[rows], sample_weight=counts[rows])
+            chosen.add(str(refit.best_params_))
+            coefs.append(refit.best_estimator_.coef_)
+    assert len(chosen) == 2
+    for k, boundary in enumerate(["0|1", "1|2", "2|3"]):
+        found = table.loc[("x2", boundary)]
+        assert found["standard_error"] == pytest.approx(np.std(coefs, axis=0, ddof=1)[k, 2])
+        assert found["lower"] == pytest.approx(np.quantile(coefs, 0.1, axis=0)[k, 2])
+    everywhere = [term for term, boundary in table.index if boundary == "all boundaries"]
+    assert everywhere == ([] if values[1] is None else ["x0", "x1"])
+
+
+def test_samples_with_another_link_are_refused(example):
+    search = GridSearchCV(
+        ProportionalOddsClassifier(), {"link": ["logit", "probit"]}, cv=2, scoring="neg_log_loss"
+    )
+    with pytest.raises(
+        ValueError, match=r"all rows chose link='\w+', but a bootstrap sample link="
+    ):
+        bootstrap_summary(search, *example, **FEW)

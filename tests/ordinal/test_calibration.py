@@ -55,6 +55,7 @@ def test_the_prevalence_is_calibrated():
         (([0, 1], [0.1, 1.2]), "y_prob must lie in"),
         (([0, 1], [0.1, np.nan]), "y_prob must lie in"),
         (([0, 1, 1], [0.1, 0.2]), "inconsistent"),
+        (([], []), "have no samples"),
     ],
 )
 def test_bad_data_are_named(arguments, message):

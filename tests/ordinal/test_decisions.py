@@ -103,6 +103,8 @@ def test_bad_costs_and_labels_are_named(example):
         cost_threshold(PrestoClassifier(), X, y, miss_cost=1.0, label=0)
     with pytest.raises(ValueError, match="label=7 is not one of the classes"):
         cost_threshold(PrestoClassifier(), X, y, miss_cost=1.0, label=7)
+    with pytest.raises(ValueError, match="cv has one fold"):
+        cost_threshold(PrestoClassifier(), X, y, miss_cost=1.0, cv=[(np.arange(100),) * 2])
     event = np.where(y == 3, "dead", "well")
     with pytest.raises(ValueError, match=r"order of the classes .* is not known"):
         cost_threshold(PrestoClassifier(), X, event, miss_cost=1.0)
@@ -157,3 +159,9 @@ def test_ranked_probability_score_names_bad_input():
         ranked_probability_score([0, 1], np.full((2, 2), 0.5), class_order=[0, 2])
     with pytest.raises(ValueError, match="inconsistent numbers"):
         ranked_probability_score([0, 1], np.full((3, 2), 0.5))
+    with pytest.raises(ValueError, match="Input y_true contains NaN"):
+        ranked_probability_score([0, np.nan], np.full((2, 2), 0.5))
+    with pytest.raises(ValueError, match="Input y_prob contains NaN"):
+        ranked_probability_score([0, 1], np.full((2, 2), np.nan))
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        ranked_probability_score([0, 1], np.full((2, 2), 0.5), sample_weight=[1.0, -2.0])

@@ -24,6 +24,7 @@ from skreg.ordinal import (
     PrestoClassifier,
     PrestoClassifierCV,
     PrestoPathDisplay,
+    ProportionalOddsClassifier,
     RareReliabilityDisplay,
     out_of_fold_proba,
     presto_path,
@@ -489,3 +490,18 @@ def test_texts_of_displays_are_short(example, on_a_path):
         "OrdinalProbabilityDisplay(0 < 1 < 2 < 3 along 'x1', 9 points)",
         "RareReliabilityDisplay('PrestoClassifierCV', 7 events among 100 samples)",
     ]
+
+
+def test_labels_that_the_estimator_does_not_know_are_no_absent_events(example):
+    X, y = example
+    model = ProportionalOddsClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"labels such as \['\d', .*fitted to \[0, 1, 2, 3\]"):
+        RareReliabilityDisplay.from_estimator(model, X, y.astype(str))
+
+
+def test_a_feature_that_does_not_vary_is_refused(example):
+    X, y = example
+    X = np.column_stack([X, np.ones(100)])
+    model = ProportionalOddsClassifier().fit(X, y)
+    with pytest.raises(ValueError, match=r"feature=5 is 1\.0 in all rows of X"):
+        OrdinalProbabilityDisplay.from_estimator(model, X, 5)

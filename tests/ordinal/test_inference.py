@@ -443,3 +443,63 @@ def test_options_are_checked(example, fitted):
     for test in (brant_test, likelihood_ratio_test):
         with pytest.raises(ValueError, match=r"compares boundaries, but .* have one"):
             test(two, example.X, example.y > 0)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_missing_groups_are_refused(example, fitted, missing):
+    groups = np.where(np.arange(100) < 3, missing, (np.arange(100) // 5).astype(object))
+    with pytest.raises(ValueError, match="groups is missing for 3 of 100 rows"):
+        fitted.summary(*example, covariance="cluster", groups=groups)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_extreme_units_keep_their_errors(example, scale):
+    X, y = example
+    wanted = ProportionalOddsClassifier(tol=1e-8).fit(X, y).summary(X, y)
+    table = ProportionalOddsClassifier(tol=1e-8).fit(X * scale, y).summary(X * scale, y)
+    for column in ("coefficient", "standard_error", "lower", "upper"):
+        np.testing.assert_allclose(table[column][:5] * scale, wanted[column][:5], rtol=1e-6)
+    np.testing.assert_allclose(table["p_value"], wanted["p_value"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("test", [brant_test, likelihood_ratio_test])
+def test_tests_speak_of_weights_that_count_no_rows(example, test):
+    X, y = example
+    weight = np.random.default_rng(0).uniform(0.5, 1.5, 100)
+    model = ProportionalOddsClassifier(tol=1e-8).fit(X, y, weight)
+    with pytest.warns(
+        UserWarning, match=rf"fractions, but {test.__name__} takes .*statistics grow"
+    ):
+        test(model, X, y, weight)
+
+
+def test_a_model_without_features_has_nothing_to_test(example):
+    none = ProportionalOddsClassifier(penalty_weights=[np.inf] * 5).fit(*example)
+    with pytest.raises(ValueError, match="in this model no feature has one effect at all of them"):
+        brant_test(none, *example)
+
+
+@pytest.mark.parametrize("n_copies", [300, 1000])
+def test_many_rows_do_not_lose_the_maximum_to_rounding(example, fitted, n_copies):
+    """Each row many times, in a random order: the loss of a step is then rounding alone."""
+    X, y = example
+    rows = np.random.default_rng(0).permutation(np.repeat(np.arange(100), n_copies))
+    many = ProportionalOddsClassifier(tol=1e-8).fit(X[rows], y[rows])
+    for test in (brant_test, likelihood_ratio_test):
+        found = test(many, X[rows], y[rows])["statistic"]
+        np.testing.assert_allclose(found, n_copies * test(fitted, X, y)["statistic"], rtol=1e-8)
+    errors = many.summary(X[rows], y[rows])["standard_error"]
+    wanted = fitted.summary(X, y)["standard_error"] / np.sqrt(n_copies)
+    np.testing.assert_allclose(errors, wanted, rtol=1e-8)
+
+
+@pytest.mark.parametrize("count", [1e6, 1e9])
+def test_profiles_of_heavy_weights_end_where_wald_intervals_do(example, count):
+    """Their likelihood is a parabola, of which rounding takes digits: 1e9 leaves some five."""
+    X, y = example
+    weight = np.full(100, count)
+    model = ProportionalOddsClassifier(tol=1e-8).fit(X, y, weight)
+    wald, profile = (model.summary(X, y, weight, interval=kind) for kind in ("wald", "profile"))
+    for end in ("lower", "upper"):
+        distance = (profile[end] - wald[end]) / wald["standard_error"]
+        np.testing.assert_allclose(distance, 0.0, atol=1e-3)

@@ -103,6 +103,13 @@ def test_conjugate_is_continuous_at_the_edge_of_its_domain():
         assert row_conjugate(m, m + 1) == pytest.approx(row_conjugate(m, m + 1 - 1e-9), abs=1e-6)
 
 
+@pytest.mark.parametrize("smallest", [1e-200, 1e-308, 5e-324])
+def test_conjugate_loses_a_boundary_that_is_too_far_to_count(smallest):
+    expected = 0.3 * math.log(0.3) + 0.7 * math.log(0.7)
+    assert row_conjugate(0.3, smallest) == pytest.approx(expected, rel=1e-14)
+    assert row_conjugate(smallest, 0.3) == pytest.approx(expected, rel=1e-14)
+
+
 @pytest.mark.parametrize(("p", "q"), [(1.6, 0.5), (0.5, 1.6), (-0.1, 0.2)])
 def test_conjugate_is_infinite_outside_of_its_domain(p, q):
     assert row_conjugate(p, q) == math.inf

@@ -455,6 +455,7 @@ def test_sandwich_is_that_of_numerical_scores(example, link):
     np.testing.assert_allclose(table["standard_error"], expected, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Boundaries of a larger model cross")
 @pytest.mark.parametrize("link", OTHERS)
 def test_likelihood_ratio_has_the_link_and_brants_test_refuses_it(example, link):
     X, y = example

@@ -8,6 +8,7 @@ import pytest
 import sklearn
 from scipy import sparse, stats
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
@@ -277,3 +278,22 @@ def test_huge_offsets_keep_predictions_finite(example):
     for size in (1e308, -1e308):
         proba = model.predict_proba(X, np.full(100, size))
         np.testing.assert_array_equal(proba[:, 0 if size > 0 else 3], 1.0)
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("size", [30.0, 300.0])
+def test_offsets_of_wide_range_are_fitted_and_certified(example, link, size):
+    """Rows of no doubt at all: their tails overflow or vanish, and the gap is no number of them."""
+    X, y = example
+    offset = size * np.random.default_rng(0).standard_normal(100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = PrestoClassifier(0.05, link=link).fit(X, y, offset=offset)
+    assert 0.0 <= model.dual_gap_ <= 1e-4
+
+
+def test_an_offset_beyond_all_sense_is_said_to_stop_the_solver(example):
+    X, y = example
+    offset = 1e4 * np.random.default_rng(0).standard_normal(100)
+    with pytest.warns(ConvergenceWarning, match="look for extreme numbers in X and in the offset"):
+        ProportionalOddsClassifier().fit(X, y, offset=offset)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import sklearn
+from sklearn.base import clone
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -16,6 +17,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     StratifiedKFold,
     cross_val_predict,
 )
@@ -23,7 +25,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg.ordinal import PrestoClassifier, ProportionalOddsClassifier, out_of_fold_proba
+from skreg.ordinal import (
+    PrestoClassifier,
+    PrestoClassifierCV,
+    ProportionalOddsClassifier,
+    RareReliabilityDisplay,
+    cost_threshold,
+    out_of_fold_proba,
+)
 
 STAGES = ["none", "mild", "severe", "death"]
 NAMED = np.array(STAGES)
@@ -212,3 +221,54 @@ def test_other_classifiers_are_served_too(patients):
     found = out_of_fold_proba(LogisticRegression(), X, NAMED[y], class_order=STAGES)
     expected = cross_val_predict(LogisticRegression(), X, NAMED[y], method="predict_proba")
     np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("storage", [np.asarray, scipy.sparse.csr_array, pd.DataFrame])
+@pytest.mark.parametrize(
+    "model", [ProportionalOddsClassifier(), PrestoClassifierCV(3, cv=2)], ids=["one", "cv"]
+)
+@pytest.mark.filterwarnings("ignore:PrestoClassifierCV chose")
+def test_offsets_go_with_the_rows_of_fits_and_of_predictions(patients, storage, model):
+    X, y = patients
+    weight, offset = np.random.default_rng(1).uniform(size=(2, 600))
+    splits = list(StratifiedKFold(3, shuffle=True, random_state=0).split(X, y))
+    found = out_of_fold_proba(
+        clone(model).set_params(class_order=STAGES), storage(X), NAMED[y], offset=3.0 * offset,
+        cv=splits, params={"sample_weight": weight}, n_jobs=2,
+    )  # fmt: skip
+    for train, test in splits:
+        alone = clone(model).fit(X[train], y[train], weight[train], 3.0 * offset[train])
+        expected = alone.predict_proba(X[test], 3.0 * offset[test])[:, SORTED]
+        np.testing.assert_allclose(found[test], expected, atol=1e-6)
+
+
+def test_costs_and_pictures_are_of_predictions_with_the_offset(patients):
+    X, y = patients
+    beta = np.array([-1.0, 0.3, 0.0])
+    moved, plain = {"offset": X @ beta}, {}  # which coefficients make up for
+    model = ProportionalOddsClassifier(tol=1e-10)
+    costs = [cost_threshold(model, X, y, miss_cost=5.0, cv=3, **o) for o in (moved, plain)]
+    assert costs[0].cost == costs[1].cost
+    np.testing.assert_allclose(costs[0].thresholds, costs[1].thresholds, atol=1e-6)
+    fits = [clone(model).fit(X, y, offset=moved["offset"]), clone(model).fit(X, y)]
+    for cv in (3, None):
+        curves = [
+            RareReliabilityDisplay.from_estimator(fit, X, y, cv=cv, n_bootstraps=2, **known)
+            for fit, known in zip(fits, (moved, plain), strict=True)
+        ]
+        np.testing.assert_allclose(curves[0].predicted, curves[1].predicted, atol=1e-6)
+
+
+def test_offsets_that_cannot_be_used_are_refused(patients):
+    X, y = patients
+    pipeline = make_pipeline(StandardScaler(), ProportionalOddsClassifier())
+    with pytest.raises(TypeError, match=r"offset is for a classifier of skreg.ordinal.*Pipeline"):
+        out_of_fold_proba(pipeline, X, y, offset=X[:, 0])
+    with pytest.raises(TypeError, match="got LogisticRegression"):
+        RareReliabilityDisplay.from_estimator(LogisticRegression().fit(X, y), X, y, offset=X[:, 0])
+    with pytest.raises(ValueError, match=r"offset has shape \(599,\)"):
+        out_of_fold_proba(ProportionalOddsClassifier(), X, y, offset=X[1:, 0])
+    few = np.where(np.arange(600) == 0, 3, np.minimum(y, 2))
+    with pytest.warns(RuntimeWarning, match="has 3 of the 4 classes"):
+        proba = out_of_fold_proba(ProportionalOddsClassifier(), X, few, offset=X[:, 0], cv=KFold(3))
+    assert proba[0, 3] == 0.0 < proba[300:, 3].min()

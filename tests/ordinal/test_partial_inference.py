@@ -42,6 +42,10 @@ def losses(theta, X, y, proportional):
     return -np.log(np.diff(below, axis=1)[np.arange(len(y)), y])
 
 
+# many of these small models cross at a few rows
+pytestmark = pytest.mark.filterwarnings("ignore:Boundaries of the model cross")
+
+
 def fitted(X, y, proportional, sample_weight=None):
     return PrestoClassifier(0.0, proportional=proportional).fit(X, y, sample_weight)
 
@@ -243,7 +247,7 @@ def test_brants_test_takes_the_proportional_features(example, nested):
     assert table.loc["all features", "degrees_of_freedom"] == 6
     assert table["statistic"].max() == table.loc["all features", "statistic"]
     for test in (brant_test, likelihood_ratio_test):
-        with pytest.raises(ValueError, match="in this model those of all features do"):
+        with pytest.raises(ValueError, match="no feature has one effect at all of them"):
             test(full, *example)
 
 
@@ -376,3 +380,41 @@ def test_models_with_different_links_are_not_nested(example):
     smaller = ProportionalOddsClassifier(0.0, link="probit").fit(X, y)
     with pytest.raises(ValueError, match="larger has link='logit', but estimator 'probit'"):
         likelihood_ratio_test(smaller, X, y, larger=fitted(X, y, PROPORTIONAL))
+
+
+# ------------------------------------------------------------------------------------------------
+# crossing boundaries
+
+
+def crossing_rows():
+    """At x > 0 the middle class is rare and near 0, so that its boundaries cross elsewhere."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = np.digitize(X[:, 0] + rng.logistic(size=200), [-1.0, 1.0])
+    flipped = (X[:, 1] > 0) & (y == 1)
+    return X, np.where(flipped, 2 * (rng.uniform(size=200) < 0.5), y)
+
+
+def test_boundaries_that_cross_at_rows_of_the_fit_are_spoken_of():
+    X, y = crossing_rows()
+    odds, free = ProportionalOddsClassifier(tol=1e-8).fit(X, y), fitted(X, y, None)
+    eta = X @ free.coef_.T + free.intercept_
+    share = np.mean(eta[:, 1] < eta[:, 0])
+    assert 0.05 < share < 0.5
+    with pytest.warns(UserWarning, match=rf"model cross at a share of {share:.2g} of the rows"):
+        free.summary(X, y)
+    for larger in ({}, {"larger": free}):
+        with pytest.warns(UserWarning, match=r"a larger model cross.*rejects too often"):
+            likelihood_ratio_test(odds, X, y, **larger)
+
+
+def test_boundaries_that_do_not_cross_are_not_spoken_of():
+    X, y = load_ordinal_diabetes(return_X_y=True)
+    X = X[:, 2:4]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fitted(X, y, [1]).crossing_rate_ == 0.0
+        fitted(X, y, [1]).summary(X, y)
+        odds = ProportionalOddsClassifier(tol=1e-8).fit(X, y)
+        odds.summary(X, y)
+        likelihood_ratio_test(odds, X, y)

@@ -6,7 +6,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import NearestCentroid
 
 from skreg.probe import LinearNaiveBayes, crossover_size, probe_learning_curve
@@ -195,6 +195,7 @@ def test_progress_is_shown_only_when_asked_for(capsys):
         ({"scaler": "standard"}, "scaler"),
         ({"estimators": {}}, "estimators must be a classifier, a non-empty dict"),
         ({"estimators": [Recorder()]}, "estimators must be"),
+        ({"estimators": Ridge()}, r"must be classifiers; \['Ridge'\] are regressors"),
         ({"estimators": [("a", Recorder()), ("a", Recorder())]}, "distinct strings"),
         ({"y_test": np.full(150, 7)}, r"y_test has the labels \[7\]"),
         ({"y": np.zeros(150)}, "y must have at least two classes"),

@@ -10,6 +10,7 @@ from scipy.special import log_softmax
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestCentroid
 
@@ -164,6 +165,25 @@ def test_integer_weights_are_copies_of_rows_and_zero_weights_none():
     np.testing.assert_allclose(ours.predict_proba(X_test), theirs.predict_proba(X_test), atol=1e-8)
 
 
+@pytest.mark.parametrize("change", [{}, {"average": False}, {"quadratic": True}])
+def test_a_row_of_little_weight_changes_little(change):
+    X, X_test, y, _ = few_of_wine()
+    X, X_test = (part[:, [0, 1, 4, 10]] for part in (X, X_test))
+    without = LinearProbe(**change).fit(X[1:], y[1:])
+    light = LinearProbe(**change).fit(X, y, np.where(np.arange(30) == 0, 1e-4, 1.0))
+    np.testing.assert_allclose(
+        light.predict_proba(X_test), without.predict_proba(X_test), atol=3e-3
+    )
+    assert light.loo_log_loss_ == pytest.approx(without.loo_log_loss_, rel=1e-2)
+
+
+@pytest.mark.parametrize("params", [{}, FIXED])
+def test_weights_that_are_shares_of_one_row_are_told(params):
+    X, _, y, _ = few_of_wine()
+    with pytest.warns(UserWarning, match=r"sample_weight sums to 1, less than one row a class"):
+        LinearProbe(**params).fit(X, y, np.full(30, 1 / 30))
+
+
 @pytest.mark.parametrize("n_batches", [1, 4, 30])
 def test_batches_are_one_fit(n_batches):
     X, X_test, y, _ = few_of_wine()
@@ -296,3 +316,71 @@ def test_bad_data_are_refused(fixed):
         LinearProbe(**fixed).fit(X, y, np.full(178, -1.0))
     with pytest.raises(ValueError, match=r"sum of sample_weight|samples|weight"):
         LinearProbe(**fixed).fit(X, y, np.zeros(178))
+
+
+@pytest.mark.parametrize("params", [{**FIXED, "shrinkage": 0.0}, {"shrinkage": 0.0}])
+def test_no_shrinkage_takes_repeated_columns_and_refuses_what_is_singular(params):
+    X, X_test, y, _ = few_of_wine(60)
+    probe, twice = LinearProbe(**params).fit(X, y), np.hstack([X, X[:, :2], np.ones((60, 1))])
+    wide = LinearProbe(**params).fit(twice, y)
+    again = np.hstack([X_test, X_test[:, :2], np.ones((118, 1))])
+    assert np.isfinite(wide.predict_proba(again)).all()
+    if "sharpness" in params:  # up to the common scale, which is a mean over columns
+        scores = wide.decision_function(again) - np.log(wide.class_prior_)
+        base = probe.decision_function(X_test) - np.log(probe.class_prior_)
+        ratio = np.diff(scores, axis=1) / np.diff(base, axis=1)
+        np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-6)
+    for singular in (np.column_stack([X, y]), np.hstack([X] * 5) + np.eye(60, 65)):
+        with pytest.raises(ValueError, match="give shrinkage > 0"):
+            LinearProbe(**params).fit(singular, y)
+
+
+@pytest.mark.parametrize("factor", [1e-160, 1e-300, 1e155, 1e300])
+def test_units_whose_squares_leave_the_floats_are_refused_where_sums_are_kept(factor):
+    X, y = WINE
+    with pytest.raises(ValueError, match=r"squares (over|under)flow"):
+        LinearProbe(**FIXED).fit(factor * X, y)
+    with pytest.raises(ValueError, match=r"squares (over|under)flow"):
+        LinearProbe(**FIXED).partial_fit(factor * X, y)
+
+
+@pytest.mark.filterwarnings("ignore:the classes")
+def test_the_whole_range_of_floats_is_taken():
+    X = np.array([[-1.7e308], [1.7e308]])
+    np.testing.assert_array_equal(LinearProbe().fit(X, [0, 1]).predict(X), [0, 1])
+
+
+def test_methods_of_an_unfitted_probe_say_so():
+    da = pytest.importorskip("dask.array")
+    X = da.from_array(WINE[0])
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        with pytest.raises(NotFittedError):
+            getattr(LinearProbe(), method)(X)
+
+
+@pytest.mark.parametrize("params", [{}, {"average": False}, {"quadratic": True}, FIXED])
+def test_constant_columns_change_nothing(params):
+    X, X_test, y, _ = few_of_wine(40)
+    base = LinearProbe(**params).fit(X, y).predict_proba(X_test)
+    wide, wide_test = (
+        np.hstack([part, np.full((len(part), 3), [0.1, 1e9, 0.0])]) for part in (X, X_test)
+    )
+    ours = LinearProbe(**params).fit(wide, y).predict_proba(wide_test)
+    np.testing.assert_allclose(ours, base, atol=1e-6)
+
+
+def test_left_out_rows_without_which_the_covariance_is_singular():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(15, 13)), np.arange(15) % 2
+    probe = LinearProbe(shrinkage=0.0, logistic=False).fit(X, y)
+    assert np.isfinite(probe.loo_log_loss_)
+    assert np.isfinite(probe.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("params", [{}, {"quadratic": True}, {"average": False}, FIXED])
+def test_a_class_without_weight_changes_no_other(params):
+    X, X_test, y, _ = few_of_wine(60)
+    ours = LinearProbe(**params).fit(X, y, np.where(y == 1, 0.0, 1.0)).predict_proba(X_test)
+    theirs = LinearProbe(**params).fit(X[y != 1], y[y != 1]).predict_proba(X_test)
+    np.testing.assert_array_equal(ours[:, 1], 0.0)
+    np.testing.assert_allclose(ours[:, [0, 2]], theirs, atol=1e-12)

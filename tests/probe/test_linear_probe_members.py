@@ -61,7 +61,7 @@ def test_distances_left_out_are_those_of_refits(n, d, power):
     X, y = sample(n, d)
     rhos = [1.0, 0.5, 0.1, 0.01]
     rows, frame, scale = frame_and_scale(X, y, np.ones(n), power)
-    q = left_out_distances(rows.X @ frame.back, y, frame, rows.count, 1.0, rhos)
+    q = left_out_distances(rows.X @ frame.back, y, frame, rows.count, 1.0, 1.0, rhos)
     for i in range(n):
         others = np.arange(n) != i
         for g, rho in enumerate(rhos):
@@ -75,12 +75,28 @@ def test_one_copy_of_a_weighted_row_is_left_out():
     X, y = sample(24, 5)
     weights = np.random.default_rng(1).integers(1, 4, size=24).astype(float)
     rows, frame, scale = frame_and_scale(X, y, weights, 1.0)
-    q = left_out_distances(rows.X @ frame.back, y, frame, rows.count, 1.0, [0.2])
+    q = left_out_distances(rows.X @ frame.back, y, frame, rows.count, 1.0, 1.0, [0.2])
     for i in range(24):
         left = weights - (np.arange(24) == i)
         kept = left > 0
         refit = distances_without(X[kept], y[kept], left[kept], X[i], scale, 0.2)
         np.testing.assert_allclose(q[i, 0], refit, rtol=1e-11)
+
+
+@pytest.mark.parametrize(("light", "tolerance"), [([0.3], 1e-11), ([0.1, 0.9], 0.8 / 30)])
+def test_a_row_of_less_than_one_copy_is_left_out_whole(light, tolerance):
+    X, y = sample(60, 5)
+    weights = np.array(light)[np.arange(60) // 4 % len(light)]
+    rows, frame, scale = frame_and_scale(X, y, weights, 1.0)
+    typical = np.average(weights, weights=weights)
+    for rho, most in ((0.2, tolerance), (1.0, 1e-11)):  # at 1 no covariance, and all is exact
+        q = left_out_distances(
+            *(rows.X @ frame.back, y, frame, rows.count, weights, typical, [rho])
+        )
+        for i in range(60):
+            kept = np.arange(60) != i
+            refit = distances_without(X[kept], y[kept], weights[kept], X[i], scale, rho)
+            np.testing.assert_allclose(q[i, 0], refit, rtol=most)
 
 
 def test_own_probabilities_are_softmax_at_every_sharpness():
@@ -145,7 +161,7 @@ def test_newton_steps_are_refits_for_two_classes_to_second_order():
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     one_hot = np.eye(2)[y]
     head = head_of(X, y, np.ones(40), 2, 0.5)
-    ours = left_out_head(with_ones(X), y, np.ones(40), np.arange(40), 1.0, head)
+    ours = left_out_head(with_ones(X), y, np.ones(40), np.arange(40), np.ones(40), head)
 
     def refit(i):
         others = np.arange(40) != i
@@ -182,7 +198,7 @@ def test_short_cuts_cost_a_hundredth_of_the_step():
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     head = head_of(X, y, np.ones(600), 5, 10.0)
     rows = np.arange(0, 600, 7)
-    ours = np.log(left_out_head(with_ones(X), y, np.ones(600), rows, 1.0, head))
+    ours = np.log(left_out_head(with_ones(X), y, np.ones(600), rows, np.ones(600), head))
     expected, in_sample = (part[rows] for part in left_out_from_all_rows(X, y, head, 5))
     assert np.mean(np.abs(ours - expected)) < 0.01 * np.mean(np.abs(expected - in_sample))
 
@@ -193,9 +209,9 @@ def test_one_copy_of_a_weighted_row_leaves_the_head():
     copies = np.repeat(np.arange(30), weights.astype(int))
     X = (X - X[copies].mean(axis=0)) / X[copies].std(axis=0)
     head = head_of(X[copies], y[copies], np.ones(len(copies)), 3, 5.0)
-    once = left_out_head(with_ones(X), y, weights, np.arange(30), 1.0, head)
+    once = left_out_head(with_ones(X), y, weights, np.arange(30), np.ones(30), head)
     repeated = left_out_head(
-        with_ones(X[copies]), y[copies], np.ones(len(copies)), np.arange(46), 1.0, head
+        with_ones(X[copies]), y[copies], np.ones(46), np.arange(46), np.ones(46), head
     )
     np.testing.assert_allclose(once[copies], repeated, rtol=0.02)  # of rows that are too flat
 

@@ -5,6 +5,7 @@ import operator
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.covariance import oas
 from sklearn.datasets import load_wine
 
@@ -106,3 +107,26 @@ def test_broken_states_are_refused(key, value, message):
     state = LinearProbe(**FIXED).fit(X, Y).get_state()
     with pytest.raises(ValueError, match=message):
         LinearProbe.from_state({**state, key: value}, **FIXED)
+
+
+def test_a_state_that_lacks_a_part_names_it():
+    state = LinearProbe(**FIXED).fit(X, Y).get_state()
+    del state["M2"]
+    with pytest.raises(ValueError, match=r"state lacks \['M2'\]"):
+        LinearProbe.from_state(state, **FIXED)
+
+
+@pytest.mark.parametrize("probe", [LinearProbe(**FIXED), LinearNaiveBayes()])
+def test_batches_and_blocks_without_weight_change_nothing(probe):
+    rows = np.concatenate(PLACES)
+    Z, y, nothing = X[rows], Y[rows], np.zeros(60)
+    whole = clone(probe).fit(Z[60:], y[60:])
+    parts = clone(probe).partial_fit(Z[60:], y[60:]).partial_fit(Z[:60], y[:60], None, nothing)
+    np.testing.assert_allclose(parts.predict_proba(X), whole.predict_proba(X), atol=1e-12)
+    with pytest.raises(ValueError, match="at least one non-zero"):
+        clone(probe).partial_fit(Z[:60], y[:60], None, nothing)
+    da = pytest.importorskip("dask.array")
+    blocks = da.from_array(Z, chunks=(60, 13)), da.from_array(y, chunks=60)
+    weights = da.from_array(np.append(nothing, np.ones(118)), chunks=60)
+    blockwise = clone(probe).fit(*blocks, weights)
+    np.testing.assert_allclose(blockwise.predict_proba(X), whole.predict_proba(X), atol=1e-9)

@@ -526,6 +526,16 @@ class TestLeaveOneOut:
         assert np.isfinite(probe.coef_).all()
         assert 0 < probe.temperature_ <= 1
 
+    @pytest.mark.parametrize("params", [{"shrinkage": "loo"}, {"temperature": "loo"}])
+    def test_choices_take_integer_weights_for_copies_of_rows(self, params):
+        X, y = blobs(n_samples=40)
+        weights = np.random.default_rng(0).integers(1, 5, 40)
+        copies = np.repeat(np.arange(40), weights)
+        probe = LinearNaiveBayes(**params).fit(X, y, sample_weight=weights)
+        repeated = LinearNaiveBayes(**params).fit(X[copies], y[copies])
+        assert probe.shrinkage_ == repeated.shrinkage_
+        assert_allclose(probe.temperature_, repeated.temperature_, rtol=1e-6)
+
     def test_loo_needs_a_class_of_two(self):
         with pytest.raises(ValueError, match="at least two samples"):
             LinearNaiveBayes(shrinkage="loo").fit([[0.0], [1.0]], [0, 1])
@@ -556,6 +566,14 @@ class TestNumbers:
         reference = LinearNaiveBayes().fit(X, y)
         assert_same_model(probe, reference, rtol=1e-12)
         assert_array_equal(probe.predict(layout(X)), reference.predict(X))
+
+    @pytest.mark.parametrize("scale", [1e-158, 1e-300])
+    def test_scales_whose_squares_underflow_are_refused(self, scale):
+        X, y = blobs()
+        with pytest.raises(ValueError, match="squares underflow"):
+            LinearNaiveBayes(temperature=2.0).fit(X * scale, y)
+        with pytest.raises(ValueError, match="squares underflow"):
+            LinearNaiveBayes(temperature="loo").fit(X * scale, y)
 
     @pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e30])
     def test_tiny_and_huge_scales(self, scale):

@@ -75,6 +75,18 @@ def test_deviances_left_out_are_those_of_refits(weighted):
             np.testing.assert_allclose(q[i, g], refit, rtol=1e-10, atol=1e-10)
 
 
+def test_light_rows_leave_the_deviances_whole():
+    X, y, scale = sample()
+    weights = np.random.default_rng(1).uniform(0.05, 0.95, size=24)
+    rows = class_rows(X, y, weights, 4)
+    q = left_out_deviances(rows.X, y, class_spreads(rows, [scale])[0], weights, PRIOR_ROWS)
+    for i in range(24):
+        kept = np.arange(24) != i
+        for g, prior_rows in enumerate(PRIOR_ROWS):
+            refit = deviances(X[kept], y[kept], weights[kept], X[i], scale, prior_rows)
+            np.testing.assert_allclose(q[i, g], refit, rtol=1e-10, atol=1e-10)
+
+
 def test_a_class_of_one_row_has_the_variance_of_its_prior_rows():
     spread = Spread(np.zeros((1, 3)), np.zeros((1, 3)), np.ones(1), np.ones(3))
     _, curvature, offset = quadratic_form(spread, 4.0)
@@ -173,6 +185,14 @@ def test_columns_without_spread_and_classes_of_one_row():
     assert np.isfinite(p).all()
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     assert np.isfinite(probe.loo_log_loss_)
+
+
+@pytest.mark.parametrize("average", [True, False])
+def test_one_row_of_every_class_leaves_none_out(average):
+    with pytest.warns(UserWarning, match="single row"):
+        probe = LinearProbe(quadratic=True, average=average).fit(WINE[0][::70], WINE[1][::70])
+    assert np.isnan(probe.loo_log_loss_)
+    np.testing.assert_array_equal(probe.predict(WINE[0][::70]), WINE[1][::70])
 
 
 def test_batches_dask_and_onnx_are_refused():

@@ -39,6 +39,7 @@ PROPORTIONAL, DIFFERENT = "Proportional odds hold", "Proportional odds do not ho
 COST = "Cost of standard errors"
 RARE_THRESHOLDS, COMMON_THRESHOLDS = (0.3, 2.2, 4.0), (-0.8, 0.4, 1.8)
 BETA, OTHER = (-0.8, -0.5, 0.0), (-0.8, -0.5, -0.5)
+A_LITTLE = (-0.8, -0.5, -0.25)  # the powers are from noncentralities in one sample of 300 000 rows
 N_FEWEST, N_COVERED, N_TESTED = 4, 120, 200
 
 
@@ -84,8 +85,8 @@ benchmark = Benchmark(
         ),
         PROPORTIONAL: rejections("1000 rows, common classes.", 1000, thresholds=COMMON_THRESHOLDS),
         DIFFERENT: rejections(
-            "1000 rows, common classes; the third feature acts at the last boundary only.", 1000,
-            thresholds=COMMON_THRESHOLDS, last=OTHER,
+            "1000 rows, common classes; the third feature acts a little at the last boundary only.",
+            1000, thresholds=COMMON_THRESHOLDS, last=A_LITTLE,
         ),
         COST: Setting(
             "5000 rows, ten normal features, four classes.", tasks.one_sample, tasks.measure_cost,
@@ -136,10 +137,9 @@ benchmark = Benchmark(
             [PROPORTIONAL], ["full"],
         ),
         Claim(
-            "Where one effect differs, both tests reject them in at least 80 % of the samples.",
-            all_of(*(
-                level(name, "rejected", setting=DIFFERENT, at_least=0.8) for name in (BRANT, RATIO)
-            )),
+            "Where one effect differs a little, both tests reject them in 60 % to 80 % of the "
+            "samples, about as often as large-sample theory says (70 %, and 68 % for Brant's).",
+            all_of(*(within(name, "rejected", DIFFERENT, 0.6, 0.8) for name in (BRANT, RATIO))),
             [DIFFERENT], ["full"],
         ),
         Claim(
