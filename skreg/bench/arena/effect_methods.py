@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._optional import require
 from skreg.causal import CoLiDE, SortNRegress
 
 SMALLEST_EIGENVALUE = 1e-6
@@ -66,7 +66,8 @@ def from_pairs(X: np.ndarray, _truth: np.ndarray) -> np.ndarray:
 
     Negative eigenvalues of the correlations are raised to a small number.
     """
-    C = pd.DataFrame(X).cov(ddof=0).to_numpy()
+    pandas = require("pandas", "bench", "causal-effects")
+    C = pandas.DataFrame(X).cov(ddof=0).to_numpy()
     unit = np.sqrt(np.diagonal(C))
     values, vectors = np.linalg.eigh(C / unit / unit[:, None])
     definite = (vectors * np.maximum(values, SMALLEST_EIGENVALUE)) @ vectors.T
