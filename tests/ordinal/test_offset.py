@@ -18,6 +18,7 @@ from skreg.ordinal import (
     PrestoClassifier,
     PrestoClassifierCV,
     ProportionalOddsClassifier,
+    _certificate,
     bootstrap_summary,
     brant_test,
     likelihood_ratio_test,
@@ -297,3 +298,18 @@ def test_an_offset_beyond_all_sense_is_said_to_stop_the_solver(example):
     offset = 1e4 * np.random.default_rng(0).standard_normal(100)
     with pytest.warns(ConvergenceWarning, match="look for extreme numbers in X and in the offset"):
         ProportionalOddsClassifier().fit(X, y, offset=offset)
+
+
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_dual_value_that_overflows_certifies_nothing(example, monkeypatch, which):
+    """The balances of the first and the last class have different signs: one sum is +inf."""
+
+    def overflowing(rows, model):
+        sums = np.zeros(len(rows.start) - 1)
+        sums[which] = np.inf
+        return sums
+
+    monkeypatch.setattr(_certificate, "_class_offsets", overflowing)
+    with pytest.warns(ConvergenceWarning):
+        model = PrestoClassifier(0.05).fit(*example)
+    assert model.dual_gap_ == np.inf
