@@ -36,7 +36,8 @@ def node_number(node: Any, names: Sequence[str], parameter: str) -> int:
             raise ValueError(f"{parameter} names {node!r}, which is not a column")
         return names.index(node)
     if not isinstance(node, Real) or isinstance(node, bool):
-        raise ValueError(f"{parameter} names {node!r}; columns are given by number or by name")
+        kind = type(node).__name__
+        raise ValueError(f"{parameter} names a {kind}; columns are given by number or by name")
     if node not in range(len(names)):
         raise ValueError(f"{parameter} names column {node!r}; columns are 0 .. {len(names) - 1}")
     return int(float(node))

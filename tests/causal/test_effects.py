@@ -201,8 +201,8 @@ def test_a_graph_with_a_cycle_is_refused():
         ({0: "1"}, "must be finite"),
         ({0: None}, "must be finite"),
         ({0: np.ones(2)}, "must be finite"),
-        ({None: 1.0}, "values names None; columns are given by number or by name"),
-        ({True: 1.0}, "values names True"),
+        ({None: 1.0}, "values names a NoneType; columns are given by number or by name"),
+        ({True: 1.0}, "values names a bool"),
     ],
 )
 def test_what_cannot_be_set_is_refused(values, message):

@@ -276,7 +276,7 @@ def test_edges_that_are_forbidden_or_required():
         ({"tiers": list("abcd")}, "tiers=.* must be 4 numbers"),
         ({"tiers": [0, 1, 2, np.nan]}, "must be 4 numbers"),
         ({"exclude_edges": [(0, 1), (1,)]}, "exclude_edges must be pairs"),
-        ({"exclude_edges": [(None, 1)]}, "exclude_edges names None; columns are given"),
+        ({"exclude_edges": [(None, 1)]}, "exclude_edges names a NoneType; columns are given"),
         ({"order": 399}, "of which 1 have all their lags at order=399; at least 2"),
     ],
 )

@@ -14,7 +14,7 @@ TEN: dict[str, Any] = {"n_features": 10, "edges_per_node": 2}
 
 def by_rows(methods: Sequence[str]) -> Setting:
     """Effects and graphs from few and from many rows."""
-    return weights(
+    return effect_errors(
         "Ten nodes; the first rows of one sample for each seed.",
         tasks.first_rows,
         tasks.ROWS,
@@ -26,7 +26,7 @@ def by_rows(methods: Sequence[str]) -> Setting:
 
 def more_nodes(methods: Sequence[str]) -> Setting:
     """Graphs with more possible edges."""
-    return weights(
+    return effect_errors(
         "Fifteen nodes; the first rows of one sample for each seed.",
         tasks.first_rows,
         tasks.ROWS,
@@ -38,7 +38,7 @@ def more_nodes(methods: Sequence[str]) -> Setting:
 
 def by_gaps(methods: Sequence[str]) -> Setting:
     """Several shares of missing values."""
-    return weights(
+    return effect_errors(
         "Ten nodes, 500 rows, values missing completely at random.",
         tasks.with_holes,
         tasks.MISSING,
@@ -48,7 +48,7 @@ def by_gaps(methods: Sequence[str]) -> Setting:
     )
 
 
-def weights(
+def effect_errors(
     description: str,
     draw: Any,
     axis: Axis,
